@@ -1,0 +1,1 @@
+"""Events to the book of enrollments."""

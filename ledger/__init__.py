@@ -1,0 +1,1 @@
+"""What happened: files, control numbers, runs."""

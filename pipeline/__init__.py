@@ -1,0 +1,1 @@
+"""The order of work, settings and the command line."""

@@ -1,0 +1,1 @@
+"""Decisions to the bytes that are sent."""

@@ -1,0 +1,1 @@
+"""Facts: the guide, companions, partners, rules, tables and the database schema."""

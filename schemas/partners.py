@@ -1,0 +1,191 @@
+"""Exchanges and trading partners as data: one TOML file each, read and checked once.
+
+`companions/*.toml` say what an exchange adds to the implementation guide; `partners/*.toml` say
+who we are to one exchange. Nothing here knows a host, a path or a secret: those are settings.
+"""
+
+import re
+import tomllib
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.errors import Terminal
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Row = TypeVar("Row", bound=_Row)
+
+
+class InterchangeFacts(_Row):
+    """What ISA must hold, and the delimiters that we write."""
+
+    qualifier: str
+    exchange_id: str
+    version: str
+    usage_indicator: str
+    repetition_separator: str
+    component_separator: str
+    element_separator: str
+    segment_terminator: str
+
+
+class GroupFacts(_Row):
+    """What GS must hold."""
+
+    functional_identifier: str
+    version: str
+
+
+class FileNames(_Row):
+    """A pattern with named groups for what the exchange sends, a format string for what we send."""
+
+    exchange_to_issuer: str
+    issuer_to_exchange: str
+
+
+class FunctionCodes(_Row):
+    """The function code part of file names. `enrollment` is in the order of application."""
+
+    enrollment: tuple[str, ...]
+    acknowledgement_interchange: str
+    acknowledgement_implementation: str
+    issuer_enrollment: str
+    issuer_error_report: str
+
+
+class Schedule(_Row):
+    """Drop times of the exchange in its own time zone, as HH:MM."""
+
+    drop_times: tuple[str, ...]
+
+
+class Combination(_Row):
+    """One allowed (INS03, INS04, ADDL MAINT REASON) and the transaction it means."""
+
+    direction: Literal["exchange_to_issuer", "issuer_to_exchange"]
+    transaction: str
+    maintenance_type: str
+    maintenance_reason: str
+    additional: tuple[str, ...]
+    members: Literal["all", "subscriber"]
+    source: str | None = None
+
+
+class Effectuation(_Row):
+    """Which renewals need no effectuation, by their ADDL MAINT REASON."""
+
+    not_required_for: tuple[str, ...]
+
+
+class Exchange(_Row):
+    """One exchange and its companion guide."""
+
+    id: str
+    name: str
+    guide: str
+    effective_from: date
+    time_zone: str
+    interchange: InterchangeFacts
+    group: GroupFacts
+    file_names: FileNames
+    function_codes: FunctionCodes
+    schedule: Schedule
+    combinations: tuple[Combination, ...]
+    effectuation: Effectuation
+
+
+class Plan(_Row):
+    """A plan that the issuer sells: 14 characters, and its insurance line (HD03)."""
+
+    plan_id: str
+    insurance_line: str
+
+
+class CarrierRecordColumns(_Row):
+    """Our column names and the carrier's for them, for its member records and its payments."""
+
+    members: dict[str, str]
+    payments: dict[str, str]
+
+
+class Partner(_Row):
+    """One trading partnership: an issuer at an exchange."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]+$")
+    exchange: str
+    issuer_name: str
+    trading_partner_id: str
+    interchange_qualifier: str
+    issuer_tax_id: str
+    hios_issuer_id: str
+    state: str
+    tenant_id: str
+    usage_indicator: Literal["P", "T"]
+    on_member_error: Literal["set_reject", "member_reject"]
+    plans: tuple[Plan, ...]
+    carrier_records: CarrierRecordColumns
+
+
+def normalise_reason(reason: str) -> str:
+    """An ADDL MAINT REASON in the form in which spellings of the guide are equal.
+
+    The guide itself writes the same value with blanks, hyphens and dashes
+    (CMS guide 7.2, section 6.10 and appendix C), so only letters, digits and brackets count.
+    """
+    return re.sub(r"[\s\-\u2010-\u2015]+", "", reason).upper()
+
+
+def _read(path: Path, kind: type[Row]) -> Row:
+    try:
+        with path.open("rb") as file:
+            return kind.model_validate(tomllib.load(file))
+    except FileNotFoundError as error:
+        raise Terminal(f"No configuration file {path}. Check the name.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise Terminal(f"{path} is not valid TOML: {error}. Correct the file.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Terminal(f"{path}: {place}: {first['msg']}. Correct the file.") from error
+
+
+def _folder(name: str) -> Path:
+    return Path(str(files("schemas"))) / name
+
+
+@cache
+def load_exchange(exchange_id: str) -> Exchange:
+    """The exchange of that id. Raises Terminal when its file is missing or wrong."""
+    return _read(_folder("companions") / f"{exchange_id}.toml", Exchange)
+
+
+@cache
+def load_partners(folder: Path | None = None) -> dict[str, Partner]:
+    """All trading partners by id, in the order of their ids.
+
+    Reads `folder`, or the partners shipped with the program. Raises Terminal when a file is wrong
+    or names an exchange that does not exist.
+    """
+    partners = {}
+    for path in sorted((folder or _folder("partners")).glob("*.toml")):
+        partner = _read(path, Partner)
+        load_exchange(partner.exchange)
+        partners[partner.id] = partner
+    return partners
+
+
+def load_partner(partner_id: str, folder: Path | None = None) -> Partner:
+    """The trading partner of that id. Raises Terminal, naming the known ones, when there is none."""
+    partners = load_partners(folder)
+    if partner_id not in partners:
+        known = ", ".join(partners) or "none"
+        raise Terminal(f"No trading partner {partner_id!r}. Known partners: {known}.")
+    return partners[partner_id]

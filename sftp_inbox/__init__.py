@@ -1,0 +1,1 @@
+"""The wire, both ways: the only room that knows paramiko."""

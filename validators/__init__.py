@@ -1,0 +1,1 @@
+"""Tables and rules to issues and one verdict."""
