@@ -183,7 +183,7 @@ def load_partners(folder: Path | None = None) -> dict[str, Partner]:
 
 
 def load_partner(partner_id: str, folder: Path | None = None) -> Partner:
-    """The trading partner of that id. Raises Terminal, naming the known ones, when there is none."""
+    """The trading partner of that id. Raises Terminal and names the known ones if there is none."""
     partners = load_partners(folder)
     if partner_id not in partners:
         known = ", ".join(partners) or "none"

@@ -256,3 +256,115 @@ SET_VERDICTS = pa.schema(
         ("codes", pa.list_(TEXT)),  # IK502-06, at most five
     ]
 )
+
+# The book as it stands for one partner, one row per member and policy: a reconciliation's one side.
+BOOK_MEMBERS = pa.schema(
+    [
+        ("exchange_policy_id", TEXT),
+        ("exchange_subscriber_id", TEXT),
+        ("exchange_member_id", TEXT),
+        ("issuer_policy_id", TEXT),
+        ("issuer_subscriber_id", TEXT),
+        ("issuer_member_id", TEXT),
+        ("is_subscriber", pa.bool_()),
+        ("relationship_code", TEXT),
+        ("last_name", TEXT),
+        ("first_name", TEXT),
+        ("birth_date", DATE),
+        ("gender_code", TEXT),
+        ("plan_id", TEXT),  # 16 characters
+        ("insurance_line", TEXT),
+        ("policy_status", TEXT),  # initial | effectuated | terminated | cancelled
+        ("benefit_begin", DATE),
+        ("benefit_end", DATE),  # null = open; begin = end on a cancelled policy
+        ("premium_total", MONEY),  # policy's PRE AMT TOT, on the subscriber's row only
+        ("aptc", MONEY),  # policy's APTC AMT, on the subscriber's row only
+        ("file_id", pa.int64()),  # the file that last changed this row
+    ]
+)
+
+# The carrier's own member records after the partner's column mapping: the other side.
+CARRIER_MEMBERS = pa.schema(
+    [
+        ("exchange_policy_id", TEXT),
+        ("exchange_member_id", TEXT),
+        ("issuer_policy_id", TEXT),
+        ("issuer_subscriber_id", TEXT),
+        ("issuer_member_id", TEXT),
+        ("last_name", TEXT),
+        ("first_name", TEXT),
+        ("birth_date", DATE),
+        ("gender_code", TEXT),
+        ("plan_id", TEXT),
+        ("benefit_begin", DATE),
+        ("benefit_end", DATE),
+        ("premium_total", MONEY),
+        ("aptc", MONEY),
+    ]
+)
+
+CARRIER_PAYMENTS = pa.schema(
+    [
+        ("exchange_policy_id", TEXT),
+        ("amount", MONEY),
+        ("received_on", DATE),
+        ("paid_through", DATE),  # last day that the payment covers; DTP*543 of an effectuation
+    ]
+)
+
+# One row per disagreement. `field` is null when a whole row is missing on one side.
+DIFFERENCES = pa.schema(
+    [
+        ("kind", TEXT),  # differs | missing_at_carrier | missing_in_book
+        ("exchange_policy_id", TEXT),
+        ("exchange_member_id", TEXT),
+        ("field", TEXT),
+        ("book_value", TEXT),
+        ("carrier_value", TEXT),
+        ("file_id", pa.int64()),  # the file behind the book's value
+    ]
+)
+
+# What the writer of effectuations needs, one row per covered member (CMS guide 7.2, table 18).
+# Rows of a policy are adjacent, the subscriber first. Policy columns repeat on each of its rows.
+EFFECTUATIONS = pa.schema(
+    [
+        ("exchange_policy_id", TEXT),  # 2300 REF*1L
+        ("issuer_policy_id", TEXT),  # REF*X9; null leaves it out
+        ("plan_id", TEXT),  # 16 characters; REF*CE, its first 14 = GS02
+        ("insurance_line", TEXT),  # HD03
+        ("reference", TEXT),  # BGN02 of the exchange's last transaction set
+        ("total_count", COUNT),  # QTY*TO as the exchange last sent it
+        ("dependent_count", COUNT),  # QTY*DT; null leaves it out
+        ("sponsor_name", TEXT),
+        ("sponsor_qualifier", TEXT),
+        ("sponsor_id", TEXT),
+        ("payer_name", TEXT),
+        ("payer_id", TEXT),
+        ("last_premium_paid", DATE),  # DTP*543, written on the subscriber only
+        ("is_subscriber", pa.bool_()),
+        ("relationship_code", TEXT),
+        ("exchange_subscriber_id", TEXT),
+        ("exchange_member_id", TEXT),
+        ("issuer_subscriber_id", TEXT),
+        ("issuer_member_id", TEXT),
+        ("eligibility_begin", DATE),
+        ("benefit_begin", DATE),
+        ("last_name", TEXT),
+        ("first_name", TEXT),
+        ("middle_name", TEXT),
+        ("name_suffix", TEXT),
+        ("birth_date", DATE),
+        ("gender_code", TEXT),
+    ]
+)
+
+# Where each member that came in ended up. Exactly one row per INS of every received file.
+DISPOSITIONS = pa.schema(
+    [
+        ("set_ordinal", ORDINAL),
+        ("member_ordinal", ORDINAL),
+        ("state", TEXT),  # accepted | rejected | pending
+        ("reason", TEXT),  # rule id, or the reason the book gives; null when accepted
+    ]
+)
