@@ -1,0 +1,39 @@
+# Everything sets itself up: `make demo` and `make test` need a Python 3.11+ and nothing else.
+# Another interpreter: make PYTHON=/path/to/python3.12
+
+VENV := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format constraints clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+$(READY): constraints.txt pyproject.toml scripts/set-up
+	@PYTHON='$(PYTHON)' scripts/set-up
+	@touch $@
+
+demo: $(READY) ## One night against an exchange in a box, run by the Airflow DAG
+	$(VENV)/edi834 demo --airflow
+
+test: check ## All checks, then the whole test suite
+	@scripts/install-sshd
+	$(VENV)/pytest
+
+check: $(READY) ## Format, lint, types and the order of imports
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+
+format: $(READY) ## Rewrite the code as ruff formats it
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+constraints: ## Renew constraints.txt to the newest versions (needs uv)
+	@scripts/renew-constraints
+
+clean: ## Remove the virtual environment, caches and the local state under var/
+	rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
