@@ -1,1 +1,4 @@
-"""The other side: an exchange in a box, and a carrier's core system. Imports nothing of ours but partner files."""
+"""The other side: an exchange in a box, and a carrier's core system.
+
+Imports nothing of ours but partner files.
+"""
