@@ -1,0 +1,107 @@
+"""Stored files into the exchange's inbox: whole or not at all, and once.
+
+A file travels under a temporary name and gets its own only when all of it has arrived. Whether an
+earlier attempt arrived is decided by looking, never by remembering.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import paramiko
+
+from schemas.errors import Retryable, Terminal
+from sftp_inbox.failures import wire_failures
+from sftp_inbox.landing import LandingZone
+from sftp_inbox.mailbox import Mailbox
+
+TEMPORARY_ENDING = ".part"
+# Up to here a file that is already there is read back and compared; above, by its size alone.
+READ_BACK_BYTES = 8 * 1024**2
+_WRITE_BYTES = 32 * 1024
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A file to deliver: its name at the exchange and its content in the landing zone."""
+
+    name: str
+    storage_key: str
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A file that lies in the inbox under its own name; `already_there` if not sent just now."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    already_there: bool
+
+
+def deliver(
+    client: paramiko.SFTPClient, mailbox: Mailbox, landing: LandingZone, outgoing: Outgoing
+) -> Delivered:
+    """The delivered file. Calling it again after any failure is safe and sends nothing twice.
+
+    Raises:
+        Retryable: the wire failed; whether the file arrived shows at the next call.
+        Terminal: a different file has that name, the inbox is missing or closed to us, or the
+            stored content is damaged.
+    """
+    if "/" in outgoing.name or not outgoing.name.strip("."):
+        raise Terminal(f"{outgoing.name!r} is not a file name. Correct the naming pattern.")
+    final = f"{mailbox.inbox.rstrip('/')}/{outgoing.name}"
+    doing = f"{mailbox}: delivering {outgoing.name}"
+    sha256 = outgoing.storage_key.rpartition("/")[2]
+    with landing.open(outgoing.storage_key) as content, wire_failures(doing):
+        size_bytes = os.fstat(content.fileno()).st_size
+        there = _look(client, final)
+        if there is None:
+            _send(client, final + TEMPORARY_ENDING, content, size_bytes)
+            # Not posix_rename, which would silently replace a file that came in between.
+            client.rename(final + TEMPORARY_ENDING, final)
+        elif there.st_size != size_bytes or not _has_content(client, final, sha256, size_bytes):
+            raise Terminal(
+                f"{doing}: a different file has that name already. Nothing was sent. Find out who "
+                "delivered it before this one goes out under another name and control number."
+            )
+    return Delivered(outgoing.name, sha256, size_bytes, already_there=there is not None)
+
+
+def _look(client: paramiko.SFTPClient, path: str) -> paramiko.SFTPAttributes | None:
+    """What the server says of a file, or None when there is no such file."""
+    try:
+        return client.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _has_content(client: paramiko.SFTPClient, path: str, sha256: str, size_bytes: int) -> bool:
+    """Whether a remote file of the right size has that hash; taken for granted if it is large."""
+    if size_bytes > READ_BACK_BYTES:
+        return True
+    with client.open(path, "rb") as remote:
+        remote.prefetch(size_bytes)
+        return hashlib.sha256(remote.read(size_bytes)).hexdigest() == sha256
+
+
+def _send(client: paramiko.SFTPClient, path: str, content: BinaryIO, size_bytes: int) -> None:
+    """Writes the whole content to `path`, over whatever an earlier attempt left there."""
+    try:
+        remote = client.open(path, "wb")
+    except FileNotFoundError as error:
+        raise Terminal(f"There is no folder for {path}. Correct the name of the inbox.") from error
+    with remote:
+        remote.set_pipelined(True)
+        unsent = size_bytes
+        while chunk := content.read(_WRITE_BYTES):
+            unsent -= len(chunk)
+            # paramiko never reads the last answers of a pipeline, and with them a full disk at the
+            # other side. A write outside the pipeline waits for all of them.
+            remote.set_pipelined(unsent > 0)
+            remote.write(chunk)
+    arrived = client.stat(path).st_size
+    if arrived != size_bytes:
+        raise Retryable(f"{path} has {arrived} of {size_bytes} bytes. It can be sent again.")

@@ -1,0 +1,144 @@
+"""Stored bytes by their own hash: what was received, and what is to be sent.
+
+A name given by somebody else never becomes a path here. Content is visible under its storage key
+only when all of it is on the disk, and it is hashed again before each use.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from schemas.errors import Terminal
+from sftp_inbox.failures import reason_of
+
+_STORAGE_KEY = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}")
+_UNFINISHED = ".unfinished"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Content that is safely on the disk."""
+
+    storage_key: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class LandingZone:
+    """A folder of content-addressed files: `<first two digits of the SHA-256>/<SHA-256>`."""
+
+    folder: Path
+
+    def store(self, chunks: Iterable[bytes]) -> Stored:
+        """The stored content of `chunks`, once data and folder entries are on the disk.
+
+        Whatever `chunks` raises passes through, and nothing becomes visible then. Content that is
+        there already is written over with itself, which also heals a damaged copy.
+
+        Raises:
+            Terminal: no space, or the folder is not writable.
+        """
+        unfinished: Path | None = None
+        try:
+            descriptor, name = self._new_unfinished()
+            unfinished = Path(name)
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+                sha256, size_bytes = _write(chunks, file)
+                file.flush()
+                os.fsync(file.fileno())
+            storage_key = f"{sha256[:2]}/{sha256}"
+            target = self.folder / storage_key
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            unfinished.replace(target)
+            _sync_folder(target.parent)
+            _sync_folder(self.folder)
+        except OSError as error:
+            raise Terminal(
+                f"Landing zone {self.folder} cannot be written: {reason_of(error)}. Nothing was "
+                "stored; free space or correct the permissions, then run again."
+            ) from error
+        finally:
+            if unfinished is not None:
+                with suppress(OSError):
+                    unfinished.unlink(missing_ok=True)
+        return Stored(storage_key, sha256, size_bytes)
+
+    def open(self, storage_key: str) -> BinaryIO:
+        """The stored content, at its start, after its hash was found right.
+
+        Raises:
+            Terminal: no such content, or it is damaged.
+        """
+        if not _STORAGE_KEY.fullmatch(storage_key):
+            raise Terminal(f"{storage_key!r} is not a storage key: two digits, slash, SHA-256.")
+        file: BinaryIO | None = None
+        try:
+            file = (self.folder / storage_key).open("rb")
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            if file is not None:
+                file.close()
+            raise Terminal(
+                f"Stored file {storage_key} in {self.folder} cannot be read: {reason_of(error)}. "
+                "Restore it from the backup."
+            ) from error
+        if actual != storage_key[3:]:
+            file.close()
+            raise Terminal(
+                f"Stored file {storage_key} in {self.folder} is damaged: its content no longer has "
+                "that hash. Restore it from the backup, or fetch it again."
+            )
+        file.seek(0)
+        return file
+
+    def verified_path(self, storage_key: str) -> Path:
+        """The path of the stored content, after its hash was found right.
+
+        Raises:
+            Terminal: no such content, or it is damaged.
+        """
+        self.open(storage_key).close()
+        return self.folder / storage_key
+
+    def discard_unfinished(self, before: datetime) -> int:
+        """The number of temporary files removed that a killed process left before that time."""
+        discarded = 0
+        for path in (self.folder / _UNFINISHED).glob("*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink()
+                    discarded += 1
+        return discarded
+
+    def _new_unfinished(self) -> tuple[int, str]:
+        folder = self.folder / _UNFINISHED
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return tempfile.mkstemp(dir=folder)
+
+
+def _write(chunks: Iterable[bytes], file: BinaryIO) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    size_bytes = 0
+    for chunk in chunks:
+        digest.update(chunk)
+        size_bytes += len(chunk)
+        file.write(chunk)
+    return digest.hexdigest(), size_bytes
+
+
+def _sync_folder(folder: Path) -> None:
+    """Puts the folder's entries on the disk: without it a power cut may undo the rename."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
