@@ -1,0 +1,81 @@
+"""The interchanges of a file and their delimiters, read from ISA by position.
+
+In: the bytes of a file. Out: one region per interchange, and what stood before and between them.
+An interchange is found by the shape of its ISA (16 separators at their fixed places), so text
+that happens to contain "ISA" opens nothing, and each interchange may have its own delimiters.
+Source: X12.5, interchange control structures; ISA is 106 bytes with its terminator.
+"""
+
+import re
+from dataclasses import dataclass
+from mmap import mmap
+
+ISA_BYTES = 106
+
+# Lengths of ISA01-ISA16; element 17's place is the segment terminator.
+_ISA_LENGTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
+_ISA = re.compile(
+    rb"ISA(?P<element>.)"
+    + rb"(?P=element)".join(b".{%d}" % length for length in _ISA_LENGTHS)
+    + rb".",
+    re.DOTALL,
+)
+_ISA_OPENING = re.compile(rb"ISA[^A-Za-z0-9]")
+
+
+@dataclass(frozen=True)
+class Delimiters:
+    """The four separators of one interchange, one byte each."""
+
+    element: int
+    component: int
+    repetition: int  # 0 where ISA11 is a letter or digit, which separates nothing
+    segment: int
+
+
+@dataclass(frozen=True)
+class Region:
+    """The bytes of one interchange: from its ISA to the next one, or to the end of the file."""
+
+    byte_start: int
+    byte_end: int
+    delimiters: Delimiters
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the interchanges of a file are.
+
+    `leading` is the number of bytes before the first ISA. `malformed_isa` tells that the file
+    opens with the letters ISA, but not with an ISA segment of the fixed lengths.
+    """
+
+    regions: tuple[Region, ...]
+    leading: int
+    malformed_isa: bool
+
+
+def _delimiters(isa: bytes) -> Delimiters:
+    repetition = isa[82]
+    return Delimiters(
+        element=isa[3],
+        component=isa[104],
+        repetition=0 if chr(repetition).isalnum() else repetition,
+        segment=isa[105],
+    )
+
+
+def locate_interchanges(data: bytes | mmap) -> Layout:
+    """The interchanges of a file in their order; no regions when there is none."""
+    starts = [(found.start(), found.group()) for found in _ISA.finditer(data)]
+    ends = [start for start, _ in starts[1:]] + [len(data)]
+    regions = tuple(
+        Region(start, end, _delimiters(isa)) for (start, isa), end in zip(starts, ends, strict=True)
+    )
+    leading = regions[0].byte_start if regions else 0
+    opening = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+    return Layout(
+        regions=regions,
+        leading=leading,
+        malformed_isa=not regions and _ISA_OPENING.match(opening) is not None,
+    )

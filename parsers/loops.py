@@ -1,0 +1,329 @@
+"""Which segment of the guide each segment of a file is.
+
+The guide is compiled into one transition table: from a segment of the guide, a symbol (a segment
+id, with its qualifier where that tells segments apart) leads to the next segment of the guide, or
+nowhere. All transaction set headers and members of a stretch then walk the table in step: the
+k-th segment of every one of them is placed by one gather. A segment that has no place leaves its
+walker where it was, and the next INS starts clean, so one error does not hide what follows.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from parsers.segments import Flags, Ints, Keys, Segments, key
+from schemas.guide import WRAPPERS, Guide, Loop, Segment, load_guide
+
+UNEXPECTED = -1  # the guide has no place for it after what came before
+OUT_OF_SEQUENCE = -2  # its place in the guide has been passed
+ENVELOPE = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA", "TA1"})
+_FEW_WALKERS = 24  # below this, plain Python steps are cheaper than NumPy calls
+
+Nodes = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Automaton:
+    """The guide as a transition table.
+
+    `table[state * symbol_count + symbol]` is the next segment of the guide, or one of the negative
+    numbers above. Symbols are numbered by `symbols`: (segment id, qualifier) with an empty
+    qualifier for ids that need none, and `None` for a qualifier that the guide does not know.
+    """
+
+    guide: Guide
+    symbols: dict[tuple[str, str | None], int]
+    discriminating: frozenset[str]
+    table: Nodes
+    fits: Flags  # [segment of the guide * symbol_count + symbol]: its qualifier is one of these
+
+    @property
+    def symbol_count(self) -> int:
+        """Number of symbols."""
+        return len(self.symbols)
+
+    def symbol(self, segment_id: str, qualifier: str) -> int:
+        """The symbol of a segment; 0 for an id that the guide does not have."""
+        if segment_id in self.discriminating:
+            known = self.symbols.get((segment_id, qualifier))
+            return self.symbols[segment_id, None] if known is None else known
+        return self.symbols.get((segment_id, ""), 0)
+
+
+class _Compiler:
+    """Answers, for the compilation only, where a symbol leads from a place in the guide."""
+
+    def __init__(self, guide: Guide) -> None:
+        self.guide = guide
+        self.opener = {s.loop: s for s in guide.segments if s.opens_loop}
+
+    def candidates(self, loop: Loop) -> list[tuple[int, Segment]]:
+        """Segments that may come next inside a loop, with their position in it."""
+        inner: list[tuple[int, int, list[Segment]]] = [
+            (s.position, s.index, [s])
+            for s in self.guide.segments
+            if s.loop == loop.index and not s.opens_loop
+        ]
+        for child in self.guide.children(loop.index):
+            if child.loop_id in WRAPPERS:
+                continue
+            opener = self.opener[child.index]
+            inner.append((child.position, opener.index, [opener]))
+        inner.sort(key=lambda row: row[:2])
+        return [(position, s) for position, _, segments in inner for s in segments]
+
+    def chain(self, state: Segment) -> list[tuple[Loop, int]]:
+        """The loops around a segment, innermost first, each with the position reached in it."""
+        loop = self.guide.loops[state.loop]
+        position = state.position
+        around = [(loop, position)]
+        while loop.loop_id != "2000" and loop.loop_id not in WRAPPERS:
+            position = loop.position
+            loop = self.guide.loops[loop.parent]
+            around.append((loop, position))
+        return around
+
+    def next_state(self, state: Segment, segment_id: str, qualifier: str | None) -> int:
+        chain = self.chain(state)
+        exact = self._search(chain, segment_id, qualifier, ahead=True)
+        if exact is not None:
+            return exact.index
+        by_id = self._search_id(chain, segment_id)
+        if by_id is not None:
+            return by_id.index
+        passed = self._search(chain, segment_id, qualifier, ahead=False)
+        return UNEXPECTED if passed is None else OUT_OF_SEQUENCE
+
+    def _search(
+        self, chain: list[tuple[Loop, int]], segment_id: str, qualifier: str | None, *, ahead: bool
+    ) -> Segment | None:
+        for loop, reached in chain:
+            for position, segment in self.candidates(loop):
+                if (
+                    (position >= reached) == ahead
+                    and segment.segment_id == segment_id
+                    and _accepts(segment, qualifier)
+                ):
+                    return segment
+        return None
+
+    def _search_id(self, chain: list[tuple[Loop, int]], segment_id: str) -> Segment | None:
+        """Where the id alone would fit: the code list of element 1 then reports the qualifier.
+
+        A loop is opened this way only ahead of what was reached: a second NM1 with an unknown
+        qualifier is an unexpected segment, not a repeated loop.
+        """
+        for loop, reached in chain:
+            fits = [
+                segment
+                for position, segment in self.candidates(loop)
+                if segment.segment_id == segment_id
+                and (position > reached if segment.opens_loop else position >= reached)
+            ]
+            if fits:
+                openers = [segment for segment in fits if segment.opens_loop]
+                return openers[0] if openers else fits[-1]
+        return None
+
+
+def _accepts(segment: Segment, qualifier: str | None) -> bool:
+    """Whether a symbol's qualifier fits; ids that need no qualifier have symbols with none."""
+    if segment.qualifiers is None or qualifier == "":
+        return True
+    return qualifier in segment.qualifiers
+
+
+def _discriminating_ids(segments: tuple[Segment, ...]) -> frozenset[str]:
+    """Ids that stand for more than one segment of the guide, told apart by element 1."""
+    ids = [s.segment_id for s in segments if s.qualifiers is not None]
+    return frozenset(name for name in ids if ids.count(name) > 1)
+
+
+@cache
+def load_automaton() -> Automaton:
+    """The automaton of 005010X220A1, compiled once (about 75 states, 170 symbols)."""
+    guide = load_guide()
+    inner = tuple(s for s in guide.segments if s.segment_id not in ENVELOPE)
+    discriminating = _discriminating_ids(inner)
+    symbols: dict[tuple[str, str | None], int] = {("", ""): 0}
+    for segment in inner:
+        told_apart = segment.segment_id in discriminating
+        qualifiers = [*sorted(segment.qualifiers or ()), None] if told_apart else [""]
+        for known in qualifiers:
+            symbols.setdefault((segment.segment_id, known), len(symbols))
+    compiler = _Compiler(guide)
+    table = np.full((len(guide.segments), len(symbols)), UNEXPECTED, dtype=np.int16)
+    fits = np.zeros((len(guide.segments), len(symbols)), dtype=np.bool_)
+    for state in (*inner, _header_start(guide)):
+        for (segment_id, qualifier), symbol in symbols.items():
+            if symbol:
+                place = compiler.next_state(_as_header_state(guide, state), segment_id, qualifier)
+                table[state.index, symbol] = place
+            fits[state.index, symbol] = _accepts(state, qualifier)
+    return Automaton(guide, symbols, discriminating, table.reshape(-1), fits.reshape(-1))
+
+
+def _header_start(guide: Guide) -> Segment:
+    return next(s for s in guide.segments if s.segment_id == "ST")
+
+
+def _as_header_state(guide: Guide, state: Segment) -> Segment:
+    """ST as a place before everything in HEADER, so that a set's header starts there."""
+    if state.segment_id != "ST":
+        return state
+    header = guide.loop_named("HEADER").index
+    return Segment(state.index, "ST", header, "", "R", 0, 1, False, None, (), ())
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The place in the guide of each segment of a stretch.
+
+    `nodes` holds the index of a segment of the guide, or UNEXPECTED or OUT_OF_SEQUENCE. Segments
+    of the envelope have their own node; `is_envelope` marks them. `lane_of` numbers the header or
+    member that a segment belongs to (its place in `lane_starts`), -1 outside.
+    """
+
+    nodes: Nodes
+    is_envelope: Flags
+    has_strange_qualifier: Flags  # placed by its id alone: the guide has no such qualifier there
+    lane_starts: Ints
+    lane_of: Ints
+
+
+_ENVELOPE_KEYS = {key(name): name for name in ENVELOPE}
+_INS = key("INS")
+_ST = key("ST")
+
+
+def _envelope_nodes(guide: Guide, ids: Keys) -> tuple[Nodes, Flags]:
+    nodes = np.full(len(ids), UNEXPECTED, dtype=np.int16)
+    for number, name in _ENVELOPE_KEYS.items():
+        node = next(s.index for s in guide.segments if s.segment_id == name)
+        nodes[ids == np.uint64(number)] = node
+    return nodes, nodes >= 0
+
+
+def _symbols(segments: Segments, rows: Ints, automaton: Automaton) -> npt.NDArray[np.int32]:
+    """The symbol of each row; only distinct (id, qualifier) pairs are looked at one by one."""
+    ids = segments.ids[rows]
+    qualifier_tokens = segments.tokens_at(rows, 1)
+    qualifiers = np.where(
+        qualifier_tokens >= 0, segments.token_keys(np.maximum(qualifier_tokens, 0)), np.uint64(0)
+    )
+    discriminating = np.array([key(name) for name in automaton.discriminating], dtype=np.uint64)
+    qualifiers[~np.isin(ids, discriminating)] = 0
+    # Ids have at most 3 bytes and qualifiers at most 4 in the guide; longer ones get a mark.
+    long_id = ids > np.uint64(0xFFFFFF)
+    long_qualifier = qualifiers > np.uint64(0xFFFFFFFF)
+    packed = (ids & np.uint64(0xFFFFFF)) | ((qualifiers & np.uint64(0xFFFFFFFF)) << np.uint64(24))
+    packed |= long_qualifier.astype(np.uint64) << np.uint64(60)
+    packed[long_id] = np.uint64(0)
+    encoded = pa.array(packed).dictionary_encode()
+    numbers = np.array(
+        [_symbol_of(int(value), automaton) for value in encoded.dictionary.to_pylist()],
+        dtype=np.int32,
+    )
+    indices = encoded.indices.to_numpy(zero_copy_only=False)
+    placed: npt.NDArray[np.int32] = numbers[indices] if len(numbers) else indices
+    return placed
+
+
+def _symbol_of(packed: int, automaton: Automaton) -> int:
+    segment_id = (packed & 0xFFFFFF).to_bytes(3, "little").rstrip(b"\0").decode("latin-1")
+    if packed >> 60:
+        return automaton.symbol(segment_id, "\0")
+    qualifier = ((packed >> 24) & 0xFFFFFFFF).to_bytes(4, "little").rstrip(b"\0").decode("latin-1")
+    return automaton.symbol(segment_id, qualifier)
+
+
+def place_segments(segments: Segments, open_lane: bool) -> Placement:
+    """The place in the guide of every segment.
+
+    `open_lane` tells that the stretch continues a transaction set: its first segment is an INS.
+    """
+    automaton = load_automaton()
+    nodes, is_envelope = _envelope_nodes(automaton.guide, segments.ids)
+    rows = np.arange(len(segments), dtype=np.int64)
+    is_ins = segments.ids == np.uint64(_INS)
+    is_st = segments.ids == np.uint64(_ST)
+    in_set = _inside_sets(is_envelope, is_st, open_lane)
+    opens = is_st | (is_ins & in_set)
+    lane_starts = np.flatnonzero(opens).astype(np.int64, copy=False)
+    lane_of = np.cumsum(opens) - 1
+    lane_of[~in_set] = -1
+    placed = in_set & ~is_st
+    symbols = np.zeros(len(segments), dtype=np.int32)
+    symbols[placed] = _symbols(segments, rows[placed], automaton)
+    ins_node = automaton.guide.segments_of("2000", "INS")[0].index
+    nodes[is_ins & in_set] = ins_node
+    if len(lane_starts):
+        _walk(nodes, symbols, lane_starts, _lane_lengths(lane_starts, lane_of), automaton)
+    strange = placed & (nodes >= 0)
+    strange[strange] = ~automaton.fits[
+        nodes[strange].astype(np.int64) * automaton.symbol_count + symbols[strange]
+    ]
+    return Placement(nodes, is_envelope, strange, lane_starts, lane_of)
+
+
+def _inside_sets(is_envelope: Flags, is_st: Flags, open_lane: bool) -> Flags:
+    """Whether each segment stands between ST (included) and the next segment of the envelope."""
+    last = np.where(is_envelope, np.arange(1, len(is_st) + 1), 0)
+    last = np.maximum.accumulate(last)
+    inside: Flags = np.where(last > 0, is_st[np.maximum(last - 1, 0)], open_lane)
+    return inside
+
+
+def _lane_lengths(lane_starts: Ints, lane_of: Ints) -> Ints:
+    lengths: Ints = np.bincount(lane_of[lane_of >= 0], minlength=len(lane_starts)).astype(np.int64)
+    return lengths
+
+
+def _walk(
+    nodes: Nodes,
+    symbols: npt.NDArray[np.int32],
+    lane_starts: Ints,
+    lengths: Ints,
+    automaton: Automaton,
+) -> None:
+    """Places the segments of all lanes, in step; the longest lanes stand first."""
+    order = np.argsort(-lengths, kind="stable")
+    starts = lane_starts[order]
+    lengths = lengths[order]
+    states = nodes[starts].astype(np.int64)
+    table, width = automaton.table, automaton.symbol_count
+    step = 1
+    while True:
+        walkers = int(np.searchsorted(-lengths, -step, side="left"))
+        if walkers < _FEW_WALKERS:
+            break
+        rows = starts[:walkers] + step
+        reached = table[states[:walkers] * width + symbols[rows]]
+        nodes[rows] = reached
+        states[:walkers] = np.where(reached >= 0, reached, states[:walkers])
+        step += 1
+    for lane in range(walkers):
+        begin = int(starts[lane])
+        _walk_one(
+            nodes, symbols, (begin + step, begin + int(lengths[lane])), int(states[lane]), automaton
+        )
+
+
+def _walk_one(
+    nodes: Nodes,
+    symbols: npt.NDArray[np.int32],
+    span: tuple[int, int],
+    state: int,
+    automaton: Automaton,
+) -> None:
+    table, width = automaton.table, automaton.symbol_count
+    reached = []
+    for symbol in symbols[slice(*span)].tolist():
+        node = int(table[state * width + symbol])
+        reached.append(node)
+        if node >= 0:
+            state = node
+    nodes[slice(*span)] = reached

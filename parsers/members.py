@@ -1,0 +1,301 @@
+"""The business tables: members, coverages, reporting categories and set headers, by columns.
+
+Which element fills which column is data (`schemas.columns`). An owner (a member, a coverage, a
+category, a set) is numbered within the stretch; a column is one gather from the tokens of the
+segments that hold it to their owners.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from parsers.segments import Ints, Keys, Segments, key
+from parsers.stretch import Stretch
+from parsers.values import count_column, date_column, date_range_columns, flag_column
+from schemas import tables
+from schemas.columns import COVERAGE, MEMBER, REPORTING_CATEGORY, SET_HEADER, Column
+from schemas.guide import load_guide
+
+_READERS: dict[str, Callable[[Segments, Ints], pa.Array]] = {
+    "text": lambda segments, tokens: segments.texts(tokens),
+    "date": date_column,
+    "count": count_column,
+    "flag": flag_column,
+}
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of a stretch by their segment of the guide."""
+
+    stretch: Stretch
+
+    @cached_property
+    def _order(self) -> Ints:
+        return np.argsort(self.stretch.placement.nodes, kind="stable").astype(np.int64, copy=False)
+
+    @cached_property
+    def _bounds(self) -> npt.NDArray[np.intp]:
+        nodes = self.stretch.placement.nodes[self._order]
+        return np.searchsorted(nodes, np.arange(len(load_guide().segments) + 1))
+
+    def of(self, node: int) -> Ints:
+        """Rows placed at that segment of the guide, in file order."""
+        return self._order[self._bounds[node] : self._bounds[node + 1]]
+
+    @cached_property
+    def _cache(self) -> dict[tuple[int, int], Keys]:
+        return {}
+
+    def element_keys(self, node: int, element: int) -> Keys:
+        """Keys of one element of the rows of a node; 0 where a row has none."""
+        if (node, element) not in self._cache:
+            segments = self.stretch.segments
+            tokens = segments.tokens_at(self.of(node), element)
+            keys = segments.token_keys(np.maximum(tokens, 0))
+            self._cache[node, element] = np.where(tokens >= 0, keys, np.uint64(0))
+        return self._cache[node, element]
+
+    def holding(self, column: Column) -> Ints:
+        """Rows that hold a column's value, in file order."""
+        nodes = [
+            s.index
+            for s in load_guide().segments_of(column.loop, column.segment)
+            if column.qualifier is None or column.qualifier in (s.qualifiers or ())
+        ]
+        chosen = []
+        for node in nodes:
+            rows = self.of(node)
+            wanted = np.ones(len(rows), dtype=np.bool_)
+            if column.qualifier is not None:
+                wanted &= self.element_keys(node, 1) == np.uint64(key(column.qualifier))
+            if column.condition is not None:
+                element, value = column.condition
+                wanted &= self.element_keys(node, element) == np.uint64(key(value))
+            chosen.append(rows[wanted])
+        return chosen[0] if len(chosen) == 1 else np.sort(np.concatenate(chosen))
+
+
+def _column_tokens(
+    rows: _Rows, columns: list[Column], owner_of: Ints, owner_count: int
+) -> npt.NDArray[np.int64]:
+    """Token of a column for each owner; the first one found, -1 where there is none."""
+    tokens = np.full(owner_count, -1, dtype=np.int64)
+    segments = rows.stretch.segments
+    for column in columns:
+        holding = rows.holding(column)
+        found = segments.tokens_at(holding, column.element)
+        present = (found >= 0) & (owner_of[holding] >= 0)
+        present[present] = segments.lengths(found[present]) > 0
+        first = np.full(owner_count, -1, dtype=np.int64)
+        first[owner_of[holding][present][::-1]] = found[present][::-1]
+        tokens = np.where(tokens >= 0, tokens, first)
+    return tokens
+
+
+def _read_columns(
+    rows: _Rows, columns: tuple[Column, ...], owner_of: Ints, owner_count: int
+) -> dict[str, pa.Array]:
+    by_name: dict[str, list[Column]] = {}
+    for column in columns:
+        by_name.setdefault(column.name, []).append(column)
+    return {
+        name: _READERS[same[0].kind](
+            rows.stretch.segments, _column_tokens(rows, same, owner_of, owner_count)
+        )
+        for name, same in by_name.items()
+    }
+
+
+def _table(columns: dict[str, pa.Array | npt.NDArray[np.int64]], schema: pa.Schema) -> pa.Table:
+    return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
+
+
+def _spans(stretch: Stretch, first: Ints, end: Ints) -> dict[str, Ints]:
+    """Byte spans from each first row to the end of the row before `end`."""
+    segments = stretch.segments
+    return {
+        "byte_start": segments.byte_starts[first],
+        "byte_end": segments.byte_ends[np.maximum(end - 1, first)] if len(first) else first,
+    }
+
+
+@dataclass(frozen=True)
+class BusinessTables:
+    """The tables of one stretch, as `schemas.tables` declares them."""
+
+    members: pa.Table
+    coverages: pa.Table
+    reporting_categories: pa.Table
+    set_headers: pa.Table  # set_ordinal and the columns of schemas.columns.SET_HEADER
+
+
+def read_business_tables(stretch: Stretch) -> BusinessTables:
+    """Members, coverages, reporting categories and set headers of a stretch, in file order."""
+    rows = _Rows(stretch)
+    categories = _categories(rows)
+    return BusinessTables(
+        members=_members(rows, categories),
+        coverages=_coverages(rows),
+        reporting_categories=categories,
+        set_headers=_set_headers(rows),
+    )
+
+
+def _members(rows: _Rows, categories: pa.Table) -> pa.Table:
+    stretch = rows.stretch
+    starts = stretch.member_rows
+    base = stretch.before.members
+    owner_of = np.where(stretch.member_ordinals > 0, stretch.member_ordinals - base - 1, -1)
+    columns = _read_columns(rows, MEMBER, owner_of, len(starts))
+    ends = _lane_ends(stretch, starts)
+    ordinals = np.arange(base + 1, base + 1 + len(starts), dtype=np.int64)
+    at = pa.array(starts)
+    return _table(
+        {
+            **columns,
+            **_spans(stretch, starts, ends),
+            "interchange_control_number": stretch.interchange_control_numbers.take(at),
+            "group_control_number": stretch.group_control_numbers.take(at),
+            "transaction_set_control_number": stretch.set_control_numbers.take(at),
+            "set_ordinal": stretch.set_ordinals[starts],
+            "member_ordinal": ordinals,
+            "additional_maintenance_reason": _first_value(
+                categories, "ADDL MAINT REASON", ordinals
+            ),
+        },
+        tables.MEMBERS,
+    )
+
+
+def _lane_ends(stretch: Stretch, starts: Ints) -> Ints:
+    """One past the last row of the member that begins at each row."""
+    lanes = stretch.placement.lane_of
+    members = lanes[starts]
+    counts = np.bincount(lanes[lanes >= 0], minlength=len(stretch.placement.lane_starts))
+    ends: Ints = starts + counts[members]
+    return ends
+
+
+def _first_value(categories: pa.Table, name: str, ordinals: Ints) -> pa.Array:
+    """Value of a member's first reporting category of that name; null where it has none."""
+    named = categories.filter(pc.equal(categories["name"], name))
+    wanted = pc.index_in(pa.array(ordinals), named["member_ordinal"].combine_chunks())
+    return named["value"].combine_chunks().take(wanted)
+
+
+def _owners_by_opener(stretch: Stretch, openers: Ints) -> Ints:
+    """Per row: which opener came last, -1 before the first one or in another member."""
+    count = np.zeros(len(stretch.segments), dtype=np.int64)
+    count[openers] = 1
+    owner = np.cumsum(count) - 1
+    if not len(openers):
+        return owner
+    same_lane = (
+        stretch.placement.lane_of == stretch.placement.lane_of[openers[np.maximum(owner, 0)]]
+    )
+    return np.where((owner >= 0) & same_lane, owner, -1)
+
+
+def _loop_ends(owners: Ints, openers: Ints) -> Ints:
+    """One past the last row of each opener's loop instance, taken as far as the next opener."""
+    last = openers.copy()
+    rows = np.flatnonzero(owners >= 0)
+    last[owners[rows]] = rows  # later rows overwrite earlier ones
+    return last + 1
+
+
+def _coverages(rows: _Rows) -> pa.Table:
+    stretch = rows.stretch
+    guide = load_guide()
+    openers = rows.of(guide.segments_of("2300", "HD")[0].index)
+    owners = _owners_by_opener(stretch, openers)
+    members = stretch.member_ordinals[openers]
+    first_of_member = np.searchsorted(members, members, side="left")
+    inside = np.isin(stretch.placement.nodes, _nodes_within("2300"))
+    ends = _loop_ends(np.where(inside, owners, -1), openers)
+    return _table(
+        {
+            **_read_columns(rows, COVERAGE, owners, len(openers)),
+            **_spans(stretch, openers, ends),
+            "member_ordinal": members,
+            "coverage_ordinal": np.arange(len(openers)) - first_of_member + 1,
+        },
+        tables.COVERAGES,
+    )
+
+
+def _nodes_within(loop_id: str) -> list[int]:
+    """Segments of the guide in a loop and in the loops inside it."""
+    guide = load_guide()
+    loops = {guide.loop_named(loop_id).index}
+    for loop in guide.loops:
+        if loop.parent in loops:
+            loops.add(loop.index)
+    return [s.index for s in guide.segments if s.loop in loops]
+
+
+def _categories(rows: _Rows) -> pa.Table:
+    stretch = rows.stretch
+    openers = rows.of(load_guide().segments_of("2750", "N1")[0].index)
+    owners = _owners_by_opener(stretch, openers)
+    columns = _read_columns(rows, REPORTING_CATEGORY, owners, len(openers))
+    dated = [column for column in REPORTING_CATEGORY if column.kind == "date"]
+    tokens = _column_tokens(rows, dated, owners, len(openers))
+    begins, ends = date_range_columns(stretch.segments, tokens)
+    inside = np.isin(stretch.placement.nodes, _nodes_within("2750"))
+    last = _loop_ends(np.where(inside, owners, -1), openers)
+    return _table(
+        {
+            **columns,
+            **_spans(stretch, openers, last),
+            "member_ordinal": stretch.member_ordinals[openers],
+            "effective_begin": begins,
+            "effective_end": ends,
+        },
+        tables.REPORTING_CATEGORIES,
+    )
+
+
+def _set_headers(rows: _Rows) -> pa.Table:
+    stretch = rows.stretch
+    starts = np.flatnonzero(stretch.has_id("ST"))
+    base = stretch.before.sets
+    owner_of = np.where(stretch.set_ordinals > base, stretch.set_ordinals - base - 1, -1)
+    columns = _read_columns(rows, SET_HEADER, owner_of, len(starts))
+    ordinals = np.arange(base + 1, base + 1 + len(starts), dtype=np.int64)
+    return pa.table({"set_ordinal": ordinals, **columns})
+
+
+def read_segments_table(stretch: Stretch) -> pa.Table:
+    """One row per segment as `tables.SEGMENTS`; `loop_id` is null where the guide has no place."""
+    guide = load_guide()
+    names = pa.array([guide.loops[s.loop].loop_id for s in guide.segments], pa.large_string())
+    placed = (stretch.placement.nodes >= 0) & ~stretch.placement.has_strange_qualifier
+    nodes = pa.array(stretch.placement.nodes.astype(np.int64), mask=~placed)
+    segments = stretch.segments
+    outside = ~stretch.is_in_set
+    in_group = ~np.isin(segments.ids, [np.uint64(key(name)) for name in ("ISA", "IEA", "TA1")])
+    return _table(
+        {
+            "interchange_control_number": stretch.interchange_control_numbers,
+            "group_control_number": pc.if_else(
+                pa.array(in_group), stretch.group_control_numbers, None
+            ),
+            "transaction_set_control_number": pc.if_else(
+                pa.array(outside), None, stretch.set_control_numbers
+            ),
+            "set_ordinal": pa.array(stretch.set_ordinals, mask=outside),
+            "segment_ordinal": pa.array(stretch.segment_ordinals, mask=outside),
+            "segment_id": segments.texts(segments.first_token),
+            "loop_id": names.take(nodes),
+            "byte_start": segments.byte_starts,
+            "byte_end": segments.byte_ends,
+        },
+        tables.SEGMENTS,
+    )

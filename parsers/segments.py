@@ -1,0 +1,207 @@
+"""Bytes to one row per segment, without copying them.
+
+NumPy finds the delimiters. Between two delimiters stands a token; the first token of a segment is
+its id, the others are its elements in order. Everything else in this package works on the columns
+of `Segments`; no object stands for a segment.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from parsers.delimiters import Delimiters
+
+Ints = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+
+KEY_BYTES = 8
+_BLANK_MAX = 0x20  # blanks, tabs and line ends between segments are at or below this
+_MASKS = np.array([(1 << (8 * n)) - 1 for n in range(KEY_BYTES)] + [2**64 - 1], dtype=np.uint64)
+
+
+def key(text: str) -> int:
+    """The integer that stands for a token of at most 8 bytes in columns of keys."""
+    return int.from_bytes(text.encode("latin-1"), "little")
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The segments of a stretch of bytes.
+
+    `starts` and `ends` bound each token (half open, within `data`). `first_token` and
+    `token_count` say which tokens make up a segment. `data` is followed by 8 readable bytes.
+    `base` is the place of its first byte in the file.
+    """
+
+    data: npt.NDArray[np.uint8]
+    base: int
+    delimiters: Delimiters
+    starts: Ints
+    ends: Ints
+    first_token: Ints
+    token_count: Ints
+    is_terminated: bool  # False when the last segment stops without a terminator
+    blanks_removed: Flags  # per segment: something other than CR and LF stood before its id
+
+    def __len__(self) -> int:
+        return len(self.first_token)
+
+    @cached_property
+    def byte_starts(self) -> Ints:
+        """First byte of each segment, counted in the file."""
+        starts: Ints = self.starts[self.first_token] + self.base
+        return starts
+
+    @cached_property
+    def byte_ends(self) -> Ints:
+        """End of each segment, its terminator not included, counted in the file."""
+        ends: Ints = self.ends[self.first_token + self.token_count - 1] + self.base
+        return ends
+
+    @cached_property
+    def ids(self) -> Keys:
+        """Key of each segment id; ids of more than 8 bytes share the key of their first 8."""
+        return self.token_keys(self.first_token)
+
+    @cached_property
+    def _words(self) -> Keys:
+        return np.ndarray(
+            shape=(len(self.data) - KEY_BYTES + 1,), dtype="<u8", buffer=self.data, strides=(1,)
+        )
+
+    def token_keys(self, tokens: Ints) -> Keys:
+        """First 8 bytes of each token as one integer, zero bytes behind shorter ones."""
+        starts = self.starts[tokens]
+        lengths = np.minimum(self.ends[tokens] - starts, KEY_BYTES)
+        keys: Keys = self._words[starts] & _MASKS[lengths]
+        return keys
+
+    def keys_at(self, places: Ints, wanted: Flags) -> Keys:
+        """The 8 bytes at each place where `wanted`, 0 elsewhere. Places are within `data`."""
+        keys = np.zeros(len(places), dtype=np.uint64)
+        keys[wanted] = self._words[places[wanted]]
+        return keys
+
+    def lengths(self, tokens: Ints) -> Ints:
+        """Bytes in each token."""
+        return self.ends[tokens] - self.starts[tokens]
+
+    def tokens_at(self, rows: Ints, position: int) -> Ints:
+        """Token of element `position` of each segment row; -1 where the segment is shorter."""
+        return np.where(
+            self.token_count[rows] > position, self.first_token[rows] + position, np.int64(-1)
+        )
+
+    @cached_property
+    def _texts(self) -> pa.Array:
+        """All tokens as one Arrow array over the received bytes: token k is entry 2k."""
+        offsets = np.empty(2 * len(self.starts) + 1, dtype=np.int64)
+        offsets[0:-1:2] = self.starts
+        offsets[1::2] = self.ends
+        offsets[-1] = self.ends[-1] if len(self.ends) else 0
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
+        return pa.Array.from_buffers(pa.large_binary(), 2 * len(self.starts), buffers)
+
+    def texts(self, tokens: Ints) -> pa.Array:
+        """Text of each token as `large_string`; null for token -1 and for an empty token.
+
+        Bytes that are not UTF-8 are read as Latin-1, and a rule reports them.
+        """
+        missing = tokens < 0
+        safe = np.where(missing, 0, tokens)
+        empty = missing | (self.lengths(safe) == 0) if len(self.starts) else missing
+        indices = pa.array(2 * safe, mask=empty)
+        taken = self._texts.take(indices)
+        if self.is_ascii:
+            return taken.view(pa.large_string())
+        try:
+            return taken.cast(pa.large_string())
+        except pa.ArrowInvalid:
+            return pa.array([_decode(value) for value in taken.to_pylist()], pa.large_string())
+
+    @cached_property
+    def is_ascii(self) -> bool:
+        """No byte is above 0x7F."""
+        return not bool((self.data > 0x7F).any())
+
+
+def _decode(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _skip_blanks(data: npt.NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:
+    """Starts moved past the blanks and line ends before each segment id."""
+    moved = starts.copy()
+    for _ in range(2):  # LF or CRLF: nearly every file needs no more
+        moved += (data[moved] <= _BLANK_MAX) & (moved < ends)
+    late = np.flatnonzero((data[moved] <= _BLANK_MAX) & (moved < ends))
+    if len(late):
+        solid = np.append(np.flatnonzero(data > _BLANK_MAX), len(data))
+        found = solid[np.searchsorted(solid, moved[late])]
+        moved[late] = np.minimum(found, ends[late])
+    return moved
+
+
+def _has_only_line_ends(data: npt.NDArray[np.uint8], begins: Ints, starts: Ints) -> Flags:
+    """Whether nothing but CR and LF stands between each begin and start (looked at: two bytes)."""
+    first = data[begins]
+    second = data[np.minimum(begins + 1, len(data) - 1)]
+    gap = starts - begins
+    line_end = (first == 0x0A) | (first == 0x0D)
+    second_line_end = (second == 0x0A) | (second == 0x0D)
+    clean: Flags = (gap == 0) | ((gap == 1) & line_end) | ((gap == 2) & line_end & second_line_end)
+    return clean
+
+
+def split_segments(content: bytes, base: int, delimiters: Delimiters) -> Segments:
+    """The segments of `content`, whose first byte stands at `base` in the file.
+
+    Blanks and line ends before a segment id belong to no token. A terminator with nothing before
+    it (an empty segment) is dropped; the bytes behind the last terminator make a segment unless
+    they are blank. With a line end as the terminator, other line ends are blanks.
+    """
+    data = np.frombuffer(content + bytes(KEY_BYTES), dtype=np.uint8)
+    body = data[: len(content)]
+    is_delimiter = (body == delimiters.element) | (body == delimiters.segment)
+    ends = np.flatnonzero(is_delimiter).astype(np.int64, copy=False)
+    terminates = body[ends] == delimiters.segment
+    last = int(ends[-1]) + 1 if len(ends) else 0
+    rest_is_blank = not bool((body[last:] > _BLANK_MAX).any())
+    is_terminated = rest_is_blank and (len(ends) == 0 or bool(terminates[-1]))
+    if not is_terminated:
+        ends = np.append(ends, np.int64(len(content)))
+        terminates = np.append(terminates, True)
+    starts = np.empty_like(ends)
+    starts[:1] = 0
+    starts[1:] = ends[:-1] + 1
+
+    last_tokens = np.flatnonzero(terminates)
+    first_token = np.empty_like(last_tokens)
+    first_token[:1] = 0
+    first_token[1:] = last_tokens[:-1] + 1
+    begins = starts[first_token]
+    moved = _skip_blanks(data, begins, ends[first_token])
+    starts[first_token] = moved
+    token_count = last_tokens - first_token + 1
+    filled = (token_count > 1) | (ends[first_token] > moved)
+    clean = _has_only_line_ends(data, begins, moved)
+    return Segments(
+        data=data,
+        base=base,
+        delimiters=delimiters,
+        starts=starts,
+        ends=ends,
+        first_token=first_token[filled],
+        token_count=token_count[filled],
+        is_terminated=is_terminated,
+        blanks_removed=~clean[filled],
+    )

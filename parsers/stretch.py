@@ -1,0 +1,174 @@
+"""A stretch of one interchange with everything that its segments need to know of where they are.
+
+A stretch begins at an ISA or, within a transaction set, at an INS. What it needs of the bytes
+before it travels in a `Cursor`, so the result does not depend on where a file was cut.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from parsers.delimiters import Delimiters
+from parsers.loops import Placement, place_segments
+from parsers.segments import Flags, Ints, Segments, key, split_segments
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """What came before a stretch: how many of each, and whether a transaction set is open."""
+
+    interchanges: int = 0
+    groups: int = 0
+    sets: int = 0
+    members: int = 0
+    set_is_open: bool = False
+    segments_in_set: int = 0
+    interchange_control_number: str | None = None
+    group_control_number: str | None = None
+    set_control_number: str | None = None
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Segments, their places in the guide, and the ordinals of all that they belong to.
+
+    Ordinals are 0 where there is none yet; `set_ordinal` and `segment_ordinal` are 0 outside a
+    transaction set, `member_ordinal` is 0 outside a member.
+    """
+
+    segments: Segments
+    placement: Placement
+    before: Cursor
+
+    @cached_property
+    def is_in_set(self) -> Flags:
+        """Per segment: between ST and SE, both included."""
+        inside: Flags = (self.placement.lane_of >= 0) | self._closes_set
+        return inside
+
+    @cached_property
+    def _closes_set(self) -> Flags:
+        """SE segments that close an open transaction set."""
+        is_se = self.has_id("SE")
+        previous_in_set = np.empty(len(self.segments), dtype=np.bool_)
+        previous_in_set[:1] = self.before.set_is_open
+        previous_in_set[1:] = self.placement.lane_of[:-1] >= 0
+        closes: Flags = is_se & previous_in_set
+        return closes
+
+    def has_id(self, segment_id: str) -> Flags:
+        """Per segment: whether its id is `segment_id`."""
+        found: Flags = self.segments.ids == np.uint64(key(segment_id))
+        return found
+
+    @cached_property
+    def interchange_ordinals(self) -> Ints:
+        """Per segment: ordinal of its interchange in the file."""
+        return self._count("ISA", self.before.interchanges)
+
+    @cached_property
+    def group_ordinals(self) -> Ints:
+        """Per segment: ordinal of the last functional group that began."""
+        return self._count("GS", self.before.groups)
+
+    @cached_property
+    def last_set_ordinals(self) -> Ints:
+        """Per segment: ordinal of the last transaction set that began, also behind its SE."""
+        return self._count("ST", self.before.sets)
+
+    @cached_property
+    def set_ordinals(self) -> Ints:
+        """Per segment: ordinal of the transaction set it stands in, 0 outside."""
+        return np.where(self.is_in_set, self.last_set_ordinals, 0)
+
+    def _count(self, segment_id: str, before: int) -> Ints:
+        count: Ints = np.cumsum(self.has_id(segment_id), dtype=np.int64) + before
+        return count
+
+    @cached_property
+    def is_member_start(self) -> Flags:
+        """Per segment: an INS within a transaction set."""
+        starts = self.has_id("INS")
+        starts &= self.placement.lane_of >= 0
+        return starts
+
+    @cached_property
+    def member_ordinals(self) -> Ints:
+        """Per segment: ordinal of its member in the file, 0 in headers, trailers and outside."""
+        count = np.cumsum(self.is_member_start, dtype=np.int64) + self.before.members
+        lane_is_member = self.is_member_start[self.placement.lane_starts]
+        inside = self.placement.lane_of >= 0
+        inside[inside] = lane_is_member[self.placement.lane_of[inside]]
+        return np.where(inside, count, 0)
+
+    @cached_property
+    def segment_ordinals(self) -> Ints:
+        """Per segment: its count within the transaction set (1 = ST), 0 outside."""
+        rows = np.arange(len(self.segments), dtype=np.int64)
+        begun = np.maximum.accumulate(np.where(self.has_id("ST"), rows, -1))
+        count = np.where(begun >= 0, rows - begun + 1, rows + 1 + self.before.segments_in_set)
+        return np.where(self.is_in_set, count, 0)
+
+    @cached_property
+    def member_rows(self) -> Ints:
+        """Rows of the INS segments."""
+        rows: Ints = np.flatnonzero(self.is_member_start).astype(np.int64, copy=False)
+        return rows
+
+    def control_numbers(self, segment_id: str, element: int, before: str | None) -> pa.Array:
+        """Control numbers by ordinal: entry 0 is the one that was open before this stretch."""
+        rows = np.flatnonzero(self.has_id(segment_id)).astype(np.int64, copy=False)
+        found = self.segments.texts(self.segments.tokens_at(rows, element))
+        return pa.concat_arrays([pa.array([before], pa.large_string()), found])
+
+    @cached_property
+    def interchange_control_numbers(self) -> pa.Array:
+        """Per segment: ISA13."""
+        numbers = self.control_numbers("ISA", 13, self.before.interchange_control_number)
+        return numbers.take(pa.array(self.interchange_ordinals - self.before.interchanges))
+
+    @cached_property
+    def group_control_numbers(self) -> pa.Array:
+        """Per segment: GS06 of the last group that began."""
+        numbers = self.control_numbers("GS", 6, self.before.group_control_number)
+        return numbers.take(pa.array(self.group_ordinals - self.before.groups))
+
+    @cached_property
+    def set_control_numbers(self) -> pa.Array:
+        """Per segment: ST02 of the last transaction set that began."""
+        numbers = self.control_numbers("ST", 2, self.before.set_control_number)
+        return numbers.take(pa.array(self.last_set_ordinals - self.before.sets))
+
+    @cached_property
+    def after(self) -> Cursor:
+        """The cursor for the stretch that follows."""
+        if not len(self.segments):
+            return self.before
+        set_is_open = bool(self.placement.lane_of[-1] >= 0)
+        return replace(
+            self.before,
+            interchanges=int(self.interchange_ordinals[-1]),
+            groups=int(self.group_ordinals[-1]),
+            sets=int(self.last_set_ordinals[-1]),
+            members=self.before.members + len(self.member_rows),
+            set_is_open=set_is_open,
+            segments_in_set=int(self.segment_ordinals[-1]) if set_is_open else 0,
+            interchange_control_number=self.interchange_control_numbers[-1].as_py(),
+            group_control_number=self.group_control_numbers[-1].as_py(),
+            set_control_number=self.set_control_numbers[-1].as_py(),
+        )
+
+
+def parse_stretch(content: bytes, base: int, delimiters: Delimiters, before: Cursor) -> Stretch:
+    """The segments of a stretch, each in its place.
+
+    Args:
+        content: Bytes that begin with an ISA, or with an INS of the open transaction set.
+        base: Place of the first byte in the file.
+        delimiters: Those of the interchange.
+        before: The cursor that the stretch before left, or a fresh one.
+    """
+    segments = split_segments(content, base, delimiters)
+    return Stretch(segments, place_segments(segments, before.set_is_open), before)
