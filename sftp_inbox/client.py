@@ -57,7 +57,7 @@ def _pinned_host_key(mailbox: Mailbox) -> paramiko.PKey:
     words = mailbox.host_key.split()
     try:
         return paramiko.PKey.from_type_string(words[0], b64decode(words[1], validate=True))
-    except (IndexError, ValueError, paramiko.SSHException) as error:
+    except (IndexError, ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as error:
         raise Terminal(
             f"{mailbox}: no valid host key is pinned, so the server cannot be recognised. Get its "
             "public key from the exchange and set it as one line: ssh-ed25519 AAAA…"

@@ -15,6 +15,7 @@ from schemas.errors import Retryable, Terminal
 from sftp_inbox.failures import wire_failures
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.mailbox import Mailbox
+from sftp_inbox.reading import read_ahead
 
 TEMPORARY_ENDING = ".part"
 # Up to here a file that is already there is read back and compared; above, by its size alone.
@@ -82,9 +83,11 @@ def _has_content(client: paramiko.SFTPClient, path: str, sha256: str, size_bytes
     """Whether a remote file of the right size has that hash; taken for granted if it is large."""
     if size_bytes > READ_BACK_BYTES:
         return True
+    digest = hashlib.sha256()
     with client.open(path, "rb") as remote:
-        remote.prefetch(size_bytes)
-        return hashlib.sha256(remote.read(size_bytes)).hexdigest() == sha256
+        for chunk in read_ahead(remote, size_bytes):
+            digest.update(chunk)
+    return digest.hexdigest() == sha256
 
 
 def _send(client: paramiko.SFTPClient, path: str, content: BinaryIO, size_bytes: int) -> None:

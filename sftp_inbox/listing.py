@@ -120,13 +120,13 @@ def _sample(client: paramiko.SFTPClient, mailbox: Mailbox) -> dict[bytes, parami
             raise Terminal(
                 f"{mailbox}: there is no folder {mailbox.outbox}. Correct the name of the outbox."
             ) from error
-    return {
-        raw: entry
-        for raw, entry in entries.items()
-        if (entry.st_mode is None or stat.S_ISREG(entry.st_mode))
-        and not raw.startswith(b".")
-        and not raw.lower().endswith(_TEMPORARY_ENDINGS)
-    }
+    return {raw: entry for raw, entry in entries.items() if _looks_finished(raw, entry)}
+
+
+def _looks_finished(raw: bytes, entry: paramiko.SFTPAttributes) -> bool:
+    is_file = entry.st_mode is None or stat.S_ISREG(entry.st_mode)
+    is_hidden = raw.startswith(b".") and b"/" not in raw
+    return is_file and not is_hidden and not raw.lower().endswith(_TEMPORARY_ENDINGS)
 
 
 def _read_folder(

@@ -14,9 +14,9 @@ from schemas.errors import Retryable
 from sftp_inbox.failures import WIRE_FAILURES, reason_of, wire_failures
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.listing import Refused, Waiting, modification_time
+from sftp_inbox.reading import read_ahead
 
 DEFAULT_MAX_BYTES = 4 * 1024**3
-_READ_BYTES = 32 * 1024  # one SFTP request; more is not faster, as requests run ahead
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,11 @@ def _download(client: paramiko.SFTPClient, waiting: Waiting) -> Iterator[bytes]:
         with remote:
             if not _is_unchanged(remote.stat(), waiting):
                 raise _changed(waiting)
-            yield from _read_exactly(remote, waiting)
-            if not _is_unchanged(remote.stat(), waiting):
+            received_bytes = 0
+            for chunk in read_ahead(remote, waiting.size_bytes):
+                received_bytes += len(chunk)
+                yield chunk
+            if received_bytes != waiting.size_bytes or not _is_unchanged(remote.stat(), waiting):
                 raise _changed(waiting)
         # By name again: a replaced file leaves the open one as it was.
         try:
@@ -115,19 +118,6 @@ def _download(client: paramiko.SFTPClient, waiting: Waiting) -> Iterator[bytes]:
         except FileNotFoundError as error:
             raise _changed(waiting) from error
         if not _is_unchanged(by_name, waiting):
-            raise _changed(waiting)
-
-
-def _read_exactly(remote: paramiko.SFTPFile, waiting: Waiting) -> Iterator[bytes]:
-    # Only with requests running ahead, at paramiko's own limits, is it as fast as OpenSSH's client.
-    remote.prefetch(waiting.size_bytes)
-    missing = waiting.size_bytes
-    while missing:
-        chunk = remote.read(min(_READ_BYTES, missing))
-        missing -= len(chunk)
-        yield chunk
-        # After a short read the answers that paramiko waits for may never come: stop here.
-        if missing and len(chunk) < _READ_BYTES:
             raise _changed(waiting)
 
 
