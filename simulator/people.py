@@ -67,12 +67,16 @@ class Household:
 
 @dataclass(frozen=True, slots=True)
 class Enrollee:
-    """A person on a policy. `premium` is in cents; `end` is None while open."""
+    """A person on a policy. `premium` is in cents; `end` is None while open.
+
+    `removed` says that a maintenance took the person off a policy that went on.
+    """
 
     person: Person
     premium: int
     begin: date
     end: date | None = None
+    removed: bool = False
     issuer_member_id: str | None = None
 
 
@@ -106,9 +110,7 @@ class Policy:
     @property
     def covered(self) -> tuple[Enrollee, ...]:
         """The enrollees without those whom a maintenance removed."""
-        if self.state != "active":
-            return self.enrollees
-        return tuple(enrollee for enrollee in self.enrollees if enrollee.end is None)
+        return tuple(enrollee for enrollee in self.enrollees if not enrollee.removed)
 
     @property
     def premium(self) -> int:
@@ -130,7 +132,7 @@ class Policy:
     def ended(self, state: Literal["terminated", "cancelled"], end: date) -> "Policy":
         """The policy with its end and that of all who were still covered."""
         enrollees = tuple(
-            enrollee if enrollee.end else replace(enrollee, end=max(end, enrollee.begin))
+            enrollee if enrollee.removed else replace(enrollee, end=max(end, enrollee.begin))
             for enrollee in self.enrollees
         )
         return replace(self, state=state, end=end, enrollees=enrollees)

@@ -1,0 +1,242 @@
+"""The carrier's core system: its member records and payments, with a few seeded disagreements."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+from typing import TextIO
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection  # noqa: N812
+
+from schemas.partners import Partner
+from simulator.exchange import ExchangeInABox, Known
+from simulator.people import Enrollee, Policy
+from simulator.transactions import dollars
+
+SCHEMA = "carrier_core"
+
+_TYPES = {
+    "birth_date": "date",
+    "benefit_begin": "date",
+    "benefit_end": "date",
+    "received_on": "date",
+    "paid_through": "date",
+    "premium_total": "numeric(12, 2)",
+    "aptc": "numeric(12, 2)",
+    "amount": "numeric(12, 2)",
+}
+
+_PAID_IN_FULL = 0.75
+_PAID_IN_PART = 0.85  # cumulative
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One seeded disagreement. `field` is None when a whole record is missing on one side."""
+
+    kind: str  # differs | missing_at_carrier | missing_in_book
+    exchange_policy_id: str
+    exchange_member_id: str
+    field: str | None = None
+
+
+class CarrierCore:
+    """What the carrier holds for the policies of one exchange.
+
+    Its records are those of a carrier that read every undamaged file, but for the disagreements.
+    They are chosen among the policies of the first night, and stay.
+    """
+
+    def __init__(self, exchange: ExchangeInABox, seed: int) -> None:
+        self.exchange = exchange
+        self.seed = seed
+
+    def write_tables(self, connection_url: str, partner_id: str, night: int) -> None:
+        """Replaces `member_record` and `payment` in schema `carrier_core` at once.
+
+        Column names are the carrier's, in the case in which the partner's file writes them.
+        """
+        columns = self._partner(partner_id).carrier_records
+        connection = psycopg2.connect(connection_url)
+        try:
+            with connection:
+                _replace(
+                    connection, "member_record", columns.members, self._members(partner_id, night)
+                )
+                _replace(connection, "payment", columns.payments, self._payments(partner_id, night))
+        finally:
+            connection.close()
+
+    def write_extract(self, folder: Path, partner_id: str, night: int) -> None:
+        """Writes `members.csv` and `payments.csv`, each complete or not at all."""
+        columns = self._partner(partner_id).carrier_records
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / "members.csv", columns.members, self._members(partner_id, night))
+        _write(folder / "payments.csv", columns.payments, self._payments(partner_id, night))
+
+    def disagreements(self, partner_id: str) -> list[Disagreement]:
+        """What is wrong in the carrier's records on purpose, once the first night was sent."""
+        known = [item.policy for item in self.exchange.known_to_carrier(partner_id, 1)]
+        random = Random(f"{self.seed}/{partner_id}/disagreements")
+        random.shuffle(known)
+        chosen: list[Disagreement] = []
+        family = next((policy for policy in known if len(policy.covered) > 1), None)
+        if family:
+            known.remove(family)
+            leaver = family.covered[-1].person.member_id
+            chosen.append(Disagreement("missing_at_carrier", family.policy_id, leaver))
+        fields = ("birth_date", "last_name", "premium_total", "plan_id")
+        for name, policy in zip(fields, known, strict=False):
+            subscriber = policy.subscriber.person.member_id
+            chosen.append(Disagreement("differs", policy.policy_id, subscriber, name))
+        if known:
+            policy_id, member_id = _unknown_ids(known[-1])
+            chosen.append(Disagreement("missing_in_book", policy_id, member_id))
+        return chosen
+
+    def _partner(self, partner_id: str) -> Partner:
+        return self.exchange.scenario.partners[partner_id]
+
+    def _members(self, partner_id: str, night: int) -> Iterator[Row]:
+        wrong = {
+            (item.exchange_policy_id, item.exchange_member_id): item
+            for item in self.disagreements(partner_id)
+        }
+        for known in self.exchange.known_to_carrier(partner_id, night):
+            for enrollee in known.policy.enrollees:
+                row = _member_row(known.policy, enrollee)
+                found = wrong.get((row["exchange_policy_id"], row["exchange_member_id"]))
+                if found is None:
+                    yield row
+                elif found.field:
+                    yield row | {found.field: _altered(found.field, row[found.field])}
+        for item in wrong.values():
+            if item.kind == "missing_in_book":
+                yield _unknown_row(self._partner(partner_id), item)
+
+    def _payments(self, partner_id: str, night: int) -> Iterator[Row]:
+        for known in self.exchange.known_to_carrier(partner_id, night):
+            amount = self._binder(known.policy)
+            if amount:
+                yield _payment_row(known, amount)
+
+    def _binder(self, policy: Policy) -> int:
+        """Cents that the carrier received for the first month; most pay in full."""
+        if policy.state == "cancelled":
+            return 0
+        share = Random(f"{self.seed}/{policy.policy_id}/binder").random()
+        if share < _PAID_IN_FULL:
+            return policy.responsible
+        return policy.responsible // 2 if share < _PAID_IN_PART else 0
+
+
+def _member_row(policy: Policy, enrollee: Enrollee) -> Row:
+    person = enrollee.person
+    subscriber = enrollee is policy.subscriber
+    return {
+        "exchange_policy_id": policy.policy_id,
+        "exchange_member_id": person.member_id,
+        "issuer_policy_id": f"P{policy.policy_id}",
+        "issuer_subscriber_id": f"S{policy.subscriber.person.member_id}",
+        "issuer_member_id": f"M{person.member_id}",
+        "last_name": person.last_name,
+        "first_name": person.first_name,
+        "birth_date": person.birth_date.isoformat(),
+        "gender_code": person.gender,
+        "plan_id": policy.plan_id,
+        "benefit_begin": enrollee.begin.isoformat(),
+        "benefit_end": enrollee.end.isoformat() if enrollee.end else "",
+        "premium_total": dollars(policy.premium) if subscriber else "",
+        "aptc": dollars(policy.aptc) if subscriber else "",
+    }
+
+
+def _payment_row(known: Known, amount: int) -> Row:
+    return {
+        "exchange_policy_id": known.policy.policy_id,
+        "amount": dollars(amount),
+        "received_on": known.enrolled_on.isoformat(),
+        "paid_through": _end_of_month(known.policy.begin).isoformat(),
+    }
+
+
+def _altered(field: str, value: str) -> str:
+    """A value that is wrong in the way in which such values are wrong."""
+    match field:
+        case "birth_date":
+            return (date.fromisoformat(value) + timedelta(days=1)).isoformat()
+        case "last_name":
+            return f"{value[:-1]}{'E' if value[-1] != 'E' else 'A'}"
+        case "premium_total":
+            return f"{float(value) + 10:.2f}"
+        case _:
+            return value[:-2] + ("04" if value[-2:] != "04" else "01")
+
+
+def _unknown_ids(policy: Policy) -> tuple[str, str]:
+    """A policy and member id that the exchange never gave: its first digit is another."""
+    return f"9{policy.policy_id[1:]}", f"9{policy.subscriber.person.member_id[1:]}"
+
+
+def _unknown_row(partner: Partner, item: Disagreement) -> Row:
+    """A record of somebody whom the exchange does not know."""
+    return {
+        "exchange_policy_id": item.exchange_policy_id,
+        "exchange_member_id": item.exchange_member_id,
+        "issuer_policy_id": f"P{item.exchange_policy_id}",
+        "issuer_subscriber_id": f"S{item.exchange_member_id}",
+        "issuer_member_id": f"M{item.exchange_member_id}",
+        "last_name": "NEVERSENT",
+        "first_name": "ALEX",
+        "birth_date": "1980-02-29",
+        "gender_code": "F",
+        "plan_id": f"{partner.plans[0].plan_id}01",
+        "benefit_begin": "2026-06-01",
+        "benefit_end": "",
+        "premium_total": "321.00",
+        "aptc": "0.00",
+    }
+
+
+def _end_of_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+
+
+def _write_rows(file: TextIO, columns: Mapping[str, str], rows: Iterable[Row]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns.values())
+    writer.writerows([row[name] for name in columns] for row in rows)
+
+
+def _write(path: Path, columns: Mapping[str, str], rows: Iterable[Row]) -> None:
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("w", encoding="utf-8", newline="") as file:
+        _write_rows(file, columns, rows)
+    unfinished.rename(path)
+
+
+def _replace(
+    connection: Connection, table: str, columns: Mapping[str, str], rows: Iterable[Row]
+) -> None:
+    """Puts the rows in the place of all that the table holds, in the caller's transaction."""
+    name = sql.Identifier(SCHEMA, table)
+    definitions = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(theirs), sql.SQL(_TYPES.get(ours, "text")))
+        for ours, theirs in columns.items()
+    )
+    buffer = io.StringIO()
+    _write_rows(buffer, columns, rows)
+    buffer.seek(0)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(SCHEMA)))
+        cursor.execute(sql.SQL("CREATE TABLE IF NOT EXISTS {} ({})").format(name, definitions))
+        cursor.execute(sql.SQL("DELETE FROM {}").format(name))
+        copy = sql.SQL("COPY {} FROM STDIN WITH (FORMAT csv, HEADER)").format(name)
+        cursor.copy_expert(copy, buffer)

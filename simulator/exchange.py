@@ -1,0 +1,179 @@
+"""The exchange in a box: it sends enrollments, reads the answers, and keeps its own book."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+
+from schemas.partners import Exchange, Partner
+from simulator.answers import AnswerReader, AnswerSummary, summarise
+from simulator.mailboxes import Mailboxes
+from simulator.nights import Scenario, plan_night, with_effectuation
+from simulator.people import Policy
+from simulator.state import ACCEPTED, GOOD, State
+
+_MONEY = pa.decimal128(12, 2)
+
+BOOK = pa.schema(
+    [
+        ("exchange_policy_id", pa.large_string()),
+        ("partner_id", pa.large_string()),
+        ("status", pa.large_string()),  # initial | effectuated | terminated | cancelled
+        ("plan_id", pa.large_string()),  # 16 characters
+        ("benefit_begin", pa.date32()),
+        ("benefit_end", pa.date32()),  # null = open; = begin when there was no coverage
+        ("exchange_member_id", pa.large_string()),
+        ("is_subscriber", pa.bool_()),
+        ("last_name", pa.large_string()),
+        ("first_name", pa.large_string()),
+        ("birth_date", pa.date32()),
+        ("premium_total", _MONEY),  # on the subscriber's row only
+        ("aptc", _MONEY),  # on the subscriber's row only
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """A file that was put in an outbox. `fault` names what is wrong with it as a whole."""
+
+    partner_id: str
+    name: str
+    fault: str | None
+    set_faults: tuple[str, ...]
+    sets: int  # ST segments in its bytes
+    members: int  # INS segments in its bytes
+
+
+@dataclass(frozen=True)
+class Known:
+    """A policy as a carrier knows it that read every undamaged file."""
+
+    policy: Policy
+    enrolled_on: date
+
+
+class ExchangeInABox:
+    """One exchange with some trading partners, over many nights. Its memory is under `home`.
+
+    Night 1 is `first_night`, night 2 the next day. `members` is about how many persons enroll in
+    the first night, over all partners; `faults` is the rate of faults beyond the standard ones.
+    """
+
+    def __init__(  # noqa: PLR0913 - a scenario, spelled out for the caller
+        self,
+        home: Path,
+        *,
+        seed: int,
+        members: int,
+        first_night: date,
+        faults: float,
+        partners: Mapping[str, Partner],
+        exchange: Exchange,
+    ) -> None:
+        self.scenario = Scenario(seed, members, first_night, faults, partners, exchange)
+        self.state = State(home / "exchange.sqlite")
+        self.mailboxes = Mailboxes(home, partners)
+
+    def send(self, night: int) -> list[Path]:
+        """The paths in the outboxes of all enrollment files of the night.
+
+        Sends them when that is not done yet. A file that the carrier has removed does not come
+        back; what a killed call left undone is done by the next one.
+        """
+        sent = self.state.nights_sent()
+        if night > sent + 1:
+            raise ValueError(f"Night {night} was asked for after night {sent}. Send {sent + 1}.")
+        if night == sent + 1:
+            with self.state.transaction():
+                plan_night(self.state, self.scenario, night)
+        self.mailboxes.place_planned(self.state)
+        return [self.mailboxes.outbox(f.partner_id) / f.name for f in self.sent_files(night)]
+
+    def read_answers(self, night: int) -> AnswerSummary:
+        """What the carrier's files said that were read in this night; reads those that wait.
+
+        Answers to effectuations (TA1 and 999) are put in the outboxes.
+        """
+        for partner in self.scenario.partners.values():
+            AnswerReader(self.state, self.scenario, self.mailboxes, partner, night).read_all()
+        self.mailboxes.place_planned(self.state)
+        return summarise(self.state, night)
+
+    def book(self) -> pa.Table:
+        """The exchange's book: the policies whose enrollment the carrier accepted.
+
+        One row a member and policy. A later change counts when its set was accepted too, and
+        everything before it.
+        """
+        rows = [
+            row
+            for partner_id in self.scenario.partners
+            for known in self._known(partner_id, ACCEPTED, None)
+            for row in _book_rows(with_effectuation(self.state, known.policy))
+        ]
+        return pa.Table.from_pylist(rows, schema=BOOK)
+
+    def sent_files(self, night: int) -> list[SentFile]:
+        """The enrollment files of a night, in the order of sending."""
+        rows = self.state.connection.execute(
+            "SELECT f.partner_id, f.name, f.fault, group_concat(DISTINCT s.fault), f.set_count,"
+            " f.member_count FROM files f LEFT JOIN sends s USING (file_id)"
+            " WHERE f.night = ? AND f.role = 'enrollment' GROUP BY f.file_id ORDER BY f.file_id",
+            (night,),
+        )
+        return [
+            SentFile(partner_id, name, fault, _names(faults), sets, ins)
+            for partner_id, name, fault, faults, sets, ins in rows
+        ]
+
+    def sent_totals(self, night: int) -> dict[str, dict[str, int]]:
+        """By partner id: files, sets (ST) and members (INS) in the bytes of that night's files."""
+        totals = {
+            partner_id: {"files": 0, "sets": 0, "members": 0}
+            for partner_id in self.scenario.partners
+        }
+        for file in self.sent_files(night):
+            totals[file.partner_id]["files"] += 1
+            totals[file.partner_id]["sets"] += file.sets
+            totals[file.partner_id]["members"] += file.members
+        return totals
+
+    def known_to_carrier(self, partner_id: str, night: int) -> list[Known]:
+        """What a carrier knows that read every undamaged file up to and with that night."""
+        return list(self._known(partner_id, GOOD, night))
+
+    def _known(self, partner_id: str, condition: str, night: int | None) -> Iterator[Known]:
+        for history in self.state.histories(partner_id, condition, night):
+            if history.arrived:
+                ids = history.transaction_ids[0], history.transaction_ids[history.arrived - 1]
+                first, last = self.state.load_transactions(ids)
+                yield Known(last.policy, first.submitted.date())
+
+
+def _names(joined: str | None) -> tuple[str, ...]:
+    return tuple(sorted(joined.split(","))) if joined else ()
+
+
+def _book_rows(policy: Policy) -> Iterator[dict[str, object]]:
+    for enrollee in policy.enrollees:
+        person = enrollee.person
+        subscriber = enrollee is policy.subscriber
+        yield {
+            "exchange_policy_id": policy.policy_id,
+            "partner_id": policy.partner_id,
+            "status": policy.status,
+            "plan_id": policy.plan_id,
+            "benefit_begin": enrollee.begin,
+            "benefit_end": enrollee.end,
+            "exchange_member_id": person.member_id,
+            "is_subscriber": subscriber,
+            "last_name": person.last_name,
+            "first_name": person.first_name,
+            "birth_date": person.birth_date,
+            "premium_total": Decimal(policy.premium).scaleb(-2) if subscriber else None,
+            "aptc": Decimal(policy.aptc).scaleb(-2) if subscriber else None,
+        }

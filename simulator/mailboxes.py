@@ -1,0 +1,68 @@
+"""The mailboxes on disk: one folder a partner with `outbox`, `inbox` and `processed`.
+
+A file appears in an outbox at once and only once, wherever the process is killed: it is written
+beside the mailboxes, marked as moving, moved, marked as placed. Found moving at the next start, it
+is either still beside them (then it is moved) or already gone out (then it is only marked), so a
+file that the carrier has fetched and removed does not come back.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from simulator.state import State
+
+UNFINISHED = ".part"
+
+
+class Mailboxes:
+    """The partners' folders under `home/mailboxes`."""
+
+    def __init__(self, home: Path, partner_ids: Iterable[str]) -> None:
+        self.root = home / "mailboxes"
+        self.staging = home / "staging"
+        self.staging.mkdir(parents=True, exist_ok=True)
+        for partner_id in partner_ids:
+            for folder in ("outbox", "inbox", "processed"):
+                (self.root / partner_id / folder).mkdir(parents=True, exist_ok=True)
+
+    def outbox(self, partner_id: str) -> Path:
+        """Where the carrier fetches files."""
+        return self.root / partner_id / "outbox"
+
+    def processed(self, partner_id: str) -> Path:
+        """Where files of the carrier go once they are read."""
+        return self.root / partner_id / "processed"
+
+    def received(self, partner_id: str) -> list[Path]:
+        """The finished files that the carrier put into its inbox, by name."""
+        inbox = self.root / partner_id / "inbox"
+        return sorted(
+            path for path in inbox.iterdir() if path.is_file() and path.suffix != UNFINISHED
+        )
+
+    def place_planned(self, state: State) -> None:
+        """Puts every planned file into its outbox that is not there, and was not there before."""
+        rows = state.connection.execute(
+            "SELECT file_id, partner_id, name, placement FROM files"
+            " WHERE placement <> 'placed' ORDER BY file_id"
+        ).fetchall()
+        for file_id, partner_id, name, placement in rows:
+            staged = self.staging / f"{partner_id}.{name}"
+            if placement == "planned":
+                self._stage(state, file_id, staged)
+            if staged.exists():
+                staged.rename(self.outbox(partner_id) / name)
+            state.connection.execute(
+                "UPDATE files SET placement = 'placed', content = NULL WHERE file_id = ?",
+                (file_id,),
+            )
+
+    @staticmethod
+    def _stage(state: State, file_id: int, staged: Path) -> None:
+        (content,) = state.connection.execute(
+            "SELECT content FROM files WHERE file_id = ?", (file_id,)
+        ).fetchone()
+        staged.write_bytes(content)
+        state.connection.execute(
+            "UPDATE files SET placement = 'moving' WHERE file_id = ?", (file_id,)
+        )

@@ -1,0 +1,247 @@
+"""What the exchange remembers between calls, in one SQLite file: sent, answered, effectuated.
+
+A `transaction` is one event of a policy; a `send` is one transmission of it in one file. A
+transaction whose send was rejected for an injected fault is sent again.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from simulator.transactions import Transaction
+
+_TRANSACTION: TypeAdapter[Transaction] = TypeAdapter(Transaction)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, last INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS nights (night INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS files (
+    file_id INTEGER PRIMARY KEY,
+    night INTEGER NOT NULL,
+    partner_id TEXT NOT NULL,
+    role TEXT NOT NULL,              -- enrollment | answer
+    name TEXT NOT NULL,
+    fault TEXT,
+    set_count INTEGER NOT NULL,      -- ST segments in the bytes
+    member_count INTEGER NOT NULL,   -- INS segments in the bytes
+    interchange INTEGER,             -- ISA13
+    ta1 TEXT,                        -- A | E | R once answered
+    content BLOB,                    -- until it is in the outbox
+    placement TEXT NOT NULL DEFAULT 'planned',  -- planned | moving | placed
+    UNIQUE (partner_id, name)
+);
+CREATE TABLE IF NOT EXISTS transactions (
+    transaction_id INTEGER PRIMARY KEY,
+    partner_id TEXT NOT NULL,
+    policy_id TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS sends (
+    send_id INTEGER PRIMARY KEY,
+    transaction_id INTEGER,          -- null for a policy that the exchange does not have
+    file_id INTEGER NOT NULL REFERENCES files,
+    fault TEXT,
+    group_number INTEGER NOT NULL,   -- GS06
+    set_number TEXT NOT NULL UNIQUE, -- ST02
+    reference TEXT NOT NULL,         -- BGN02
+    total INTEGER NOT NULL,          -- QTY*TO
+    ack TEXT                         -- A | E | R once answered
+);
+CREATE INDEX IF NOT EXISTS sends_by_transaction ON sends (transaction_id);
+CREATE INDEX IF NOT EXISTS sends_by_group ON sends (group_number);
+CREATE INDEX IF NOT EXISTS transactions_by_policy ON transactions (policy_id);
+CREATE TABLE IF NOT EXISTS effectuations (
+    policy_id TEXT PRIMARY KEY,
+    issuer_policy_id TEXT,
+    issuer_subscriber_id TEXT,
+    issuer_member_ids TEXT NOT NULL  -- JSON, by exchange member id
+);
+CREATE TABLE IF NOT EXISTS answers_read (
+    partner_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    night INTEGER NOT NULL,
+    outcome TEXT NOT NULL,           -- JSON
+    PRIMARY KEY (partner_id, name, sha256)
+);
+CREATE TABLE IF NOT EXISTS numbers_received (
+    partner_id TEXT NOT NULL,
+    kind TEXT NOT NULL,              -- ISA13 | GS06 | ST02
+    number TEXT NOT NULL,
+    PRIMARY KEY (partner_id, kind, number)
+);
+"""
+
+ACCEPTED = "s.ack IN ('A', 'E') AND ifnull(f.ta1, '') <> 'R'"
+GOOD = "s.fault IS NULL AND f.fault IS NULL"
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """A file for the outbox. `sends` are its transaction sets in order."""
+
+    night: int
+    partner_id: str
+    role: str
+    name: str
+    content: bytes
+    fault: str | None = None
+    interchange: int | None = None
+    sends: tuple["PlannedSend", ...] = ()
+
+
+@dataclass(frozen=True)
+class PlannedSend:
+    """One transaction set in a planned file."""
+
+    transaction_id: int | None
+    fault: str | None
+    group_number: int
+    set_number: str
+    reference: str
+    total: int
+
+
+@dataclass(frozen=True)
+class History:
+    """A policy's transactions, in order, and how many of them from the first arrived."""
+
+    policy_id: str
+    transaction_ids: tuple[int, ...]
+    arrived: int
+
+
+class State:
+    """The exchange's memory. Changes are made inside `with state.transaction():`."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.executescript(_SCHEMA)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is kept, or nothing."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def next_number(self, name: str) -> int:
+        """The next control number of that name: 1, 2, 3, ..."""
+        row = self.connection.execute(
+            "INSERT INTO numbers VALUES (?, 1)"
+            " ON CONFLICT (name) DO UPDATE SET last = last + 1 RETURNING last",
+            (name,),
+        ).fetchone()
+        return int(row[0])
+
+    def nights_sent(self) -> int:
+        """How many nights are planned already."""
+        return int(self.connection.execute("SELECT count(*) FROM nights").fetchone()[0])
+
+    def add_transaction(self, transaction: Transaction) -> int:
+        """The id of the stored transaction."""
+        cursor = self.connection.execute(
+            "INSERT INTO transactions (partner_id, policy_id, body) VALUES (?, ?, ?)",
+            (
+                transaction.policy.partner_id,
+                transaction.policy.policy_id,
+                _TRANSACTION.dump_json(transaction).decode(),
+            ),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def load_transactions(self, ids: Iterable[int]) -> Iterator[Transaction]:
+        """The transactions of those ids, in that order."""
+        for transaction_id in ids:
+            row = self.connection.execute(
+                "SELECT body FROM transactions WHERE transaction_id = ?", (transaction_id,)
+            ).fetchone()
+            yield _TRANSACTION.validate_json(row[0])
+
+    def add_file(self, file: PlannedFile) -> None:
+        """Remembers a file that is to be put in the outbox, with its transaction sets."""
+        cursor = self.connection.execute(
+            "INSERT INTO files (night, partner_id, role, name, fault, set_count, member_count,"
+            " interchange, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                file.night,
+                file.partner_id,
+                file.role,
+                file.name,
+                file.fault,
+                file.content.count(b"~ST*"),
+                file.content.count(b"~INS*"),
+                file.interchange,
+                file.content,
+            ),
+        )
+        self.connection.executemany(
+            "INSERT INTO sends (transaction_id, file_id, fault, group_number, set_number,"
+            " reference, total) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(s.transaction_id, cursor.lastrowid, s.fault, *_numbers_of(s)) for s in file.sends],
+        )
+
+    def file_count(self, night: int, partner_id: str) -> int:
+        """How many files of that night are planned for the partner."""
+        row = self.connection.execute(
+            "SELECT count(*) FROM files WHERE night = ? AND partner_id = ?", (night, partner_id)
+        ).fetchone()
+        return int(row[0])
+
+    def histories(
+        self,
+        partner_id: str,
+        condition: str,
+        up_to_night: int | None = None,
+        policy_id: str | None = None,
+    ) -> list[History]:
+        """The history of each policy of the partner, or of one, in the order of first sending.
+
+        A transaction arrived when a send of it meets `condition` and was sent after the one with
+        which the transaction before it arrived; after one that did not, none counts.
+        """
+        limits = {"t.partner_id = ?": partner_id}
+        if up_to_night is not None:
+            limits["f.night <= ?"] = str(up_to_night)
+        if policy_id is not None:
+            limits["t.policy_id = ?"] = policy_id
+        rows = self.connection.execute(
+            f"SELECT t.policy_id, t.transaction_id, s.send_id, {condition}"  # noqa: S608
+            " FROM transactions t JOIN sends s USING (transaction_id) JOIN files f USING (file_id)"
+            f" WHERE {' AND '.join(limits)} ORDER BY t.transaction_id, s.send_id",
+            tuple(limits.values()),
+        )
+        by_policy: dict[str, dict[int, list[int]]] = defaultdict(dict)
+        for policy, transaction_id, send_id, meets in rows:
+            sends = by_policy[policy].setdefault(transaction_id, [])
+            if meets:
+                sends.append(send_id)
+        return [
+            History(policy, tuple(transactions), _arrived(transactions.values()))
+            for policy, transactions in by_policy.items()
+        ]
+
+
+def _numbers_of(send: PlannedSend) -> tuple[int, str, str, int]:
+    return send.group_number, send.set_number, send.reference, send.total
+
+
+def _arrived(transactions: Iterable[list[int]]) -> int:
+    arrived, last = 0, 0
+    for sends in transactions:
+        later = [send_id for send_id in sends if send_id > last]
+        if not later:
+            break
+        arrived, last = arrived + 1, later[0]
+    return arrived
