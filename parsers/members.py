@@ -1,6 +1,6 @@
 """The business tables: members, coverages, reporting categories and set headers, by columns.
 
-Which element fills which column is data (`schemas.columns`). An owner (a member, a coverage, a
+Which element fills which column is data (`schemas.places`). An owner (a member, a coverage, a
 category, a set) is numbered within the stretch; a column is one gather from the tokens of the
 segments that hold it to their owners.
 """
@@ -18,8 +18,8 @@ from parsers.segments import Ints, Keys, Segments, key
 from parsers.stretch import Stretch
 from parsers.values import count_column, date_column, date_range_columns, flag_column
 from schemas import tables
-from schemas.columns import COVERAGE, MEMBER, REPORTING_CATEGORY, SET_HEADER, Column
 from schemas.guide import load_guide
+from schemas.places import COVERAGE, MEMBER, REPORTING_CATEGORY, SET_HEADER, Column
 
 _READERS: dict[str, Callable[[Segments, Ints], pa.Array]] = {
     "text": lambda segments, tokens: segments.texts(tokens),
@@ -132,7 +132,7 @@ class BusinessTables:
     members: pa.Table
     coverages: pa.Table
     reporting_categories: pa.Table
-    set_headers: pa.Table  # set_ordinal and the columns of schemas.columns.SET_HEADER
+    set_headers: pa.Table  # set_ordinal and the columns of schemas.places.SET_HEADER
 
 
 def read_business_tables(stretch: Stretch) -> BusinessTables:

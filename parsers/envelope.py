@@ -1,0 +1,219 @@
+"""Interchanges, functional groups and transaction sets, gathered over the stretches of a file.
+
+Each stretch adds what it saw: headers, trailers, counts. The tables are put together at the end,
+when every trailer is known. What is wrong with the envelope is for `validators` to say; this
+module only tells, for each envelope segment, which one stood before it.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from parsers.segments import Ints, key
+from parsers.stretch import Stretch
+from schemas import tables
+
+KINDS = ("ISA", "GS", "ST", "SE", "GE", "IEA", "TA1", "other")
+_KEYS = np.array([key(name) for name in KINDS[:-1]], dtype=np.uint64)
+
+_ISA_COLUMNS = {
+    "control_number": 13,
+    "authorization_qualifier": 1,
+    "security_qualifier": 3,
+    "sender_qualifier": 5,
+    "sender_id": 6,
+    "receiver_qualifier": 7,
+    "receiver_id": 8,
+    "date": 9,
+    "time": 10,
+    "repetition_separator": 11,
+    "version": 12,
+    "acknowledgment_requested": 14,
+    "usage_indicator": 15,
+    "component_separator": 16,
+}
+_GS_COLUMNS = {
+    "control_number": 6,
+    "functional_identifier": 1,
+    "sender_code": 2,
+    "receiver_code": 3,
+    "date": 4,
+    "time": 5,
+    "responsible_agency": 7,
+    "version": 8,
+}
+_ST_COLUMNS = {"control_number": 2, "identifier": 1, "convention": 3}
+
+_ORDINALS = ("interchange_ordinal", "group_ordinal", "set_ordinal")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The envelope of a file.
+
+    `control` has one row per envelope segment and per run of segments outside any transaction
+    set, in file order: kind (place in KINDS), the three ordinals, byte_start, byte_end.
+    """
+
+    interchanges: pa.Table  # tables.INTERCHANGES
+    functional_groups: pa.Table  # tables.FUNCTIONAL_GROUPS
+    transaction_sets: pa.Table  # tables.TRANSACTION_SETS
+    control: pa.Table
+
+
+@dataclass
+class EnvelopeGatherer:
+    """Collects the envelope, stretch by stretch."""
+
+    headers: dict[str, list[pa.Table]] = field(
+        default_factory=lambda: {name: [] for name in ("ISA", "GS", "ST", "SE", "GE", "IEA")}
+    )
+    set_headers: list[pa.Table] = field(default_factory=list)
+    controls: list[pa.Table] = field(default_factory=list)
+    totals: list[tuple[Ints, Ints, Ints, Ints]] = field(default_factory=list)
+
+    def add(self, stretch: Stretch, set_headers: pa.Table) -> None:
+        """Takes in what a stretch holds of the envelope."""
+        for name, columns in (("ISA", _ISA_COLUMNS), ("GS", _GS_COLUMNS), ("ST", _ST_COLUMNS)):
+            self.headers[name].append(_elements(stretch, name, columns))
+        for name in ("SE", "GE", "IEA"):
+            self.headers[name].append(_elements(stretch, name, {"count": 1, "number": 2}))
+        self.set_headers.append(set_headers)
+        self.controls.append(_control(stretch))
+        self.totals.append(_set_totals(stretch))
+
+    def gather(self) -> Envelope:
+        """The tables of the envelope."""
+        parts = {name: pa.concat_tables(found) for name, found in self.headers.items()}
+        control = pa.concat_tables(self.controls)
+        return Envelope(
+            interchanges=_with_trailer(parts, "ISA", "IEA", control),
+            functional_groups=_with_trailer(parts, "GS", "GE", control),
+            transaction_sets=self._transaction_sets(parts),
+            control=control,
+        )
+
+    def _transaction_sets(self, parts: dict[str, pa.Table]) -> pa.Table:
+        sets = parts["ST"]
+        count = len(sets) + 1
+        segments, members, ends = (np.zeros(count, np.int64) for _ in range(3))
+        for ordinals, in_set, with_ins, last_byte in self.totals:
+            segments[ordinals] += in_set
+            members[ordinals] += with_ins
+            ends[ordinals] = last_byte
+        trailer_count, trailer_number = _trailers(sets, parts["SE"], "set_ordinal")
+        headers = pa.concat_tables(self.set_headers).drop_columns("set_ordinal")
+        columns = {name: sets[name] for name in sets.column_names if name != "byte_end"}
+        columns |= {name: headers[name] for name in headers.column_names}
+        columns |= {
+            "trailer_segment_count": trailer_count,
+            "trailer_control_number": trailer_number,
+            "segment_count": pa.array(segments[1:]),
+            "member_count": pa.array(members[1:]),
+            "byte_end": pa.array(ends[1:]),
+        }
+        return _as(columns, tables.TRANSACTION_SETS)
+
+
+def _as(columns: dict[str, pa.Array | pa.ChunkedArray], schema: pa.Schema) -> pa.Table:
+    return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
+
+
+def _elements(stretch: Stretch, segment_id: str, columns: dict[str, int]) -> pa.Table:
+    """Elements of the segments of that id, with their ordinals and byte spans."""
+    rows = np.flatnonzero(stretch.has_id(segment_id)).astype(np.int64, copy=False)
+    segments = stretch.segments
+    texts = {
+        name: pc.utf8_rtrim_whitespace(segments.texts(segments.tokens_at(rows, position)))
+        for name, position in columns.items()
+    }
+    return pa.table({**_ordinals(stretch, rows), **texts, **_bytes(stretch, rows)})
+
+
+def _ordinals(stretch: Stretch, rows: Ints) -> dict[str, Ints]:
+    return {
+        "interchange_ordinal": stretch.interchange_ordinals[rows],
+        "group_ordinal": stretch.group_ordinals[rows],
+        "set_ordinal": stretch.last_set_ordinals[rows],
+    }
+
+
+def _bytes(stretch: Stretch, rows: Ints) -> dict[str, Ints]:
+    return {
+        "byte_start": stretch.segments.byte_starts[rows],
+        "byte_end": stretch.segments.byte_ends[rows],
+    }
+
+
+def _control(stretch: Stretch) -> pa.Table:
+    """Envelope segments and those outside any set; of a run of others only the first."""
+    ids = stretch.segments.ids
+    kinds = np.full(len(ids), len(_KEYS), dtype=np.int8)
+    for kind, number in enumerate(_KEYS):
+        kinds[ids == number] = kind
+    inside_body = stretch.is_in_set & (kinds == len(_KEYS))
+    inside_body |= (stretch.placement.lane_of >= 0) & ~stretch.placement.is_envelope
+    is_first = np.ones(len(ids), dtype=np.bool_)
+    is_first[1:] = (kinds[1:] != kinds[:-1]) | (kinds[1:] < len(_KEYS))
+    rows = np.flatnonzero(~inside_body & is_first)
+    return pa.table({"kind": kinds[rows], **_ordinals(stretch, rows), **_bytes(stretch, rows)})
+
+
+def _set_totals(stretch: Stretch) -> tuple[Ints, Ints, Ints, Ints]:
+    """Per transaction set seen: its ordinal, segments, members, and the end of its last segment."""
+    inside = stretch.set_ordinals
+    ordinals, first = np.unique(inside[::-1], return_index=True)
+    base = stretch.before.sets
+    shifted = np.where(inside > 0, inside - base, 0)
+    segments = np.bincount(shifted, minlength=1)
+    members = np.bincount(shifted[stretch.is_member_start], minlength=len(segments))
+    last_rows = len(inside) - 1 - first
+    kept = ordinals > 0
+    ordinals, last_rows = ordinals[kept], last_rows[kept]
+    return (
+        ordinals,
+        segments[ordinals - base],
+        members[ordinals - base],
+        stretch.segments.byte_ends[last_rows],
+    )
+
+
+def _trailers(headers: pa.Table, trailers: pa.Table, by: str) -> tuple[pa.Array, pa.Array]:
+    """Count and control number of each header's first trailer; null where it has none."""
+    found = pc.index_in(headers[by].combine_chunks(), trailers[by].combine_chunks())
+    return trailers["count"].combine_chunks().take(found), trailers["number"].combine_chunks().take(
+        found
+    )
+
+
+def _with_trailer(
+    parts: dict[str, pa.Table], header: str, trailer: str, control: pa.Table
+) -> pa.Table:
+    """Interchanges or functional groups, with what their trailers say and what was counted."""
+    table = parts[header]
+    is_interchange = header == "ISA"
+    by = "interchange_ordinal" if is_interchange else "group_ordinal"
+    inner = parts["GS"] if is_interchange else parts["ST"]
+    count, number = _trailers(table, parts[trailer], by)
+    ordinals = table[by].to_numpy()
+    columns = {name: table[name] for name in table.column_names}
+    columns["byte_end"] = pa.array(_last_bytes(control, by, ordinals))
+    columns["trailer_control_number"] = number
+    columns["trailer_group_count" if is_interchange else "trailer_set_count"] = count
+    counted = np.bincount(inner[by].to_numpy(), minlength=int(ordinals.max(initial=0)) + 1)
+    columns["group_count" if is_interchange else "set_count"] = pa.array(counted[ordinals])
+    return _as(columns, tables.INTERCHANGES if is_interchange else tables.FUNCTIONAL_GROUPS)
+
+
+def _last_bytes(control: pa.Table, by: str, ordinals: npt.NDArray[np.int64]) -> Ints:
+    """End of the last envelope segment that belongs to each interchange or group."""
+    kinds = control["kind"].to_numpy()
+    belongs = kinds < len(_KEYS)
+    if by == "group_ordinal":
+        belongs &= np.isin(kinds, [KINDS.index(name) for name in ("GS", "ST", "SE", "GE")])
+    last = np.zeros(int(ordinals.max(initial=0)) + 1, dtype=np.int64)
+    last[control[by].to_numpy()[belongs]] = control["byte_end"].to_numpy()[belongs]
+    return last[ordinals]

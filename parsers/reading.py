@@ -1,0 +1,86 @@
+"""A received file as a stream of stretches, in bounded memory whatever its size.
+
+The file is mapped, not read: stretches of a few megabytes are cut before an INS, where nothing but
+the cursor needs to be carried on. (Such stretches stay in the processor's cache; larger ones are
+slower.)
+"""
+
+import hashlib
+import mmap
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from parsers.delimiters import Delimiters, Layout, Region, locate_interchanges
+from parsers.stretch import Cursor, Stretch, parse_stretch
+
+STRETCH_BYTES = 2_000_000
+_HASH_BYTES = 1 << 20
+_WIDE = (b"\xff\xfe", b"\xfe\xff", b"I\0S\0", b"\0I\0S", b"\xc9\xe2\xc1")  # UTF-16, EBCDIC "ISA"
+
+
+@dataclass(frozen=True)
+class ReceivedFile:
+    """The bytes of one file, with its SHA-256 in hex and where its interchanges are."""
+
+    content: bytes | mmap.mmap
+    sha256: str
+    size_bytes: int
+    layout: Layout
+
+    @property
+    def is_blank(self) -> bool:
+        """No bytes, or nothing but blanks and NULs."""
+        return not self.content[:].strip(b" \t\r\n\0") if self.size_bytes < _HASH_BYTES else False
+
+    @property
+    def is_wide(self) -> bool:
+        """UTF-16 or EBCDIC instead of single bytes."""
+        return self.content[:4].startswith(_WIDE)
+
+    def stretches(self, stretch_bytes: int = STRETCH_BYTES) -> Iterator[Stretch]:
+        """The stretches of all interchanges in file order. No result depends on their size."""
+        cursor = Cursor()
+        for region in self.layout.regions:
+            cursor = replace(cursor, set_is_open=False, segments_in_set=0)
+            for start, end in _cuts(self.content, region, stretch_bytes):
+                content = bytes(self.content[start:end])
+                stretch = parse_stretch(content, start, region.delimiters, cursor)
+                yield stretch
+                cursor = stretch.after
+
+
+def _cuts(
+    content: bytes | mmap.mmap, region: Region, stretch_bytes: int
+) -> Iterator[tuple[int, int]]:
+    """Byte spans of about `stretch_bytes`, each but the first beginning at an INS."""
+    next_member = _member_start(region.delimiters)
+    start = region.byte_start
+    while start < region.byte_end:
+        found = None
+        if start + stretch_bytes < region.byte_end:
+            found = next_member.search(content, start + stretch_bytes, region.byte_end)
+        end = found.start("INS") if found else region.byte_end
+        yield start, end
+        start = end
+
+
+def _member_start(delimiters: Delimiters) -> re.Pattern[bytes]:
+    terminator = re.escape(bytes([delimiters.segment]))
+    separator = re.escape(bytes([delimiters.element]))
+    return re.compile(terminator + rb"[\x00-\x20]*(?P<INS>INS)" + separator)
+
+
+@contextmanager
+def open_received(path: Path) -> Iterator[ReceivedFile]:
+    """The file at `path`, hashed and mapped while the context is open."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = file.seek(0, 2)
+        if size == 0:
+            yield ReceivedFile(b"", digest, 0, Layout((), 0, malformed_isa=False))
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            yield ReceivedFile(content, digest, size, locate_interchanges(content))
