@@ -19,7 +19,7 @@ from parsers.stretch import Stretch
 from parsers.values import count_column, date_column, date_range_columns, flag_column
 from schemas import tables
 from schemas.guide import load_guide
-from schemas.places import COVERAGE, MEMBER, REPORTING_CATEGORY, SET_HEADER, Column
+from schemas.places import COVERAGE, MEMBER, REPORTING_CATEGORY, SET_HEADER, Place
 
 _READERS: dict[str, Callable[[Segments, Ints], pa.Array]] = {
     "text": lambda segments, tokens: segments.texts(tokens),
@@ -61,7 +61,7 @@ class _Rows:
             self._cache[node, element] = np.where(tokens >= 0, keys, np.uint64(0))
         return self._cache[node, element]
 
-    def holding(self, column: Column) -> Ints:
+    def holding(self, column: Place) -> Ints:
         """Rows that hold a column's value, in file order."""
         nodes = [
             s.index
@@ -82,7 +82,7 @@ class _Rows:
 
 
 def _column_tokens(
-    rows: _Rows, columns: list[Column], owner_of: Ints, owner_count: int
+    rows: _Rows, columns: list[Place], owner_of: Ints, owner_count: int
 ) -> npt.NDArray[np.int64]:
     """Token of a column for each owner; the first one found, -1 where there is none."""
     tokens = np.full(owner_count, -1, dtype=np.int64)
@@ -99,9 +99,9 @@ def _column_tokens(
 
 
 def _read_columns(
-    rows: _Rows, columns: tuple[Column, ...], owner_of: Ints, owner_count: int
+    rows: _Rows, columns: tuple[Place, ...], owner_of: Ints, owner_count: int
 ) -> dict[str, pa.Array]:
-    by_name: dict[str, list[Column]] = {}
+    by_name: dict[str, list[Place]] = {}
     for column in columns:
         by_name.setdefault(column.name, []).append(column)
     return {

@@ -1,124 +1,130 @@
-"""Columns and constraints of which the tables in `schemas/database.py` are made."""
+"""Where each column of the business tables stands in the guide.
 
-from collections.abc import Iterable
-from typing import Any
+One row per column: loop, segment, the qualifier that element 1 must have, the element that holds
+the value, and a condition on another element where the guide needs one. The parser reads these
+rows; nothing in it names a segment of the 834.
+"""
 
-import pyarrow as pa
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
-from sqlalchemy.sql.type_api import TypeEngine
+from dataclasses import dataclass
+from typing import Literal
 
-from schemas import tables
+Kind = Literal["text", "date", "count", "flag"]
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
 
-INSTANT = TIMESTAMP(timezone=True)
-MONEY = sa.Numeric(12, 2)
+@dataclass(frozen=True)
+class Place:
+    """The place of one column in the guide.
 
-_SQL_TYPES: dict[pa.DataType, TypeEngine[Any]] = {
-    pa.large_string(): sa.Text(),
-    pa.string(): sa.Text(),
-    pa.int64(): sa.BigInteger(),
-    pa.int16(): sa.SmallInteger(),
-    pa.int8(): sa.SmallInteger(),
-    pa.bool_(): sa.Boolean(),
-    pa.date32(): sa.Date(),
-    tables.MONEY: MONEY,
-    pa.list_(pa.large_string()): ARRAY(sa.Text()),
-}
+    `condition` is (element, value): another element that must have that value, such as NM108 = 34
+    before an SSN. Rows of the same name are tried in their order: the first value found holds.
+    """
 
-# The attributes of a person that an enrollment carries, grouped as a maintenance replaces them:
-# a new street without a second line means that there is none any more.
-NAME = ("last_name", "first_name", "middle_name", "name_suffix")
-RESIDENCE = ("address_line_1", "address_line_2", "city", "state", "postal_code", "county_code")
-MAILING = (
-    "mailing_line_1",
-    "mailing_line_2",
-    "mailing_city",
-    "mailing_state",
-    "mailing_postal_code",
-)
-SINGLE = (
-    "relationship_code",
-    "exchange_subscriber_id",
-    "issuer_subscriber_id",
-    "issuer_member_id",
-    "ssn",
-    "birth_date",
-    "gender_code",
-    "marital_status",
-    "phone",
-    "email",
-    "tobacco_code",
-)
-PERSON = (*SINGLE, *NAME, *RESIDENCE, *MAILING)
+    name: str
+    loop: str
+    segment: str
+    element: int
+    qualifier: str | None = None
+    kind: Kind = "text"
+    condition: tuple[int, str] | None = None
 
-# What a policy keeps of the exchange's last transaction set, because an effectuation returns it
-# (CMS guide 7.2, table 18).
+
+def _dtp(name: str, loop: str, qualifier: str) -> Place:
+    return Place(name, loop, "DTP", 3, qualifier, "date")
+
+
+def _ref(name: str, loop: str, qualifier: str) -> Place:
+    return Place(name, loop, "REF", 2, qualifier)
+
+
 SET_HEADER = (
-    "reference",
-    "total_count",
-    "dependent_count",
-    "sponsor_name",
-    "sponsor_qualifier",
-    "sponsor_id",
-    "payer_name",
-    "payer_id",
-    "broker_name",
-    "broker_id",
+    Place("purpose_code", "HEADER", "BGN", 1),
+    Place("reference", "HEADER", "BGN", 2),
+    Place("date", "HEADER", "BGN", 3, kind="date"),
+    Place("time", "HEADER", "BGN", 4),
+    Place("time_code", "HEADER", "BGN", 5),
+    Place("original_reference", "HEADER", "BGN", 6),
+    Place("action_code", "HEADER", "BGN", 8),
+    _ref("master_policy_number", "HEADER", "38"),
+    _dtp("file_effective", "HEADER", "303"),
+    Place("total_count", "HEADER", "QTY", 2, "TO", "count"),
+    Place("subscriber_count", "HEADER", "QTY", 2, "ET", "count"),
+    Place("dependent_count", "HEADER", "QTY", 2, "DT", "count"),
+    Place("sponsor_name", "1000A", "N1", 2),
+    Place("sponsor_qualifier", "1000A", "N1", 3),
+    Place("sponsor_id", "1000A", "N1", 4),
+    Place("payer_name", "1000B", "N1", 2),
+    Place("payer_qualifier", "1000B", "N1", 3),
+    Place("payer_id", "1000B", "N1", 4),
+    Place("broker_name", "1000C", "N1", 2),
+    Place("broker_qualifier", "1000C", "N1", 3),
+    Place("broker_id", "1000C", "N1", 4),
 )
 
+MEMBER = (
+    Place("is_subscriber", "2000", "INS", 1, kind="flag"),
+    Place("relationship_code", "2000", "INS", 2),
+    Place("maintenance_type", "2000", "INS", 3),
+    Place("maintenance_reason", "2000", "INS", 4),
+    Place("benefit_status", "2000", "INS", 5),
+    Place("employment_status", "2000", "INS", 8),
+    Place("handicap_indicator", "2000", "INS", 10),
+    Place("death_date", "2000", "INS", 12, kind="date"),
+    _ref("exchange_subscriber_id", "2000", "0F"),
+    _ref("exchange_member_id", "2000", "17"),
+    _ref("issuer_subscriber_id", "2000", "ZZ"),
+    _ref("issuer_member_id", "2000", "23"),
+    _ref("payment_transaction_id", "2000", "6O"),
+    _ref("exchange_policy_id", "2000", "1L"),
+    # A policy id of 2300 serves where 2000 has none (CMS guide 7.2, table 7).
+    _ref("exchange_policy_id", "2300", "1L"),
+    Place("last_name", "2100A", "NM1", 3),
+    Place("first_name", "2100A", "NM1", 4),
+    Place("middle_name", "2100A", "NM1", 5),
+    Place("name_suffix", "2100A", "NM1", 7),
+    Place("ssn", "2100A", "NM1", 9, condition=(8, "34")),
+    Place("birth_date", "2100A", "DMG", 2, kind="date"),
+    Place("gender_code", "2100A", "DMG", 3),
+    Place("marital_status", "2100A", "DMG", 4),
+    Place("address_line_1", "2100A", "N3", 1),
+    Place("address_line_2", "2100A", "N3", 2),
+    Place("city", "2100A", "N4", 1),
+    Place("state", "2100A", "N4", 2),
+    Place("postal_code", "2100A", "N4", 3),
+    Place("county_code", "2100A", "N4", 6, condition=(5, "CY")),
+    Place("mailing_line_1", "2100C", "N3", 1),
+    Place("mailing_line_2", "2100C", "N3", 2),
+    Place("mailing_city", "2100C", "N4", 1),
+    Place("mailing_state", "2100C", "N4", 2),
+    Place("mailing_postal_code", "2100C", "N4", 3),
+    Place("phone", "2100A", "PER", 4, condition=(3, "TE")),
+    Place("phone", "2100A", "PER", 6, condition=(5, "TE")),
+    Place("phone", "2100A", "PER", 8, condition=(7, "TE")),
+    Place("email", "2100A", "PER", 4, condition=(3, "EM")),
+    Place("email", "2100A", "PER", 6, condition=(5, "EM")),
+    Place("email", "2100A", "PER", 8, condition=(7, "EM")),
+    Place("tobacco_code", "2100A", "HLH", 1),
+    _dtp("eligibility_begin", "2000", "356"),
+    _dtp("eligibility_end", "2000", "357"),
+    _dtp("maintenance_effective", "2000", "303"),
+)
 
-def columns_of(schema: pa.Schema, names: Iterable[str] | None = None) -> list[sa.Column[Any]]:
-    """New nullable columns for the fields of an Arrow schema, or for those of the given names."""
-    wanted = schema.names if names is None else names
-    return [sa.Column(name, _SQL_TYPES[schema.field(name).type]) for name in wanted]
+COVERAGE = (
+    Place("maintenance_type", "2300", "HD", 1),
+    Place("insurance_line", "2300", "HD", 3),
+    Place("plan_description", "2300", "HD", 4),
+    Place("coverage_level", "2300", "HD", 5),
+    _dtp("benefit_begin", "2300", "348"),
+    _dtp("benefit_end", "2300", "349"),
+    _dtp("maintenance_effective", "2300", "303"),
+    _dtp("last_premium_paid", "2300", "543"),
+    _ref("plan_id", "2300", "CE"),
+    _ref("exchange_policy_id", "2300", "1L"),
+    _ref("issuer_policy_id", "2300", "X9"),
+)
 
-
-def one_of(column: str, *values: str) -> sa.CheckConstraint:
-    """A named check that the column holds one of the values, or null."""
-    listed = ", ".join(f"'{value}'" for value in values)
-    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def identity(name: str) -> sa.Column[int]:
-    """A primary key that the database counts up."""
-    return sa.Column(name, sa.BigInteger, sa.Identity(always=True), primary_key=True)
-
-
-def text(name: str) -> sa.Column[str]:
-    """A text column that is never null."""
-    return sa.Column(name, sa.Text, nullable=False)
-
-
-def reference(name: str, to: str, *, nullable: bool = False) -> sa.Column[int]:
-    """A foreign key to `to`."""
-    return sa.Column(name, sa.BigInteger, sa.ForeignKey(to), nullable=nullable)
-
-
-def key(name: str) -> sa.Column[int]:
-    """A part of a primary key, counted by the file and not by the database."""
-    return sa.Column(name, sa.BigInteger, primary_key=True, autoincrement=False)
-
-
-def without(schema: pa.Schema, *names: str) -> list[sa.Column[Any]]:
-    """New columns for all fields of an Arrow schema but those of the given names."""
-    return columns_of(schema, [name for name in schema.names if name not in names])
-
-
-def known() -> list[sa.schema.SchemaItem]:
-    """From when to when we believed a row of the book, and the event that made us."""
-    return [
-        sa.Column("known_from", INSTANT, nullable=False),
-        sa.Column("known_to", INSTANT, nullable=False, server_default=sa.text("'infinity'")),
-        reference("event_id", "book.event.event_id"),
-        sa.CheckConstraint("known_from <= known_to", name="known"),
-    ]
+REPORTING_CATEGORY = (
+    Place("name", "2750", "N1", 2),
+    Place("qualifier", "2750", "REF", 1),
+    Place("value", "2750", "REF", 2),
+    _dtp("effective_begin", "2750", "007"),
+)

@@ -1,0 +1,67 @@
+"""SNIP 1 and 2: which elements a segment has.
+
+The pattern of filled elements is one integer, so required, not used and the relational conditions
+are judged once per distinct pattern of each segment of the guide.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.guide import Segment, load_guide
+from validators.element_table import Values
+from validators.issues import Findings
+
+
+def find_presence_faults(findings: Findings, values: Values) -> None:
+    """Elements that are missing, surplus, not used, or break a relational condition."""
+    nodes, patterns, counts = values.shapes
+    packed = (patterns << 12) | (np.minimum(counts, 31) << 7) | nodes
+    encoded = pa.array(packed).dictionary_encode()
+    judged = [_judge_shape(shape) for shape in encoded.dictionary.to_pylist()]
+    if not any(judged):
+        return
+    indices = encoded.indices.to_numpy(zero_copy_only=False)
+    for number, faults in enumerate(judged):
+        rows = values.rows[indices == number] if faults else values.rows[:0]
+        for rule, element in faults:
+            findings.add(rule, rows, element)
+
+
+@cache
+def _judge_shape(packed: int) -> tuple[tuple[str, int], ...]:
+    """Faults (rule, element) of a segment of the guide with that pattern of filled elements."""
+    pattern, count = packed >> 12, (packed >> 7) & 31
+    segment = load_guide().segments[packed & 127]
+    faults = []
+    for element in segment.elements:
+        filled = pattern >> element.position & 1
+        if element.usage == "R" and not filled:
+            faults.append(("element-missing", element.position))
+        if element.usage == "N" and filled:
+            faults.append(("element-not-used", element.position))
+    faults.extend(_broken_relations(segment, pattern))
+    if count - 1 > len(segment.elements):
+        faults.append(("elements-too-many", len(segment.elements) + 1))
+    return tuple(faults)
+
+
+def _broken_relations(segment: Segment, pattern: int) -> Iterable[tuple[str, int]]:
+    """Faults by the syntax notes P, R, E, C and L of a segment. Source: X12.22."""
+    for note in segment.relations:
+        positions = [int(note[at : at + 2]) for at in range(1, len(note), 2)]
+        filled = [p for p in positions if pattern >> p & 1]
+        empty = [p for p in positions if p not in filled]
+        kind = note[0]
+        if kind == "E" and len(filled) > 1:
+            yield "element-exclusion-broken", filled[1]
+        elif kind == "P" and filled and empty:
+            yield "element-condition-broken", empty[0]
+        elif kind == "R" and not filled:
+            yield "element-condition-broken", positions[0]
+        elif kind == "C" and positions[0] in filled and empty:
+            yield "element-condition-broken", empty[0]
+        elif kind == "L" and filled == positions[:1]:
+            yield "element-condition-broken", positions[1]

@@ -1,0 +1,145 @@
+"""The only way to say that something is wrong: findings, turned into rows of `tables.ISSUES`."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from parsers.segments import Ints
+from parsers.stretch import Stretch
+from schemas import tables
+from schemas.catalog import Rule, load_rules
+from schemas.guide import Element, Segment, load_guide
+
+NO_PLACE = -1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule broken at several rows of a stretch.
+
+    `elements` is 0 for a whole segment; `nodes` names the segment of the guide that the wording
+    speaks of (usually the row's own, another one for a segment that is missing).
+    """
+
+    rule: str
+    rows: Ints
+    elements: Ints
+    nodes: npt.NDArray[np.int16]
+
+
+@dataclass
+class Findings:
+    """Findings of one stretch, collected check by check."""
+
+    stretch: Stretch
+    found: list[Finding] = field(default_factory=list)
+
+    def add(
+        self,
+        rule: str,
+        rows: Ints,
+        elements: Ints | int = 0,
+        nodes: npt.NDArray[np.int16] | int | None = None,
+    ) -> None:
+        """Records a rule as broken at `rows`, at element `elements` (1-based; 0 = the segment)."""
+        if not len(rows):
+            return
+        at = np.broadcast_to(np.asarray(elements, dtype=np.int64), rows.shape)
+        if nodes is None:
+            nodes = self.stretch.placement.nodes[rows]
+        about = np.broadcast_to(np.asarray(nodes, dtype=np.int16), rows.shape)
+        self.found.append(Finding(rule, rows, at, about))
+
+    def to_table(self) -> pa.Table:
+        """The findings as `tables.ISSUES`, in file order."""
+        if not self.found:
+            return tables.ISSUES.empty_table()
+        parts = pa.concat_tables([_rows(self.stretch, finding) for finding in self.found])
+        return parts.sort_by([("byte_start", "ascending"), ("element", "ascending")])
+
+
+def _rows(stretch: Stretch, finding: Finding) -> pa.Table:
+    rule = load_rules()[finding.rule]
+    rows = finding.rows
+    about = [_About.of(*pair) for pair in zip(finding.nodes, finding.elements, strict=True)]
+    segments = stretch.segments
+    ids = segments.texts(segments.first_token[rows]).to_pylist()
+    start, end = _spans(stretch, rows, finding.elements)
+    in_set = stretch.is_in_set[rows]
+    members = stretch.member_ordinals[rows]
+    columns = {
+        "rule": pa.repeat(rule.id, len(rows)),
+        "severity": pa.repeat(rule.severity, len(rows)),
+        "snip": pa.repeat(pa.scalar(rule.snip, pa.int8()), len(rows)),
+        "x12_field": pa.repeat(pa.scalar(rule.x12_field, pa.large_string()), len(rows)),
+        "x12_code": pa.repeat(pa.scalar(rule.x12_code, pa.large_string()), len(rows)),
+        "interchange_ordinal": stretch.interchange_ordinals[rows],
+        "group_ordinal": stretch.group_ordinals[rows],
+        "set_ordinal": pa.array(stretch.set_ordinals[rows], mask=~in_set),
+        "member_ordinal": pa.array(members, mask=members == 0),
+        "segment_id": pa.array(
+            [a.segment_id or i for a, i in zip(about, ids, strict=True)], pa.large_string()
+        ),
+        "segment_ordinal": pa.array(stretch.segment_ordinals[rows], mask=~in_set),
+        "loop": pa.array([a.loop_id for a in about], pa.large_string()),
+        "element": pa.array(finding.elements, tables.ELEMENT, mask=finding.elements == 0),
+        "component": pa.nulls(len(rows), tables.ELEMENT),
+        "data_element": pa.array([a.data_element for a in about], pa.large_string()),
+        "byte_start": start,
+        "byte_end": end,
+        "message": pa.array(
+            [a.say(rule, i) for a, i in zip(about, ids, strict=True)], pa.large_string()
+        ),
+    }
+    return pa.table({field.name: columns[field.name] for field in tables.ISSUES}, tables.ISSUES)
+
+
+def _spans(stretch: Stretch, rows: Ints, elements: Ints) -> tuple[Ints, Ints]:
+    """Bytes of the element, or of the segment where there is no such element."""
+    segments = stretch.segments
+    inside = (elements > 0) & (elements < segments.token_count[rows])
+    tokens = np.where(inside, segments.first_token[rows] + elements, 0)
+    start = np.where(inside, segments.starts[tokens] + segments.base, segments.byte_starts[rows])
+    end = np.where(inside, segments.ends[tokens] + segments.base, segments.byte_ends[rows])
+    return start, end
+
+
+@dataclass(frozen=True)
+class _About:
+    """What a finding speaks of, in the words of the guide."""
+
+    segment: Segment | None
+    element: Element | None
+    position: int
+
+    @staticmethod
+    def of(node: np.int16, position: np.int64) -> "_About":
+        segment = load_guide().segments[node] if node >= 0 else None
+        elements = segment.elements if segment else ()
+        known = 0 < position <= len(elements)
+        return _About(segment, elements[position - 1] if known else None, int(position))
+
+    @property
+    def segment_id(self) -> str | None:
+        return self.segment.segment_id if self.segment else None
+
+    @property
+    def loop_id(self) -> str | None:
+        return load_guide().loops[self.segment.loop].loop_id if self.segment else None
+
+    @property
+    def data_element(self) -> str | None:
+        return self.element.data_element if self.element else None
+
+    def say(self, rule: Rule, segment_id: str | None) -> str:
+        """The sentence of the rule. A strange segment id is cut short: it is only data."""
+        name = self.segment_id or (segment_id or "")[:3]
+        return rule.wording.format(
+            segment=name,
+            element=f"{name}{self.position:02d}",
+            name=self.element.name if self.element else "element",
+            loop=self.loop_id,
+            detail=f"{name} {self.segment.name}" if self.segment else name,
+        )

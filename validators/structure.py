@@ -1,0 +1,153 @@
+"""SNIP 1 and 2 for whole segments: unknown, misplaced, repeated too often, missing."""
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from parsers.loops import ENVELOPE, OUT_OF_SEQUENCE, UNEXPECTED
+from parsers.segments import Flags, Ints, key
+from parsers.stretch import Stretch
+from schemas.guide import WRAPPERS, Loop, Segment, known_segment_ids, load_guide
+from validators.issues import Findings
+
+
+def find_structure_faults(findings: Findings) -> None:
+    """Segments without a place in the guide, surplus ones, and required ones that are missing."""
+    stretch = findings.stretch
+    inside = stretch.placement.lane_of >= 0
+    _find_misplaced(findings, inside)
+    nesting = _Nesting(stretch, inside)
+    _find_surplus(findings, nesting)
+    _find_missing(findings, nesting)
+
+
+def _find_misplaced(findings: Findings, inside: Flags) -> None:
+    stretch = findings.stretch
+    nodes = stretch.placement.nodes
+    if not ((nodes < 0) & inside).any():
+        return
+    passed = np.flatnonzero((nodes == OUT_OF_SEQUENCE) & inside)
+    findings.add("segment-out-of-sequence", passed)
+    nowhere = np.flatnonzero((nodes == UNEXPECTED) & inside)
+    ids = stretch.segments.ids[nowhere]
+    in_guide = np.isin(ids, _keys(frozenset(s.segment_id for s in load_guide().segments)))
+    in_x12 = np.isin(ids, _keys(known_segment_ids()))
+    findings.add("segment-unexpected", nowhere[in_guide])
+    findings.add("segment-not-in-set", nowhere[~in_guide & in_x12])
+    findings.add("segment-unknown", nowhere[~in_guide & ~in_x12])
+
+
+@cache
+def _keys(names: frozenset[str]) -> npt.NDArray[np.uint64]:
+    return np.array([key(name) for name in sorted(names)], dtype=np.uint64)
+
+
+@cache
+def _levels() -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Per segment of the guide: nesting level of its loop, whether it opens it, its max use.
+
+    HEADER and 2000 are level 0: their instances are the headers and members of the stretch. For an
+    opener the max use is that of its loop.
+    """
+    guide = load_guide()
+    base = guide.loop_named("2000").depth
+    levels, openers, limits = [], [], []
+    for segment in guide.segments:
+        loop = guide.loops[segment.loop]
+        levels.append(_level(loop, base))
+        openers.append(segment.opens_loop)
+        limits.append(loop.repeat if segment.opens_loop else segment.max_use)
+    return np.array(levels, np.int8), np.array(openers), np.array(limits, np.int64)
+
+
+def _level(loop: Loop, base: int) -> int:
+    if loop.loop_id in WRAPPERS:
+        return 0
+    return loop.depth - base
+
+
+class _Nesting:
+    """For each placed segment: the row that began the loop instance it belongs to."""
+
+    def __init__(self, stretch: Stretch, inside: Flags) -> None:
+        levels, openers, self.limits = _levels()
+        placed = np.flatnonzero(inside & (stretch.placement.nodes >= 0))
+        nodes = stretch.placement.nodes[placed]
+        level = levels[nodes]
+        opens = openers[nodes]
+        lane_start = stretch.placement.lane_starts[stretch.placement.lane_of[placed]]
+        begun = [lane_start]
+        for depth in range(1, int(levels.max()) + 1):
+            rows = np.where(opens & (level == depth), placed, -1)
+            begun.append(np.maximum.accumulate(rows) if len(rows) else rows)
+        owner_level = np.where(opens, np.maximum(level - 1, 0), np.maximum(level, 0))
+        owners = np.choose(owner_level, begun) if len(placed) else placed
+        order = np.argsort(nodes, kind="stable")
+        self.rows = placed[order]
+        self.nodes = nodes[order]
+        self.owners = owners[order]
+        self.bounds = np.searchsorted(self.nodes, np.arange(len(levels) + 1))
+
+    def of(self, node: int) -> tuple[Ints, Ints]:
+        """Rows of a segment of the guide, and the rows that began their loop instances."""
+        span = slice(self.bounds[node], self.bounds[node + 1])
+        return self.rows[span], self.owners[span]
+
+
+def _find_surplus(findings: Findings, nesting: _Nesting) -> None:
+    """Rows whose predecessor at distance max use has the same segment of the guide and owner."""
+    limit = nesting.limits[nesting.nodes]
+    places = np.arange(len(nesting.nodes))
+    earlier = np.maximum(places - limit, 0)
+    surplus = (
+        (limit > 0)
+        & (places >= limit)
+        & (nesting.nodes[earlier] == nesting.nodes)
+        & (nesting.owners[earlier] == nesting.owners)
+    )
+    surplus &= ~_is_lane_start(nesting.nodes)
+    opens = _levels()[1][nesting.nodes]
+    findings.add("segment-repeated-too-often", nesting.rows[surplus & ~opens])
+    findings.add("loop-repeated-too-often", nesting.rows[surplus & opens])
+
+
+def _is_lane_start(nodes: npt.NDArray[np.int16]) -> Flags:
+    guide = load_guide()
+    starts = [s.index for s in guide.segments if s.segment_id in ("INS", "ST")]
+    found: Flags = np.isin(nodes, starts)
+    return found
+
+
+def _find_missing(findings: Findings, nesting: _Nesting) -> None:
+    """Loop instances without one of their required segments or loops, at their first row."""
+    for opener, required in _required():
+        begun, _ = nesting.of(opener.index)
+        if not len(begun):
+            continue
+        for segment in required:
+            _, owners = nesting.of(segment.index)
+            distinct = owners[np.append(True, owners[1:] != owners[:-1])] if len(owners) else owners
+            if len(distinct) == len(begun):
+                continue
+            without = np.setdiff1d(begun, distinct, assume_unique=True)
+            findings.add("segment-missing", without, nodes=segment.index)
+
+
+@cache
+def _required() -> tuple[tuple[Segment, tuple[Segment, ...]], ...]:
+    """For each segment that begins a loop: the segments that must stand in every instance."""
+    guide = load_guide()
+    header = guide.loop_named("HEADER").index
+    begins = {s.loop: s for s in guide.segments if s.opens_loop and s.segment_id not in ENVELOPE}
+    begins[header] = next(s for s in guide.segments if s.segment_id == "ST")
+    required = []
+    for loop_index, opener in begins.items():
+        direct = [
+            s
+            for s in guide.segments
+            if s.loop == loop_index and s.usage == "R" and not s.opens_loop
+        ]
+        inner = [begins[child.index] for child in guide.children(loop_index) if child.usage == "R"]
+        required.append((opener, (*direct, *inner)))
+    return tuple(required)
