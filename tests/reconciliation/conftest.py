@@ -1,0 +1,55 @@
+"""Small books and carrier records."""
+
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from schemas import tables
+
+
+def _book_row(number, **changes):
+    row = {
+        "exchange_policy_id": f"88{number:02d}",
+        "exchange_subscriber_id": f"00010000{number:02d}",
+        "exchange_member_id": f"00010000{number:02d}",
+        "issuer_policy_id": f"C{number}",
+        "issuer_subscriber_id": f"S{number}",
+        "issuer_member_id": f"M{number}",
+        "is_subscriber": True,
+        "relationship_code": "18",
+        "last_name": "LOCKHART",
+        "first_name": "AVERY",
+        "birth_date": date(1984, 3, 9),
+        "gender_code": "F",
+        "plan_id": "91001TX001000101",
+        "insurance_line": "HLT",
+        "policy_status": "effectuated",
+        "benefit_begin": date(2026, 1, 1),
+        "premium_total": Decimal("512.30"),
+        "aptc": Decimal("100.00"),
+        "file_id": 40 + number,
+    }
+    return {**row, **changes}
+
+
+def _table(schema, rows):
+    columns = {name: [row.get(name) for row in rows] for name in schema.names}
+    return pa.table(columns, schema=schema)
+
+
+@pytest.fixture(scope="session")
+def book_row():
+    return _book_row
+
+
+@pytest.fixture(scope="session")
+def book():
+    return lambda *rows: _table(tables.BOOK_MEMBERS, rows)
+
+
+@pytest.fixture(scope="session")
+def carrier():
+    """Carrier records from rows of the book: the columns that both sides have."""
+    return lambda *rows: _table(tables.CARRIER_MEMBERS, rows)

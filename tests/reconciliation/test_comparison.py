@@ -1,0 +1,252 @@
+"""Laws and cases of the comparison between the book and the carrier's records."""
+
+import hashlib
+import json
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciliation.comparison import compare, reconcile_folders
+from reconciliation.snapshots import freeze
+from schemas import tables
+from schemas.comparison import load_comparison
+from schemas.errors import Terminal
+
+NOTHING = {
+    "matched": 0,
+    "differing": 0,
+    "missing_at_carrier": 0,
+    "missing_in_book": 0,
+    "may_be_absent": 0,
+}
+
+
+def test_a_book_agrees_with_itself(book, carrier, book_row):
+    """Equal sides have no difference, and every row is matched."""
+    rows = [book_row(n) for n in range(1, 6)]
+    found = compare(book(*rows), carrier(*rows))
+    assert found.differences.num_rows == 0
+    assert found.differences.schema.equals(tables.DIFFERENCES)
+    assert found.counts == {**NOTHING, "matched": 5}
+
+
+CHANGED = {
+    "issuer_policy_id": "OTHER",
+    "issuer_subscriber_id": "OTHER",
+    "issuer_member_id": "OTHER",
+    "last_name": "LOCKHARD",
+    "first_name": "AVERIE",
+    "birth_date": date(1984, 3, 10),
+    "gender_code": "M",
+    "plan_id": "91001TX001000104",
+    "benefit_begin": date(2026, 2, 1),
+    "benefit_end": date(2026, 6, 30),
+    "premium_total": Decimal("512.32"),
+    "aptc": None,
+}
+
+
+def test_every_compared_field_has_a_case():
+    """A field added to the rules without a case here is noticed."""
+    assert set(CHANGED) == {field.name for field in load_comparison().fields}
+
+
+@pytest.mark.parametrize("field", CHANGED)
+def test_one_changed_field_is_one_difference(field, book, carrier, book_row):
+    """The difference names the field, both values as text, and the book's file."""
+    rows = [book_row(1), book_row(2), book_row(3)]
+    changed = [rows[0], {**rows[1], field: CHANGED[field]}, rows[2]]
+    found = compare(book(*rows), carrier(*changed))
+    assert found.counts == {**NOTHING, "matched": 2, "differing": 1}
+    values = [None if v is None else str(v) for v in (rows[1].get(field), CHANGED[field])]
+    assert found.differences.to_pylist() == [
+        {
+            "kind": "differs",
+            "exchange_policy_id": "8802",
+            "exchange_member_id": "0001000002",
+            "field": field,
+            "book_value": values[0],
+            "carrier_value": values[1],
+            "file_id": 42,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"last_name": "O'Brien-Núñez"}, {"last_name": "OBRIEN NÚÑEZ"}),
+        ({"last_name": "-"}, {"last_name": None}),
+        ({"premium_total": Decimal("512.30")}, {"premium_total": Decimal("512.31")}),
+        ({"benefit_end": None}, {"benefit_end": date(2026, 12, 31)}),
+        ({"benefit_end": date(2026, 12, 31)}, {"benefit_end": None}),
+        ({"aptc": Decimal("0.00")}, {"aptc": None}),
+        ({"issuer_member_id": None}, {"issuer_member_id": "M1"}),
+        ({"is_subscriber": False, "premium_total": None}, {"premium_total": Decimal("512.30")}),
+        ({"gender_code": None}, {"gender_code": None}),
+    ],
+)
+def test_what_means_the_same_is_no_difference(ours, theirs, book, carrier, book_row):
+    """Spelling of names, a cent, an open end, an id the carrier assigns, a dependent's amounts."""
+    row = book_row(1, **ours)
+    found = compare(book(row), carrier({**row, **theirs}))
+    assert found.differences.to_pylist() == []
+    assert found.matched == 1
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"benefit_end": None}, {"benefit_end": date(2027, 12, 31)}),
+        ({"premium_total": None}, {"premium_total": Decimal("0.00")}),
+        ({"premium_total": Decimal("1.00")}, {"premium_total": None}),
+        ({"issuer_member_id": "M1"}, {"issuer_member_id": None}),
+        ({"last_name": None}, {"last_name": "LOCKHART"}),
+        ({"birth_date": None}, {"birth_date": date(1984, 3, 9)}),
+    ],
+)
+def test_a_value_on_one_side_only_is_a_difference(ours, theirs, book, carrier, book_row):
+    """Blank and known differ, whichever side is blank."""
+    row = book_row(1, **ours)
+    found = compare(book(row), carrier({**row, **theirs}))
+    assert found.differences["field"].to_pylist() == list(theirs)
+
+
+def test_rows_of_one_side_only_are_named(book, carrier, book_row):
+    """Missing rows have no field; a cancelled policy may be absent at the carrier."""
+    ours, cancelled, theirs = book_row(1), book_row(2, policy_status="cancelled"), book_row(3)
+    found = compare(book(ours, cancelled), carrier(theirs))
+    assert found.counts == {
+        **NOTHING,
+        "missing_at_carrier": 1,
+        "missing_in_book": 1,
+        "may_be_absent": 1,
+    }
+    assert [
+        (row["kind"], row["exchange_policy_id"], row["field"], row["file_id"])
+        for row in found.differences.to_pylist()
+    ] == [("missing_at_carrier", "8801", None, 41), ("missing_in_book", "8803", None, None)]
+
+
+def test_a_cancelled_policy_that_the_carrier_kept_is_compared(book, carrier, book_row):
+    """Coverage that goes on at the carrier after a cancellation is a difference."""
+    row = book_row(1, policy_status="cancelled", benefit_end=date(2026, 1, 1))
+    found = compare(book(row), carrier({**row, "benefit_end": None}))
+    assert found.differences["field"].to_pylist() == ["benefit_end"]
+
+
+@pytest.mark.parametrize("side", ["book", "carrier"])
+def test_two_rows_of_one_key_are_refused(side, book, carrier, book_row):
+    """A row has one partner or none."""
+    once, twice = [book_row(1)], [book_row(1), book_row(1)]
+    sides = (book(*twice), carrier(*once)) if side == "book" else (book(*once), carrier(*twice))
+    with pytest.raises(Terminal, match=f"1 keys .* more than once in the {side}'s snapshot"):
+        compare(*sides)
+
+
+FIELDS = st.sampled_from(sorted(CHANGED))
+STATES = st.lists(
+    st.one_of(st.sampled_from(["same", "carrier_lacks", "book_lacks"]), FIELDS), max_size=12
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(states=STATES, shuffler=st.randoms(use_true_random=False))
+def test_order_of_rows_changes_nothing_and_nothing_is_lost(
+    states, shuffler, book, carrier, book_row
+):
+    """Shuffled sides give the same differences; each row is in exactly one count."""
+    rows = [(state, book_row(number)) for number, state in enumerate(states, 1)]
+    ours = [row for state, row in rows if state != "book_lacks"]
+    theirs = [
+        {**row, state: CHANGED[state]} if state in CHANGED else row
+        for state, row in rows
+        if state != "carrier_lacks"
+    ]
+    first = compare(book(*ours), carrier(*theirs))
+    assert first.differences.num_rows == len(states) - states.count("same")
+    assert first.counts == {
+        **NOTHING,
+        "matched": states.count("same"),
+        "differing": sum(state in CHANGED for state in states),
+        "missing_at_carrier": states.count("carrier_lacks"),
+        "missing_in_book": states.count("book_lacks"),
+    }
+    shuffler.shuffle(ours)
+    shuffler.shuffle(theirs)
+    second = compare(book(*ours), carrier(*theirs))
+    assert second.differences.equals(first.differences)
+
+
+def test_folders_are_reconciled_to_the_same_bytes(tmp_path, book, carrier, book_row):
+    """The same snapshots give the same files, however the rows are spread over them."""
+    rows = [book_row(n) for n in range(1, 7)]
+    theirs = [*rows[:4], {**rows[4], "gender_code": "M"}]
+    freeze(book(*rows), tmp_path / "book", "members")
+    freeze(carrier(*theirs), tmp_path / "carrier", "members")
+    freeze(book(*rows[3:]), tmp_path / "split", "a")
+    freeze(book(*rows[:3]), tmp_path / "split", "b")
+    for name in ("book", "split"):
+        reconcile_folders(tmp_path / name, tmp_path / "carrier", tmp_path / f"out-{name}")
+    out, split = tmp_path / "out-book", tmp_path / "out-split"
+    differences = (out / "differences.parquet").read_bytes()
+    assert differences == (split / "differences.parquet").read_bytes()
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["counts"] == {
+        **NOTHING,
+        "matched": 4,
+        "differing": 1,
+        "missing_at_carrier": 1,
+    }
+    assert summary["differences"]["sha256"] == hashlib.sha256(differences).hexdigest()
+    assert summary["rules"] == {"id": "ffe-individual", "version": 1}
+    assert pq.read_table(out / "differences.parquet").schema.equals(tables.DIFFERENCES)
+    assert sorted(p.name for p in out.iterdir()) == ["differences.parquet", "summary.json"]
+
+
+def test_folders_without_a_right_snapshot_are_refused(tmp_path, book, carrier, book_row):
+    """No file, a damaged file, and a file of another table are named."""
+    good = tmp_path / "book"
+    freeze(book(book_row(1)), good, "members")
+    wrong = tmp_path / "carrier"
+    with pytest.raises(Terminal, match="No Parquet file"):
+        reconcile_folders(good, wrong, tmp_path / "out")
+    freeze(carrier(book_row(1)).drop_columns(["plan_id"]), wrong, "members")
+    with pytest.raises(Terminal, match="column plan_id is missing"):
+        reconcile_folders(good, wrong, tmp_path / "out")
+    path, _ = freeze(carrier(book_row(1)), wrong, "members")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(Terminal, match="no whole Parquet file"):
+        reconcile_folders(good, wrong, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_snapshot_has_one_form(tmp_path, book, book_row):
+    """The same rows in other chunks are the same bytes; writing leaves nothing else behind."""
+    rows = [book_row(1), book_row(2)]
+    whole = freeze(book(*rows), tmp_path / "a", "members")
+    chunked = pa.concat_tables([book(rows[0]), book(rows[1])])
+    assert freeze(chunked, tmp_path / "b", "members")[1] == whole[1]
+    assert hashlib.sha256(whole[0].read_bytes()).hexdigest() == whole[1]
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["members.parquet"]
+
+
+def test_wrong_comparison_rules_are_refused(tmp_path):
+    """A column that a side lacks, an unknown kind and broken TOML are named with their file."""
+    rules = tmp_path / "rules.toml"
+    rows = {
+        "name = 'file_id'\nkind = 'exact'": "file_id is not a column of both sides",
+        "name = 'plan_id'\nkind = 'alike'": "fields.0.kind",
+        "name = ": "not valid TOML",
+    }
+    head = "id='x'\nversion=1\nkey=['exchange_policy_id']\nmay_be_absent=[]\nmoney_tolerance='0'\n"
+    for row, message in rows.items():
+        rules.write_text(f"{head}[[fields]]\n{row}\n")
+        load_comparison.cache_clear()
+        with pytest.raises(Terminal, match=message):
+            load_comparison(rules)
