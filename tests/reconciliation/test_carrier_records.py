@@ -1,0 +1,244 @@
+"""The carrier's extract: read whole and right, or refused by source, column and row."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+
+from reconciliation.carrier_records import CarrierTable, read_members, read_payments
+from schemas import tables
+from schemas.errors import Terminal
+from schemas.partners import load_partner
+
+CEDAR_VALLEY = load_partner("cedar-valley-tx")
+HEADER = list(CEDAR_VALLEY.carrier_records.members.values())
+SUBSCRIBER = [
+    *("8801", "0001000001", "C1", "S1", "M1", "LOCKHART", "AVERY", "1984-03-09", "F"),
+    *("91001TX001000101", "2026-01-01", "", "512.3", "100"),
+]
+DEPENDENT = [
+    *("8801", "0001000002", "C1", "S1", "M2", '"LOCKHART, JR"', "ROWAN", "2012-02-29", "M"),
+    *("91001TX001000101", "2026-01-01", "2026-06-30", "", ""),
+]
+NIGHTS_MEMBERS = [
+    {
+        "exchange_policy_id": "8801",
+        "exchange_member_id": "0001000001",
+        "issuer_policy_id": "C1",
+        "issuer_subscriber_id": "S1",
+        "issuer_member_id": "M1",
+        "last_name": "LOCKHART",
+        "first_name": "AVERY",
+        "birth_date": date(1984, 3, 9),
+        "gender_code": "F",
+        "plan_id": "91001TX001000101",
+        "benefit_begin": date(2026, 1, 1),
+        "benefit_end": None,
+        "premium_total": Decimal("512.30"),
+        "aptc": Decimal("100.00"),
+    },
+    {
+        "exchange_policy_id": "8801",
+        "exchange_member_id": "0001000002",
+        "issuer_policy_id": "C1",
+        "issuer_subscriber_id": "S1",
+        "issuer_member_id": "M2",
+        "last_name": "LOCKHART, JR",
+        "first_name": "ROWAN",
+        "birth_date": date(2012, 2, 29),
+        "gender_code": "M",
+        "plan_id": "91001TX001000101",
+        "benefit_begin": date(2026, 1, 1),
+        "benefit_end": date(2026, 6, 30),
+        "premium_total": None,
+        "aptc": None,
+    },
+]
+
+
+def changed(row, column, value):
+    return [value if name == column else old for name, old in zip(HEADER, row, strict=True)]
+
+
+@pytest.fixture
+def extract(tmp_path):
+    """A CSV extract of the rows; `end` is what stands after the last one."""
+
+    def write(*rows, header=HEADER, end="\n"):
+        path = tmp_path / "members.csv"
+        path.write_text("\n".join(",".join(row) for row in (header, *rows)) + end)
+        return path
+
+    return write
+
+
+def test_a_csv_extract_becomes_member_records(extract):
+    """Columns are mapped, dates and money converted, empty cells null, foreign columns ignored."""
+    header = ["REGION", *HEADER]
+    path = extract(["TX", *SUBSCRIBER], ["TX", *DEPENDENT], header=header)
+    members = read_members(path, CEDAR_VALLEY)
+    assert members.schema.equals(tables.CARRIER_MEMBERS)
+    assert members.to_pylist() == NIGHTS_MEMBERS
+
+
+def test_a_parquet_extract_becomes_member_records(tmp_path):
+    """Typed columns of other widths are taken as they are meant."""
+    mapping = CEDAR_VALLEY.carrier_records.members
+    table = pa.Table.from_pylist(NIGHTS_MEMBERS, schema=tables.CARRIER_MEMBERS)
+    carriers = {theirs: table[ours] for ours, theirs in mapping.items()}
+    carriers["DOB"] = pa.array([datetime(1984, 3, 9), datetime(2012, 2, 29)], pa.timestamp("us"))
+    carriers["PREMIUM_AMT"] = pa.array([512.30, None], pa.float64())
+    carriers["POLICY_NO"] = pa.array([8801, 8801])
+    carriers["SEX"] = pa.array(["F", "M"]).dictionary_encode()
+    path = tmp_path / "members.parquet"
+    pq.write_table(pa.table(carriers), path)
+    assert read_members(path, CEDAR_VALLEY).to_pylist() == NIGHTS_MEMBERS
+
+
+CARRIER_TABLES = """
+CREATE SCHEMA carrier;
+CREATE TABLE carrier.member (
+  "POLICY_NO" text, "EXCH_MEMBER_NO" text, "CONTRACT_NO" text, "SUBSCRIBER_NO" text,
+  "MEMBER_NO" text, "LAST_NM" text, "FIRST_NM" text, "DOB" date, "SEX" char(1), "PLAN_CD" text,
+  "EFF_DT" date, "TERM_DT" date, "PREMIUM_AMT" numeric, "APTC_AMT" numeric(9, 2),
+  "LOADED_AT" timestamptz DEFAULT now());
+INSERT INTO carrier.member VALUES
+  ('8801', '0001000001', 'C1', 'S1', 'M1', 'LOCKHART', 'AVERY', '1984-03-09', 'F',
+   '91001TX001000101', '2026-01-01', NULL, 512.3, 100),
+  ('8801', '0001000002', 'C1', 'S1', 'M2', 'LOCKHART, JR', 'ROWAN', '2012-02-29', 'M',
+   '91001TX001000101', '2026-01-01', '2026-06-30', NULL, NULL);
+CREATE TABLE carrier.payment (
+  "POLICY_NO" text, "PAID_AMT" numeric(9, 2), "PAID_DT" date, "PAID_THRU_DT" date);
+INSERT INTO carrier.payment VALUES ('8801', 412.30, '2025-12-28', '2026-01-31');
+"""
+
+
+def test_a_table_of_the_carrier_becomes_member_records(conn):
+    """Members and payments are read through the same mapping from PostgreSQL."""
+    conn.execute(sa.text(CARRIER_TABLES))
+    members = read_members(CarrierTable(conn, "carrier.member"), CEDAR_VALLEY)
+    by_member = sorted(members.to_pylist(), key=lambda row: row["exchange_member_id"])
+    assert by_member == NIGHTS_MEMBERS
+    payments = read_payments(CarrierTable(conn, "carrier.payment"), CEDAR_VALLEY)
+    assert payments.schema.equals(tables.CARRIER_PAYMENTS)
+    assert payments.to_pylist() == [
+        {
+            "exchange_policy_id": "8801",
+            "amount": Decimal("412.30"),
+            "received_on": date(2025, 12, 28),
+            "paid_through": date(2026, 1, 31),
+        }
+    ]
+
+
+def test_a_wrong_table_of_the_carrier_is_refused(conn):
+    """An unknown table and a missing column are named."""
+    conn.execute(sa.text(CARRIER_TABLES))
+    with pytest.raises(Terminal, match=r"No carrier table carrier\.people"):
+        read_members(CarrierTable(conn, "carrier.people"), CEDAR_VALLEY)
+    conn.execute(sa.text('ALTER TABLE carrier.member RENAME "DOB" TO "BORN"'))
+    with pytest.raises(Terminal, match=r"carrier\.member: column DOB is missing"):
+        read_members(CarrierTable(conn, "carrier.member"), CEDAR_VALLEY)
+    conn.execute(sa.text("DELETE FROM carrier.payment"))
+    assert read_payments(CarrierTable(conn, "carrier.payment"), CEDAR_VALLEY).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [
+        ("DOB", "2012-02-30", "no date"),
+        ("DOB", "02/29/2012", "no date"),
+        ("EFF_DT", "2026-1-01", "no date"),
+        ("PREMIUM_AMT", "512.301", "no amount"),
+        ("APTC_AMT", "$100.00", "no amount"),
+        ("APTC_AMT", "1e3", "no amount"),
+        ("POLICY_NO", "", "empty"),
+        ("EXCH_MEMBER_NO", "0001000001", "same policy and member"),
+    ],
+)
+def test_a_wrong_cell_is_named_by_column_and_row_without_its_value(extract, column, value, why):
+    """Column and data row are in the message; what stands there is not."""
+    path = extract(SUBSCRIBER, changed(DEPENDENT, column, value))
+    with pytest.raises(Terminal, match=f"members.csv: column {column}, data row 2: .*{why}") as hit:
+        read_members(path, CEDAR_VALLEY)
+    assert not value or value not in str(hit.value)
+    assert hit.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ([*HEADER[:-1], "APTC"], "column APTC_AMT is missing"),
+        ([*HEADER[:-1], "DOB"], "column DOB stands 2 times"),
+    ],
+)
+def test_a_wrong_header_is_named(extract, header, message):
+    """A mapped column is there once."""
+    with pytest.raises(Terminal, match=message):
+        read_members(extract(SUBSCRIBER, header=header), CEDAR_VALLEY)
+
+
+def test_a_half_extract_is_refused(extract):
+    """Empty, without rows, cut in a row, between columns, or inside quotes: never half a truth."""
+    whole = extract(SUBSCRIBER, DEPENDENT)
+    assert read_members(whole, CEDAR_VALLEY).num_rows == 2
+    with pytest.raises(Terminal, match="cut off"):
+        read_members(extract(SUBSCRIBER, DEPENDENT, end=""), CEDAR_VALLEY)
+    with pytest.raises(Terminal, match="data row 2 has another number of columns"):
+        read_members(extract(SUBSCRIBER, DEPENDENT[:6]), CEDAR_VALLEY)
+    with pytest.raises(Terminal, match="cut off"):
+        read_members(extract(SUBSCRIBER, [*DEPENDENT[:5], '"LOCK']), CEDAR_VALLEY)
+    with pytest.raises(Terminal, match="no member record"):
+        read_members(extract(), CEDAR_VALLEY)
+    whole.write_text("")
+    with pytest.raises(Terminal, match="is empty"):
+        read_members(whole, CEDAR_VALLEY)
+    whole.unlink()
+    with pytest.raises(Terminal, match="No carrier extract"):
+        read_members(whole, CEDAR_VALLEY)
+
+
+def test_an_extract_in_another_encoding_is_refused_without_its_text(extract):
+    """The reader's own message would quote the row; ours does not."""
+    path = extract(changed(SUBSCRIBER, "LAST_NM", "PEÑA"))
+    path.write_bytes(path.read_text().encode("latin-1"))
+    with pytest.raises(Terminal, match="no CSV file in UTF-8") as hit:
+        read_members(path, CEDAR_VALLEY)
+    assert "PE" not in str(hit.value)
+    assert hit.value.__suppress_context__
+
+
+def test_a_cut_parquet_extract_is_refused(tmp_path):
+    """Without its footer a Parquet file is no file."""
+    path = tmp_path / "members.parquet"
+    pq.write_table(pa.table({name: ["x"] for name in HEADER}), path)
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(Terminal, match="no whole Parquet file"):
+        read_members(path, CEDAR_VALLEY)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("POLICY_NO", [8801.0]), ("DOB", [True]), ("APTC_AMT", [Decimal("1.005")])],
+)
+def test_a_parquet_column_of_a_wrong_type_is_refused(tmp_path, column, values):
+    """What cannot become ours without loss is named by its column."""
+    row = dict(zip(HEADER, [[cell or None] for cell in SUBSCRIBER], strict=True))
+    path = tmp_path / "members.parquet"
+    pq.write_table(pa.table({**row, column: values}), path)
+    with pytest.raises(Terminal, match=f"column {column}(,| has type)"):
+        read_members(path, CEDAR_VALLEY)
+
+
+def test_an_incomplete_mapping_is_refused(extract):
+    """The partner's file must say where each of our columns is found."""
+    records = CEDAR_VALLEY.carrier_records
+    mapping = {ours: theirs for ours, theirs in records.members.items() if ours != "aptc"}
+    partner = CEDAR_VALLEY.model_copy(
+        update={"carrier_records": records.model_copy(update={"members": mapping})}
+    )
+    with pytest.raises(Terminal, match="does not say which column of the carrier is aptc"):
+        read_members(extract(SUBSCRIBER), partner)
