@@ -110,14 +110,12 @@ def _download(client: paramiko.SFTPClient, waiting: Waiting) -> Iterator[bytes]:
             for chunk in read_ahead(remote, waiting.size_bytes):
                 received_bytes += len(chunk)
                 yield chunk
-            if received_bytes != waiting.size_bytes or not _is_unchanged(remote.stat(), waiting):
-                raise _changed(waiting)
-        # By name again: a replaced file leaves the open one as it was.
+        # By name this time: a file that was replaced leaves the open one as it was.
         try:
             by_name = client.stat(waiting.path)
         except FileNotFoundError as error:
             raise _changed(waiting) from error
-        if not _is_unchanged(by_name, waiting):
+        if received_bytes != waiting.size_bytes or not _is_unchanged(by_name, waiting):
             raise _changed(waiting)
 
 
