@@ -1,0 +1,134 @@
+"""Effectuations: which policies are confirmed to the exchange, on what evidence, and once only.
+
+A policy is confirmed when its binder payment is in full, or when nothing is owed (CMS guide 7.2,
+section 7.2.4). The payment is kept with the decision, because an auditor asks for it.
+"""
+
+from datetime import datetime
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from schemas import tables
+from schemas.postgres_copy import copy_out, copy_to_temporary
+
+# A policy owes what TOT RES AMT says for its first day. Without any payment that is nothing, and
+# the first month counts as paid through.
+_DECIDE = sa.text("""
+INSERT INTO book.decision (partner_id, exchange_policy_id, kind, event_id, responsible_amount,
+  paid_amount, paid_on, paid_through, run_id)
+SELECT p.partner_id, p.exchange_policy_id, 'effectuation', p.initial_event_id, a.amount,
+  coalesce(paid.amount, 0), paid.received_on,
+  coalesce(paid.paid_through,
+    CAST(date_trunc('month', p.benefit_begin) + interval '1 month - 1 day' AS date)),
+  :run_id
+FROM book.policy p
+JOIN book.member m ON m.partner_id = p.partner_id
+  AND m.exchange_policy_id = p.exchange_policy_id AND m.is_subscriber
+  AND m.known_to = 'infinity'
+JOIN book.amount a ON a.partner_id = p.partner_id
+  AND a.exchange_policy_id = p.exchange_policy_id
+  AND a.exchange_member_id = m.exchange_member_id AND a.name = 'TOT RES AMT'
+  AND a.known_to = 'infinity'
+  AND a.valid_from <= p.benefit_begin AND coalesce(a.valid_to, 'infinity') >= p.benefit_begin
+LEFT JOIN (
+  SELECT exchange_policy_id, sum(amount) AS amount, max(received_on) AS received_on,
+    max(paid_through) AS paid_through
+  FROM payment GROUP BY exchange_policy_id
+) paid ON paid.exchange_policy_id = p.exchange_policy_id
+WHERE p.partner_id = :partner_id AND p.known_to = 'infinity'
+  AND p.status = 'initial' AND p.needs_effectuation
+  AND coalesce(paid.amount, 0) >= a.amount
+ON CONFLICT (event_id, kind) DO NOTHING
+""")
+
+# A decision that an interrupted run has left belongs to the run that offers it again.
+_TAKE_OVER = sa.text("""
+UPDATE book.decision SET run_id = :run_id
+WHERE partner_id = :partner_id AND sent_file_id IS NULL AND run_id <> :run_id
+""")
+
+_OFFER = """
+SELECT p.exchange_policy_id, coalesce(s.issuer_policy_id, p.issuer_policy_id), p.plan_id,
+  p.insurance_line, p.reference, p.total_count, p.dependent_count, p.sponsor_name,
+  p.sponsor_qualifier, p.sponsor_id, p.payer_name, p.payer_id, d.paid_through, m.is_subscriber,
+  m.relationship_code, m.exchange_subscriber_id, m.exchange_member_id,
+  coalesce(c.issuer_subscriber_id, m.issuer_subscriber_id),
+  coalesce(c.issuer_member_id, m.issuer_member_id), m.eligibility_begin, m.benefit_begin,
+  m.last_name, m.first_name, m.middle_name, m.name_suffix, m.birth_date, m.gender_code
+FROM book.decision d
+JOIN book.policy p ON p.partner_id = d.partner_id
+  AND p.exchange_policy_id = d.exchange_policy_id AND p.known_to = 'infinity'
+  AND p.status = 'initial'
+JOIN book.member m ON m.partner_id = p.partner_id
+  AND m.exchange_policy_id = p.exchange_policy_id AND m.known_to = 'infinity'
+  AND (m.benefit_end IS NULL OR m.benefit_end > m.benefit_begin)
+LEFT JOIN (
+  SELECT exchange_policy_id, exchange_member_id,
+    max(issuer_subscriber_id) AS issuer_subscriber_id, max(issuer_member_id) AS issuer_member_id
+  FROM carrier_member GROUP BY exchange_policy_id, exchange_member_id
+) c ON c.exchange_policy_id = m.exchange_policy_id
+  AND c.exchange_member_id = m.exchange_member_id
+LEFT JOIN (
+  SELECT exchange_policy_id, max(issuer_policy_id) AS issuer_policy_id
+  FROM carrier_member GROUP BY exchange_policy_id
+) s ON s.exchange_policy_id = p.exchange_policy_id
+WHERE d.partner_id = :partner_id AND d.run_id = :run_id AND d.sent_file_id IS NULL
+ORDER BY p.plan_id, p.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
+"""
+
+_MARK = sa.text("""
+WITH sent AS (
+  UPDATE book.decision d SET sent_file_id = :file_id
+  FROM book.policy p
+  WHERE d.partner_id = :partner_id AND d.run_id = :run_id AND d.sent_file_id IS NULL
+    AND p.partner_id = d.partner_id AND p.exchange_policy_id = d.exchange_policy_id
+    AND p.known_to = 'infinity' AND p.status = 'initial'
+  RETURNING p.policy_version_id
+), closed AS (
+  UPDATE book.policy p SET known_to = :known_at
+  FROM sent WHERE p.policy_version_id = sent.policy_version_id
+  RETURNING p.*
+)
+INSERT INTO book.policy (partner_id, exchange_policy_id, exchange_subscriber_id, plan_id,
+  insurance_line, issuer_policy_id, status, benefit_begin, benefit_end, needs_effectuation,
+  initial_event_id, reference, total_count, dependent_count, sponsor_name, sponsor_qualifier,
+  sponsor_id, payer_name, payer_id, broker_name, broker_id, known_from, event_id)
+SELECT partner_id, exchange_policy_id, exchange_subscriber_id, plan_id,
+  insurance_line, issuer_policy_id, 'effectuated', benefit_begin, benefit_end, false,
+  initial_event_id, reference, total_count, dependent_count, sponsor_name, sponsor_qualifier,
+  sponsor_id, payer_name, payer_id, broker_name, broker_id, :known_at, event_id
+FROM closed
+""")
+
+
+def decide_effectuations(
+    conn: sa.Connection, run_id: int, partner_id: str, payments: pa.Table, records: pa.Table
+) -> pa.Table:
+    """The members of all policies to confirm and not yet sent (tables.EFFECTUATIONS).
+
+    `payments` (tables.CARRIER_PAYMENTS) is the evidence; `records` (tables.CARRIER_MEMBERS) gives
+    the issuer's own ids. A policy is decided once for each initial enrollment; the same decisions
+    come again until `mark_effectuated` says in which file they were sent.
+    """
+    parameters = {"run_id": run_id, "partner_id": partner_id}
+    copy_to_temporary(conn, "payment", payments)
+    copy_to_temporary(conn, "carrier_member", records)
+    conn.execute(_DECIDE, parameters)
+    conn.execute(_TAKE_OVER, parameters)
+    return copy_out(conn, sa.text(_OFFER).bindparams(**parameters), tables.EFFECTUATIONS)
+
+
+def mark_effectuated(
+    conn: sa.Connection, run_id: int, partner_id: str, file_id: int, known_at: datetime
+) -> int:
+    """The number of policies that are effectuated now: those that the run's last offer held.
+
+    Belongs into the transaction that decides them and records the sent file, so that neither
+    stands without the other.
+    """
+    marked = conn.execute(
+        _MARK,
+        {"run_id": run_id, "partner_id": partner_id, "file_id": file_id, "known_at": known_at},
+    )
+    return marked.rowcount

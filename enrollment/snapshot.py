@@ -1,0 +1,126 @@
+"""Questions to the book: how it stood at a moment, and how one policy came to be as it is."""
+
+from datetime import date, datetime
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from schemas import tables
+from schemas.postgres_copy import copy_out
+
+# `:known_at` picks what was believed, `:valid_on` the day whose amounts are shown, moved into the
+# coverage where it lies outside.
+_SNAPSHOT = """
+SELECT m.exchange_policy_id, p.exchange_subscriber_id, m.exchange_member_id, p.issuer_policy_id,
+  m.issuer_subscriber_id, m.issuer_member_id, m.is_subscriber, m.relationship_code, m.last_name,
+  m.first_name, m.birth_date, m.gender_code, p.plan_id, p.insurance_line, p.status,
+  m.benefit_begin, m.benefit_end,
+  CASE WHEN m.is_subscriber THEN a.premium_total END, CASE WHEN m.is_subscriber THEN a.aptc END,
+  CASE WHEN m.is_subscriber THEN pe.file_id ELSE me.file_id END
+FROM book.policy p
+JOIN book.member m ON m.partner_id = p.partner_id
+  AND m.exchange_policy_id = p.exchange_policy_id
+  AND m.known_from <= :known_at AND m.known_to > :known_at
+JOIN book.event pe ON pe.event_id = p.event_id
+JOIN book.event me ON me.event_id = m.event_id
+LEFT JOIN (
+  SELECT p.exchange_policy_id,
+    max(a.amount) FILTER (WHERE a.name = 'PRE AMT TOT') AS premium_total,
+    max(a.amount) FILTER (WHERE a.name = 'APTC AMT') AS aptc
+  FROM book.policy p
+  CROSS JOIN LATERAL (
+    SELECT greatest(p.benefit_begin, least(CAST(:valid_on AS date), p.benefit_end)) AS on_day
+  ) d
+  JOIN book.amount a ON a.partner_id = p.partner_id
+    AND a.exchange_policy_id = p.exchange_policy_id
+    AND a.known_from <= :known_at AND a.known_to > :known_at
+    AND a.valid_from <= d.on_day AND coalesce(a.valid_to, 'infinity') >= d.on_day
+    AND a.name IN ('PRE AMT TOT', 'APTC AMT')
+  WHERE p.partner_id = :partner_id AND p.known_from <= :known_at AND p.known_to > :known_at
+  GROUP BY p.exchange_policy_id
+) a ON a.exchange_policy_id = p.exchange_policy_id
+WHERE p.partner_id = :partner_id AND p.known_from <= :known_at AND p.known_to > :known_at
+ORDER BY m.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
+"""
+
+# One row per version of a policy, with what its amounts were believed to be at that time.
+POLICY_TIMELINE = pa.schema(
+    [
+        ("known_from", tables.TEXT),  # UTC, ISO 8601
+        ("known_to", tables.TEXT),  # null = believed until today
+        ("partner_id", tables.TEXT),
+        ("transaction", tables.TEXT),  # of the event that caused the version
+        ("status", tables.TEXT),
+        ("plan_id", tables.TEXT),
+        ("benefit_begin", tables.DATE),
+        ("benefit_end", tables.DATE),
+        ("members", tables.COUNT),  # covered on the day
+        ("premium_total", tables.MONEY),
+        ("aptc", tables.MONEY),
+        ("file_id", pa.int64()),
+        ("file_name", tables.TEXT),
+        ("set_ordinal", tables.ORDINAL),
+        ("byte_start", tables.BYTE),  # the subscriber's INS in the file
+        ("byte_end", tables.BYTE),
+    ]
+)
+
+_TIMELINE = """
+SELECT to_char(p.known_from AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+  CASE WHEN p.known_to < 'infinity'
+       THEN to_char(p.known_to AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END,
+  p.partner_id, s.transaction, p.status, p.plan_id, p.benefit_begin, p.benefit_end,
+  (SELECT count(DISTINCT m.exchange_member_id) FROM book.member m
+   WHERE m.partner_id = p.partner_id AND m.exchange_policy_id = p.exchange_policy_id
+     AND m.known_from <= p.known_from AND m.known_to > p.known_from
+     AND m.benefit_begin <= d.on_day AND coalesce(m.benefit_end, 'infinity') >= d.on_day
+     AND m.benefit_end IS DISTINCT FROM m.benefit_begin),
+  a.premium_total, a.aptc, e.file_id, f.name, e.set_ordinal, e.byte_start, e.byte_end
+FROM book.policy p
+JOIN book.event e ON e.event_id = p.event_id
+JOIN book.event_set s ON s.file_id = e.file_id AND s.set_ordinal = e.set_ordinal
+JOIN ledger.file f ON f.file_id = e.file_id
+CROSS JOIN LATERAL (
+  SELECT coalesce(CAST(:valid_on AS date), p.benefit_begin) AS on_day
+) d
+LEFT JOIN LATERAL (
+  SELECT max(amount) FILTER (WHERE name = 'PRE AMT TOT') AS premium_total,
+    max(amount) FILTER (WHERE name = 'APTC AMT') AS aptc
+  FROM book.amount a
+  WHERE a.partner_id = p.partner_id AND a.exchange_policy_id = p.exchange_policy_id
+    AND a.known_from <= p.known_from AND a.known_to > p.known_from
+    AND a.valid_from <= d.on_day AND coalesce(a.valid_to, 'infinity') >= d.on_day
+) a ON true
+WHERE p.exchange_policy_id = :exchange_policy_id
+  AND p.known_from <= coalesce(CAST(:known_at AS timestamptz), 'infinity')
+ORDER BY p.partner_id, p.policy_version_id
+"""
+
+
+def book_snapshot(conn: sa.Connection, partner_id: str, known_at: datetime) -> pa.Table:
+    """The partner's book as it was believed at that moment (tables.BOOK_MEMBERS).
+
+    All members are in it, also of ended and cancelled policies. Amounts are those of the day of
+    `known_at`, or of the first or last day of coverage when that day lies outside.
+    """
+    query = sa.text(_SNAPSHOT).bindparams(
+        partner_id=partner_id, known_at=known_at, valid_on=known_at.date()
+    )
+    return copy_out(conn, query, tables.BOOK_MEMBERS)
+
+
+def policy_timeline(
+    conn: sa.Connection,
+    exchange_policy_id: str,
+    valid_on: date | None = None,
+    known_at: datetime | None = None,
+) -> pa.Table:
+    """The versions of a policy in the order in which they were learnt (POLICY_TIMELINE).
+
+    Members and amounts are those of the day `valid_on`, or of the first day of coverage; versions
+    that were learnt after `known_at` are left out. The last row is what was believed then.
+    """
+    query = sa.text(_TIMELINE).bindparams(
+        exchange_policy_id=exchange_policy_id, valid_on=valid_on, known_at=known_at
+    )
+    return copy_out(conn, query, POLICY_TIMELINE)

@@ -1,0 +1,106 @@
+"""Staging: the accepted transactions of a checked file become events, not yet in the book.
+
+What a transaction is, is decided here and by its own contents only: the subscriber's combination
+of INS03, INS04 and ADDL MAINT REASON (CMS guide 7.2, appendix C) names it for the whole set.
+Whether it may happen to the policy as it stands is `enrollment/application.py`.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from enrollment.staging_sql import STATEMENTS
+from schemas.database import file
+from schemas.partners import Exchange, normalise_reason
+from schemas.postgres_copy import copy_to_temporary
+from schemas.tables import TEXT
+
+_COMBINATIONS = pa.schema(
+    [
+        ("maintenance_type", TEXT),
+        ("maintenance_reason", TEXT),
+        ("additional", TEXT),
+        ("transaction", TEXT),
+        ("subscriber_only", pa.bool_()),
+        ("needs_effectuation", pa.bool_()),
+    ]
+)
+_FUNCTION_RANKS = pa.schema([("function_code", TEXT), ("rank", pa.int16())])
+
+
+@dataclass(frozen=True)
+class FileTables:
+    """What the book needs of a parsed file: MEMBERS, COVERAGES and REPORTING_CATEGORIES."""
+
+    members: pa.Table
+    coverages: pa.Table
+    reporting_categories: pa.Table
+
+
+def stage_file(
+    conn: sa.Connection, file_id: int, exchange: Exchange, parsed: FileTables, run_id: int
+) -> int:
+    """The number of transaction sets of the file that are staged for the book.
+
+    Only members whose disposition is `accepted` are staged. A set that can be no transaction of
+    the exchange is refused as a whole, and its members' dispositions say why. The file must be
+    checked; one that was staged before stays as it is, and the number is 0.
+    """
+    state = conn.execute(
+        sa.select(file.c.state).where(file.c.file_id == file_id).with_for_update()
+    ).scalar_one()
+    if state != "checked":
+        return 0
+    copy_to_temporary(conn, "staged_member", _with_normalised_reason(parsed.members))
+    copy_to_temporary(conn, "staged_coverage", parsed.coverages)
+    copy_to_temporary(conn, "staged_category", parsed.reporting_categories)
+    copy_to_temporary(conn, "combination", _combinations(exchange))
+    copy_to_temporary(conn, "function_rank", _function_ranks(exchange))
+    parameters = {"file_id": file_id, "run_id": run_id}
+    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.staged_event, pg_temp.judged_set"))
+    for statement in STATEMENTS:
+        conn.execute(statement, parameters)
+    conn.execute(sa.update(file).where(file.c.file_id == file_id).values(state="staged"))
+    staged = sa.text("SELECT count(*) FROM judged_set WHERE reason IS NULL")
+    return int(conn.execute(staged).scalar_one())
+
+
+def _with_normalised_reason(members: pa.Table) -> pa.Table:
+    """The members with ADDL MAINT REASON in the form in which its spellings are equal.
+
+    Only the few distinct values are normalised one by one.
+    """
+    reasons = pc.dictionary_encode(members.column("additional_maintenance_reason"))
+    reasons = reasons.combine_chunks()
+    distinct = [normalise_reason(reason) for reason in reasons.dictionary.to_pylist()]
+    normalised = pa.array(distinct, TEXT).take(reasons.indices)
+    return members.append_column("normalised_reason", pc.fill_null(normalised, ""))
+
+
+def _combinations(exchange: Exchange) -> pa.Table:
+    """What the exchange may send, one row for each ADDL MAINT REASON of each combination."""
+    not_required = {normalise_reason(reason) for reason in exchange.effectuation.not_required_for}
+    rows = {}
+    for allowed in exchange.combinations:
+        if allowed.direction != "exchange_to_issuer":
+            continue
+        for additional in map(normalise_reason, allowed.additional):
+            key = (allowed.maintenance_type, allowed.maintenance_reason, additional)
+            enrolls = allowed.transaction in {"initial", "renewal"}
+            rows[key] = {
+                "maintenance_type": allowed.maintenance_type,
+                "maintenance_reason": allowed.maintenance_reason,
+                "additional": additional,
+                "transaction": allowed.transaction,
+                "subscriber_only": allowed.members == "subscriber",
+                "needs_effectuation": enrolls and additional not in not_required,
+            }
+    return pa.Table.from_pylist(list(rows.values()), schema=_COMBINATIONS)
+
+
+def _function_ranks(exchange: Exchange) -> pa.Table:
+    """The function codes of enrollment files with their place in the order of application."""
+    codes = exchange.function_codes.enrollment
+    return pa.table([codes, range(len(codes))], schema=_FUNCTION_RANKS)

@@ -1,0 +1,151 @@
+"""The statements of staging: each works on all members and transaction sets of a file at once.
+
+They read the temporary tables that `enrollment/staging.py` fills, and take `:file_id` and
+`:run_id`.
+"""
+
+import sqlalchemy as sa
+
+from schemas.database import event
+
+# One row per accepted member: the meaning of its combination, and its first coverage. Benefit
+# dates of loop 2300 come first, eligibility dates of loop 2000 where there is no 2300, as in a
+# cancellation or termination (CMS guide 7.2, tables 19 and 20).
+STAGED_EVENTS = sa.text("""
+CREATE TEMPORARY TABLE staged_event ON COMMIT DROP AS
+SELECT m.interchange_control_number, m.group_control_number, m.transaction_set_control_number,
+  m.set_ordinal, m.member_ordinal, coalesce(m.is_subscriber, false) AS is_subscriber,
+  m.exchange_member_id, m.maintenance_type, m.maintenance_reason,
+  m.additional_maintenance_reason, m.maintenance_effective, m.relationship_code,
+  m.exchange_subscriber_id, m.issuer_subscriber_id, m.issuer_member_id, m.ssn, m.birth_date,
+  m.gender_code, m.marital_status, m.phone, m.email, m.tobacco_code, m.last_name, m.first_name,
+  m.middle_name, m.name_suffix, m.address_line_1, m.address_line_2, m.city, m.state,
+  m.postal_code, m.county_code, m.mailing_line_1, m.mailing_line_2, m.mailing_city,
+  m.mailing_state, m.mailing_postal_code, m.eligibility_begin, m.byte_start, m.byte_end,
+  coalesce(m.exchange_policy_id, v.exchange_policy_id) AS exchange_policy_id,
+  replace(v.plan_id, '-', '') AS plan_id, v.insurance_line, v.issuer_policy_id,
+  coalesce(v.benefit_begin, m.eligibility_begin) AS benefit_begin,
+  coalesce(v.benefit_end, m.eligibility_end) AS benefit_end,
+  c.transaction, coalesce(c.needs_effectuation, false) AS needs_effectuation,
+  r.submitted_at, r.categories
+FROM staged_member m
+JOIN ledger.disposition d
+  ON d.file_id = :file_id AND d.member_ordinal = m.member_ordinal AND d.state = 'accepted'
+LEFT JOIN combination c
+  ON c.maintenance_type = m.maintenance_type
+  AND c.maintenance_reason = coalesce(m.maintenance_reason, '')
+  AND c.additional = m.normalised_reason
+  AND (m.is_subscriber OR NOT c.subscriber_only)
+LEFT JOIN (
+  SELECT DISTINCT ON (member_ordinal) *
+  FROM staged_coverage ORDER BY member_ordinal, coverage_ordinal
+) v ON v.member_ordinal = m.member_ordinal
+LEFT JOIN (
+  SELECT member_ordinal,
+    max(value) FILTER (WHERE name = 'REQUEST SUBMIT TIMESTAMP') AS submitted_at,
+    string_agg(
+      format('%s=%s@%s', name, value, effective_begin), ';' ORDER BY name, effective_begin, value
+    ) FILTER (WHERE name IS DISTINCT FROM 'REQUEST SUBMIT TIMESTAMP') AS categories
+  FROM staged_category GROUP BY member_ordinal
+) r ON r.member_ordinal = m.member_ordinal
+WHERE m.set_ordinal IS NOT NULL
+""")
+
+# One row per transaction set: what it is, or the reason why it can be nothing. A change may carry
+# members that are added or removed, whose rows have the combinations of an enrollment and of an
+# end of coverage (CMS guide 7.2, tables 22 and 30); all other transactions have one meaning for
+# everybody. The hash leaves out what differs when the exchange sends the same thing again.
+JUDGED_SETS = sa.text("""
+CREATE TEMPORARY TABLE judged_set ON COMMIT DROP AS
+WITH member AS (
+  SELECT e.*,
+    max(transaction) FILTER (WHERE is_subscriber) OVER (PARTITION BY set_ordinal) AS of_set,
+    CAST(to_jsonb(e) - ARRAY[
+      'interchange_control_number', 'group_control_number', 'transaction_set_control_number',
+      'set_ordinal', 'member_ordinal', 'byte_start', 'byte_end', 'submitted_at'
+    ] AS text) AS content
+  FROM staged_event e
+), household AS (
+  SELECT set_ordinal, min(of_set) AS transaction,
+    count(*) FILTER (WHERE is_subscriber) AS subscribers,
+    count(DISTINCT exchange_member_id) = count(*) AS ids_differ,
+    bool_and(coalesce(transaction = of_set OR (of_set = 'change' AND transaction IS NOT NULL),
+      false)) AS combinations_known,
+    max(exchange_policy_id) FILTER (WHERE is_subscriber) AS exchange_policy_id,
+    max(plan_id) FILTER (WHERE is_subscriber) AS plan_id,
+    max(submitted_at) FILTER (WHERE is_subscriber) AS submitted_at,
+    coalesce(bool_or(needs_effectuation) FILTER (WHERE is_subscriber), false)
+      AS needs_effectuation,
+    bool_and(benefit_begin IS NOT NULL) FILTER (WHERE maintenance_type = '021') AS begins,
+    bool_and(benefit_end IS NOT NULL)
+      FILTER (WHERE maintenance_type = '024' AND of_set <> 'cancellation') AS ends,
+    encode(sha256(convert_to(string_agg(content, ',' ORDER BY exchange_member_id, content),
+      'UTF8')), 'hex') AS content_hash
+  FROM member GROUP BY set_ordinal
+)
+SELECT household.*,
+  CASE WHEN subscribers <> 1 THEN 'not-one-subscriber'
+       WHEN NOT combinations_known THEN 'unknown-combination'
+       WHEN exchange_policy_id IS NULL THEN 'no-policy-id'
+       WHEN NOT ids_differ THEN 'member-ids-not-unique'
+       WHEN transaction IN ('initial', 'renewal') AND plan_id IS NULL THEN 'no-plan-id'
+       WHEN NOT begins THEN 'no-begin-date'
+       WHEN NOT ends THEN 'no-end-date' END AS reason
+FROM household
+""")
+
+EVENT_SETS = sa.text("""
+INSERT INTO book.event_set (file_id, set_ordinal, partner_id, exchange_policy_id, transaction,
+  needs_effectuation, function_rank, named_at, submitted_at, content_hash, state, reason, run_id)
+SELECT f.file_id, j.set_ordinal, f.partner_id, j.exchange_policy_id, j.transaction,
+  j.needs_effectuation, coalesce(r.rank, (SELECT count(*) FROM function_rank)), f.named_at,
+  j.submitted_at, j.content_hash,
+  CASE WHEN j.reason IS NULL THEN 'staged' ELSE 'refused' END, j.reason, :run_id
+FROM judged_set j
+JOIN ledger.file f ON f.file_id = :file_id
+LEFT JOIN function_rank r ON r.function_code = f.function_code
+""")
+
+# Any 2750 category with an amount's qualifier and a number for its value: exchanges name more
+# amounts than the CMS guide does (7.2, table 10), and an unknown one is kept.
+AMOUNTS = sa.text("""
+INSERT INTO book.event_amount (event_id, name, valid_from, amount)
+SELECT DISTINCT ON (e.event_id, c.name, coalesce(c.effective_begin, e.benefit_begin))
+  e.event_id, c.name, coalesce(c.effective_begin, e.benefit_begin), CAST(c.value AS numeric(12, 2))
+FROM (
+  SELECT * FROM staged_category
+  WHERE qualifier IN ('9V', '9X') AND name IS NOT NULL
+    AND value ~ '^-?([0-9]{1,10}([.][0-9]{0,2})?|[.][0-9]{1,2})$'
+) c
+JOIN book.event e ON e.file_id = :file_id AND e.member_ordinal = c.member_ordinal
+WHERE coalesce(c.effective_begin, e.benefit_begin) IS NOT NULL
+ORDER BY e.event_id, c.name, coalesce(c.effective_begin, e.benefit_begin), c.byte_start DESC
+""")
+
+REFUSED_DISPOSITIONS = sa.text("""
+UPDATE ledger.disposition d
+SET state = 'rejected', reason = j.reason, decided_in_run = :run_id
+FROM judged_set j JOIN staged_event e USING (set_ordinal)
+WHERE j.reason IS NOT NULL AND d.file_id = :file_id AND d.member_ordinal = e.member_ordinal
+""")
+
+
+def _insert_events() -> sa.Insert:
+    names = [column.name for column in event.columns if column.name not in {"event_id", "file_id"}]
+    staged = sa.table("staged_event", *[sa.column(name) for name in names])
+    file_id = sa.bindparam("file_id", type_=sa.BigInteger)
+    return sa.insert(event).from_select(
+        ["file_id", *names],
+        sa.select(file_id, *staged.columns).order_by(staged.c.member_ordinal),
+    )
+
+
+EVENTS = _insert_events()
+STATEMENTS = (
+    STAGED_EVENTS,
+    JUDGED_SETS,
+    EVENT_SETS,
+    EVENTS,
+    AMOUNTS,
+    REFUSED_DISPOSITIONS,
+)

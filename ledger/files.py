@@ -1,0 +1,141 @@
+"""Received files: each recorded once, before anything is read from it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from schemas.database import file, sighting
+
+_FROM_EXCHANGE = "exchange_to_issuer"
+
+
+@dataclass(frozen=True)
+class ReceivedFile:
+    """A file of the exchange that lies in the landing zone.
+
+    `named_at` is the date and time in its name, in the exchange's own time zone; null when the
+    name has none. `storage_key` finds the raw bytes again.
+    """
+
+    partner_id: str
+    name: str
+    kind: Literal["enrollment", "acknowledgement", "unknown"]
+    function_code: str | None
+    named_at: datetime | None
+    sha256: str
+    size_bytes: int
+    storage_key: str
+    run_id: int
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Where a received file stands in the ledger.
+
+    `is_new` is false when the same name and content were recorded before. `duplicate_of` is the
+    first file with the same content under another name.
+    """
+
+    file_id: int
+    is_new: bool
+    duplicate_of: int | None
+
+
+def record_received(conn: sa.Connection, received: ReceivedFile) -> Recorded:
+    """The file's place in the ledger, after recording it or, if it is known, its sighting."""
+    same_content = f"{received.partner_id}/{received.sha256}"
+    conn.execute(
+        sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(same_content, 0)))
+    )
+    alike = conn.execute(
+        sa.select(file.c.file_id, file.c.name, file.c.duplicate_of, file.c.recorded_at)
+        .where(
+            file.c.direction == _FROM_EXCHANGE,
+            file.c.partner_id == received.partner_id,
+            file.c.sha256 == received.sha256,
+        )
+        .order_by(file.c.file_id)
+    ).all()
+    for known in alike:
+        if known.name == received.name:
+            if known.recorded_at != received.received_at:
+                _record_sighting(conn, known.file_id, received)
+            return Recorded(known.file_id, is_new=False, duplicate_of=known.duplicate_of)
+    first = alike[0].file_id if alike else None
+    return Recorded(_insert(conn, received, first), is_new=True, duplicate_of=first)
+
+
+def _insert(conn: sa.Connection, received: ReceivedFile, duplicate_of: int | None) -> int:
+    row = sa.insert(file).values(
+        direction=_FROM_EXCHANGE,
+        partner_id=received.partner_id,
+        name=received.name,
+        kind=received.kind,
+        function_code=received.function_code,
+        named_at=received.named_at,
+        sha256=received.sha256,
+        size_bytes=received.size_bytes,
+        storage_key=received.storage_key,
+        run_id=received.run_id,
+        recorded_at=received.received_at,
+        state="received" if duplicate_of is None else "duplicate",
+        duplicate_of=duplicate_of,
+    )
+    file_id: int = conn.execute(row.returning(file.c.file_id)).scalar_one()
+    return file_id
+
+
+def _record_sighting(conn: sa.Connection, file_id: int, received: ReceivedFile) -> None:
+    seen = {"file_id": file_id, "run_id": received.run_id, "seen_at": received.received_at}
+    conn.execute(insert(sighting).values(seen).on_conflict_do_nothing())
+
+
+def unchecked_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
+    """The partner's received files that have no verdict yet, in the order of arrival.
+
+    Files of an interrupted run are among them, and duplicates, because they get an answer too.
+    """
+    return _received(
+        conn, partner_id, file.c.state.in_(["received", "duplicate"]) & file.c.verdict.is_(None)
+    )
+
+
+def unstaged_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
+    """The partner's checked files that have not been staged for the book, in order of arrival."""
+    return _received(conn, partner_id, file.c.state == "checked")
+
+
+def _received(
+    conn: sa.Connection, partner_id: str, condition: sa.ColumnElement[bool]
+) -> list[sa.Row[Any]]:
+    rows = sa.select(file).where(
+        file.c.direction == _FROM_EXCHANGE, file.c.partner_id == partner_id, condition
+    )
+    return list(conn.execute(rows.order_by(file.c.file_id)).all())
+
+
+def file_row(conn: sa.Connection, file_id: int) -> sa.Row[Any]:
+    """The file's row in the ledger, received or sent."""
+    return conn.execute(sa.select(file).where(file.c.file_id == file_id)).one()
+
+
+def mark_quarantined(conn: sa.Connection, file_id: int, note: str) -> None:
+    """Sets a received file apart, with the reason as a sentence that holds nothing of the file."""
+    conn.execute(
+        sa.update(file)
+        .where(file.c.file_id == file_id, file.c.direction == _FROM_EXCHANGE)
+        .values(state="quarantined", note=note)
+    )
+
+
+def mark_acknowledgement_applied(conn: sa.Connection, file_id: int) -> None:
+    """Marks a received TA1 or 999 file as read into the ledger."""
+    conn.execute(
+        sa.update(file)
+        .where(file.c.file_id == file_id, file.c.kind == "acknowledgement")
+        .values(state="applied")
+    )

@@ -1,0 +1,128 @@
+"""Files that we send: recorded with their control numbers before they leave, delivered once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from schemas.database import file, functional_group, interchange, transaction_set
+from schemas.postgres_copy import copy_into
+
+_TO_EXCHANGE = "issuer_to_exchange"
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """A file for the exchange that lies in the outbox.
+
+    `answers_file_id` is the received file that it answers; null for one that is made per run.
+    """
+
+    partner_id: str
+    name: str
+    kind: Literal["ta1", "999", "effectuation", "error_report"]
+    function_code: str | None
+    sha256: str
+    size_bytes: int
+    storage_key: str
+    run_id: int
+    created_at: datetime
+    answers_file_id: int | None = None
+
+
+@dataclass(frozen=True)
+class SentEnvelopes:
+    """The control numbers in a sent file.
+
+    Each table has its ordinals and `control_number`, and any further columns of
+    `tables.INTERCHANGES`, `tables.FUNCTIONAL_GROUPS` or `tables.TRANSACTION_SETS`.
+    """
+
+    interchanges: pa.Table
+    functional_groups: pa.Table
+    transaction_sets: pa.Table
+
+
+def record_sent(conn: sa.Connection, sent: SentFile, envelopes: SentEnvelopes | None = None) -> int:
+    """The id of the file in the ledger, where it is recorded once.
+
+    There is one answer of a kind to a received file, and one file of a kind in a run for what
+    answers no file: recording a second one changes nothing and returns the first one's id.
+    """
+    row = insert(file).values(
+        direction=_TO_EXCHANGE,
+        partner_id=sent.partner_id,
+        name=sent.name,
+        kind=sent.kind,
+        function_code=sent.function_code,
+        sha256=sent.sha256,
+        size_bytes=sent.size_bytes,
+        storage_key=sent.storage_key,
+        run_id=sent.run_id,
+        recorded_at=sent.created_at,
+        state="written",
+        answers_file_id=sent.answers_file_id,
+    )
+    new = conn.execute(row.on_conflict_do_nothing().returning(file.c.file_id)).scalar()
+    if new is None:
+        return _recorded(conn, sent)
+    if envelopes is not None:
+        copy_into(conn, interchange, envelopes.interchanges, file_id=new)
+        copy_into(conn, functional_group, envelopes.functional_groups, file_id=new)
+        copy_into(conn, transaction_set, envelopes.transaction_sets, file_id=new)
+    return int(new)
+
+
+def _recorded(conn: sa.Connection, sent: SentFile) -> int:
+    found = sent_file_id(conn, sent.kind, sent.run_id, sent.partner_id, sent.answers_file_id)
+    if found is None:
+        raise ValueError("A sent file with this name and content exists under another kind.")
+    return found
+
+
+def sent_file_id(
+    conn: sa.Connection,
+    kind: str,
+    run_id: int,
+    partner_id: str,
+    answers_file_id: int | None = None,
+) -> int | None:
+    """The id of the file of that kind that was sent already, or null.
+
+    Looks for the answer to `answers_file_id`, or without one for the run's file to the partner.
+    """
+    same = (
+        (file.c.answers_file_id == answers_file_id)
+        if answers_file_id is not None
+        else (
+            file.c.answers_file_id.is_(None)
+            & (file.c.run_id == run_id)
+            & (file.c.partner_id == partner_id)
+        )
+    )
+    found = sa.select(file.c.file_id).where(
+        file.c.direction == _TO_EXCHANGE, file.c.kind == kind, same
+    )
+    return conn.execute(found).scalar()
+
+
+def undelivered(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
+    """The partner's sent files that have been written but not delivered, oldest first."""
+    waiting = sa.select(file).where(
+        file.c.direction == _TO_EXCHANGE,
+        file.c.partner_id == partner_id,
+        file.c.state == "written",
+    )
+    return list(conn.execute(waiting.order_by(file.c.file_id)).all())
+
+
+def mark_delivered(conn: sa.Connection, file_id: int, delivered_at: datetime) -> None:
+    """Marks a written file as delivered; one that was delivered before keeps its time."""
+    conn.execute(
+        sa.update(file)
+        .where(file.c.file_id == file_id, file.c.state == "written")
+        .values(state="delivered", delivered_at=delivered_at)
+    )

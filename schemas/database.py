@@ -1,0 +1,393 @@
+"""The database: what PostgreSQL remembers, in the schemas `ledger`, `book` and `reconciliation`.
+
+Columns that repeat a table of `schemas/tables.py` are derived from it, so that the two cannot
+drift apart; the migrations spell every column out, and a test compares both.
+
+The book is bitemporal. Each row says for which dates it holds (`benefit_begin`, `valid_from`, …)
+and from when to when we believed it: `known_from` included, `known_to` excluded, `infinity` while
+we still do. Nothing in it is updated in place except `known_to`.
+"""
+
+import sqlalchemy as sa
+
+from schemas import tables
+from schemas.columns import (
+    INSTANT,
+    MONEY,
+    PERSON,
+    SET_HEADER,
+    columns_of,
+    identity,
+    key,
+    known,
+    metadata,
+    one_of,
+    reference,
+    text,
+    without,
+)
+
+
+def _file_key() -> sa.Column[int]:
+    return sa.Column(
+        "file_id", sa.BigInteger, sa.ForeignKey("ledger.file.file_id"), primary_key=True
+    )
+
+
+# ---------------------------------------------------------------------------------- ledger
+
+run = sa.Table(
+    "run",
+    metadata,
+    identity("run_id"),
+    sa.Column("as_of", INSTANT, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="open"),
+    sa.Column("opened_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column("closed_at", INSTANT),
+    one_of("state", "open", "balanced", "balanced_with_open_items", "failed"),
+    sa.Index("uq_run_open", "as_of", unique=True, postgresql_where=sa.text("state = 'open'")),
+    schema="ledger",
+)
+
+file = sa.Table(
+    "file",
+    metadata,
+    identity("file_id"),
+    text("direction"),
+    text("partner_id"),
+    text("name"),
+    text("kind"),
+    sa.Column("function_code", sa.Text),  # of the file's name
+    sa.Column("named_at", sa.DateTime),  # date and time of the file's name, exchange's own time
+    text("sha256"),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    text("storage_key"),
+    reference("run_id", "ledger.run.run_id"),
+    sa.Column("recorded_at", INSTANT, nullable=False),  # received by us, or made by us
+    text("state"),
+    sa.Column("verdict", sa.Text),  # ours on a received file
+    reference("duplicate_of", "ledger.file.file_id", nullable=True),
+    reference("answers_file_id", "ledger.file.file_id", nullable=True),
+    sa.Column("delivered_at", INSTANT),
+    sa.Column("note", sa.Text),
+    sa.CheckConstraint(
+        "(direction = 'exchange_to_issuer'"
+        " AND kind IN ('enrollment', 'acknowledgement', 'unknown')"
+        " AND state IN ('received', 'checked', 'staged', 'applied', 'duplicate', 'quarantined'))"
+        " OR (direction = 'issuer_to_exchange'"
+        " AND kind IN ('ta1', '999', 'effectuation', 'error_report')"
+        " AND state IN ('written', 'delivered', 'acknowledged', 'refused'))",
+        name="direction",
+    ),
+    one_of(
+        "verdict",
+        "accepted",
+        "accepted_with_errors",
+        "partially_accepted",
+        "rejected",
+        "unreadable",
+    ),
+    sa.UniqueConstraint("direction", "partner_id", "name", "sha256"),
+    sa.Index("ix_file_sha256", "partner_id", "sha256"),
+    sa.Index("ix_file_state", "partner_id", "state"),
+    sa.Index("ix_file_run_id", "run_id"),
+    sa.Index(
+        "uq_file_answer",
+        "kind",
+        "answers_file_id",
+        unique=True,
+        postgresql_where=sa.text("answers_file_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "uq_file_sent_in_run",
+        "kind",
+        "run_id",
+        "partner_id",
+        unique=True,
+        postgresql_where=sa.text("direction = 'issuer_to_exchange' AND answers_file_id IS NULL"),
+    ),
+    schema="ledger",
+)
+
+sighting = sa.Table(
+    "sighting",
+    metadata,
+    _file_key(),
+    sa.Column("run_id", sa.BigInteger, sa.ForeignKey("ledger.run.run_id"), primary_key=True),
+    sa.Column("seen_at", INSTANT, primary_key=True),
+    schema="ledger",
+)
+
+# Both directions: the verdict columns hold ours on what we received, and the exchange's on what
+# we sent.
+interchange = sa.Table(
+    "interchange",
+    metadata,
+    _file_key(),
+    key("interchange_ordinal"),
+    *without(tables.INTERCHANGES, "interchange_ordinal"),
+    *columns_of(tables.INTERCHANGE_VERDICTS, ["ta1_code", "ta1_note"]),
+    sa.Index("ix_interchange_control_number", "control_number"),
+    schema="ledger",
+)
+
+functional_group = sa.Table(
+    "functional_group",
+    metadata,
+    _file_key(),
+    key("group_ordinal"),
+    *without(tables.FUNCTIONAL_GROUPS, "group_ordinal"),
+    *without(tables.GROUP_VERDICTS, "interchange_ordinal", "group_ordinal", "control_number"),
+    sa.Index("ix_functional_group_control_number", "control_number"),
+    schema="ledger",
+)
+
+transaction_set = sa.Table(
+    "transaction_set",
+    metadata,
+    _file_key(),
+    key("set_ordinal"),
+    *without(tables.TRANSACTION_SETS, "set_ordinal"),
+    *without(tables.SET_VERDICTS, "group_ordinal", "set_ordinal", "control_number"),
+    schema="ledger",
+)
+
+issue = sa.Table(
+    "issue",
+    metadata,
+    _file_key(),
+    key("issue_ordinal"),
+    *columns_of(tables.ISSUES),
+    schema="ledger",
+)
+
+disposition = sa.Table(
+    "disposition",
+    metadata,
+    _file_key(),
+    key("member_ordinal"),
+    sa.Column("set_ordinal", sa.BigInteger),
+    text("state"),
+    sa.Column("reason", sa.Text),
+    reference("decided_in_run", "ledger.run.run_id"),
+    one_of("state", "accepted", "rejected", "pending"),
+    schema="ledger",
+)
+
+control_number = sa.Table(
+    "control_number",
+    metadata,
+    sa.Column("partner_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("last_value", sa.BigInteger, nullable=False),
+    one_of("kind", "interchange", "group", "transaction_set"),
+    sa.CheckConstraint("last_value BETWEEN 1 AND 999999999", name="nine_digits"),
+    schema="ledger",
+)
+
+# ------------------------------------------------------------------------------------ book
+
+# One row per accepted transaction set: a household's enrollment is decided as a whole.
+event_set = sa.Table(
+    "event_set",
+    metadata,
+    _file_key(),
+    key("set_ordinal"),
+    text("partner_id"),
+    sa.Column("exchange_policy_id", sa.Text),
+    sa.Column("transaction", sa.Text),
+    sa.Column("needs_effectuation", sa.Boolean, nullable=False),
+    sa.Column("function_rank", sa.SmallInteger, nullable=False),
+    sa.Column("named_at", sa.DateTime),
+    sa.Column("submitted_at", sa.Text),  # REQUEST SUBMIT TIMESTAMP as sent
+    text("content_hash"),
+    text("state"),
+    sa.Column("reason", sa.Text),
+    reference("run_id", "ledger.run.run_id"),  # the run that decided last
+    one_of("state", "staged", "applied", "pending", "duplicate", "refused"),
+    one_of("transaction", "initial", "renewal", "change", "cancellation", "termination"),
+    sa.Index("ix_event_set_policy", "partner_id", "exchange_policy_id"),
+    sa.Index(
+        "ix_event_set_waiting",
+        "partner_id",
+        postgresql_where=sa.text("state IN ('staged', 'pending')"),
+    ),
+    schema="book",
+)
+
+# One row per INS of an accepted transaction set.
+event = sa.Table(
+    "event",
+    metadata,
+    identity("event_id"),
+    sa.Column("file_id", sa.BigInteger, nullable=False),
+    sa.Column("set_ordinal", sa.BigInteger, nullable=False),
+    sa.Column("member_ordinal", sa.BigInteger, nullable=False),
+    sa.Column("is_subscriber", sa.Boolean, nullable=False),
+    *columns_of(
+        tables.MEMBERS,
+        [
+            "exchange_member_id",
+            "maintenance_type",
+            "maintenance_reason",
+            "additional_maintenance_reason",
+            "maintenance_effective",
+            *PERSON,
+            "eligibility_begin",
+        ],
+    ),
+    *columns_of(
+        tables.COVERAGES,
+        ["plan_id", "insurance_line", "issuer_policy_id", "benefit_begin", "benefit_end"],
+    ),
+    *columns_of(tables.MEMBERS, ["byte_start", "byte_end"]),
+    sa.ForeignKeyConstraint(
+        ["file_id", "set_ordinal"], ["book.event_set.file_id", "book.event_set.set_ordinal"]
+    ),
+    sa.UniqueConstraint("file_id", "member_ordinal"),
+    sa.Index("ix_event_set_members", "file_id", "set_ordinal"),
+    schema="book",
+)
+
+event_amount = sa.Table(
+    "event_amount",
+    metadata,
+    sa.Column("event_id", sa.BigInteger, sa.ForeignKey("book.event.event_id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("valid_from", sa.Date, primary_key=True),
+    sa.Column("amount", MONEY, nullable=False),
+    schema="book",
+)
+
+policy = sa.Table(
+    "policy",
+    metadata,
+    identity("policy_version_id"),
+    text("partner_id"),
+    text("exchange_policy_id"),
+    sa.Column("exchange_subscriber_id", sa.Text),
+    text("plan_id"),
+    sa.Column("insurance_line", sa.Text),
+    sa.Column("issuer_policy_id", sa.Text),
+    text("status"),
+    sa.Column("benefit_begin", sa.Date, nullable=False),
+    sa.Column("benefit_end", sa.Date),
+    sa.Column("needs_effectuation", sa.Boolean, nullable=False),
+    reference("initial_event_id", "book.event.event_id"),
+    *columns_of(tables.TRANSACTION_SETS, SET_HEADER),
+    *known(),
+    one_of("status", "initial", "effectuated", "terminated", "cancelled"),
+    sa.Index(
+        "uq_policy_current",
+        "partner_id",
+        "exchange_policy_id",
+        unique=True,
+        postgresql_where=sa.text("known_to = 'infinity'"),
+    ),
+    sa.Index("ix_policy_history", "exchange_policy_id", "known_from"),
+    schema="book",
+)
+
+member = sa.Table(
+    "member",
+    metadata,
+    identity("member_version_id"),
+    text("partner_id"),
+    text("exchange_policy_id"),
+    text("exchange_member_id"),
+    sa.Column("is_subscriber", sa.Boolean, nullable=False),
+    *columns_of(tables.MEMBERS, [*PERSON, "eligibility_begin"]),
+    sa.Column("benefit_begin", sa.Date, nullable=False),
+    sa.Column("benefit_end", sa.Date),
+    *known(),
+    sa.Index(
+        "uq_member_current",
+        "partner_id",
+        "exchange_policy_id",
+        "exchange_member_id",
+        unique=True,
+        postgresql_where=sa.text("known_to = 'infinity'"),
+    ),
+    sa.Index("ix_member_history", "exchange_policy_id", "known_from"),
+    schema="book",
+)
+
+# `valid_to` is the last day on which the amount holds; null = until further notice.
+amount = sa.Table(
+    "amount",
+    metadata,
+    identity("amount_version_id"),
+    text("partner_id"),
+    text("exchange_policy_id"),
+    text("exchange_member_id"),
+    text("name"),  # PRE AMT 1, PRE AMT TOT, APTC AMT, TOT RES AMT, …
+    sa.Column("amount", MONEY, nullable=False),
+    sa.Column("valid_from", sa.Date, nullable=False),
+    sa.Column("valid_to", sa.Date),
+    *known(),
+    sa.CheckConstraint("valid_from <= valid_to", name="valid"),
+    sa.Index(
+        "uq_amount_current",
+        "partner_id",
+        "exchange_policy_id",
+        "exchange_member_id",
+        "name",
+        "valid_from",
+        unique=True,
+        postgresql_where=sa.text("known_to = 'infinity'"),
+    ),
+    sa.Index("ix_amount_history", "exchange_policy_id", "known_from"),
+    schema="book",
+)
+
+decision = sa.Table(
+    "decision",
+    metadata,
+    identity("decision_id"),
+    text("partner_id"),
+    text("exchange_policy_id"),
+    text("kind"),
+    reference("event_id", "book.event.event_id"),  # the initial enrollment that it answers
+    sa.Column("responsible_amount", MONEY, nullable=False),
+    sa.Column("paid_amount", MONEY, nullable=False),
+    sa.Column("paid_on", sa.Date),
+    sa.Column("paid_through", sa.Date, nullable=False),
+    reference("run_id", "ledger.run.run_id"),
+    reference("sent_file_id", "ledger.file.file_id", nullable=True),
+    one_of("kind", "effectuation"),
+    sa.UniqueConstraint("event_id", "kind"),
+    sa.Index("ix_decision_unsent", "partner_id", postgresql_where=sa.text("sent_file_id IS NULL")),
+    schema="book",
+)
+
+# -------------------------------------------------------------------------- reconciliation
+
+result = sa.Table(
+    "result",
+    metadata,
+    sa.Column("run_id", sa.BigInteger, sa.ForeignKey("ledger.run.run_id"), primary_key=True),
+    sa.Column("partner_id", sa.Text, primary_key=True),
+    text("book_sha256"),
+    text("carrier_sha256"),
+    sa.Column("matched", sa.BigInteger, nullable=False),
+    sa.Column("differing", sa.BigInteger, nullable=False),
+    sa.Column("missing_at_carrier", sa.BigInteger, nullable=False),
+    sa.Column("missing_in_book", sa.BigInteger, nullable=False),
+    schema="reconciliation",
+)
+
+difference = sa.Table(
+    "difference",
+    metadata,
+    identity("difference_id"),
+    sa.Column("run_id", sa.BigInteger, nullable=False),
+    text("partner_id"),
+    *columns_of(tables.DIFFERENCES),
+    sa.ForeignKeyConstraint(
+        ["run_id", "partner_id"],
+        ["reconciliation.result.run_id", "reconciliation.result.partner_id"],
+    ),
+    one_of("kind", "differs", "missing_at_carrier", "missing_in_book"),
+    sa.Index("ix_difference_result", "run_id", "partner_id"),
+    schema="reconciliation",
+)

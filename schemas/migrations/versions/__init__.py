@@ -1,0 +1,1 @@
+"""One revision of the database a file."""

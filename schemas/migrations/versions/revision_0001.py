@@ -1,0 +1,279 @@
+"""The tables of the ledger, the book and the reconciliation."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_UP = """
+CREATE SCHEMA ledger;
+CREATE SCHEMA book;
+CREATE SCHEMA reconciliation;
+
+CREATE TABLE ledger.control_number (
+  partner_id TEXT NOT NULL, kind TEXT NOT NULL, last_value BIGINT NOT NULL,
+  CONSTRAINT pk_control_number PRIMARY KEY (partner_id, kind),
+  CONSTRAINT ck_control_number_kind CHECK (kind IN ('interchange', 'group', 'transaction_set')),
+  CONSTRAINT ck_control_number_nine_digits CHECK (last_value BETWEEN 1 AND 999999999)
+);
+
+CREATE TABLE ledger.run (
+  run_id BIGINT GENERATED ALWAYS AS IDENTITY, as_of TIMESTAMP WITH TIME ZONE NOT NULL,
+  state TEXT DEFAULT 'open' NOT NULL, opened_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+  closed_at TIMESTAMP WITH TIME ZONE,
+  CONSTRAINT pk_run PRIMARY KEY (run_id),
+  CONSTRAINT ck_run_state CHECK (state IN ('open', 'balanced', 'balanced_with_open_items',
+    'failed'))
+);
+CREATE UNIQUE INDEX uq_run_open ON ledger.run (as_of) WHERE state = 'open';
+
+CREATE TABLE ledger.file (
+  file_id BIGINT GENERATED ALWAYS AS IDENTITY, direction TEXT NOT NULL, partner_id TEXT NOT NULL,
+  name TEXT NOT NULL, kind TEXT NOT NULL, function_code TEXT,
+  named_at TIMESTAMP WITHOUT TIME ZONE, sha256 TEXT NOT NULL, size_bytes BIGINT NOT NULL,
+  storage_key TEXT NOT NULL, run_id BIGINT NOT NULL,
+  recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, state TEXT NOT NULL, verdict TEXT,
+  duplicate_of BIGINT, answers_file_id BIGINT, delivered_at TIMESTAMP WITH TIME ZONE, note TEXT,
+  CONSTRAINT pk_file PRIMARY KEY (file_id),
+  CONSTRAINT ck_file_direction CHECK ((direction = 'exchange_to_issuer' AND kind IN
+    ('enrollment', 'acknowledgement', 'unknown') AND state IN ('received', 'checked', 'staged',
+    'applied', 'duplicate', 'quarantined')) OR (direction = 'issuer_to_exchange' AND kind IN
+    ('ta1', '999', 'effectuation', 'error_report') AND state IN ('written', 'delivered',
+    'acknowledged', 'refused'))),
+  CONSTRAINT ck_file_verdict CHECK (verdict IN ('accepted', 'accepted_with_errors',
+    'partially_accepted', 'rejected', 'unreadable')),
+  CONSTRAINT uq_file_direction_partner_id_name_sha256 UNIQUE (direction, partner_id, name,
+    sha256),
+  CONSTRAINT fk_file_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_file_duplicate_of FOREIGN KEY(duplicate_of) REFERENCES ledger.file (file_id),
+  CONSTRAINT fk_file_answers_file_id FOREIGN KEY(answers_file_id) REFERENCES ledger.file
+    (file_id)
+);
+CREATE INDEX ix_file_run_id ON ledger.file (run_id);
+CREATE INDEX ix_file_sha256 ON ledger.file (partner_id, sha256);
+CREATE INDEX ix_file_state ON ledger.file (partner_id, state);
+CREATE UNIQUE INDEX uq_file_answer ON ledger.file (kind, answers_file_id)
+  WHERE answers_file_id IS NOT NULL;
+CREATE UNIQUE INDEX uq_file_sent_in_run
+  ON ledger.file (kind, run_id, partner_id)
+  WHERE direction = 'issuer_to_exchange' AND answers_file_id IS NULL;
+
+CREATE TABLE reconciliation.result (
+  run_id BIGINT NOT NULL, partner_id TEXT NOT NULL, book_sha256 TEXT NOT NULL,
+  carrier_sha256 TEXT NOT NULL, matched BIGINT NOT NULL, differing BIGINT NOT NULL,
+  missing_at_carrier BIGINT NOT NULL, missing_in_book BIGINT NOT NULL,
+  CONSTRAINT pk_result PRIMARY KEY (run_id, partner_id),
+  CONSTRAINT fk_result_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
+);
+
+CREATE TABLE book.event_set (
+  file_id BIGINT NOT NULL, set_ordinal BIGINT NOT NULL, partner_id TEXT NOT NULL,
+  exchange_policy_id TEXT, transaction TEXT, needs_effectuation BOOLEAN NOT NULL,
+  function_rank SMALLINT NOT NULL, named_at TIMESTAMP WITHOUT TIME ZONE, submitted_at TEXT,
+  content_hash TEXT NOT NULL, state TEXT NOT NULL, reason TEXT, run_id BIGINT NOT NULL,
+  CONSTRAINT pk_event_set PRIMARY KEY (file_id, set_ordinal),
+  CONSTRAINT ck_event_set_state CHECK (state IN ('staged', 'applied', 'pending', 'duplicate',
+    'refused')),
+  CONSTRAINT ck_event_set_transaction CHECK (transaction IN ('initial', 'renewal', 'change',
+    'cancellation', 'termination')),
+  CONSTRAINT fk_event_set_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
+  CONSTRAINT fk_event_set_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
+);
+CREATE INDEX ix_event_set_policy ON book.event_set (partner_id, exchange_policy_id);
+CREATE INDEX ix_event_set_waiting ON book.event_set (partner_id)
+  WHERE state IN ('staged', 'pending');
+
+CREATE TABLE ledger.disposition (
+  file_id BIGINT NOT NULL, member_ordinal BIGINT NOT NULL, set_ordinal BIGINT,
+  state TEXT NOT NULL, reason TEXT, decided_in_run BIGINT NOT NULL,
+  CONSTRAINT pk_disposition PRIMARY KEY (file_id, member_ordinal),
+  CONSTRAINT ck_disposition_state CHECK (state IN ('accepted', 'rejected', 'pending')),
+  CONSTRAINT fk_disposition_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
+  CONSTRAINT fk_disposition_decided_in_run FOREIGN KEY(decided_in_run) REFERENCES ledger.run
+    (run_id)
+);
+
+CREATE TABLE ledger.functional_group (
+  file_id BIGINT NOT NULL, group_ordinal BIGINT NOT NULL, interchange_ordinal BIGINT,
+  control_number TEXT, functional_identifier TEXT, sender_code TEXT, receiver_code TEXT,
+  date TEXT, time TEXT, responsible_agency TEXT, version TEXT, trailer_set_count TEXT,
+  trailer_control_number TEXT, set_count BIGINT, byte_start BIGINT, byte_end BIGINT, ack TEXT,
+  codes TEXT[], set_count_included BIGINT, set_count_received BIGINT, set_count_accepted BIGINT,
+  CONSTRAINT pk_functional_group PRIMARY KEY (file_id, group_ordinal),
+  CONSTRAINT fk_functional_group_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id)
+);
+CREATE INDEX ix_functional_group_control_number ON ledger.functional_group (control_number);
+
+CREATE TABLE ledger.interchange (
+  file_id BIGINT NOT NULL, interchange_ordinal BIGINT NOT NULL, control_number TEXT,
+  authorization_qualifier TEXT, security_qualifier TEXT, sender_qualifier TEXT, sender_id TEXT,
+  receiver_qualifier TEXT, receiver_id TEXT, date TEXT, time TEXT, repetition_separator TEXT,
+  version TEXT, acknowledgment_requested TEXT, usage_indicator TEXT, component_separator TEXT,
+  trailer_group_count TEXT, trailer_control_number TEXT, group_count BIGINT, byte_start BIGINT,
+  byte_end BIGINT, ta1_code TEXT, ta1_note TEXT,
+  CONSTRAINT pk_interchange PRIMARY KEY (file_id, interchange_ordinal),
+  CONSTRAINT fk_interchange_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id)
+);
+CREATE INDEX ix_interchange_control_number ON ledger.interchange (control_number);
+
+CREATE TABLE ledger.issue (
+  file_id BIGINT NOT NULL, issue_ordinal BIGINT NOT NULL, rule TEXT, severity TEXT,
+  snip SMALLINT, x12_field TEXT, x12_code TEXT, interchange_ordinal BIGINT, group_ordinal BIGINT,
+  set_ordinal BIGINT, member_ordinal BIGINT, segment_id TEXT, segment_ordinal BIGINT, loop TEXT,
+  element SMALLINT, component SMALLINT, data_element TEXT, byte_start BIGINT, byte_end BIGINT,
+  message TEXT,
+  CONSTRAINT pk_issue PRIMARY KEY (file_id, issue_ordinal),
+  CONSTRAINT fk_issue_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id)
+);
+
+CREATE TABLE ledger.sighting (
+  file_id BIGINT NOT NULL, run_id BIGINT NOT NULL, seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  CONSTRAINT pk_sighting PRIMARY KEY (file_id, run_id, seen_at),
+  CONSTRAINT fk_sighting_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
+  CONSTRAINT fk_sighting_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
+);
+
+CREATE TABLE ledger.transaction_set (
+  file_id BIGINT NOT NULL, set_ordinal BIGINT NOT NULL, interchange_ordinal BIGINT,
+  group_ordinal BIGINT, control_number TEXT, identifier TEXT, convention TEXT,
+  trailer_segment_count TEXT, trailer_control_number TEXT, segment_count BIGINT,
+  member_count BIGINT, purpose_code TEXT, reference TEXT, date DATE, time TEXT, time_code TEXT,
+  original_reference TEXT, action_code TEXT, master_policy_number TEXT, file_effective DATE,
+  total_count BIGINT, subscriber_count BIGINT, dependent_count BIGINT, sponsor_name TEXT,
+  sponsor_qualifier TEXT, sponsor_id TEXT, payer_name TEXT, payer_qualifier TEXT, payer_id TEXT,
+  broker_name TEXT, broker_qualifier TEXT, broker_id TEXT, byte_start BIGINT, byte_end BIGINT,
+  ack TEXT, codes TEXT[],
+  CONSTRAINT pk_transaction_set PRIMARY KEY (file_id, set_ordinal),
+  CONSTRAINT fk_transaction_set_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id)
+);
+
+CREATE TABLE reconciliation.difference (
+  difference_id BIGINT GENERATED ALWAYS AS IDENTITY, run_id BIGINT NOT NULL,
+  partner_id TEXT NOT NULL, kind TEXT, exchange_policy_id TEXT, exchange_member_id TEXT,
+  field TEXT, book_value TEXT, carrier_value TEXT, file_id BIGINT,
+  CONSTRAINT pk_difference PRIMARY KEY (difference_id),
+  CONSTRAINT fk_difference_run_id_partner_id FOREIGN KEY(run_id, partner_id) REFERENCES
+    reconciliation.result (run_id, partner_id),
+  CONSTRAINT ck_difference_kind CHECK (kind IN ('differs', 'missing_at_carrier',
+    'missing_in_book'))
+);
+CREATE INDEX ix_difference_result ON reconciliation.difference (run_id, partner_id);
+
+CREATE TABLE book.event (
+  event_id BIGINT GENERATED ALWAYS AS IDENTITY, file_id BIGINT NOT NULL,
+  set_ordinal BIGINT NOT NULL, member_ordinal BIGINT NOT NULL, is_subscriber BOOLEAN NOT NULL,
+  exchange_member_id TEXT, maintenance_type TEXT, maintenance_reason TEXT,
+  additional_maintenance_reason TEXT, maintenance_effective DATE, relationship_code TEXT,
+  exchange_subscriber_id TEXT, issuer_subscriber_id TEXT, issuer_member_id TEXT, ssn TEXT,
+  birth_date DATE, gender_code TEXT, marital_status TEXT, phone TEXT, email TEXT,
+  tobacco_code TEXT, last_name TEXT, first_name TEXT, middle_name TEXT, name_suffix TEXT,
+  address_line_1 TEXT, address_line_2 TEXT, city TEXT, state TEXT, postal_code TEXT,
+  county_code TEXT, mailing_line_1 TEXT, mailing_line_2 TEXT, mailing_city TEXT,
+  mailing_state TEXT, mailing_postal_code TEXT, eligibility_begin DATE, plan_id TEXT,
+  insurance_line TEXT, issuer_policy_id TEXT, benefit_begin DATE, benefit_end DATE,
+  byte_start BIGINT, byte_end BIGINT,
+  CONSTRAINT pk_event PRIMARY KEY (event_id),
+  CONSTRAINT fk_event_file_id_set_ordinal FOREIGN KEY(file_id, set_ordinal) REFERENCES
+    book.event_set (file_id, set_ordinal),
+  CONSTRAINT uq_event_file_id_member_ordinal UNIQUE (file_id, member_ordinal)
+);
+CREATE INDEX ix_event_set_members ON book.event (file_id, set_ordinal);
+
+CREATE TABLE book.amount (
+  amount_version_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
+  exchange_policy_id TEXT NOT NULL, exchange_member_id TEXT NOT NULL, name TEXT NOT NULL,
+  amount NUMERIC(12, 2) NOT NULL, valid_from DATE NOT NULL, valid_to DATE,
+  known_from TIMESTAMP WITH TIME ZONE NOT NULL,
+  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
+  CONSTRAINT pk_amount PRIMARY KEY (amount_version_id),
+  CONSTRAINT ck_amount_known CHECK (known_from <= known_to),
+  CONSTRAINT ck_amount_valid CHECK (valid_from <= valid_to),
+  CONSTRAINT fk_amount_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+CREATE INDEX ix_amount_history ON book.amount (exchange_policy_id, known_from);
+CREATE UNIQUE INDEX uq_amount_current
+  ON book.amount (partner_id, exchange_policy_id, exchange_member_id, name, valid_from)
+  WHERE known_to = 'infinity';
+
+CREATE TABLE book.decision (
+  decision_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
+  exchange_policy_id TEXT NOT NULL, kind TEXT NOT NULL, event_id BIGINT NOT NULL,
+  responsible_amount NUMERIC(12, 2) NOT NULL, paid_amount NUMERIC(12, 2) NOT NULL, paid_on DATE,
+  paid_through DATE NOT NULL, run_id BIGINT NOT NULL, sent_file_id BIGINT,
+  CONSTRAINT pk_decision PRIMARY KEY (decision_id),
+  CONSTRAINT ck_decision_kind CHECK (kind IN ('effectuation')),
+  CONSTRAINT uq_decision_event_id_kind UNIQUE (event_id, kind),
+  CONSTRAINT fk_decision_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id),
+  CONSTRAINT fk_decision_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_decision_sent_file_id FOREIGN KEY(sent_file_id) REFERENCES ledger.file (file_id)
+);
+CREATE INDEX ix_decision_unsent ON book.decision (partner_id) WHERE sent_file_id IS NULL;
+
+CREATE TABLE book.event_amount (
+  event_id BIGINT NOT NULL, name TEXT NOT NULL, valid_from DATE NOT NULL,
+  amount NUMERIC(12, 2) NOT NULL,
+  CONSTRAINT pk_event_amount PRIMARY KEY (event_id, name, valid_from),
+  CONSTRAINT fk_event_amount_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+
+CREATE TABLE book.member (
+  member_version_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
+  exchange_policy_id TEXT NOT NULL, exchange_member_id TEXT NOT NULL,
+  is_subscriber BOOLEAN NOT NULL, relationship_code TEXT, exchange_subscriber_id TEXT,
+  issuer_subscriber_id TEXT, issuer_member_id TEXT, ssn TEXT, birth_date DATE, gender_code TEXT,
+  marital_status TEXT, phone TEXT, email TEXT, tobacco_code TEXT, last_name TEXT,
+  first_name TEXT, middle_name TEXT, name_suffix TEXT, address_line_1 TEXT, address_line_2 TEXT,
+  city TEXT, state TEXT, postal_code TEXT, county_code TEXT, mailing_line_1 TEXT,
+  mailing_line_2 TEXT, mailing_city TEXT, mailing_state TEXT, mailing_postal_code TEXT,
+  eligibility_begin DATE, benefit_begin DATE NOT NULL, benefit_end DATE,
+  known_from TIMESTAMP WITH TIME ZONE NOT NULL,
+  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
+  CONSTRAINT pk_member PRIMARY KEY (member_version_id),
+  CONSTRAINT ck_member_known CHECK (known_from <= known_to),
+  CONSTRAINT fk_member_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+CREATE INDEX ix_member_history ON book.member (exchange_policy_id, known_from);
+CREATE UNIQUE INDEX uq_member_current
+  ON book.member (partner_id, exchange_policy_id, exchange_member_id)
+  WHERE known_to = 'infinity';
+
+CREATE TABLE book.policy (
+  policy_version_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
+  exchange_policy_id TEXT NOT NULL, exchange_subscriber_id TEXT, plan_id TEXT NOT NULL,
+  insurance_line TEXT, issuer_policy_id TEXT, status TEXT NOT NULL, benefit_begin DATE NOT NULL,
+  benefit_end DATE, needs_effectuation BOOLEAN NOT NULL, initial_event_id BIGINT NOT NULL,
+  reference TEXT, total_count BIGINT, dependent_count BIGINT, sponsor_name TEXT,
+  sponsor_qualifier TEXT, sponsor_id TEXT, payer_name TEXT, payer_id TEXT, broker_name TEXT,
+  broker_id TEXT, known_from TIMESTAMP WITH TIME ZONE NOT NULL,
+  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
+  CONSTRAINT pk_policy PRIMARY KEY (policy_version_id),
+  CONSTRAINT ck_policy_known CHECK (known_from <= known_to),
+  CONSTRAINT ck_policy_status CHECK (status IN ('initial', 'effectuated', 'terminated',
+    'cancelled')),
+  CONSTRAINT fk_policy_initial_event_id FOREIGN KEY(initial_event_id) REFERENCES book.event
+    (event_id),
+  CONSTRAINT fk_policy_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+CREATE INDEX ix_policy_history ON book.policy (exchange_policy_id, known_from);
+CREATE UNIQUE INDEX uq_policy_current
+  ON book.policy (partner_id, exchange_policy_id)
+  WHERE known_to = 'infinity';
+"""
+
+_DOWN = """
+DROP SCHEMA reconciliation CASCADE;
+DROP SCHEMA book CASCADE;
+DROP SCHEMA ledger CASCADE;
+"""
+
+
+def upgrade() -> None:
+    """Creates everything."""
+    op.execute(_UP)
+
+
+def downgrade() -> None:
+    """Removes everything, data included."""
+    op.execute(_DOWN)

@@ -1,0 +1,161 @@
+"""Arrow tables into PostgreSQL and query results out of it, both by COPY.
+
+The one fast way in and out, shared by the rooms that keep rows. Nothing here knows what the rows
+mean. Errors name the table and the SQLSTATE, never a value.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import sqlalchemy as sa
+
+from schemas.columns import columns_of
+from schemas.errors import Retryable, Terminal
+from schemas.tables import TEXT
+
+_ROWS_PER_CHUNK = 50_000
+_NUL = b"\0"
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
+
+
+def copy_into(conn: sa.Connection, table: sa.Table, data: pa.Table, **constants: Any) -> int:
+    """The number of rows that were appended to `table`, in one COPY.
+
+    The columns of `data` go to the columns of the same names; `constants` fill further columns
+    with one value each. A NUL character, which PostgreSQL cannot hold, becomes U+FFFD.
+    """
+    for name, value in constants.items():
+        data = data.append_column(name, pa.repeat(pa.scalar(value), data.num_rows))
+    columns = ", ".join(f'"{name}"' for name in data.column_names)
+    statement = f"COPY {table.fullname} ({columns}) FROM STDIN (FORMAT csv)"
+    stream = _CsvStream(data)
+    with _cursor(conn) as cursor:
+        try:
+            cursor.copy_expert(statement, stream)
+        except psycopg2.Error as error:
+            if stream.failure is not None:
+                raise stream.failure from None
+            raise translated(error, f"COPY into {table.fullname}") from None
+    return int(data.num_rows)
+
+
+def copy_to_temporary(conn: sa.Connection, name: str, data: pa.Table) -> sa.Table:
+    """A temporary table with the columns and rows of `data`, which the transaction's end drops.
+
+    A temporary table of the same name, left by an earlier step of the transaction, is replaced.
+    """
+    table = sa.Table(
+        name,
+        sa.MetaData(),
+        *columns_of(data.schema),
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DROP",
+    )
+    conn.execute(sa.text(f"DROP TABLE IF EXISTS pg_temp.{name}"))
+    table.create(conn)
+    copy_into(conn, table, data)
+    conn.execute(sa.text(f"ANALYZE {name}"))
+    return table
+
+
+def copy_out(
+    conn: sa.Connection, query: sa.Select[Any] | sa.TextClause, schema: pa.Schema
+) -> pa.Table:
+    """The rows of a query as an Arrow table of that schema; columns are matched by position."""
+    compiled = query.compile(dialect=conn.dialect)
+    buffer = io.BytesIO()
+    with _cursor(conn) as cursor:
+        try:
+            select = cursor.mogrify(str(compiled), compiled.construct_params()).decode()
+            cursor.copy_expert(f"COPY ({select}) TO STDOUT (FORMAT csv)", buffer)
+        except psycopg2.Error as error:
+            raise translated(error, "COPY of a query's result") from None
+    if not buffer.tell():
+        return schema.empty_table()
+    buffer.seek(0)
+    return pa_csv.read_csv(
+        buffer,
+        read_options=pa_csv.ReadOptions(column_names=schema.names),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=schema,
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+
+
+def translated(error: psycopg2.Error, doing: str) -> Retryable | Terminal:
+    """Our own error for one of the database's, with nothing in it that a file has brought."""
+    place = error.diag.constraint_name or error.diag.column_name or error.diag.table_name or "?"
+    what = f"{doing} failed with SQLSTATE {error.pgcode or 'none'} at {place}"
+    if _may_pass(error):
+        return Retryable(f"{what}: connection or lock lost. Run the step again.")
+    return Terminal(f"{what}. Look up the SQLSTATE and correct the cause.")
+
+
+def _may_pass(error: psycopg2.Error) -> bool:
+    """Whether the same statement may succeed later: SQLSTATE classes 08, 40, 53, 55 and 57."""
+    if error.pgcode is None:
+        return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+    return error.pgcode[:2] in {"08", "40", "53", "55", "57"}
+
+
+def _cursor(conn: sa.Connection) -> Any:
+    return conn.connection.cursor()
+
+
+class _CsvStream(io.RawIOBase):
+    """A readable stream of CSV, made a chunk of rows at a time while COPY reads it.
+
+    `failure` is what went wrong while a chunk was made: the driver only says that it stopped.
+    """
+
+    failure: Exception | None = None
+
+    def __init__(self, data: pa.Table) -> None:
+        super().__init__()
+        self._chunks = _csv_chunks(data)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, at most `size`; empty at the end."""
+        if not self._rest:
+            try:
+                self._rest = next(self._chunks, b"")
+            except Exception as error:
+                self.failure = error
+                raise
+        taken = self._rest if size < 0 else self._rest[:size]
+        self._rest = self._rest[len(taken) :]
+        return taken
+
+
+def _csv_chunks(data: pa.Table) -> Iterator[bytes]:
+    options = pa_csv.WriteOptions(include_header=False)
+    for start in range(0, data.num_rows, _ROWS_PER_CHUNK):
+        buffer = io.BytesIO()
+        pa_csv.write_csv(_flat(data.slice(start, _ROWS_PER_CHUNK)), buffer, options)
+        yield buffer.getvalue().replace(_NUL, _REPLACEMENT)
+
+
+def _flat(data: pa.Table) -> pa.Table:
+    """The table with every list of codes as the text of a PostgreSQL array: `{1,I6}`."""
+    for index, field in enumerate(data.schema):
+        if pa.types.is_list(field.type):
+            comma, opening, closing, nothing = (pa.scalar(c, TEXT) for c in (",", "{", "}", ""))
+            joined = pc.binary_join(data.column(index), comma)
+            literals = pc.binary_join_element_wise(opening, joined, closing, nothing)
+            data = data.set_column(index, field.name, literals)
+    return data

@@ -1,0 +1,59 @@
+"""A real PostgreSQL for every room: one embedded server a session, a fresh database a test."""
+
+import itertools
+
+import pytest
+
+from ledger.server import embedded_url, open_engine, upgrade
+
+_database_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server_folder(tmp_path_factory):
+    """The data folder of the session's embedded PostgreSQL server."""
+    return tmp_path_factory.mktemp("postgresql") / "data"
+
+
+@pytest.fixture(scope="session")
+def migrated_url(server_folder):
+    """The URL of a database at the newest revision, from which every test gets a copy."""
+    url = embedded_url(server_folder, "template_edi834")
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def empty_database_url(server_folder):
+    """The URL of a database of the test's own without any table."""
+    return embedded_url(server_folder, f"empty_{next(_database_numbers)}")
+
+
+@pytest.fixture
+def database_url(server_folder, migrated_url):
+    """The URL of a database of the test's own at the newest revision."""
+    name = f"test_{next(_database_numbers)}"
+    engine = open_engine(embedded_url(server_folder, "postgres")).execution_options(
+        isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template_edi834")
+    engine.dispose()
+    return embedded_url(server_folder, name)
+
+
+@pytest.fixture
+def engine(database_url):
+    """An engine on the test's own database."""
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def conn(engine):
+    """A connection in a transaction that is rolled back when the test ends."""
+    with engine.connect() as connection:
+        yield connection

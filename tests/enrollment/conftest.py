@@ -1,0 +1,331 @@
+"""A carrier that receives 834 files, and the words for what an exchange says in them.
+
+The tables are built here by hand, as a parser would hand them over: no parser is needed to ask
+the book a question.
+"""
+
+import hashlib
+import itertools
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from enrollment.application import apply_events
+from enrollment.effectuation import decide_effectuations, mark_effectuated
+from enrollment.snapshot import book_snapshot
+from enrollment.staging import FileTables, stage_file
+from ledger.files import ReceivedFile, record_received
+from ledger.runs import open_run
+from ledger.sent import SentFile, record_sent
+from ledger.verdicts import record_verdict
+from schemas import tables
+from schemas.database import disposition, file
+from schemas.partners import load_exchange
+from schemas.verdict import Verdict
+
+PARTNER = "cedar-valley-tx"
+NEW_YEAR = date(2027, 1, 1)
+
+
+@dataclass(frozen=True)
+class Person:
+    """One INS with its 2300 and its 2750 loops."""
+
+    member: dict
+    coverage: dict | None
+    categories: list
+
+
+@dataclass(frozen=True)
+class TransactionSet:
+    """One ST: the people of a household, and what the header says."""
+
+    people: list
+    header: dict = field(default_factory=dict)
+
+
+def _category(name, value, begin=None):
+    amount = name.endswith(("AMT", "TOT", "1"))
+    return {
+        "name": name,
+        "qualifier": "9V" if amount else "17",
+        "value": str(value),
+        "effective_begin": begin,
+    }
+
+
+class Say:
+    """What the exchange can say, each a transaction set."""
+
+    @staticmethod
+    def enrollment(policy, *members, begin=NEW_YEAR, premium="300.00", aptc="100.00", **more):
+        """An initial enrollment of the members, the first of whom is the subscriber."""
+        reason = more.pop("reason", "")
+        maintenance_reason = more.pop("maintenance_reason", "EC")
+        plan = more.pop("plan", "91001TX001000101")
+        people = []
+        for member_id in members:
+            categories = [_category("PRE AMT 1", premium, begin)]
+            if member_id == members[0]:
+                owed = Decimal(premium) - Decimal(aptc)
+                categories += [
+                    _category("PRE AMT TOT", premium, begin),
+                    _category("APTC AMT", aptc, begin),
+                    _category("TOT RES AMT", owed, begin),
+                ]
+            row = Say._member(member_id, members[0], "021", maintenance_reason, reason)
+            row |= {"eligibility_begin": begin} | more
+            coverage = {
+                "maintenance_type": "021",
+                "insurance_line": "HLT",
+                "benefit_begin": begin,
+                "plan_id": plan,
+                "exchange_policy_id": policy,
+            }
+            people.append(Person(row, coverage, categories))
+        return TransactionSet(
+            people,
+            {
+                "reference": "4711",
+                "total_count": len(members),
+                "dependent_count": len(members) - 1 or None,
+                "sponsor_name": "SAMPLE SPONSOR",
+            },
+        )
+
+    @staticmethod
+    def cancellation(policy, subscriber, end=NEW_YEAR, reason="CANCEL"):
+        """A cancellation: the subscriber only, no 2300, end = begin of coverage."""
+        return Say._end(policy, subscriber, end, reason)
+
+    @staticmethod
+    def termination(policy, subscriber, end, reason="TERM"):
+        """A termination at the end of that day."""
+        return Say._end(policy, subscriber, end, reason)
+
+    @staticmethod
+    def _end(policy, subscriber, end, reason):
+        row = Say._member(subscriber, subscriber, "024", "14", reason)
+        row |= {"exchange_policy_id": policy, "eligibility_end": end}
+        return TransactionSet([Person(row, None, [])], {"total_count": 1})
+
+    @staticmethod
+    def change(policy, subscriber, *others, amounts=(), reason="FINANCIAL CHANGE", **more):
+        """A maintenance of the subscriber; `others` come from `unchanged`, `added`, `removed`.
+
+        `amounts` are (name, value, first day) on the subscriber.
+        """
+        row = Say._member(subscriber, subscriber, "001", None, reason) | more
+        categories = [_category(*amount) for amount in amounts]
+        coverage = {"exchange_policy_id": policy, "benefit_begin": NEW_YEAR}
+        people = [Person(row, coverage, categories), *others]
+        count = len(people)
+        header = {"reference": "4712", "total_count": count, "dependent_count": count - 1 or None}
+        return TransactionSet(people, header)
+
+    @staticmethod
+    def unchanged(policy, subscriber, member_id, **more):
+        """A dependent on a change whom it does not concern."""
+        row = Say._member(member_id, subscriber, "001", None, "NO CHANGE") | more
+        coverage = {"exchange_policy_id": policy, "benefit_begin": NEW_YEAR}
+        return Person(row, coverage, [])
+
+    @staticmethod
+    def added(policy, subscriber, member_id, begin):
+        """A dependent whom a change adds."""
+        row = Say._member(member_id, subscriber, "021", "EC", "") | {"eligibility_begin": begin}
+        coverage = {"exchange_policy_id": policy, "benefit_begin": begin}
+        return Person(row, coverage, [_category("PRE AMT 1", "50.00", begin)])
+
+    @staticmethod
+    def removed(policy, subscriber, member_id, end):
+        """A dependent whom a change removes at the end of that day."""
+        row = Say._member(member_id, subscriber, "024", "14", "TERM")
+        return Person(row, {"exchange_policy_id": policy, "benefit_end": end}, [])
+
+    @staticmethod
+    def _member(member_id, subscriber, maintenance_type, maintenance_reason, additional):
+        is_subscriber = member_id == subscriber
+        return {
+            "is_subscriber": is_subscriber,
+            "relationship_code": "18" if is_subscriber else "19",
+            "maintenance_type": maintenance_type,
+            "maintenance_reason": maintenance_reason,
+            "additional_maintenance_reason": additional or None,
+            "exchange_subscriber_id": subscriber,
+            "exchange_member_id": member_id,
+            "last_name": "SAMPLE",
+            "first_name": f"PERSON {member_id}",
+            "birth_date": date(1990, 5, 17),
+            "gender_code": "F",
+            "address_line_1": "1 SAMPLE STREET",
+            "address_line_2": "APT 5",
+            "city": "AUSTIN",
+        }
+
+
+def tables_of(transaction_sets):
+    """TRANSACTION_SETS and the parsed tables of a file that holds the sets."""
+    set_rows, member_rows, coverage_rows, category_rows = [], [], [], []
+    for set_ordinal, transaction_set in enumerate(transaction_sets, start=1):
+        set_rows.append(
+            {
+                "interchange_ordinal": 1,
+                "group_ordinal": 1,
+                "set_ordinal": set_ordinal,
+                "control_number": f"{set_ordinal:04d}",
+                "member_count": len(transaction_set.people),
+            }
+            | transaction_set.header
+        )
+        for person in transaction_set.people:
+            member_ordinal = len(member_rows) + 1
+            place = {"member_ordinal": member_ordinal}
+            member_rows.append(
+                {"set_ordinal": set_ordinal, "byte_start": 100 * member_ordinal}
+                | place
+                | person.member
+            )
+            if person.coverage is not None:
+                coverage_rows.append({"coverage_ordinal": 1} | place | person.coverage)
+            category_rows += [place | category for category in person.categories]
+    return (
+        pa.Table.from_pylist(set_rows, schema=tables.TRANSACTION_SETS),
+        FileTables(
+            pa.Table.from_pylist(member_rows, schema=tables.MEMBERS),
+            pa.Table.from_pylist(coverage_rows, schema=tables.COVERAGES),
+            pa.Table.from_pylist(category_rows, schema=tables.REPORTING_CATEGORIES),
+        ),
+    )
+
+
+def verdict_that_accepts(content, sets, members):
+    """A verdict that accepts every set and every member of a file."""
+    count = sets.num_rows
+    acks = {
+        "group_ordinal": [1] * count,
+        "set_ordinal": sets.column("set_ordinal"),
+        "control_number": sets.column("control_number"),
+        "ack": ["A"] * count,
+        "codes": [[]] * count,
+    }
+    decided = {
+        "set_ordinal": members.column("set_ordinal"),
+        "member_ordinal": members.column("member_ordinal"),
+        "state": ["accepted"] * members.num_rows,
+        "reason": pa.nulls(members.num_rows, tables.TEXT),
+    }
+    return Verdict(
+        sha256=content,
+        size_bytes=1000,
+        file_verdict="accepted",
+        interchanges=tables.INTERCHANGES.empty_table(),
+        functional_groups=tables.FUNCTIONAL_GROUPS.empty_table(),
+        transaction_sets=sets,
+        interchange_verdicts=tables.INTERCHANGE_VERDICTS.empty_table(),
+        group_verdicts=tables.GROUP_VERDICTS.empty_table(),
+        set_verdicts=pa.table(acks, schema=tables.SET_VERDICTS),
+        issues=tables.ISSUES.empty_table(),
+        dispositions=pa.table(decided, schema=tables.DISPOSITIONS),
+    )
+
+
+class Carrier:
+    """The carrier's side: its ledger, its book, and the nights in which it works."""
+
+    def __init__(self, conn, as_of):
+        self.conn = conn
+        self.exchange = load_exchange("ffe")
+        self._numbers = itertools.count(1)
+        self.begins_night(as_of)
+
+    def begins_night(self, as_of):
+        """Opens the run of a night."""
+        self.as_of = as_of
+        self.run_id = open_run(self.conn, as_of)
+
+    def receives(self, *transaction_sets, function_code="I834", named_at=None):
+        """The id of a file with those sets, recorded, accepted and staged."""
+        number = next(self._numbers)
+        named_at = named_at or datetime(2026, 11, 30, 18, 0, number)
+        name = f"OPR.001234567T.{function_code}.D{named_at:%y%m%d}.T{named_at:%H%M%S}000.P"
+        content = hashlib.sha256(f"{number}".encode()).hexdigest()
+        recorded = record_received(
+            self.conn,
+            ReceivedFile(
+                PARTNER, name, "enrollment", function_code, named_at, content, 1000,
+                f"landing/{content}", self.run_id, self.as_of,
+            ),
+        )  # fmt: skip
+        sets, parsed = tables_of(transaction_sets)
+        verdict = verdict_that_accepts(content, sets, parsed.members)
+        record_verdict(self.conn, recorded.file_id, verdict, self.run_id)
+        self.parsed = parsed
+        stage_file(self.conn, recorded.file_id, self.exchange, parsed, self.run_id)
+        return recorded.file_id
+
+    def applies(self):
+        """What became of all waiting transaction sets."""
+        return apply_events(self.conn, self.run_id, PARTNER, self.as_of)
+
+    def book(self, known_at=None):
+        """The rows of the book by (policy, member)."""
+        rows = book_snapshot(self.conn, PARTNER, known_at or self.as_of).to_pylist()
+        return {(row["exchange_policy_id"], row["exchange_member_id"]): row for row in rows}
+
+    def dispositions(self, file_id):
+        """State and reason of each member of a file, in its order."""
+        rows = sa.select(disposition.c.state, disposition.c.reason).where(
+            disposition.c.file_id == file_id
+        )
+        return [tuple(row) for row in self.conn.execute(rows.order_by("member_ordinal"))]
+
+    def decides(self, payments=(), records=()):
+        """The effectuations to send, given payments of (policy, amount)."""
+        paid = [
+            {
+                "exchange_policy_id": policy,
+                "amount": Decimal(amount),
+                "received_on": date(2026, 12, 15),
+                "paid_through": date(2027, 1, 31),
+            }
+            for policy, amount in payments
+        ]
+        return decide_effectuations(
+            self.conn,
+            self.run_id,
+            PARTNER,
+            pa.Table.from_pylist(paid, schema=tables.CARRIER_PAYMENTS),
+            pa.Table.from_pylist(list(records), schema=tables.CARRIER_MEMBERS),
+        )
+
+    def sends_effectuations(self):
+        """The number of policies that are marked effectuated by the run's file."""
+        sent = SentFile(
+            PARTNER, f"IC834.{self.run_id}", "effectuation", "IC834", f"{self.run_id:064d}", 10,
+            f"outbox/{self.run_id}", self.run_id, self.as_of,
+        )  # fmt: skip
+        file_id = record_sent(self.conn, sent)
+        return mark_effectuated(self.conn, self.run_id, PARTNER, file_id, self.as_of)
+
+    def file_state(self, file_id):
+        """The state of a file in the ledger."""
+        return self.conn.execute(
+            sa.select(file.c.state).where(file.c.file_id == file_id)
+        ).scalar_one()
+
+
+@pytest.fixture
+def carrier(conn):
+    """A carrier with an empty book in its first night."""
+    return Carrier(conn, datetime.fromisoformat("2026-12-01T06:00:00+00:00"))
+
+
+@pytest.fixture
+def say():
+    """The words for what the exchange says."""
+    return Say
