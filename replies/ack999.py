@@ -2,7 +2,7 @@
 
 Acknowledgement codes come from the verdict and are never worked out again. Each received group is
 answered by one functional group with one 999, whose GS02 and GS03 are the received ones swapped.
-IK404, the copy of a bad value, is never written: it may be PHI (decision 0011).
+IK404, the copy of a bad value, is never written: it may be PHI (decision 0007).
 """
 
 from collections.abc import Iterable, Iterator

@@ -28,6 +28,7 @@ from replies.x12_writer import (
     open_interchange,
     set_control_numbers,
 )
+from schemas import tables
 from schemas.errors import Terminal
 from schemas.partners import Combination, Exchange
 
@@ -115,19 +116,25 @@ def write_effectuations(
 
 def _require_complete(effectuations: pa.Table) -> None:
     for name in REQUIRED:
-        _require(name, pc.is_null(effectuations[name]))
+        column = effectuations[name]
+        missing = pc.is_null(column)
+        if column.type == tables.TEXT:
+            blank = pc.equal(pc.utf8_trim_whitespace(column), "")
+            missing = pc.or_(missing, pc.fill_null(blank, False))
+        _require(effectuations, name, missing)
     unpaid = pc.is_null(effectuations["last_premium_paid"])
-    _require("last_premium_paid", pc.and_(effectuations["is_subscriber"], unpaid))
+    _require(effectuations, "last_premium_paid", pc.and_(effectuations["is_subscriber"], unpaid))
     short = pc.less(pc.utf8_length(effectuations["plan_id"]), PLAN_CHARACTERS)
-    _require("plan_id of 16 characters", short)
+    _require(effectuations, "plan_id of 16 characters", short)
 
 
-def _require(name: str, missing: pa.ChunkedArray) -> None:
+def _require(effectuations: pa.Table, name: str, missing: pa.ChunkedArray) -> None:
     row = pc.index(missing, True).as_py()
     if row >= 0:
+        policy = effectuations["exchange_policy_id"][row].as_py()
         raise Terminal(
-            f"Effectuation row {row + 1} has no {name} (CMS guide 7.2, table 18). "
-            "Complete the policy in the book first."
+            f"Effectuation row {row + 1} (policy {policy}) has no {name} "
+            "(CMS guide 7.2, table 18). Complete the policy in the book first."
         )
 
 

@@ -5,7 +5,7 @@ are joined column by column, so a file of a hundred thousand sets costs a few do
 operations. The pieces are then put in file order, and the character buffer of that last array is
 the file.
 
-What may stand in an element (decision 0010): a delimiter or control character inside a text
+What may stand in an element (decision 0006): a delimiter or control character inside a text
 becomes a blank; ASCII stays as it is; any other letter is transliterated (JOSÉ becomes JOSE) and
 what has no ASCII form becomes a question mark. Everything we send is therefore ASCII.
 """

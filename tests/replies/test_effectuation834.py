@@ -139,14 +139,22 @@ def test_what_is_not_known_is_left_out(
 
 
 @pytest.mark.parametrize(
-    "name", ["exchange_policy_id", "reference", "benefit_begin", "last_premium_paid", "sponsor_id"]
+    ("name", "value"),
+    [
+        ("exchange_policy_id", None),
+        ("reference", " "),
+        ("benefit_begin", None),
+        ("last_premium_paid", None),
+        ("sponsor_id", ""),
+        ("plan_id", "91001TX001"),
+    ],
 )
 def test_an_incomplete_effectuation_is_refused_by_row_and_column(
-    member, effectuations, envelope, name
+    member, effectuations, envelope, name, value
 ):
     """A row without a value that table 18 requires stops the file and is named."""
-    rows = effectuations(member("1", "11"), member("2", "21", **{name: None}))
-    with pytest.raises(Terminal, match=f"row 2 has no {name}"):
+    rows = effectuations(member("1", "11"), member("2", "21", **{name: value}))
+    with pytest.raises(Terminal, match=rf"row 2 \(policy .*\) has no {name}"):
         write_effectuations(rows, envelope(), ControlNumbers([1], [1, 2]))
 
 
