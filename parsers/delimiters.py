@@ -68,9 +68,10 @@ def _delimiters(isa: bytes) -> Delimiters:
 def locate_interchanges(data: bytes | mmap) -> Layout:
     """The interchanges of a file in their order; no regions when there is none."""
     starts = [(found.start(), found.group()) for found in _ISA.finditer(data)]
-    ends = [start for start, _ in starts[1:]] + [len(data)]
+    ends = [*(start for start, _ in starts[1:]), len(data)]
     regions = tuple(
-        Region(start, end, _delimiters(isa)) for (start, isa), end in zip(starts, ends, strict=True)
+        Region(start, end, _delimiters(isa))
+        for (start, isa), end in zip(starts, ends, strict=False)
     )
     leading = regions[0].byte_start if regions else 0
     opening = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")

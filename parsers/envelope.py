@@ -6,6 +6,7 @@ module only tells, for each envelope segment, which one stood before it.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,14 @@ _GS_COLUMNS = {
 }
 _ST_COLUMNS = {"control_number": 2, "identifier": 1, "convention": 3}
 
-_ORDINALS = ("interchange_ordinal", "group_ordinal", "set_ordinal")
+_BY = {
+    "ISA": "interchange_ordinal",
+    "IEA": "interchange_ordinal",
+    "GS": "group_ordinal",
+    "GE": "group_ordinal",
+    "ST": "set_ordinal",
+    "SE": "set_ordinal",
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,24 @@ class Envelope:
     functional_groups: pa.Table  # tables.FUNCTIONAL_GROUPS
     transaction_sets: pa.Table  # tables.TRANSACTION_SETS
     control: pa.Table
+
+    def span(self, segment_id: str, ordinal: int) -> tuple[int, int]:
+        """Bytes of the first ISA or IEA, GS or GE, ST or SE of the object of that ordinal."""
+        ordinals, starts, ends = self._spans[segment_id]
+        place = int(np.searchsorted(ordinals, ordinal))
+        return int(starts[place]), int(ends[place])
+
+    @cached_property
+    def _spans(self) -> dict[str, tuple[Ints, Ints, Ints]]:
+        kinds = self.control["kind"].to_numpy()
+        columns = {name: self.control[name].to_numpy() for name in self.control.column_names[1:]}
+        return {
+            name: tuple(
+                columns[column][kinds == kind] for column in (_BY[name], "byte_start", "byte_end")
+            )
+            for kind, name in enumerate(KINDS)
+            if name in _BY
+        }
 
 
 @dataclass
@@ -195,7 +221,7 @@ def _with_trailer(
     """Interchanges or functional groups, with what their trailers say and what was counted."""
     table = parts[header]
     is_interchange = header == "ISA"
-    by = "interchange_ordinal" if is_interchange else "group_ordinal"
+    by = _BY[header]
     inner = parts["GS"] if is_interchange else parts["ST"]
     count, number = _trailers(table, parts[trailer], by)
     ordinals = table[by].to_numpy()

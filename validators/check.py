@@ -1,0 +1,226 @@
+"""One received file to its tables and its verdict, in one pass and without any database."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from parsers.envelope import Envelope, EnvelopeGatherer
+from parsers.members import BusinessTables, read_business_tables, read_segments_table
+from parsers.reading import ReceivedFile, open_received
+from parsers.segments import Ints
+from parsers.stretch import Stretch
+from schemas import tables
+from schemas.partners import Partner
+from schemas.verdict import Verdict
+from validators.composites import find_composite_faults
+from validators.element_presence import find_presence_faults
+from validators.element_table import Values
+from validators.element_values import find_value_faults
+from validators.envelope_rules import find_envelope_faults, issue, issue_table
+from validators.issues import Findings
+from validators.partner_rules import find_partner_faults, find_repeated_interchanges
+from validators.structure import find_structure_faults
+from validators.verdict import (
+    dispose_members,
+    judge_file,
+    judge_groups,
+    judge_interchanges,
+    judge_sets,
+)
+
+_SHOWN_BYTES = 106
+
+
+class Sink(Protocol):
+    """Where the tables of a file go, stretch by stretch, in file order."""
+
+    def write(self, name: str, table: pa.Table) -> None:
+        """Takes in rows of the table `name`: segments, members, coverages and so on."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Under which terms a file is checked.
+
+    Without a partner the implementation guide alone holds. `seen_interchanges` are the (ISA06,
+    ISA13) of earlier files.
+    """
+
+    partner: Partner | None = None
+    seen_interchanges: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass
+class _Gathered:
+    """What the stretches of a file leave behind."""
+
+    envelope: EnvelopeGatherer = field(default_factory=EnvelopeGatherer)
+    issues: list[pa.Table] = field(default_factory=list)
+    member_sets: list[Ints] = field(default_factory=list)
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("segments", "members", "subscribers", "coverages", "reporting_categories"), 0
+        )
+    )
+
+    def add(self, stretch: Stretch, business: BusinessTables) -> None:
+        self.envelope.add(stretch, business.set_headers)
+        findings = Findings(stretch)
+        find_structure_faults(findings)
+        values = Values(stretch)
+        find_presence_faults(findings, values)
+        find_value_faults(findings, values)
+        find_composite_faults(findings, values)
+        self.issues.append(findings.to_table())
+        self.issues.append(issue_table(list(_normalised(stretch))))
+        self.member_sets.append(business.members["set_ordinal"].to_numpy())
+        self.counts["segments"] += len(stretch.segments)
+        self.counts["members"] += len(business.members)
+        self.counts["subscribers"] += pc.sum(business.members["is_subscriber"]).as_py() or 0
+        self.counts["coverages"] += len(business.coverages)
+        self.counts["reporting_categories"] += len(business.reporting_categories)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The verdict on a file and how much was in it."""
+
+    verdict: Verdict
+    counts: dict[str, int]
+
+
+def check_file(path: Path, terms: Terms, sink: Sink | None = None) -> Checked:
+    """Parses and validates the file at `path`, and hands its tables to `sink`.
+
+    Nothing in the file raises: what is wrong with it is in `verdict.issues`.
+    """
+    with open_received(path) as received:
+        unreadable = _unreadable(received)
+        if unreadable is not None:
+            return _refuse(received, unreadable)
+        gathered = _Gathered()
+        for stretch in received.stretches():
+            business = read_business_tables(stretch)
+            gathered.add(stretch, business)
+            if sink is not None:
+                _hand_over(sink, stretch, business)
+        return _conclude(received, gathered, terms)
+
+
+def _hand_over(sink: Sink, stretch: Stretch, business: BusinessTables) -> None:
+    sink.write("segments", read_segments_table(stretch))
+    sink.write("members", business.members)
+    sink.write("coverages", business.coverages)
+    sink.write("reporting_categories", business.reporting_categories)
+
+
+def _unreadable(received: ReceivedFile) -> str | None:
+    """The rule by which nothing of the file can be read, if there is one."""
+    if received.layout.regions:
+        return None
+    if received.is_blank:
+        return "file-empty"
+    if received.is_wide:
+        return "file-wide-characters"
+    if received.layout.malformed_isa:
+        return "interchange-header-malformed"
+    return "file-not-x12"
+
+
+def _refuse(received: ReceivedFile, rule_id: str) -> Checked:
+    shown = {"byte_start": 0, "byte_end": min(received.size_bytes, _SHOWN_BYTES)}
+    verdict = Verdict(
+        sha256=received.sha256,
+        size_bytes=received.size_bytes,
+        file_verdict="unreadable",
+        interchanges=tables.INTERCHANGES.empty_table(),
+        functional_groups=tables.FUNCTIONAL_GROUPS.empty_table(),
+        transaction_sets=tables.TRANSACTION_SETS.empty_table(),
+        interchange_verdicts=tables.INTERCHANGE_VERDICTS.empty_table(),
+        group_verdicts=tables.GROUP_VERDICTS.empty_table(),
+        set_verdicts=tables.SET_VERDICTS.empty_table(),
+        issues=issue_table([issue(rule_id, "ISA", shown)]),
+        dispositions=tables.DISPOSITIONS.empty_table(),
+    )
+    return Checked(verdict, _Gathered().counts | _envelope_counts(verdict))
+
+
+def _normalised(stretch: Stretch) -> Iterator[dict[str, object]]:
+    """What was passed over or completed while reading: recorded, never silent."""
+    segments = stretch.segments
+    if segments.blanks_removed.any():
+        row = int(np.argmax(segments.blanks_removed))
+        yield issue("blanks-between-segments", "ISA", _place(stretch, row))
+    if not segments.is_terminated and len(segments):
+        yield issue("terminator-missing-at-end", "IEA", _place(stretch, len(segments) - 1))
+
+
+def _place(stretch: Stretch, row: int) -> dict[str, object]:
+    return {
+        "interchange_ordinal": int(stretch.interchange_ordinals[row]),
+        "byte_start": int(stretch.segments.byte_starts[row]),
+        "byte_end": int(stretch.segments.byte_ends[row]),
+    }
+
+
+def _leading(received: ReceivedFile) -> pa.Table:
+    if not received.layout.leading:
+        return issue_table([])
+    shown = {"byte_start": 0, "byte_end": received.layout.leading}
+    return issue_table([issue("leading-bytes", "ISA", shown)])
+
+
+def _conclude(received: ReceivedFile, gathered: _Gathered, terms: Terms) -> Checked:
+    envelope = gathered.envelope.gather()
+    about_envelope = find_envelope_faults(envelope)
+    found = [_leading(received), about_envelope, *_of_known_types(about_envelope, gathered.issues)]
+    found.append(find_repeated_interchanges(envelope, terms.seen_interchanges))
+    if terms.partner is not None:
+        found.append(find_partner_faults(envelope, terms.partner))
+    issues = pa.concat_tables(found).sort_by(
+        [("byte_start", "ascending"), ("element", "ascending")]
+    )
+    verdict = _verdict(received, envelope, issues, np.concatenate(gathered.member_sets))
+    return Checked(verdict, gathered.counts | _envelope_counts(verdict))
+
+
+def _of_known_types(about_envelope: pa.Table, found: list[pa.Table]) -> Iterator[pa.Table]:
+    """Issues without those inside sets of another type, which are not judged as 834s."""
+    foreign = about_envelope.filter(pc.equal(about_envelope["rule"], "set-type-unsupported"))
+    ordinals = foreign["set_ordinal"].combine_chunks()
+    for issues in found:
+        yield issues.filter(pc.invert(pc.is_in(issues["set_ordinal"], ordinals, skip_nulls=True)))
+
+
+def _verdict(
+    received: ReceivedFile, envelope: Envelope, issues: pa.Table, member_sets: Ints
+) -> Verdict:
+    interchanges = judge_interchanges(envelope, issues)
+    sets = judge_sets(envelope, issues, interchanges)
+    return Verdict(
+        sha256=received.sha256,
+        size_bytes=received.size_bytes,
+        file_verdict=judge_file(interchanges, sets),
+        interchanges=envelope.interchanges,
+        functional_groups=envelope.functional_groups,
+        transaction_sets=envelope.transaction_sets,
+        interchange_verdicts=interchanges,
+        group_verdicts=judge_groups(envelope, issues, interchanges, sets),
+        set_verdicts=sets,
+        issues=issues,
+        dispositions=dispose_members(envelope, issues, sets, member_sets),
+    )
+
+
+def _envelope_counts(verdict: Verdict) -> dict[str, int]:
+    return {
+        "interchanges": len(verdict.interchanges),
+        "functional_groups": len(verdict.functional_groups),
+        "transaction_sets": len(verdict.transaction_sets),
+        "issues": len(verdict.issues),
+    }

@@ -1,0 +1,192 @@
+"""Issues to one verdict: what TA1, 999, error report and ledger say all comes from here."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from parsers.envelope import Envelope
+from parsers.segments import Flags, Ints
+from schemas import tables
+from schemas.verdict import FileVerdict
+
+MAX_CODES = 5  # IK502-06 and AK905-09
+SEGMENTS_IN_ERROR = "5"  # IK502: one or more segments in error
+
+
+def _has(issues: pa.Table, severity: str, by: str, count: int, fields: tuple[str, ...]) -> Flags:
+    """Per ordinal (entry 0 unused): whether it has an issue of that severity in those fields."""
+    of = pc.and_(
+        pc.equal(issues["severity"], severity),
+        pc.is_in(issues["x12_field"], pa.array(fields, pa.large_string())),
+    )
+    ordinals = issues.filter(of)[by].drop_null().to_numpy()
+    return np.bincount(ordinals, minlength=count + 1) > 0
+
+
+def judge_interchanges(envelope: Envelope, issues: pa.Table) -> pa.Table:
+    """`tables.INTERCHANGE_VERDICTS`: A, E or R with the note of the first fault."""
+    count = len(envelope.interchanges)
+    rejected = _has(issues, "reject", "interchange_ordinal", count, ("TA105",))
+    noted = _has(issues, "error", "interchange_ordinal", count, ("TA105",))
+    notes = np.full(count + 1, "000", dtype=object)
+    faults = issues.filter(pc.equal(issues["x12_field"], "TA105"))
+    ordinals = faults["interchange_ordinal"].to_numpy()[::-1]
+    notes[ordinals] = faults["x12_code"].to_numpy()[::-1]
+    codes = np.where(rejected, "R", np.where(noted, "E", "A"))
+    return pa.table(
+        {
+            "interchange_ordinal": envelope.interchanges["interchange_ordinal"],
+            "control_number": envelope.interchanges["control_number"],
+            "ta1_code": pa.array(codes[1:].tolist(), pa.large_string()),
+            "ta1_note": pa.array(notes[1:].tolist(), pa.large_string()),
+        },
+        schema=tables.INTERCHANGE_VERDICTS,
+    )
+
+
+def judge_sets(envelope: Envelope, issues: pa.Table, interchanges: pa.Table) -> pa.Table:
+    """`tables.SET_VERDICTS`. A set of a rejected interchange or group is rejected with it."""
+    sets = envelope.transaction_sets
+    count = len(sets)
+    rejected = _has(issues, "reject", "set_ordinal", count, ("IK502", "IK304", "IK403"))[1:]
+    noted = _has(issues, "error", "set_ordinal", count, ("IK502", "IK304", "IK403"))[1:]
+    group_count = len(envelope.functional_groups)
+    group_rejected = _has(issues, "reject", "group_ordinal", group_count, ("AK905",))
+    rejected |= group_rejected[sets["group_ordinal"].to_numpy()]
+    rejected |= _rejected_interchanges(interchanges)[sets["interchange_ordinal"].to_numpy()]
+    ack = np.where(rejected, "R", np.where(noted, "E", "A"))
+    return pa.table(
+        {
+            "group_ordinal": sets["group_ordinal"],
+            "set_ordinal": sets["set_ordinal"],
+            "control_number": sets["control_number"],
+            "ack": pa.array(ack.tolist(), pa.large_string()),
+            "codes": _codes(issues, "set_ordinal", count, "IK502"),
+        },
+        schema=tables.SET_VERDICTS,
+    )
+
+
+def _rejected_interchanges(interchanges: pa.Table) -> Flags:
+    return np.append(False, pc.equal(interchanges["ta1_code"], "R").to_numpy())
+
+
+def _codes(issues: pa.Table, by: str, count: int, field: str) -> pa.Array:
+    """At most five distinct codes per ordinal; IK502 tells also of segments in error."""
+    found: dict[int, list[str]] = {}
+    severe = issues.filter(
+        pc.is_in(issues["severity"], pa.array(["reject", "error"], pa.large_string()))
+    )
+    for row in severe.select([by, "x12_field", "x12_code"]).to_pylist():
+        if row[by] is None or row["x12_field"] is None:
+            continue
+        code = row["x12_code"] if row["x12_field"] == field else None
+        if field == "IK502" and row["x12_field"] in ("IK304", "IK403"):
+            code = SEGMENTS_IN_ERROR
+        codes = found.setdefault(row[by], [])
+        if code is not None and code not in codes and len(codes) < MAX_CODES:
+            codes.append(code)
+    lengths = np.zeros(count + 1, np.int32)
+    for ordinal, codes in found.items():
+        lengths[ordinal] = len(codes)
+    values = [code for ordinal in sorted(found) for code in found[ordinal]]
+    return pa.ListArray.from_arrays(
+        pa.array(np.cumsum(lengths), pa.int32()), pa.array(values, pa.large_string())
+    )
+
+
+def judge_groups(
+    envelope: Envelope, issues: pa.Table, interchanges: pa.Table, sets: pa.Table
+) -> pa.Table:
+    """`tables.GROUP_VERDICTS`: AK901 to AK909 of each group."""
+    groups = envelope.functional_groups
+    count = len(groups)
+    refused = _has(issues, "reject", "group_ordinal", count, ("AK905",))[1:]
+    refused |= _rejected_interchanges(interchanges)[groups["interchange_ordinal"].to_numpy()]
+    of = sets["group_ordinal"].to_numpy()
+    ack = sets["ack"].to_numpy()
+    received = np.bincount(of, minlength=count + 1)[1:]
+    accepted = np.bincount(of[ack != "R"], minlength=count + 1)[1:]
+    clean = np.bincount(of[ack == "A"], minlength=count + 1)[1:]
+    state = np.select(
+        [refused | (accepted == 0), accepted < received, clean < received], ["R", "P", "E"], "A"
+    )
+    declared = pc.match_substring_regex(groups["trailer_set_count"], "^[0-9]{1,6}$")
+    included = pc.if_else(declared, groups["trailer_set_count"], None).cast(pa.int64())
+    return pa.table(
+        {
+            "interchange_ordinal": groups["interchange_ordinal"],
+            "group_ordinal": groups["group_ordinal"],
+            "control_number": groups["control_number"],
+            "ack": pa.array(state.tolist(), pa.large_string()),
+            "codes": _codes(issues, "group_ordinal", count, "AK905"),
+            "set_count_included": pc.coalesce(included, pa.array(received)),
+            "set_count_received": pa.array(received),
+            "set_count_accepted": pa.array(np.where(refused, 0, accepted)),
+        },
+        schema=tables.GROUP_VERDICTS,
+    )
+
+
+def dispose_members(
+    envelope: Envelope, issues: pa.Table, sets: pa.Table, member_sets: Ints
+) -> pa.Table:
+    """`tables.DISPOSITIONS`: members of rejected sets are rejected, the others accepted so far.
+
+    Args:
+        envelope: The envelope of the file.
+        issues: All issues of the file, in file order.
+        sets: `tables.SET_VERDICTS`.
+        member_sets: The set ordinal of each member, in file order.
+    """
+    rejected = np.append(False, pc.equal(sets["ack"], "R").to_numpy())
+    reasons = _first_reasons(envelope, issues)
+    is_rejected = rejected[member_sets]
+    state = np.where(is_rejected, "rejected", "accepted")
+    reason = reasons[member_sets]
+    reason[~is_rejected] = None
+    return pa.table(
+        {
+            "set_ordinal": member_sets,
+            "member_ordinal": np.arange(1, len(member_sets) + 1),
+            "state": pa.array(state.tolist(), pa.large_string()),
+            "reason": pa.array(reason.tolist(), pa.large_string()),
+        },
+        schema=tables.DISPOSITIONS,
+    )
+
+
+def _first_reasons(
+    envelope: Envelope, issues: pa.Table
+) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    """Per set (entry 0 unused): the rule that rejected it, else its group's or interchange's."""
+    sets = envelope.transaction_sets
+    reasons = np.full(len(sets) + 1, None, dtype=object)
+    severe = issues.filter(pc.equal(issues["severity"], "reject"))
+    for by, objects, fields in (
+        ("interchange_ordinal", envelope.interchanges, ("TA105",)),
+        ("group_ordinal", envelope.functional_groups, ("AK905",)),
+        ("set_ordinal", sets, ("IK502", "IK304", "IK403")),
+    ):
+        own = severe.filter(pc.is_in(severe["x12_field"], pa.array(fields, pa.large_string())))
+        ordinals = sets[by].to_numpy()
+        first = np.full(len(objects) + 1, None, dtype=object)
+        known = own[by].to_numpy()[::-1]
+        first[known] = own["rule"].to_numpy()[::-1]
+        reasons[1:] = np.where(first[ordinals] != None, first[ordinals], reasons[1:])  # noqa: E711
+    return reasons
+
+
+def judge_file(interchanges: pa.Table, sets: pa.Table) -> FileVerdict:
+    """What became of the file as a whole."""
+    if not len(interchanges):
+        return "unreadable"
+    refused = pc.equal(interchanges["ta1_code"], "R").to_numpy()
+    ack = sets["ack"].to_numpy()
+    accepted = ack != "R"
+    if refused.all() or not accepted.any():
+        return "rejected"
+    if refused.any() or not accepted.all():
+        return "partially_accepted"
+    clean = (ack == "A").all() and pc.all(pc.equal(interchanges["ta1_code"], "A")).as_py()
+    return "accepted" if clean else "accepted_with_errors"
