@@ -193,7 +193,7 @@ def _set_totals(stretch: Stretch) -> tuple[Ints, Ints, Ints, Ints]:
     inside = stretch.set_ordinals
     ordinals, first = np.unique(inside[::-1], return_index=True)
     base = stretch.before.sets
-    shifted = np.where(inside > 0, inside - base, 0)
+    shifted = np.where(inside > 0, inside - base + 1, 0)  # 0 = outside, 1 = the set that goes on
     segments = np.bincount(shifted, minlength=1)
     members = np.bincount(shifted[stretch.is_member_start], minlength=len(segments))
     last_rows = len(inside) - 1 - first
@@ -201,8 +201,8 @@ def _set_totals(stretch: Stretch) -> tuple[Ints, Ints, Ints, Ints]:
     ordinals, last_rows = ordinals[kept], last_rows[kept]
     return (
         ordinals,
-        segments[ordinals - base],
-        members[ordinals - base],
+        segments[ordinals - base + 1],
+        members[ordinals - base + 1],
         stretch.segments.byte_ends[last_rows],
     )
 
