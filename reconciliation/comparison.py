@@ -26,7 +26,8 @@ Snapshot: TypeAlias = pa.Table | dataset.Dataset
 _AGREES = {
     "exact": "{b} IS NOT DISTINCT FROM {c}",
     "date": "{b} IS NOT DISTINCT FROM {c}",
-    "name": "{b_letters} IS NOT DISTINCT FROM {c_letters}",
+    "name": "CASE WHEN {b} = {c} THEN TRUE "  # the letters are costly and seldom needed
+    "ELSE {b_letters} IS NOT DISTINCT FROM {c_letters} END",
     "money": "CASE WHEN {b} IS NULL OR {c} IS NULL THEN {b} IS NOT DISTINCT FROM {c} "
     "ELSE abs({b} - {c}) <= {tolerance} END",
     "end_date": "coalesce({b}, {b_year_end}) IS NOT DISTINCT FROM coalesce({c}, {c_year_end})",
@@ -139,7 +140,7 @@ def _pairs(rules: ComparisonRules) -> str:
     on = " AND ".join(f"b.{name} IS NOT DISTINCT FROM c.{name}" for name in rules.key)
     key = ", ".join(f"coalesce(b.{name}, c.{name}) AS {name}" for name in rules.key)
     may_be_absent = ", ".join(f"'{status}'" for status in rules.may_be_absent) or "NULL"
-    all_agree = " AND ".join(f"({_agrees(field, rules)})" for field in rules.fields)
+    all_agree = " AND ".join(f"same_{field.name}" for field in rules.fields)
     fields = ", ".join(
         f"b.{field.name} AS book_{field.name}, c.{field.name} AS carrier_{field.name}, "
         f"{_agrees(field, rules)} AS same_{field.name}"
