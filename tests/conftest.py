@@ -1,4 +1,7 @@
-"""A real PostgreSQL for every room: one embedded server a session, a fresh database a test."""
+"""A real PostgreSQL for every room: one embedded server in a session.
+
+`conn` is rolled back after each test; `engine` has a database of its own, for tests that commit.
+"""
 
 import itertools
 
@@ -31,17 +34,18 @@ def empty_database_url(server_folder):
     return embedded_url(server_folder, f"empty_{next(_database_numbers)}")
 
 
-@pytest.fixture
-def database_url(server_folder, migrated_url):
-    """The URL of a database of the test's own at the newest revision."""
-    name = f"test_{next(_database_numbers)}"
-    engine = open_engine(embedded_url(server_folder, "postgres")).execution_options(
-        isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
+def _copy_of_template(server_folder, name):
+    engine = open_engine(embedded_url(server_folder, "postgres"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template_edi834")
     engine.dispose()
     return embedded_url(server_folder, name)
+
+
+@pytest.fixture
+def database_url(server_folder, migrated_url):
+    """The URL of a database of the test's own at the newest revision."""
+    return _copy_of_template(server_folder, f"test_{next(_database_numbers)}")
 
 
 @pytest.fixture
@@ -52,8 +56,16 @@ def engine(database_url):
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def shared_engine(server_folder, migrated_url):
+    """An engine on a database in which no test ever commits."""
+    engine = open_engine(_copy_of_template(server_folder, "shared"))
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
-def conn(engine):
+def conn(shared_engine):
     """A connection in a transaction that is rolled back when the test ends."""
-    with engine.connect() as connection:
+    with shared_engine.connect() as connection:
         yield connection

@@ -43,7 +43,7 @@ def _definitions(conn):
         ),
         {"schemas": list(SCHEMAS)},
     )
-    return dict(found.tuples().all())
+    return dict(tuple(row) for row in found)
 
 
 def test_the_checks_are_the_declared_ones(conn, empty_database_url):

@@ -1,0 +1,139 @@
+"""Which policies are confirmed to the exchange, on what evidence, and how often: once."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+
+from schemas import tables
+from schemas.database import decision
+
+NEXT_NIGHT = datetime.fromisoformat("2026-12-02T06:00:00+00:00")
+
+
+@pytest.fixture
+def enrolled(carrier, say):
+    """A carrier whose book holds P1 of S1 and D1, who owe 200.00 for the first month."""
+    carrier.receives(say.enrollment("P1", "S1", "D1", middle_name="Q"))
+    carrier.applies()
+    return carrier
+
+
+def test_a_paid_binder_confirms_every_covered_member(enrolled):
+    """One row a member, the subscriber first, with what the exchange wants to see again."""
+    ids = {"exchange_policy_id": "P1", "issuer_policy_id": "C-1", "issuer_subscriber_id": "I-1"}
+    records = [
+        ids | {"exchange_member_id": "D1", "issuer_member_id": "I-1-2"},
+        ids | {"exchange_member_id": "S1", "issuer_member_id": "I-1-1"},
+    ]
+
+    confirmed = enrolled.decides([("P1", "150.00"), ("P1", "50.00")], records)
+
+    assert confirmed.schema.equals(tables.EFFECTUATIONS)
+    subscriber, dependent = confirmed.to_pylist()
+    assert subscriber["is_subscriber"]
+    assert subscriber["issuer_member_id"] == "I-1-1"
+    assert dependent["issuer_member_id"] == "I-1-2"
+    assert dependent["exchange_member_id"] == "D1"
+    for row in (subscriber, dependent):
+        assert row["reference"] == "4711"
+        assert (row["total_count"], row["dependent_count"]) == (2, 1)
+        assert row["plan_id"] == "91001TX001000101"
+        assert row["issuer_policy_id"] == "C-1"
+        assert row["last_premium_paid"] == date(2027, 1, 31)
+        assert row["benefit_begin"] == row["eligibility_begin"] == date(2027, 1, 1)
+        assert (row["sponsor_name"], row["middle_name"]) == ("SAMPLE SPONSOR", "Q")
+
+
+@pytest.mark.parametrize("payments", [[], [("P1", "199.99")], [("P2", "500.00")]])
+def test_an_unpaid_binder_confirms_nothing(enrolled, payments):
+    """A payment that is missing, short or somebody else's is no evidence."""
+    assert enrolled.decides(payments).num_rows == 0
+
+
+def test_a_policy_that_owes_nothing_is_confirmed_without_a_payment(carrier, say):
+    """With APTC for the whole premium the first month counts as paid."""
+    carrier.receives(say.enrollment("P1", "S1", premium="100.00", aptc="100.00"))
+    carrier.applies()
+
+    confirmed = carrier.decides().to_pylist()
+
+    assert [row["last_premium_paid"] for row in confirmed] == [date(2027, 1, 31)]
+
+
+def test_the_evidence_is_kept_with_the_decision(enrolled):
+    """An auditor finds the amount owed, the amount paid and the day of the payment."""
+    enrolled.decides([("P1", "150.00"), ("P1", "60.00")])
+
+    kept = enrolled.conn.execute(
+        sa.select(decision.c.responsible_amount, decision.c.paid_amount, decision.c.paid_on)
+    ).one()
+
+    assert tuple(kept) == (Decimal("200.00"), Decimal("210.00"), date(2026, 12, 15))
+
+
+def test_an_unsent_decision_is_offered_again_in_a_later_run(enrolled):
+    """A run that was killed before its file was recorded loses no confirmation."""
+    first = enrolled.decides([("P1", "200.00")])
+    assert enrolled.decides([("P1", "200.00")]).equals(first)
+
+    enrolled.begins_night(NEXT_NIGHT)
+
+    assert enrolled.decides().equals(first)
+    assert enrolled.sends_effectuations() == 1
+
+
+def test_a_sent_decision_is_never_offered_again(enrolled):
+    """The policy is effectuated once, and a further payment does not repeat it."""
+    enrolled.decides([("P1", "200.00")])
+    assert enrolled.sends_effectuations() == 1
+    assert enrolled.sends_effectuations() == 0
+
+    enrolled.begins_night(NEXT_NIGHT)
+
+    assert enrolled.decides([("P1", "400.00")]).num_rows == 0
+    assert enrolled.book()["P1", "S1"]["policy_status"] == "effectuated"
+    assert enrolled.conn.scalar(sa.select(sa.func.count()).select_from(decision)) == 1
+
+
+def test_a_policy_that_is_cancelled_before_it_was_sent_is_not_confirmed(enrolled, say):
+    """A decision from before the cancellation stays behind."""
+    enrolled.decides([("P1", "200.00")])
+    enrolled.receives(say.cancellation("P1", "S1"))
+    enrolled.applies()
+
+    assert enrolled.decides([("P1", "200.00")]).num_rows == 0
+    assert enrolled.sends_effectuations() == 0
+
+
+def test_a_removed_member_is_not_confirmed_and_the_last_totals_are(enrolled, say):
+    """QTY comes from the exchange's last transaction set, which may be a change."""
+    removed = say.removed("P1", "S1", "D1", date(2027, 1, 1))
+    enrolled.receives(say.change("P1", "S1", removed))
+    enrolled.applies()
+
+    confirmed = enrolled.decides([("P1", "200.00")]).to_pylist()
+
+    assert [row["exchange_member_id"] for row in confirmed] == ["S1"]
+    assert [(row["reference"], row["total_count"]) for row in confirmed] == [("4712", 2)]
+
+
+def test_policies_of_a_plan_are_adjacent(carrier, say):
+    """Rows are ordered by plan and policy, because a functional group holds one plan."""
+    silver, bronze = "91001TX001000204", "91001TX001000101"
+    plans = {"P1": silver, "P2": bronze, "P3": silver}
+    for policy, plan in plans.items():
+        carrier.receives(say.enrollment(policy, f"S{policy}", f"D{policy}", plan=plan))
+    carrier.applies()
+
+    confirmed = carrier.decides([(policy, "500.00") for policy in plans]).to_pylist()
+
+    assert [(row["exchange_policy_id"], row["is_subscriber"]) for row in confirmed] == [
+        ("P2", True),
+        ("P2", False),
+        ("P1", True),
+        ("P1", False),
+        ("P3", True),
+        ("P3", False),
+    ]
