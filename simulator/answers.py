@@ -15,7 +15,7 @@ from simulator.files import file_name
 from simulator.mailboxes import Mailboxes
 from simulator.nights import Scenario, with_effectuation
 from simulator.people import Policy
-from simulator.reading import ReceivedGroup, ReceivedInterchange, ReceivedSet, read_interchanges
+from simulator.reading import ReceivedGroup, ReceivedInterchange, ReceivedSet, at, read_interchanges
 from simulator.state import ACCEPTED, PlannedFile, State
 
 _ANSWER_TIME = time(20)
@@ -118,7 +118,7 @@ class AnswerReader:
     # Acknowledgments of what we sent
 
     def _interchange_acknowledged(self, ta1: list[str], outcome: Outcome) -> None:
-        number, ack, note = ta1[1], ta1[4], ta1[5]
+        number, ack, note = at(ta1, 1), at(ta1, 4), at(ta1, 5)
         if ack == "R" and note == _DUPLICATE_INTERCHANGE:
             outcome.duplicates_refused += 1
             return
@@ -141,13 +141,13 @@ class AnswerReader:
         for segment in received.segments:
             match segment[0]:
                 case "AK1":
-                    group = segment[2]
+                    group = at(segment, 2)
                 case "AK2":
-                    number = segment[2]
+                    number = at(segment, 2)
                 case "IK5":
-                    named[number] = segment[1]
+                    named[number] = at(segment, 1)
                 case "AK9":
-                    of_group = segment[1]
+                    of_group = at(segment, 1)
         rows = self.state.connection.execute(
             "SELECT send_id, set_number, s.fault IS NULL AND f.fault IS NULL"
             " FROM sends s JOIN files f USING (file_id)"
@@ -188,7 +188,7 @@ class AnswerReader:
             return "008"
         if interchange.trailer is None:
             return "023"
-        if interchange.trailer[2] != interchange.control_number:
+        if at(interchange.trailer, 2) != interchange.control_number:
             return "001"
         if not self._is_new("ISA13", interchange.control_number):
             return _DUPLICATE_INTERCHANGE
@@ -235,21 +235,29 @@ class AnswerReader:
         return list(dict.fromkeys(objections(parts, policy, sent, self.partner)))
 
     def _delivered(self, policy_id: str) -> tuple[Policy, str, int] | None:
-        """The policy as last delivered to this partner, with BGN02 and QTY*TO of that set."""
+        """The policy as last delivered to this partner, with the BGN02 and QTY*TO to be echoed.
+
+        Those are of the last set that carried all members: a termination names the subscriber only.
+        """
         histories = self.state.histories(self.partner.id, ACCEPTED, policy_id=policy_id)
         if not histories or not histories[0].arrived:
             return None
-        last = histories[0].transaction_ids[histories[0].arrived - 1]
-        (transaction,) = self.state.load_transactions([last])
+        arrived = histories[0].transaction_ids[: histories[0].arrived]
+        transactions = list(self.state.load_transactions(arrived))
+        echoed = max(
+            transaction_id
+            for transaction_id, transaction in zip(arrived, transactions, strict=True)
+            if not transaction.ends_policy
+        )
         reference, total = self.state.connection.execute(
             f"SELECT reference, total FROM sends s JOIN files f USING (file_id)"  # noqa: S608
             f" WHERE transaction_id = ? AND {ACCEPTED} ORDER BY send_id DESC LIMIT 1",
-            (last,),
+            (echoed,),
         ).fetchone()
-        return with_effectuation(self.state, transaction.policy), reference, total
+        return with_effectuation(self.state, transactions[-1].policy), reference, total
 
     def _effectuate(self, parts: ReceivedEffectuation) -> None:
-        subscriber = parts.members[0]
+        subscriber = next(m for m in parts.members if at(m.level, 1) == "Y")
         issuer_ids = {
             m.member_id: m.references["23"] for m in parts.members if "23" in m.references
         }

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from schemas.partners import Partner
 from simulator.people import Enrollee, Policy
-from simulator.reading import ReceivedSet, Segment
+from simulator.reading import ReceivedSet, Segment, at
 from simulator.transactions import sponsor
 
 
@@ -69,16 +69,16 @@ def take_apart(received: ReceivedSet) -> ReceivedEffectuation:
         elif segment[0] in {"LS", "LE"}:
             category = ""
         elif segment[0] == "N1":
-            category = _at(segment, 2)
+            category = at(segment, 2)
         elif category:
             if segment[0] == "REF":
-                members[-1].categories[category] = _at(segment, 2)
+                members[-1].categories[category] = at(segment, 2)
         else:
             _file_away(members[-1], segment)
     return ReceivedEffectuation(
         next((segment for segment in header if segment[0] == "BGN"), []),
-        {_at(segment, 1): _at(segment, 2) for segment in header if segment[0] == "QTY"},
-        {_at(segment, 1): segment for segment in header if segment[0] == "N1"},
+        {at(segment, 1): at(segment, 2) for segment in header if segment[0] == "QTY"},
+        {at(segment, 1): segment for segment in header if segment[0] == "N1"},
         members,
     )
 
@@ -88,11 +88,11 @@ def _file_away(member: ReceivedMember, segment: Segment) -> None:
     match segment[0]:
         case "REF":
             references = member.coverage_references if in_coverage else member.references
-            references[_at(segment, 1)] = _at(segment, 2)
+            references[at(segment, 1)] = at(segment, 2)
         case "DTP":
             dates = member.coverage_dates if in_coverage else member.dates
-            dates[_at(segment, 1)] = _at(segment, 3)
-        case "NM1" if _at(segment, 1) == "IL":
+            dates[at(segment, 1)] = at(segment, 3)
+        case "NM1" if at(segment, 1) == "IL":
             member.name = segment
         case "DMG" if not member.demographics:
             member.demographics = segment
@@ -125,9 +125,9 @@ def _state_objections(policy: Policy) -> Iterator[str]:
 def _header_objections(
     received: ReceivedEffectuation, policy: Policy, sent: Sent, partner: Partner
 ) -> Iterator[str]:
-    if _at(received.beginning, 1) != "00" or _at(received.beginning, 8) != "2":
+    if at(received.beginning, 1) != "00" or at(received.beginning, 8) != "2":
         yield "BGN01 or BGN08 is not that of an effectuation"
-    if _at(received.beginning, 2) != sent.reference:
+    if at(received.beginning, 2) != sent.reference:
         yield "BGN02 is not that of the last transaction"
     dependents = str(sent.total - 1) if sent.total > 1 else None
     if (received.quantities.get("TO"), received.quantities.get("DT")) != (
@@ -137,10 +137,10 @@ def _header_objections(
         yield "QTY is not as last sent"
     if (sent.group_sender, sent.group_receiver) != (policy.plan_id[:14], partner.tenant_id):
         yield "GS02 and GS03 are not plan and tenant"
-    if _at(received.parties.get("P5", []), 4) not in _sponsor_ids(policy):
+    if at(received.parties.get("P5", []), 4) not in _sponsor_ids(policy):
         yield "the sponsor is not the subscriber"
     payer = received.parties.get("IN", [])
-    if (_at(payer, 3), _at(payer, 4)) != ("FI", partner.issuer_tax_id):
+    if (at(payer, 3), at(payer, 4)) != ("FI", partner.issuer_tax_id):
         yield "the payer is not the issuer"
 
 
@@ -154,7 +154,7 @@ def _member_objections(member: ReceivedMember, enrollee: Enrollee, policy: Polic
     expected = ["INS", "Y" if subscriber else "N", person.relationship, "021", "28", "A"]
     if member.level[:6] != expected:
         yield "INS01 to INS05 are not those of a confirmation"
-    if _at(member.level, 8) != ("AC" if subscriber else ""):
+    if at(member.level, 8) != ("AC" if subscriber else ""):
         yield "INS08 is AC on the subscriber only"
     if member.references.get("0F") != policy.subscriber.person.member_id:
         yield "REF*0F is not the subscriber"
@@ -163,10 +163,10 @@ def _member_objections(member: ReceivedMember, enrollee: Enrollee, policy: Polic
     if not _is_timestamp(member.categories.get("REQUEST SUBMIT TIMESTAMP", "")):
         yield "REQUEST SUBMIT TIMESTAMP is missing or no timestamp"
     name = (person.last_name, person.first_name)
-    if (_at(member.name, 3), _at(member.name, 4)) != name:
+    if (at(member.name, 3), at(member.name, 4)) != name:
         yield "the name is not as sent"
     born = f"{person.birth_date:%Y%m%d}"
-    if (_at(member.demographics, 2), _at(member.demographics, 3)) != (born, person.gender):
+    if (at(member.demographics, 2), at(member.demographics, 3)) != (born, person.gender):
         yield "the demographics are not as sent"
     yield from _coverage_objections(member, enrollee, policy)
 
@@ -174,7 +174,7 @@ def _member_objections(member: ReceivedMember, enrollee: Enrollee, policy: Polic
 def _coverage_objections(
     member: ReceivedMember, enrollee: Enrollee, policy: Policy
 ) -> Iterator[str]:
-    if (_at(member.coverage, 1), _at(member.coverage, 3)) != ("021", policy.insurance_line):
+    if (at(member.coverage, 1), at(member.coverage, 3)) != ("021", policy.insurance_line):
         yield "HD is not as sent"
     begin = f"{enrollee.begin:%Y%m%d}"
     if member.dates.get("356") != begin:
@@ -190,10 +190,6 @@ def _coverage_objections(
             yield "last premium paid (543) is missing on the subscriber"
     elif "543" in member.coverage_dates:
         yield "last premium paid (543) is on a dependent"
-
-
-def _at(segment: Segment, position: int) -> str:
-    return segment[position] if position < len(segment) else ""
 
 
 def _is_date(text: str) -> bool:

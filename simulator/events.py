@@ -75,6 +75,14 @@ def financial_change(policy: Policy, occasion: Occasion) -> Transaction:
     )
 
 
+def variant_change(policy: Policy, occasion: Occasion) -> Transaction:
+    """Another cost-sharing variant of the same plan: the last two characters of its id."""
+    variants = [v for v in ("01", "04", "05", "06") if v != policy.plan_id[-2:]]
+    plan_id = policy.plan_id[:-2] + occasion.random.choice(variants)
+    changes = {_subscriber_id(policy): _maintained("CSR VARIANT CHANGE")}
+    return _maintenance(replace(policy, plan_id=plan_id), occasion, changes)
+
+
 def move(policy: Policy, occasion: Occasion) -> Transaction:
     """Another residence for all, within the rating area's state (INS04 = 43)."""
     address = _another_address(policy.application.address, occasion)
@@ -129,8 +137,12 @@ def termination(policy: Policy, occasion: Occasion) -> Transaction:
     return _end("termination", policy.ended("terminated", end), occasion)
 
 
-def _can_always(policy: Policy) -> bool:
+def _always(policy: Policy) -> bool:
     return policy.state == "active"
+
+
+def _has_variants(policy: Policy) -> bool:
+    return policy.insurance_line == "HLT"
 
 
 def _can_add(policy: Policy) -> bool:
@@ -144,12 +156,13 @@ def _can_remove(policy: Policy) -> bool:
 # The changes of an evening, in turn. Members come and go only on effectuated policies, so that an
 # effectuation never has to echo a QTY that counts a member who is no longer covered.
 CHANGES: tuple[tuple[Callable[[Policy], bool], Callable[[Policy, Occasion], Transaction]], ...] = (
-    (_can_always, financial_change),
-    (_can_always, cancellation),
-    (_can_always, termination),
-    (_can_always, correction),
+    (_always, financial_change),
+    (_always, cancellation),
+    (_always, termination),
+    (_always, correction),
     (_can_add, addition),
-    (_can_always, move),
+    (_always, move),
+    (_has_variants, variant_change),
     (_can_remove, removal),
 )
 

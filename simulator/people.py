@@ -26,6 +26,7 @@ class Person:
     last_name: str
     first_name: str
     middle_name: str
+    suffix: str
     ssn: str | None
     birth_date: date
     gender: str  # F or M
@@ -50,6 +51,8 @@ class Application:
 
     application_id: str
     address: Address
+    mailing: Address | None  # where it is not the residence
+    payment_transaction_id: str | None
     marital_status: str  # M, U or R
     language: str | None  # NISO Z39.53, of the household contact
     broker: Broker | None

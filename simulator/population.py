@@ -125,6 +125,7 @@ class _Family:
             last_name=self.last_name,
             first_name=first_name,
             middle_name=random.choice(("", "", "", first_name[0], "LEE", "MARIE", "JAMES")),
+            suffix="JR" if gender == "M" and random.random() < 0.03 else "",
             ssn=None if random.random() < 0.12 else _never_issued_ssn(serial),
             birth_date=REFERENCE_DATE
             - timedelta(days=age * 365 + age // 4 + random.randint(1, 360)),
@@ -150,8 +151,24 @@ def _never_issued_ssn(serial: int) -> str:
 
 
 def _application(random: Random, partner: Partner, index: int) -> Application:
+    broker = None
+    if random.random() < 0.3:
+        broker = Broker(random.choice(_names()["broker"]), str(random.randint(1000000, 19999999)))
+    return Application(
+        application_id=f"4{partner.hios_issuer_id[3:]}{index:07d}",
+        address=_address(random, partner),
+        mailing=_address(random, partner) if random.random() < 0.08 else None,
+        payment_transaction_id=f"PT{index:08d}" if random.random() < 0.4 else None,
+        marital_status=random.choice("UUR"),
+        language=random.choice((None, "ENG", "ENG", "SPA")),
+        broker=broker,
+        guardian=None,
+    )
+
+
+def _address(random: Random, partner: Partner) -> Address:
     place = random.choice(_places(partner.state))
-    address = Address(
+    return Address(
         line_1=f"{random.randint(1, 9899)} {random.choice(_names()['street'])}",
         line_2=f"APT {random.randint(1, 40)}" if random.random() < 0.2 else "",
         city=place["city"],
@@ -159,17 +176,6 @@ def _application(random: Random, partner: Partner, index: int) -> Application:
         postal_code=place["postal_code"],
         county_code=place["county_code"],
         rating_area=place["rating_area"],
-    )
-    broker = None
-    if random.random() < 0.3:
-        broker = Broker(random.choice(_names()["broker"]), str(random.randint(1000000, 19999999)))
-    return Application(
-        application_id=f"4{partner.hios_issuer_id[3:]}{index:07d}",
-        address=address,
-        marital_status=random.choice("UUR"),
-        language=random.choice((None, "ENG", "ENG", "SPA")),
-        broker=broker,
-        guardian=None,
     )
 
 

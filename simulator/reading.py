@@ -73,6 +73,11 @@ def read_interchanges(content: bytes) -> list[ReceivedInterchange] | None:
     return interchanges
 
 
+def at(segment: Segment, position: int) -> str:
+    """The element at that position, empty where the segment ends before it."""
+    return segment[position] if position < len(segment) else ""
+
+
 def _segments(text: str) -> Iterator[Segment]:
     for segment in X12Reader(io.StringIO(text)):
         elements = [element.format(":").strip() for element in segment.elements]

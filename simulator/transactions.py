@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from schemas.partners import Partner
-from simulator.people import Enrollee, Person, Policy
+from simulator.people import Address, Enrollee, Person, Policy
 
 Kind = Literal["initial", "renewal", "change", "cancellation", "termination"]
 
@@ -125,6 +125,8 @@ def _level(transaction: Transaction, enrollee: Enrollee, change: MemberChange) -
     if transaction.ends_policy:
         yield f"REF*1L*{policy.policy_id}"
     yield f"REF*17*{person.member_id}"
+    if policy.application.payment_transaction_id and not transaction.ends_policy:
+        yield f"REF*6O*{policy.application.payment_transaction_id}"
     if enrollee.issuer_member_id:
         yield f"REF*23*{enrollee.issuer_member_id}"
     if policy.issuer_subscriber_id:
@@ -143,23 +145,26 @@ def _member_dates(
 
 def _name(entity: str, person: Person, *, with_ssn: bool) -> str:
     name = f"NM1*{entity}*1*{person.last_name}*{person.first_name}*{person.middle_name}"
+    name = f"{name}**{person.suffix}"
     if with_ssn and person.ssn:
-        return f"{name}***34*{person.ssn}"
+        return f"{name}*34*{person.ssn}"
     return name.rstrip("*")
 
 
 def _person(transaction: Transaction, enrollee: Enrollee) -> Iterator[str]:
+    """Loops 2100A, 2100B, 2100C and 2100F."""
     person, application = enrollee.person, transaction.policy.application
-    address = application.address
     subscriber = person.relationship == "18"
     yield _name("IL", person, with_ssn=True)
     if person.phone:
         yield f"PER*IP**TE*{person.phone}*EM*{person.email}"
-    yield f"N3*{address.line_1}*{address.line_2}".rstrip("*")
-    yield (f"N4*{address.city}*{address.state}*{address.postal_code}**CY*{address.county_code}")
+    address = application.address
+    yield _street(address)
+    yield f"{_city(address)}**CY*{address.county_code}"
     marital_status = application.marital_status if subscriber else ""
     race = f":RET:{person.race}" if person.race else ""
-    yield (f"DMG*D8*{person.birth_date:%Y%m%d}*{person.gender}*{marital_status}*{race}").rstrip("*")
+    demographics = f"DMG*D8*{person.birth_date:%Y%m%d}*{person.gender}*{marital_status}*{race}"
+    yield demographics.rstrip("*")
     if person.phone:  # tobacco use is asked of adults only (section 6.4)
         yield f"HLH*{'T' if person.tobacco else 'N'}"
     if subscriber and application.language:
@@ -169,10 +174,19 @@ def _person(transaction: Transaction, enrollee: Enrollee) -> Iterator[str]:
         yield _name("70", former, with_ssn=former.ssn != person.ssn)
         if former.birth_date != person.birth_date:
             yield f"DMG*D8*{former.birth_date:%Y%m%d}"
+    if application.mailing:
+        yield from ("NM1*31*1", _street(application.mailing), _city(application.mailing))
     if subscriber and application.guardian:
         yield f"NM1*S3*1*{person.last_name}*{application.guardian}"
-        yield f"N3*{address.line_1}*{address.line_2}".rstrip("*")
-        yield f"N4*{address.city}*{address.state}*{address.postal_code}"
+        yield from (_street(address), _city(address))
+
+
+def _street(address: Address) -> str:
+    return f"N3*{address.line_1}*{address.line_2}".rstrip("*")
+
+
+def _city(address: Address) -> str:
+    return f"N4*{address.city}*{address.state}*{address.postal_code}"
 
 
 def _coverage(transaction: Transaction, enrollee: Enrollee, change: MemberChange) -> Iterator[str]:
