@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from parsers.delimiters import Delimiters, Layout, Region, locate_interchanges
+from parsers.delimiters import ISA_BYTES, Delimiters, Layout, Region, locate_interchanges
 from parsers.stretch import Cursor, Stretch, parse_stretch
+
+FileKind = Literal["enrollment", "acknowledgement", "unknown"]
 
 STRETCH_BYTES = 2_000_000
 _HASH_BYTES = 1 << 20
@@ -39,6 +42,28 @@ class ReceivedFile:
     def is_wide(self) -> bool:
         """UTF-16 or EBCDIC instead of single bytes."""
         return self.content[:4].startswith(_WIDE)
+
+    @property
+    def interchange_keys(self) -> list[tuple[str, str]]:
+        """Sender id and control number (ISA06, ISA13) of each interchange, by fixed places."""
+        headers = [
+            self.content[region.byte_start : region.byte_start + ISA_BYTES].decode("latin-1")
+            for region in self.layout.regions
+        ]
+        return [(header[35:50].rstrip(), header[90:99]) for header in headers]
+
+    @property
+    def kind(self) -> FileKind:
+        """What the file holds, by the first segment behind its first ISA."""
+        if not self.layout.regions:
+            return "unknown"
+        region = self.layout.regions[0]
+        start = region.byte_start + ISA_BYTES
+        following = self.content[start : start + ISA_BYTES].lstrip()
+        separator = bytes([region.delimiters.element])
+        if following.startswith((b"TA1" + separator, b"GS" + separator + b"FA" + separator)):
+            return "acknowledgement"
+        return "enrollment" if following.startswith(b"GS" + separator + b"BE") else "unknown"
 
     def stretches(self, stretch_bytes: int = STRETCH_BYTES) -> Iterator[Stretch]:
         """The stretches of all interchanges in file order. No result depends on their size."""

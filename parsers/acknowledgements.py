@@ -1,0 +1,108 @@
+"""What a TA1 or 999 file of the exchange says about what we sent: one row per answer.
+
+Source: X12.5 (TA1), 999 005010X231A1 (AK1, AK2, IK5, AK9).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from parsers.reading import open_received
+from parsers.segments import Ints, Segments, key, split_segments
+from schemas.tables import TEXT
+
+
+@dataclass(frozen=True)
+class Acknowledgements:
+    """Answers by our own control numbers.
+
+    `interchanges` has control_number (TA101), code (TA104) and note (TA105). `groups` has
+    group_control_number (AK102) and ack (AK901). `sets` has group_control_number, control_number
+    (AK202) and ack (IK501). An answer that is cut off has a null ack.
+    """
+
+    interchanges: pa.Table
+    groups: pa.Table
+    sets: pa.Table
+
+
+def read_acknowledgements(path: Path) -> Acknowledgements:
+    """All TA1 and 999 answers in a file; empty tables when it holds none."""
+    parts = [_read(segments) for segments in _interchanges(path)]
+    parts.append(Acknowledgements(*(_empty(names) for names in _COLUMNS)))
+    return Acknowledgements(
+        pa.concat_tables([part.interchanges for part in parts]),
+        pa.concat_tables([part.groups for part in parts]),
+        pa.concat_tables([part.sets for part in parts]),
+    )
+
+
+_COLUMNS = (
+    ("control_number", "code", "note"),
+    ("group_control_number", "ack"),
+    ("group_control_number", "control_number", "ack"),
+)
+
+
+def _empty(names: tuple[str, ...]) -> pa.Table:
+    return pa.schema([(name, TEXT) for name in names]).empty_table()
+
+
+def _interchanges(path: Path) -> list[Segments]:
+    with open_received(path) as received:
+        return [
+            split_segments(
+                bytes(received.content[region.byte_start : region.byte_end]),
+                region.byte_start,
+                region.delimiters,
+            )
+            for region in received.layout.regions
+        ]
+
+
+def _rows(segments: Segments, segment_id: str) -> Ints:
+    found = np.flatnonzero(segments.ids == np.uint64(key(segment_id)))
+    return found.astype(np.int64, copy=False)
+
+
+def _element(segments: Segments, rows: Ints, position: int) -> pa.Array:
+    return segments.texts(segments.tokens_at(rows, position))
+
+
+def _closing(segments: Segments, openings: Ints, closings: Ints, position: int) -> pa.Array:
+    """Element of the first closing segment behind each opening one, before the next opening."""
+    behind = np.append(closings, len(segments))[np.searchsorted(closings, openings)]
+    is_closed = behind < np.append(openings[1:], len(segments))
+    rows = np.where(is_closed, behind, 0)
+    return segments.texts(np.where(is_closed, segments.tokens_at(rows, position), -1))
+
+
+def _read(segments: Segments) -> Acknowledgements:
+    ta1, ak1, ak2 = (_rows(segments, name) for name in ("TA1", "AK1", "AK2"))
+    group_numbers = _element(segments, ak1, 2)
+    group_of_set = np.searchsorted(ak1, ak2) - 1
+    of_group = pa.array(np.maximum(group_of_set, 0), mask=group_of_set < 0)
+    return Acknowledgements(
+        interchanges=pa.table(
+            {
+                "control_number": _element(segments, ta1, 1),
+                "code": _element(segments, ta1, 4),
+                "note": _element(segments, ta1, 5),
+            }
+        ),
+        groups=pa.table(
+            {
+                "group_control_number": group_numbers,
+                "ack": _closing(segments, ak1, _rows(segments, "AK9"), 1),
+            }
+        ),
+        sets=pa.table(
+            {
+                "group_control_number": group_numbers.take(of_group),
+                "control_number": _element(segments, ak2, 2),
+                "ack": _closing(segments, ak2, _rows(segments, "IK5"), 1),
+            }
+        ),
+    )

@@ -1,0 +1,50 @@
+"""The carrier's own records, wherever the settings say they are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from ledger.server import open_engine
+from pipeline.settings import CarrierSettings
+from pipeline.wiring import House
+from reconciliation.carrier_records import CarrierTable, Source, read_members, read_payments
+from schemas.errors import Terminal
+
+
+@dataclass(frozen=True)
+class CarrierRecords:
+    """The carrier's side: `tables.CARRIER_MEMBERS` and `tables.CARRIER_PAYMENTS`."""
+
+    members: pa.Table
+    payments: pa.Table
+
+
+def read_carrier_records(house: House, partner_id: str) -> CarrierRecords:
+    """The partner's records at the carrier. Raises Terminal when they are missing or damaged."""
+    settings = house.settings.carriers.get(partner_id)
+    if settings is None:
+        raise Terminal(
+            f"No carrier records for partner {partner_id}. Add [carriers.{partner_id}] to "
+            "edi834.toml."
+        )
+    partner = house.partner(partner_id)
+    with _sources(house, settings) as (members, payments):
+        return CarrierRecords(read_members(members, partner), read_payments(payments, partner))
+
+
+@contextmanager
+def _sources(house: House, settings: CarrierSettings) -> Iterator[tuple[Source, Source]]:
+    if settings.kind == "file":
+        yield Path(settings.members), Path(settings.payments)
+        return
+    own = settings.database_url is None
+    engine = house.engine if own else open_engine(str(settings.database_url))
+    try:
+        with engine.connect() as conn:
+            yield CarrierTable(conn, settings.members), CarrierTable(conn, settings.payments)
+    finally:
+        if not own:
+            engine.dispose()

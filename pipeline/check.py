@@ -1,0 +1,153 @@
+"""One received file: checked, its verdict recorded, its TA1 and 999 written."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import sqlalchemy as sa
+import structlog
+
+from ledger.acknowledgements import record_acknowledgements
+from ledger.files import file_row, mark_acknowledgement_applied
+from ledger.sent import SentEnvelopes
+from ledger.verdicts import record_verdict, seen_interchange_control_numbers
+from parsers.acknowledgements import read_acknowledgements
+from parsers.reading import open_received
+from pipeline.checked_tables import ParquetSink
+from pipeline.outgoing import Letter, Writer, write_for
+from pipeline.proof import prove_acknowledgements
+from pipeline.runs import Run
+from pipeline.wiring import House
+from replies import ack999, ta1
+from replies.x12_writer import ControlNumbers
+from schemas.tables import FUNCTIONAL_GROUPS, INTERCHANGES, TEXT, TRANSACTION_SETS
+from schemas.verdict import Verdict
+from validators.check import Terms, check_file
+
+log = structlog.get_logger()
+
+
+def check_received(house: House, run: Run, file_id: int) -> str:
+    """What became of the file, as a word: its verdict, or `acknowledgement`.
+
+    Verdict, issues, TA1 and 999 appear in the ledger at once or not at all; a file that has a
+    verdict already is left as it is.
+    """
+    with house.engine.connect() as conn:
+        row = file_row(conn, file_id)
+    if row.verdict is not None:
+        return str(row.verdict)
+    path = house.landing.verified_path(row.storage_key)
+    if row.kind == "acknowledgement":
+        return _take_acknowledgement(house, row, path)
+    terms = Terms(house.partner(row.partner_id), _seen(house, row, path))
+    with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
+        verdict = check_file(path, terms, sink).verdict
+        sink.write_verdict(verdict)
+    with house.engine.begin() as conn:
+        if record_verdict(conn, file_id, verdict, run.run_id):
+            _acknowledge(write_for(house, run, row.partner_id, conn), file_id, verdict)
+    log.info("file checked", file_id=file_id, verdict=verdict.file_verdict)
+    return verdict.file_verdict
+
+
+def _seen(house: House, row: sa.Row[tuple[object, ...]], path: Path) -> frozenset[tuple[str, str]]:
+    """Those interchanges of the file that an earlier file of the partner brought already."""
+    with open_received(path) as received:
+        keys = received.interchange_keys
+    with house.engine.connect() as conn:
+        return frozenset(
+            (sender, number)
+            for sender in {sender for sender, _ in keys}
+            for number in seen_interchange_control_numbers(
+                conn, row.partner_id, sender, [n for s, n in keys if s == sender], row.file_id
+            )
+        )
+
+
+def _acknowledge(writer: Writer, file_id: int, verdict: Verdict) -> None:
+    """Writes the TA1 of every interchange, and the 999 of every group of an accepted one."""
+    codes = writer.exchange.function_codes
+    count = ta1.count_ta1(verdict)
+    if not count:
+        return  # nothing of it was X12: the quarantine answers, not the protocol
+    envelopes = writer.envelopes(count)
+    answer = ta1.write_ta1(verdict, envelopes)
+    letter = Letter("ta1", codes.acknowledgement_interchange, file_id)
+    numbers = [envelope.interchange_control_number for envelope in envelopes]
+    writer.send(letter, answer, numbers[0], sent_envelopes(numbers, [], []))
+    count = ack999.count_groups(verdict)
+    if not count:
+        return
+    control = ControlNumbers(
+        writer.numbers("group", count), writer.numbers("transaction_set", count)
+    )
+    (envelope,) = writer.envelopes(1)
+    report = ack999.write_999(verdict, envelope, control)
+    assert report is not None  # there are groups
+    prove_acknowledgements(report, verdict)
+    number = envelope.interchange_control_number
+    letter = Letter("999", codes.acknowledgement_implementation, file_id)
+    groups = list(control.groups)
+    writer.send(
+        letter, report, number, sent_envelopes([number], groups, list(enumerate(control.sets, 1)))
+    )
+
+
+def sent_envelopes(
+    interchanges: list[int], groups: list[int], sets: list[tuple[int, int]]
+) -> SentEnvelopes:
+    """Control numbers of a sent file for the ledger; all groups stand in its only interchange.
+
+    `sets` holds (group ordinal, ST02) in file order.
+    """
+    return SentEnvelopes(
+        pa.table(
+            {
+                "interchange_ordinal": pa.array(range(1, len(interchanges) + 1), pa.int64()),
+                "control_number": pa.array([f"{n:09d}" for n in interchanges], TEXT),
+            },
+            schema=_columns(INTERCHANGES, "interchange_ordinal", "control_number"),
+        ),
+        pa.table(
+            {
+                "interchange_ordinal": pa.array([1] * len(groups), pa.int64()),
+                "group_ordinal": pa.array(range(1, len(groups) + 1), pa.int64()),
+                "control_number": pa.array([str(n) for n in groups], TEXT),
+            },
+            schema=_columns(
+                FUNCTIONAL_GROUPS, "interchange_ordinal", "group_ordinal", "control_number"
+            ),
+        ),
+        pa.table(
+            {
+                "interchange_ordinal": pa.array([1] * len(sets), pa.int64()),
+                "group_ordinal": pa.array([group for group, _ in sets], pa.int64()),
+                "set_ordinal": pa.array(range(1, len(sets) + 1), pa.int64()),
+                "control_number": pa.array([f"{n:09d}" for _, n in sets], TEXT),
+            },
+            schema=_columns(
+                TRANSACTION_SETS,
+                *("interchange_ordinal", "group_ordinal", "set_ordinal", "control_number"),
+            ),
+        ),
+    )
+
+
+def _columns(schema: pa.Schema, *names: str) -> pa.Schema:
+    return pa.schema([schema.field(name) for name in names])
+
+
+def _take_acknowledgement(house: House, row: sa.Row[tuple[object, ...]], path: Path) -> str:
+    """Records the exchange's answers to what we sent."""
+    answers = read_acknowledgements(path)
+    with house.engine.begin() as conn:
+        unknown = record_acknowledgements(
+            conn, row.partner_id, answers.interchanges, answers.groups, answers.sets
+        )
+        mark_acknowledgement_applied(conn, row.file_id)
+    for level in ("interchanges", "groups", "transaction_sets"):
+        for number in getattr(unknown, level):
+            log.warning(
+                "answer to an unknown number", file_id=row.file_id, level=level, number=number
+            )
+    return "acknowledgement"

@@ -1,0 +1,83 @@
+"""The tables and the verdict of a checked file as Parquet, written whole or not at all."""
+
+import shutil
+from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas import tables
+from schemas.verdict import Verdict
+
+_BUSINESS = {
+    "segments": tables.SEGMENTS,
+    "members": tables.MEMBERS,
+    "coverages": tables.COVERAGES,
+    "reporting_categories": tables.REPORTING_CATEGORIES,
+}
+_OF_VERDICT = (
+    "interchanges",
+    "functional_groups",
+    "transaction_sets",
+    "interchange_verdicts",
+    "group_verdicts",
+    "set_verdicts",
+    "issues",
+    "dispositions",
+)
+
+
+class ParquetSink:
+    """Writes tables stretch by stretch into a folder that appears when all is there.
+
+    Use as a context manager; when the block fails, nothing remains.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._unfinished = folder.with_name(f".{folder.name}.unfinished")
+        self._writers: dict[str, pq.ParquetWriter] = {}
+
+    def __enter__(self) -> Self:
+        """Opens a writer for each business table, so that none is missing at the end."""
+        shutil.rmtree(self._unfinished, ignore_errors=True)
+        self._unfinished.mkdir(parents=True)
+        for name, schema in _BUSINESS.items():
+            path = self._unfinished / f"{name}.parquet"
+            self._writers[name] = pq.ParquetWriter(path, schema, compression="zstd")
+        return self
+
+    def write(self, name: str, table: pa.Table) -> None:
+        """Appends rows to the table `name`."""
+        self._writers[name].write_table(table)
+
+    def write_verdict(self, verdict: Verdict) -> None:
+        """Writes the tables of the verdict."""
+        for name in _OF_VERDICT:
+            pq.write_table(getattr(verdict, name), self._unfinished / f"{name}.parquet")
+        (self._unfinished / "verdict.txt").write_text(
+            f"{verdict.file_verdict}\n{verdict.sha256}\n{verdict.size_bytes}\n"
+        )
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Closes the tables; moves the folder in place unless the block failed."""
+        for writer in self._writers.values():
+            writer.close()
+        if kind is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._unfinished.rename(self.folder)
+        else:
+            shutil.rmtree(self._unfinished, ignore_errors=True)
+
+
+def read_table(folder: Path, name: str) -> pa.Table:
+    """One table of a checked file."""
+    return pq.read_table(folder / f"{name}.parquet")
+
+
+def read_verdict(folder: Path) -> Verdict:
+    """The verdict of a checked file."""
+    file_verdict, sha256, size = (folder / "verdict.txt").read_text().split()
+    parts = {name: read_table(folder, name) for name in _OF_VERDICT}
+    return Verdict(sha256, int(size), file_verdict, **parts)  # type: ignore[arg-type]

@@ -1,0 +1,130 @@
+"""Files that we send: named, stored, recorded with their control numbers, then delivered."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+import structlog
+
+from ledger.control_numbers import take_control_numbers
+from ledger.sent import (
+    SentEnvelopes,
+    SentFile,
+    mark_delivered,
+    record_sent,
+    undelivered,
+)
+from pipeline.runs import Run
+from pipeline.wiring import House
+from replies.x12_writer import Envelope
+from schemas.partners import Exchange, Partner
+from sftp_inbox.client import connect
+from sftp_inbox.deliver import Outgoing, deliver
+
+log = structlog.get_logger()
+
+SentKind = Literal["ta1", "999", "effectuation", "error_report"]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """Something for a partner's exchange: its kind and function code, and what it answers."""
+
+    kind: SentKind
+    function_code: str
+    answers_file_id: int | None = None
+    ending: str = ""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes for one partner in one run, within the caller's transaction.
+
+    The control numbers, the ledger row and whatever the transaction decides stand or fall together.
+    """
+
+    house: House
+    run: Run
+    conn: sa.Connection
+    partner: Partner
+    exchange: Exchange
+
+    def envelopes(self, count: int) -> list[Envelope]:
+        """That many envelopes, with the partner's next interchange control numbers."""
+        return [
+            Envelope(self.partner, self.exchange, number, self.run.as_of)
+            for number in self.numbers("interchange", count)
+        ]
+
+    def numbers(
+        self, kind: Literal["interchange", "group", "transaction_set"], count: int
+    ) -> range:
+        """The partner's next control numbers of a kind; an empty range for none."""
+        return take_control_numbers(self.conn, self.partner.id, kind, count) if count else range(0)
+
+    def send(
+        self, letter: Letter, content: bytes, number: int, envelopes: SentEnvelopes | None
+    ) -> int:
+        """The id of the file in the ledger, ready for delivery.
+
+        `number` is one that no other file of the partner has; it keeps names apart.
+        """
+        stored = self.house.landing.store([content])
+        sent = SentFile(
+            partner_id=self.partner.id,
+            name=self._name(letter, number),
+            kind=letter.kind,
+            function_code=letter.function_code,
+            sha256=stored.sha256,
+            size_bytes=stored.size_bytes,
+            storage_key=stored.storage_key,
+            run_id=self.run.run_id,
+            created_at=self.run.as_of,
+            answers_file_id=letter.answers_file_id,
+        )
+        return record_sent(self.conn, sent, envelopes)
+
+    def _name(self, letter: Letter, number: int) -> str:
+        """The file's name: the run's clock plus a millisecond per number, so that none repeats.
+
+        Source: CMS guide 7.2, section 3.4.
+        """
+        local = self.run.as_of.astimezone(ZoneInfo(self.exchange.time_zone))
+        moment: datetime = local + timedelta(milliseconds=number)
+        name = self.exchange.file_names.issuer_to_exchange.format(
+            trading_partner=self.partner.trading_partner_id,
+            function_code=letter.function_code,
+            date=moment,
+            milliseconds=moment.microsecond // 1000,
+            environment=self.partner.usage_indicator,
+        )
+        return name + letter.ending
+
+
+def write_for(house: House, run: Run, partner_id: str, conn: sa.Connection) -> Writer:
+    """A writer for the partner within the transaction of `conn`."""
+    return Writer(house, run, conn, house.partner(partner_id), house.exchange(partner_id))
+
+
+def deliver_files(house: House, run: Run, partner_id: str) -> list[str]:
+    """Names of the files that now lie in the exchange's inbox and did not before.
+
+    Calling it again after any failure sends nothing twice. Raises Retryable or Terminal when the
+    mailbox cannot be reached or holds another file of the same name.
+    """
+    with house.engine.connect() as conn:
+        waiting = undelivered(conn, partner_id)
+    if not waiting:
+        return []
+    mailbox = house.mailbox(partner_id)
+    delivered = []
+    with connect(mailbox) as client:
+        for row in waiting:
+            deliver(client, mailbox, house.landing, Outgoing(row.name, row.storage_key))
+            with house.engine.begin() as conn:
+                mark_delivered(conn, row.file_id, run.as_of)
+            log.info("file delivered", partner=partner_id, file_id=row.file_id)
+            delivered.append(row.name)
+    return delivered

@@ -1,0 +1,21 @@
+"""A run: one nightly cycle with one clock."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import ledger.runs
+from pipeline.wiring import House
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run that the use cases work for. `as_of` is its clock: nothing asks for another time."""
+
+    run_id: int
+    as_of: datetime
+
+
+def open_run(house: House, as_of: datetime) -> Run:
+    """The run of that moment: a new one, or the one that was interrupted."""
+    with house.engine.begin() as conn:
+        return Run(ledger.runs.open_run(conn, as_of), as_of)

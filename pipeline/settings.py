@@ -1,0 +1,130 @@
+"""Settings: the one place that reads the environment and the configuration file.
+
+Every setting has a default that works on one machine; `EDI834_…` variables come first, then
+`edi834.toml` (the file that EDI834_CONFIG names, else the one in the current folder, else the one
+in EDI834_HOME).
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from schemas.errors import Terminal
+
+
+class MailboxSettings(BaseModel):
+    """Where a partner's mailbox is. `host_key` is the server's public key, one OpenSSH line."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str
+    port: int = 22
+    username: str
+    private_key: Path
+    host_key: str
+    outbox: str = "outbox"
+    inbox: str = "inbox"
+
+
+class CarrierSettings(BaseModel):
+    """Where the carrier's own records are.
+
+    For `file`, members and payments are paths of CSV or Parquet files; for `table`, they are
+    schema.table names in `database_url`, or in our own database when that is not set.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["file", "table"]
+    members: str
+    payments: str
+    database_url: str | None = None
+
+
+class Settings(BaseSettings):
+    """All settings. Paths are relative to the current folder."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EDI834_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    home: Path = Path("var")  # state of this installation
+    database_url: str | None = None  # none: the embedded server under `home`
+    partners: Path | None = None  # folder of partner files; none: those of the program
+    settle_seconds: float = 2.0  # how long a waiting file must keep its size
+    max_file_bytes: int = 4 * 1024**3
+    mailboxes: dict[str, MailboxSettings] = {}  # by partner id
+    carriers: dict[str, CarrierSettings] = {}  # by partner id
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then the configuration file."""
+        del dotenv_settings, file_secret_settings
+        file = TomlConfigSettingsSource(settings_cls, configuration_file())
+        return init_settings, env_settings, file
+
+    @property
+    def landing_folder(self) -> Path:
+        """Raw bytes of everything received and sent, by hash."""
+        return self.home / "landing"
+
+    @property
+    def tables_folder(self) -> Path:
+        """Parquet tables of each checked file, by its id in the ledger."""
+        return self.home / "tables"
+
+    @property
+    def reports_folder(self) -> Path:
+        """Error reports and reconciliations for people, by run."""
+        return self.home / "reports"
+
+    @property
+    def database_folder(self) -> Path:
+        """Data of the embedded PostgreSQL server."""
+        return self.home / "postgresql"
+
+
+def configuration_file() -> Path | None:
+    """The configuration file in force, None when there is none."""
+    named = os.environ.get("EDI834_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise Terminal(f"EDI834_CONFIG names {named}, which is no file. Correct the variable.")
+        return Path(named)
+    home = Path(os.environ.get("EDI834_HOME", "var"))
+    places = (Path("edi834.toml"), home / "edi834.toml")
+    return next((place for place in places if place.is_file()), None)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings in force. Raises Terminal with the first wrong one, never with its value."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Terminal(
+            f"Setting {place}: {first['msg']}. Correct EDI834_{place.upper()} or edi834.toml."
+        ) from None
+    except ValueError as error:  # not TOML, or not JSON in a variable
+        raise Terminal(f"The settings cannot be read: {error}. Correct edi834.toml.") from None
+
+
+def environment_for(home: Path, **more: str) -> dict[str, str]:
+    """The environment of a child process that works on the same home."""
+    return {**os.environ, "EDI834_HOME": str(home.absolute()), **more}

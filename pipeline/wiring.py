@@ -1,0 +1,105 @@
+"""Settings to things: the database, the landing zone, the partners. Opened once a process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ledger.server import embedded_url, open_engine, upgrade
+from pipeline.settings import Settings
+from schemas.errors import Terminal
+from schemas.partners import Exchange, Partner, load_exchange, load_partner
+from sftp_inbox.landing import LandingZone
+from sftp_inbox.mailbox import Mailbox
+
+_ROOMS = (
+    "enrollment",
+    "ledger",
+    "parsers",
+    "reconciliation",
+    "replies",
+    "schemas",
+    "sftp_inbox",
+    "validators",
+)
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything that the use cases need."""
+
+    settings: Settings
+    engine: sa.Engine
+    landing: LandingZone
+
+    def partner(self, partner_id: str) -> Partner:
+        """The trading partner. Raises Terminal when there is none of that id."""
+        return load_partner(partner_id, self.settings.partners)
+
+    def exchange(self, partner_id: str) -> Exchange:
+        """The partner's exchange."""
+        return load_exchange(self.partner(partner_id).exchange)
+
+    def mailbox(self, partner_id: str) -> Mailbox:
+        """The partner's mailbox. Raises Terminal when none is configured."""
+        known = self.settings.mailboxes.get(partner_id)
+        if known is None:
+            raise Terminal(
+                f"No mailbox for partner {partner_id}. Add [mailboxes.{partner_id}] to edi834.toml."
+            )
+        return Mailbox(
+            partner_id=partner_id,
+            host=known.host,
+            port=known.port,
+            username=known.username,
+            private_key=known.private_key,
+            host_key=known.host_key,
+            outbox=known.outbox,
+            inbox=known.inbox,
+        )
+
+    @property
+    def partner_ids(self) -> list[str]:
+        """The partners that have a mailbox. Raises Terminal when none has one."""
+        if not self.settings.mailboxes:
+            raise Terminal(
+                "No mailbox is configured. Add [mailboxes.<partner>] to edi834.toml, "
+                "or try `edi834 demo` first."
+            )
+        return sorted(self.partner(partner_id).id for partner_id in self.settings.mailboxes)
+
+
+def require_own_packages() -> None:
+    """Raises Terminal when a stranger's package stands in for one of ours.
+
+    `validators` is also a package on PyPI; see docs/decisions/0001.
+    """
+    here = Path(__file__).resolve().parent.parent
+    for name in _ROOMS:
+        file = import_module(name).__file__
+        if file is None or Path(file).resolve().parent.parent != here:
+            raise Terminal(
+                f"The package {name} comes from {file}, not from edi834. Remove the package of "
+                "that name from the environment."
+            )
+
+
+@contextmanager
+def open_house(settings: Settings) -> Iterator[House]:
+    """The house with an up-to-date database; closed with the context."""
+    require_own_packages()
+    url = settings.database_url or embedded_url(settings.database_folder.absolute())
+    engine = open_engine(url)
+    try:
+        upgrade(engine)
+        yield House(settings, engine, LandingZone(_folder(settings.landing_folder)))
+    finally:
+        engine.dispose()
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
