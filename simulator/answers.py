@@ -79,7 +79,7 @@ class AnswerReader:
         read = [(path, path.read_bytes()) for path in self.mailboxes.received(self.partner.id)]
         found = [(path, content, read_interchanges(content)) for path, content in read]
         order = {"TA1": 0, "999": 1}
-        found.sort(key=lambda item: order.get(_kind(item[0], item[2]), 2))
+        found.sort(key=lambda item: order.get(self._kind(item[0], item[2]), 2))
         for path, content, interchanges in found:
             digest = hashlib.sha256(content).hexdigest()
             with self.state.transaction():
@@ -103,7 +103,7 @@ class AnswerReader:
         )
 
     def _apply(self, path: Path, interchanges: list[ReceivedInterchange]) -> Outcome:
-        outcome = Outcome(_kind(path, interchanges), path.name)
+        outcome = Outcome(self._kind(path, interchanges), path.name)
         for interchange in interchanges:
             for acknowledgment in interchange.acknowledgments:
                 self._interchange_acknowledged(acknowledgment, outcome)
@@ -114,6 +114,16 @@ class AnswerReader:
             elif interchange.groups:
                 self._enrollments(interchange, outcome)
         return outcome
+
+    def _kind(self, path: Path, interchanges: list[ReceivedInterchange] | None) -> str:
+        if not interchanges:
+            code = self.scenario.exchange.function_codes.issuer_error_report
+            is_report = path.suffix.lower() in _REPORTS or f".{code}." in path.name
+            return "report" if is_report else "not understood"
+        groups = [group for interchange in interchanges for group in interchange.groups]
+        if not groups:
+            return "TA1"
+        return "999" if groups[0].header[1] == "FA" else "effectuation"
 
     # Acknowledgments of what we sent
 
@@ -318,12 +328,3 @@ def summarise(state: State, night: int) -> AnswerSummary:
 
 def _total(outcomes: Iterable[Outcome], name: str) -> int:
     return sum(getattr(outcome, name) for outcome in outcomes)
-
-
-def _kind(path: Path, interchanges: list[ReceivedInterchange] | None) -> str:
-    if not interchanges:
-        return "report" if path.suffix.lower() in _REPORTS else "not understood"
-    groups = [group for interchange in interchanges for group in interchange.groups]
-    if not groups:
-        return "TA1"
-    return "999" if groups[0].header[1] == "FA" else "effectuation"

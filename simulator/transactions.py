@@ -165,7 +165,8 @@ def _person(transaction: Transaction, enrollee: Enrollee) -> Iterator[str]:
     race = f":RET:{person.race}" if person.race else ""
     demographics = f"DMG*D8*{person.birth_date:%Y%m%d}*{person.gender}*{marital_status}*{race}"
     yield demographics.rstrip("*")
-    if person.phone:  # tobacco use is asked of adults only (section 6.4)
+    newly_enrolled = transaction.members[person.member_id].maintenance_type == "021"
+    if person.phone and newly_enrolled:  # asked of adults only, sent once (section 6.4)
         yield f"HLH*{'T' if person.tobacco else 'N'}"
     if subscriber and application.language:
         yield f"LUI*LD*{application.language}**6"

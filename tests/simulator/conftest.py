@@ -12,6 +12,7 @@ from pyx12.x12n_document import x12n_document
 
 from schemas.partners import load_exchange, load_partners
 from simulator.exchange import ExchangeInABox
+from simulator.faults import FILE_FAULTS
 
 
 @pytest.fixture
@@ -58,14 +59,14 @@ class SmallCarrier:
         self.root = exchange.mailboxes.root
         self.number = 0
 
-    def acknowledge(self, night: int, *, rejected_sets=(), rejected_files=()) -> None:
+    def acknowledge(self, night: int, *, rejected_sets=()) -> None:
         """A TA1 and a 999 for every readable file; sets named by ST02 are rejected."""
         for file in self.exchange.sent_files(night):
             content = (self.root / file.partner_id / "outbox" / file.name).read_text("ascii")
             if not content.startswith("ISA") or file.fault == "unknown_sender":
                 continue
             segments = [segment.split("*") for segment in content.split("~") if segment]
-            rejected = file.name in rejected_files or file.fault == "truncated"
+            rejected = file.fault in FILE_FAULTS
             self._interchange_acknowledgment(file, segments[0], rejected)
             if not rejected and file.fault != "duplicate":
                 self._implementation_acknowledgment(file.partner_id, segments, rejected_sets)

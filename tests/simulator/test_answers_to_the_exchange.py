@@ -286,8 +286,9 @@ def test_reports_and_strange_files_are_told_apart(answered):
     inbox = carrier.root / "harbor-light-nc" / "inbox"
     (inbox / "errors.csv").write_text("rule,message\n")
     (inbox / "errors.html").write_text("<p>")
+    (inbox / "007654321T.DSH.ERR834.D261201.T210000000.P").write_text("rule,message\n")
     (inbox / "bytes.P").write_bytes(b"ISA\xff\xfe")
     (inbox / "text.P").write_text("hello")
     summary = exchange.read_answers(2)
-    assert summary.files_read == {"report": 2, "not understood": 2}
+    assert summary.files_read == {"report": 3, "not understood": 2}
     assert summary.not_understood == ("bytes.P", "text.P")

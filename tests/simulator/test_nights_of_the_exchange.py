@@ -6,6 +6,8 @@ import re
 import pytest
 
 from simulator import mailboxes
+from simulator.faults import SET_FAULTS
+from simulator.state import ACCEPTED
 
 
 def contents(paths):
@@ -198,3 +200,36 @@ def test_later_nights_bring_new_enrollments_and_changes(new_exchange, carrier_of
     assert all(0 < second[p]["sets"] < first[p]["sets"] for p in first)
     assert any("*021*EC*" in text for text in texts)
     assert any("~HD*001**" in text or "*024*" in text for text in texts)
+
+
+def damaged_sets(exchange):
+    """ST02 of every set that a carrier has to reject."""
+    rows = exchange.state.connection.execute("SELECT set_number, fault FROM sends").fetchall()
+    return {number for number, fault in rows if fault in SET_FAULTS}
+
+
+def test_after_nights_of_faults_both_sides_know_the_same(new_exchange, carrier_of):
+    """What was damaged comes again until it arrives; nothing is lost, nothing is there twice."""
+    exchange = new_exchange(members=150, faults=0.15)
+    carrier = carrier_of(exchange)
+    for night in range(1, 5):
+        exchange.send(night)
+        carrier.acknowledge(night, rejected_sets=damaged_sets(exchange))
+        summary = exchange.read_answers(night)
+        assert summary.interchanges_unanswered == 0
+        assert summary.sets_rejected_without_fault == ()
+    again = [f.name for n in range(1, 5) for f in exchange.sent_files(n) if ".I834RT." in f.name]
+    assert len(again) >= 2
+    calm = new_exchange(faults=0.0)
+    for night in (5, 6):
+        calm.send(night)
+        carrier.acknowledge(night)
+        calm.read_answers(night)
+    book = calm.book().to_pylist()
+    known = [k.policy for p in calm.scenario.partners for k in calm.known_to_carrier(p, 6)]
+    assert {row["exchange_policy_id"] for row in book} == {policy.policy_id for policy in known}
+    assert len(book) == sum(len(policy.enrollees) for policy in known)
+    sent = calm.state.connection.execute("SELECT count(DISTINCT policy_id) FROM transactions")
+    assert len(known) == sent.fetchone()[0]
+    arrived = [h for p in calm.scenario.partners for h in calm.state.histories(p, ACCEPTED)]
+    assert all(history.arrived == len(history.transaction_ids) for history in arrived)
