@@ -25,7 +25,7 @@ check: $(READY) ## Format, lint, types and the order of imports
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
 	$(VENV)/mypy
-	$(VENV)/lint-imports
+	$(VENV)/lint-imports --no-logo
 
 format: $(READY) ## Rewrite the code as ruff formats it
 	$(VENV)/ruff format .
