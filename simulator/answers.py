@@ -44,9 +44,9 @@ class AnswerSummary:
     """What the carrier's answers of a night said, over all partners.
 
     `effectuations_rejected` holds policy id and reasons. `sets_rejected_without_fault` holds ST02
-    of sets that the carrier rejected though nothing was wrong with them, and
-    `interchanges_unanswered` counts undamaged files that have no TA1 yet: both are 0 or empty
-    when the carrier does its work.
+    of sets that the carrier rejected, by a 999 or with their interchange, though nothing was wrong
+    with them; `interchanges_unanswered` counts undamaged files that have no TA1 yet. Both are
+    empty or 0 when the carrier does its work.
     """
 
     files_read: dict[str, int]
@@ -139,9 +139,18 @@ class AnswerReader:
         ).fetchall()
         if ack == "R":
             outcome.interchanges_rejected += 1
-            self.state.connection.executemany("UPDATE sends SET ack = 'R' WHERE file_id = ?", files)
+            for (file_id,) in files:
+                self._reject_file(file_id, outcome)
         else:
             outcome.interchanges_accepted += 1
+
+    def _reject_file(self, file_id: int, outcome: Outcome) -> None:
+        rows = self.state.connection.execute(
+            "UPDATE sends SET ack = 'R' WHERE file_id = ? RETURNING set_number, fault IS NULL"
+            " AND (SELECT fault FROM files WHERE file_id = sends.file_id) IS NULL",
+            (file_id,),
+        ).fetchall()
+        outcome.sets_rejected_without_fault.extend(number for number, good in rows if good)
 
     def _sets_acknowledged(self, received: ReceivedSet, outcome: Outcome) -> None:
         """One 999: IK501 for each set that it names, AK901 for those that it does not."""

@@ -143,7 +143,7 @@ class SmallCarrier:
             elif name == "LE":
                 keep = True
             elif keep and (name not in {"PER", "N3", "N4", "HLH", "LUI"}):
-                made += [] if segment.startswith(("N1*BO", "NM1*S3")) else [segment]
+                made += [] if segment.startswith(("N1*BO", "NM1*S3", "NM1*31")) else [segment]
         number = number or f"{self._next():04d}"
         return [f"ST*834*{number}*005010X220A1", *made, f"SE*{len(made) + 2}*{number}"]
 

@@ -97,6 +97,21 @@ def test_a_refused_duplicate_takes_nothing_back(answered):
     assert original == "A"
 
 
+def test_a_good_file_that_is_rejected_is_the_carrier_s_mistake(new_exchange, carrier_of):
+    """Every set of it is named, and none is in the book."""
+    exchange = new_exchange()
+    exchange.send(1)
+    number, sets = exchange.state.connection.execute(
+        "SELECT interchange, count(*) FROM files JOIN sends USING (file_id)"
+        " WHERE partner_id = 'harbor-light-nc' AND files.fault IS NULL GROUP BY file_id"
+    ).fetchone()
+    carrier = carrier_of(exchange)
+    ta1 = f"TA1*{number:09d}*261201*0600*R*022"
+    carrier.deliver("harbor-light-nc", "TA1", carrier.envelope("harbor-light-nc", [ta1], 0))
+    assert len(exchange.read_answers(1).sets_rejected_without_fault) == sets
+    assert exchange.book().num_rows == 0
+
+
 def test_files_are_read_once_and_put_aside(answered):
     """The inbox is empty, and the same file again changes nothing."""
     exchange, carrier = answered

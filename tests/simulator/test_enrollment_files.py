@@ -3,6 +3,7 @@
 import io
 import re
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from random import Random
@@ -25,7 +26,7 @@ def family_policy(partner, **wanted) -> Policy:
         home = household(7, partner, index)
         policy = next(policies(7, partner, home, date(2027, 1, 1)))
         if len(home.persons) >= 3 and policy.aptc > 0:
-            return events.replace(policy, effectuated=True, **wanted)
+            return replace(policy, effectuated=True, **wanted)
     raise AssertionError("no family among 500 households")
 
 
