@@ -16,6 +16,12 @@ from enrollment import amounts, members, policies, rounds
 from schemas.database import file, policy
 from schemas.errors import Terminal
 
+# After a first large file the planner would take the tables for small ones, and every later
+# question of the night would pay for it.
+_ANALYZE = sa.text(
+    "ANALYZE book.event_set, book.event, book.event_amount, book.policy, book.member, book.amount"
+)
+
 
 @dataclass(frozen=True)
 class Application:
@@ -45,6 +51,7 @@ def apply_events(
     _check_time(conn, partner_id, known_at)
     conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.worklist, pg_temp.next_member"))
     conn.execute(rounds.OPEN_WORKLIST, parameters)
+    conn.execute(sa.text("ANALYZE worklist"))
     members.next_member.create(conn)
     counts = {"applied": 0, "duplicate": 0}
     while outcomes := _apply_round(conn, parameters):
@@ -53,6 +60,8 @@ def apply_events(
     waiting = sa.text("SELECT count(*) FROM worklist WHERE NOT done")
     pending: int = conn.execute(waiting).scalar_one()
     _mark_applied(conn, partner_id)
+    if counts["applied"]:
+        conn.execute(_ANALYZE)
     return Application(**counts, pending=pending)
 
 
@@ -71,6 +80,7 @@ def _apply_round(conn: sa.Connection, parameters: dict[str, Any]) -> dict[str, i
     """The number of sets of each outcome; empty when no set was left to be tried."""
     conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.round_set"))
     conn.execute(rounds.JUDGE_ROUND, parameters)
+    conn.execute(sa.text("ANALYZE round_set"))
     outcomes = {row.outcome: row.sets for row in conn.execute(rounds.COUNT_OUTCOMES)}
     if not outcomes:
         return {}

@@ -116,6 +116,7 @@ def decide_effectuations(
     copy_to_temporary(conn, "carrier_member", records)
     conn.execute(_DECIDE, parameters)
     conn.execute(_TAKE_OVER, parameters)
+    conn.execute(sa.text("ANALYZE book.decision"))
     return copy_out(conn, sa.text(_OFFER).bindparams(**parameters), tables.EFFECTUATIONS)
 
 

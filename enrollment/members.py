@@ -118,6 +118,11 @@ def _collect(rows: sa.Select[Any]) -> sa.Insert:
     return sa.insert(next_member).from_select(["previous_version_id", *_COLUMNS, "event_id"], rows)
 
 
+_CLOSE_MEMBERS = sa.text("""
+UPDATE book.member m SET known_to = :known_at
+FROM next_member n WHERE m.member_version_id = n.previous_version_id
+""")
+
 _same = [next_member.c[name].is_not_distinct_from(member.c[name]) for name in _ATTRIBUTES]
 _replaced = next_member.c.previous_version_id == member.c.member_version_id
 
@@ -125,7 +130,7 @@ STATEMENTS = (
     _from_events(),
     _from_ends(),
     sa.delete(next_member).where(_replaced, *_same),
-    sa.update(member).where(_replaced).values(known_to=_known_at),
+    _CLOSE_MEMBERS,
     sa.insert(member).from_select(
         [*_COLUMNS, "event_id", "known_from"],
         sa.select(*[next_member.c[name] for name in (*_COLUMNS, "event_id")], _known_at),

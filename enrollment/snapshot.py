@@ -15,7 +15,7 @@ SELECT m.exchange_policy_id, p.exchange_subscriber_id, m.exchange_member_id, p.i
   m.issuer_subscriber_id, m.issuer_member_id, m.is_subscriber, m.relationship_code, m.last_name,
   m.first_name, m.birth_date, m.gender_code, p.plan_id, p.insurance_line, p.status,
   m.benefit_begin, m.benefit_end,
-  CASE WHEN m.is_subscriber THEN a.premium_total END, CASE WHEN m.is_subscriber THEN a.aptc END,
+  a.premium_total, a.aptc,
   CASE WHEN m.is_subscriber THEN pe.file_id ELSE me.file_id END
 FROM book.policy p
 JOIN book.member m ON m.partner_id = p.partner_id
@@ -23,22 +23,17 @@ JOIN book.member m ON m.partner_id = p.partner_id
   AND m.known_from <= :known_at AND m.known_to > :known_at
 JOIN book.event pe ON pe.event_id = p.event_id
 JOIN book.event me ON me.event_id = m.event_id
-LEFT JOIN (
-  SELECT p.exchange_policy_id,
-    max(a.amount) FILTER (WHERE a.name = 'PRE AMT TOT') AS premium_total,
+LEFT JOIN LATERAL (
+  SELECT max(a.amount) FILTER (WHERE a.name = 'PRE AMT TOT') AS premium_total,
     max(a.amount) FILTER (WHERE a.name = 'APTC AMT') AS aptc
-  FROM book.policy p
-  CROSS JOIN LATERAL (
+  FROM book.amount a
+  CROSS JOIN (
     SELECT greatest(p.benefit_begin, least(CAST(:valid_on AS date), p.benefit_end)) AS on_day
   ) d
-  JOIN book.amount a ON a.partner_id = p.partner_id
-    AND a.exchange_policy_id = p.exchange_policy_id
+  WHERE a.partner_id = p.partner_id AND a.exchange_policy_id = p.exchange_policy_id
     AND a.known_from <= :known_at AND a.known_to > :known_at
     AND a.valid_from <= d.on_day AND coalesce(a.valid_to, 'infinity') >= d.on_day
-    AND a.name IN ('PRE AMT TOT', 'APTC AMT')
-  WHERE p.partner_id = :partner_id AND p.known_from <= :known_at AND p.known_to > :known_at
-  GROUP BY p.exchange_policy_id
-) a ON a.exchange_policy_id = p.exchange_policy_id
+) a ON m.is_subscriber
 WHERE p.partner_id = :partner_id AND p.known_from <= :known_at AND p.known_to > :known_at
 ORDER BY m.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
 """

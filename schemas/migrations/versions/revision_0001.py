@@ -81,7 +81,7 @@ CREATE TABLE book.event_set (
   CONSTRAINT fk_event_set_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
   CONSTRAINT fk_event_set_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
 );
-CREATE INDEX ix_event_set_policy ON book.event_set (partner_id, exchange_policy_id);
+CREATE INDEX ix_event_set_policy ON book.event_set (exchange_policy_id, partner_id);
 CREATE INDEX ix_event_set_waiting ON book.event_set (partner_id)
   WHERE state IN ('staged', 'pending');
 
@@ -194,7 +194,7 @@ CREATE TABLE book.amount (
 );
 CREATE INDEX ix_amount_history ON book.amount (exchange_policy_id, known_from);
 CREATE UNIQUE INDEX uq_amount_current
-  ON book.amount (partner_id, exchange_policy_id, exchange_member_id, name, valid_from)
+  ON book.amount (exchange_policy_id, exchange_member_id, name, valid_from, partner_id)
   WHERE known_to = 'infinity';
 
 CREATE TABLE book.decision (
@@ -236,7 +236,7 @@ CREATE TABLE book.member (
 );
 CREATE INDEX ix_member_history ON book.member (exchange_policy_id, known_from);
 CREATE UNIQUE INDEX uq_member_current
-  ON book.member (partner_id, exchange_policy_id, exchange_member_id)
+  ON book.member (exchange_policy_id, exchange_member_id, partner_id)
   WHERE known_to = 'infinity';
 
 CREATE TABLE book.policy (
@@ -258,7 +258,7 @@ CREATE TABLE book.policy (
 );
 CREATE INDEX ix_policy_history ON book.policy (exchange_policy_id, known_from);
 CREATE UNIQUE INDEX uq_policy_current
-  ON book.policy (partner_id, exchange_policy_id)
+  ON book.policy (exchange_policy_id, partner_id)
   WHERE known_to = 'infinity';
 """
 

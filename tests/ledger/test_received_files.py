@@ -1,0 +1,131 @@
+"""Every received file has one row, whatever happens to it later."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from ledger.files import (
+    file_row,
+    mark_acknowledgement_applied,
+    mark_quarantined,
+    record_received,
+    unchecked_files,
+    unstaged_files,
+)
+from ledger.runs import close_run, open_run
+from ledger.verdicts import record_verdict
+from schemas.database import file, run, sighting
+
+
+def _count(conn, table):
+    return conn.scalar(sa.select(sa.func.count()).select_from(table))
+
+
+def test_recording_the_same_receipt_again_changes_nothing(conn, given, run_id):
+    """A step that is repeated after a crash finds its own row."""
+    first = record_received(conn, given.file(run_id))
+    again = record_received(conn, given.file(run_id))
+
+    assert (first.is_new, again.is_new) == (True, False)
+    assert first.file_id == again.file_id
+    assert (_count(conn, file), _count(conn, sighting)) == (1, 0)
+
+
+def test_the_same_file_seen_later_is_a_sighting(conn, given, run_id):
+    """A file that still lies in the mailbox the next night is seen again, not received again."""
+    first = record_received(conn, given.file(run_id))
+    tomorrow = given.six_o_clock + timedelta(days=1)
+    next_run = open_run(conn, tomorrow)
+    for _ in range(2):
+        again = record_received(conn, given.file(next_run, received_at=tomorrow))
+
+    seen = conn.execute(sa.select(sighting)).all()
+
+    assert again == type(again)(first.file_id, is_new=False, duplicate_of=None)
+    assert [tuple(row) for row in seen] == [(first.file_id, next_run, tomorrow)]
+
+
+def test_the_same_content_under_another_name_is_a_duplicate(conn, given, run_id):
+    """It has a row of its own that points at the first file, not at the second."""
+    first = record_received(conn, given.file(run_id, name="ONE"))
+    second = record_received(conn, given.file(run_id, name="TWO"))
+    third = record_received(conn, given.file(run_id, name="THREE"))
+
+    assert (second.is_new, second.duplicate_of) == (True, first.file_id)
+    assert (third.is_new, third.duplicate_of) == (True, first.file_id)
+    assert file_row(conn, third.file_id).state == "duplicate"
+
+
+def test_the_same_name_with_other_content_is_another_file(conn, given, run_id):
+    """A replaced file is a new version: it overwrites nothing and is no duplicate."""
+    first = record_received(conn, given.file(run_id, content="a"))
+    second = record_received(conn, given.file(run_id, content="b"))
+
+    assert second.file_id != first.file_id
+    assert (second.is_new, second.duplicate_of) == (True, None)
+
+
+def test_the_same_content_for_two_partners_is_no_duplicate(conn, given, run_id):
+    """What one partner received says nothing about another one's files."""
+    record_received(conn, given.file(run_id))
+
+    other = record_received(conn, given.file(run_id, partner_id="harbor-light-nc"))
+
+    assert (other.is_new, other.duplicate_of) == (True, None)
+
+
+def test_one_content_under_many_names_at_once_has_one_original(engine, given):
+    """Receiving in parallel cannot make two originals of one content."""
+    with engine.begin() as conn:
+        run_id = open_run(conn, given.six_o_clock)
+
+    def receive(number):
+        with engine.begin() as conn:
+            return record_received(conn, given.file(run_id, name=f"NAME {number % 4}"))
+
+    with ThreadPoolExecutor(4) as threads:
+        recorded = list(threads.map(receive, range(8)))
+
+    assert sum(row.is_new for row in recorded) == 4
+    assert len({row.file_id for row in recorded}) == 4
+    assert len({row.file_id for row in recorded if row.duplicate_of is None}) == 1
+
+
+def test_a_file_waits_for_its_verdict_and_then_for_the_book(conn, given, run_id):
+    """Duplicates wait for a verdict too, because they get an answer, but never for the book."""
+    original = record_received(conn, given.file(run_id, name="ONE")).file_id
+    duplicate = record_received(conn, given.file(run_id, name="TWO")).file_id
+    unreadable = record_received(conn, given.file(run_id, content="b")).file_id
+    mark_quarantined(conn, unreadable, "The file is empty.")
+    waiting = [row.file_id for row in unchecked_files(conn, given.partner)]
+    for file_id in waiting:
+        record_verdict(conn, file_id, given.verdict([("accepted", None)]), run_id)
+
+    assert waiting == [original, duplicate]
+    assert unchecked_files(conn, given.partner) == []
+    assert [row.file_id for row in unstaged_files(conn, given.partner)] == [original]
+    assert file_row(conn, unreadable).note == "The file is empty."
+
+
+def test_an_acknowledgement_file_is_applied_when_it_was_read(conn, given, run_id):
+    """A TA1 or 999 file has no verdict of ours; an enrollment file is not touched."""
+    answer = record_received(conn, given.file(run_id, kind="acknowledgement")).file_id
+    enrollment = record_received(conn, given.file(run_id, content="b")).file_id
+    for file_id in (answer, enrollment):
+        mark_acknowledgement_applied(conn, file_id)
+
+    assert file_row(conn, answer).state == "applied"
+    assert file_row(conn, enrollment).state == "received"
+
+
+def test_an_interrupted_run_is_resumed(conn, given):
+    """The same moment finds the open run; after it was closed, a new one begins."""
+    first = open_run(conn, given.six_o_clock)
+    resumed = open_run(conn, given.six_o_clock)
+    close_run(conn, first, "balanced")
+    close_run(conn, first, "failed")
+    another = open_run(conn, given.six_o_clock)
+
+    assert first == resumed != another
+    assert conn.scalar(sa.select(run.c.state).where(run.c.run_id == first)) == "balanced"

@@ -1,0 +1,62 @@
+"""The embedded server is shared by processes; failures are one clear line without values."""
+
+import subprocess
+import sys
+
+import pytest
+import sqlalchemy as sa
+
+from ledger.server import open_engine
+from schemas.errors import Retryable, Terminal
+
+
+def test_another_process_joins_the_same_server(database_url, engine, server_folder):
+    """Two processes that name the same folder see the same rows."""
+    with engine.begin() as conn:
+        conn.execute(sa.text("CREATE TABLE public.note AS SELECT 42 AS answer"))
+    name = sa.make_url(database_url).database
+    program = (
+        "import sys, pathlib, sqlalchemy as sa\n"
+        "from ledger.server import embedded_url, open_engine\n"
+        "engine = open_engine(embedded_url(pathlib.Path(sys.argv[1]), sys.argv[2]))\n"
+        "print(engine.connect().scalar(sa.text('SELECT answer FROM note')))\n"
+    )
+
+    answer = subprocess.run(
+        [sys.executable, "-c", program, str(server_folder), name],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (answer.stdout, answer.stderr) == ("42\n", "")
+    with engine.connect() as conn:
+        assert conn.scalar(sa.text("SELECT answer FROM note")) == 42
+
+
+def test_a_server_that_does_not_answer_is_one_line(tmp_path):
+    """The message names the place and what to do."""
+    with pytest.raises(Retryable) as failure:
+        open_engine(f"postgresql+psycopg2://postgres@/edi834?host={tmp_path}")
+
+    assert str(tmp_path) in str(failure.value)
+    assert str(failure.value).endswith("Start the server or correct the database URL.")
+    assert "\n" not in str(failure.value)
+
+
+def test_a_failed_statement_tells_no_value(conn):
+    """The constraint or SQLSTATE is named, the rejected value is not."""
+    with pytest.raises(Terminal) as failure:
+        conn.execute(sa.text("SELECT CAST(:ssn AS integer)"), {"ssn": "SECRET"})
+
+    assert "SQLSTATE 22P02" in str(failure.value)
+    assert "SECRET" not in str(failure.value)
+
+
+def test_a_lock_that_is_held_may_be_free_later(engine):
+    """A lock timeout is worth another try."""
+    with engine.begin() as holder, engine.connect() as waiter:
+        holder.execute(sa.text("LOCK TABLE ledger.run"))
+        waiter.execute(sa.text("SET lock_timeout = '10ms'"))
+        with pytest.raises(Retryable):
+            waiter.execute(sa.text("SELECT FROM ledger.run"))
