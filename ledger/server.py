@@ -106,3 +106,15 @@ def upgrade(engine: sa.Engine) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def drop_embedded(folder: Path, database: str = "edi834") -> None:
+    """Removes a database of the embedded server with everything in it; nothing if there is none."""
+    if not folder.exists():
+        return
+    engine = open_engine(embedded_url(folder, "postgres"))
+    try:
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+    finally:
+        engine.dispose()

@@ -6,9 +6,11 @@ A partner whose mailbox or records fail does not stop the others; what failed is
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Literal, TypeVar
 
 import pyarrow as pa
+import sqlalchemy as sa
 import structlog
 
 import ledger.runs
@@ -24,6 +26,7 @@ from pipeline.reconcile import reconcile_partner
 from pipeline.report import report_errors
 from pipeline.runs import Run, open_run
 from pipeline.wiring import House
+from schemas.database import run
 from schemas.errors import EnrollmentError
 
 log = structlog.get_logger()
@@ -66,16 +69,16 @@ def run_night(
 
     An interrupted night of the same moment is taken up where it stopped.
     """
-    run = open_run(house, as_of)
+    opened = open_run(house, as_of)
     failures: list[Failure] = []
     for partner_id in partner_ids or house.partner_ids:
-        night = _PartnerNight(house, run, partner_id, tell, failures)
+        night = _PartnerNight(house, opened, partner_id, tell, failures)
         night.receive()
         night.check()
         night.apply()
         night.answer()
         night.deliver()
-    return close_night(house, run, tuple(failures))
+    return close_night(house, opened, tuple(failures))
 
 
 @dataclass
@@ -93,10 +96,8 @@ class _PartnerNight:
 
     def check(self) -> None:
         for file_id in waiting_files(self.house, self.partner_id):
-            self._try(
-                f"checking file {file_id}",
-                lambda file_id=file_id: check_received(self.house, self.run, file_id),
-            )
+            work = partial(check_received, self.house, self.run, file_id)
+            self._try(f"checking file {file_id}", work)
 
     def apply(self) -> None:
         self._try(
@@ -118,7 +119,7 @@ class _PartnerNight:
         try:
             return work()
         except EnrollmentError as error:
-            log.error("step failed", partner=self.partner_id, step=step, why=str(error))
+            log.warning("step failed", partner=self.partner_id, step=step, why=str(error))
             self.failures.append(Failure(self.partner_id, step, str(error)))
             return None
 
@@ -153,3 +154,13 @@ def _state(table: pa.Table, failures: tuple[Failure, ...]) -> State:
     if failures or not balanced:
         return "failed"
     return "balanced_with_open_items" if any(r["pending"] for r in rows) else "balanced"
+
+
+def find_night(house: House, as_of: datetime) -> NightResult | None:
+    """What the ledger says of the latest run of that moment, None when it has not ended."""
+    with house.engine.connect() as conn:
+        latest = sa.select(run).where(run.c.as_of == as_of).order_by(run.c.run_id.desc()).limit(1)
+        row = conn.execute(latest).one_or_none()
+        if row is None or row.state == "open":
+            return None
+        return NightResult(Run(row.run_id, as_of), row.state, balance(conn, row.run_id))

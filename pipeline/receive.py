@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import paramiko
 import structlog
 
 from ledger.files import ReceivedFile, record_received
@@ -14,7 +13,7 @@ from pipeline.runs import Run
 from pipeline.wiring import House
 from schemas.errors import Retryable
 from schemas.partners import Exchange
-from sftp_inbox.client import connect
+from sftp_inbox.client import Session, connect, is_alive
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.listing import Refused, Waiting, list_waiting
 from sftp_inbox.receive import Fetched, fetch, remove
@@ -51,12 +50,12 @@ def receive_files(house: House, run: Run, partner_id: str) -> Reception:
 
 
 def _receive(
-    house: House, run: Run, client: paramiko.SFTPClient, waiting: Waiting, reception: Reception
+    house: House, run: Run, client: Session, waiting: Waiting, reception: Reception
 ) -> None:
     try:
         fetched = fetch(client, waiting, house.landing, house.settings.max_file_bytes)
     except Retryable as error:
-        if not _answers(client):
+        if not is_alive(client):
             raise
         reception.left.append(f"{waiting.name}: {error}")
         return
@@ -74,15 +73,6 @@ def _receive(
     removal = remove(client, waiting)
     if not removal.removed:
         log.warning("file not removed", file_id=recorded.file_id, why=removal.reason)
-
-
-def _answers(client: paramiko.SFTPClient) -> bool:
-    """Whether the session still works, so that the failure was the file's alone."""
-    try:
-        client.stat(".")
-    except (OSError, EOFError, paramiko.SSHException):
-        return False
-    return True
 
 
 def _describe(landing: LandingZone, exchange: Exchange, fetched: Fetched, run: Run) -> ReceivedFile:

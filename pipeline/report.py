@@ -1,5 +1,7 @@
 """The night's error report to the exchange, and the same as a page for people."""
 
+from typing import Any
+
 import pyarrow as pa
 import sqlalchemy as sa
 import structlog
@@ -58,7 +60,7 @@ def _wording() -> Wording:
     )
 
 
-def _checked_files(conn: sa.Connection, run: Run, partner_id: str) -> list[sa.Row[tuple[int, str]]]:
+def _checked_files(conn: sa.Connection, run: Run, partner_id: str) -> list[sa.Row[Any]]:
     """The enrollment files of the run that have a verdict, in the order of arrival."""
     rows = (
         sa.select(file.c.file_id, file.c.name)
@@ -70,15 +72,16 @@ def _checked_files(conn: sa.Connection, run: Run, partner_id: str) -> list[sa.Ro
         )
         .order_by(file.c.file_id)
     )
-    return list(conn.execute(rows).all())
+    found: list[sa.Row[Any]] = list(conn.execute(rows).all())
+    return found
 
 
-def _reported(house: House, conn: sa.Connection, row: sa.Row[tuple[int, str]]) -> ReportedFile:
-    folder = house.settings.tables_folder / str(row[0])
+def _reported(house: House, conn: sa.Connection, row: sa.Row[Any]) -> ReportedFile:
+    folder = house.settings.tables_folder / str(row.file_id)
     columns = [disposition.c[name] for name in DISPOSITIONS.names]
-    decided = sa.select(*columns).where(disposition.c.file_id == row[0])
+    decided = sa.select(*columns).where(disposition.c.file_id == row.file_id)
     return ReportedFile(
-        file_name=row[1],
+        file_name=row.name,
         verdict=read_verdict(folder),
         members=read_table(folder, "members"),
         dispositions=copy_out(conn, decided.order_by(disposition.c.member_ordinal), DISPOSITIONS),

@@ -11,11 +11,12 @@ import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import paramiko
 
 from schemas.errors import Retryable, Terminal
-from sftp_inbox.failures import reason_of, wire_failures
+from sftp_inbox.failures import WIRE_FAILURES, reason_of, wire_failures
 from sftp_inbox.mailbox import Mailbox, Patience
 
 # What paramiko still offers although OpenSSH's defaults refuse it: CBC ciphers and MACs over SHA-1
@@ -25,6 +26,8 @@ _WEAK_ALGORITHMS = {
     "macs": ("hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"),
 }
 _DEFAULT_PATIENCE = Patience()
+
+Session: TypeAlias = paramiko.SFTPClient
 
 # paramiko logs a traceback for each cut connection; the one line that we raise says it all.
 _LOG_CHANNEL = "sftp_inbox.paramiko"
@@ -51,6 +54,15 @@ def connect(
         yield _open_session(transport, mailbox, patience)
     finally:
         transport.close()
+
+
+def is_alive(session: Session) -> bool:
+    """Whether the session still answers: if so, a failure before was one file's alone."""
+    try:
+        session.stat(".")
+    except WIRE_FAILURES:
+        return False
+    return True
 
 
 def _pinned_host_key(mailbox: Mailbox) -> paramiko.PKey:

@@ -1,6 +1,6 @@
 """One received file to its tables and its verdict, in one pass and without any database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +34,8 @@ from validators.verdict import (
 )
 
 _SHOWN_BYTES = 106
+
+Tell = Callable[[int], None]
 
 
 class Sink(Protocol):
@@ -94,10 +96,13 @@ class Checked:
     counts: dict[str, int]
 
 
-def check_file(path: Path, terms: Terms, sink: Sink | None = None) -> Checked:
+def check_file(
+    path: Path, terms: Terms, sink: Sink | None = None, tell: Tell | None = None
+) -> Checked:
     """Parses and validates the file at `path`, and hands its tables to `sink`.
 
-    Nothing in the file raises: what is wrong with it is in `verdict.issues`.
+    Nothing in the file raises: what is wrong with it is in `verdict.issues`. `tell` hears how many
+    bytes are done, stretch by stretch.
     """
     with open_received(path) as received:
         unreadable = _unreadable(received)
@@ -109,6 +114,8 @@ def check_file(path: Path, terms: Terms, sink: Sink | None = None) -> Checked:
             gathered.add(stretch, business)
             if sink is not None:
                 _hand_over(sink, stretch, business)
+            if tell is not None and len(stretch.segments):
+                tell(int(stretch.segments.byte_ends[-1]))
         return _conclude(received, gathered, terms)
 
 

@@ -1,0 +1,153 @@
+"""`edi834 check`: files to verdicts without any database, as JSON Lines, tables and answers."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from pipeline.checked_tables import ParquetSink
+from replies.ack999 import count_groups, write_999
+from replies.ta1 import count_ta1, write_ta1
+from replies.x12_writer import ControlNumbers, Envelope
+from schemas.partners import Exchange, Partner, load_exchange, load_partners
+from schemas.verdict import Verdict
+from validators.check import Checked, Tell, Terms, check_file
+
+_ISSUE_KEYS = (
+    "rule",
+    "severity",
+    "snip",
+    "segment_id",
+    "segment_ordinal",
+    "loop",
+    "element",
+    "component",
+    "byte_start",
+    "byte_end",
+    "x12_code",
+    "message",
+)
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What to check under, and where to. `reveal` puts the faulty values into the issues."""
+
+    partner: Partner | None
+    as_of: datetime
+    out: Path | None = None
+    reveal: bool = False
+
+
+def check_one(path: Path, options: CheckOptions, tell: Tell) -> Checked:
+    """The verdict on one file; with `out`, tables and answers are in `<out>/<file name>/`."""
+    terms = Terms(options.partner)
+    if options.out is None:
+        return check_file(path, terms, tell=tell)
+    folder = options.out / path.name
+    with ParquetSink(folder) as sink:
+        checked = check_file(path, terms, sink, tell)
+        sink.write_verdict(checked.verdict)
+    _write_answers(folder, checked.verdict, options)
+    csv.write_csv(checked.verdict.issues, folder / "issues.csv")
+    return checked
+
+
+def _write_answers(folder: Path, verdict: Verdict, options: CheckOptions) -> None:
+    """`ta1.edi` and `999.edi`: what would be answered, with control numbers that begin at 1."""
+    count = count_ta1(verdict)
+    if not count:
+        return
+    senders = verdict.interchanges.to_pylist()
+    envelopes = [_envelope(row, number, options) for number, row in enumerate(senders, start=1)]
+    (folder / "ta1.edi").write_bytes(write_ta1(verdict, envelopes))
+    groups = count_groups(verdict)
+    if not groups:
+        return
+    control = ControlNumbers(range(1, groups + 1), range(1, groups + 1))
+    report = write_999(verdict, _envelope(senders[0], count + 1, options), control)
+    if report is not None:
+        (folder / "999.edi").write_bytes(report)
+
+
+def _envelope(received: dict[str, Any], number: int, options: CheckOptions) -> Envelope:
+    """The way back: as agreed with the partner, or with the parties of the received interchange."""
+    if options.partner is not None:
+        exchange = load_exchange(options.partner.exchange)
+        return Envelope(options.partner, exchange, number, options.as_of)
+    any_partner = next(iter(load_partners().values()))
+    partner = any_partner.model_copy(
+        update={
+            "trading_partner_id": received["receiver_id"] or "",
+            "interchange_qualifier": received["receiver_qualifier"] or "ZZ",
+        }
+    )
+    return Envelope(partner, _sender_as_exchange(partner, received), number, options.as_of)
+
+
+def _sender_as_exchange(partner: Partner, received: dict[str, Any]) -> Exchange:
+    exchange = load_exchange(partner.exchange)
+    facts = exchange.interchange.model_copy(
+        update={
+            "exchange_id": received["sender_id"] or "",
+            "qualifier": received["sender_qualifier"] or "ZZ",
+        }
+    )
+    return exchange.model_copy(update={"interchange": facts})
+
+
+def as_object(path: Path, checked: Checked, options: CheckOptions) -> dict[str, Any]:
+    """The verdict as the one JSON object that `check --json` prints for a file."""
+    verdict = checked.verdict
+    issues = verdict.issues.select(_ISSUE_KEYS).to_pylist()
+    if options.reveal:
+        content = path.read_bytes()
+        for row in issues:
+            row["value"] = content[row["byte_start"] : row["byte_end"]].decode("utf-8", "replace")
+    return {
+        "file": str(path),
+        "sha256": verdict.sha256,
+        "bytes": verdict.size_bytes,
+        "verdict": verdict.file_verdict,
+        "interchanges": _interchanges(verdict),
+        "counts": checked.counts,
+        "issues": issues,
+    }
+
+
+def _interchanges(verdict: Verdict) -> list[dict[str, Any]]:
+    sets = defaultdict(list)
+    for row in verdict.set_verdicts.to_pylist():
+        sets[row["group_ordinal"]].append(
+            {key: row[key] for key in ("control_number", "ack", "codes")}
+        )
+    groups = defaultdict(list)
+    for row in verdict.group_verdicts.to_pylist():
+        shown = {key: row[key] for key in ("control_number", "ack", "codes")}
+        shown["sets"] = sets[row["group_ordinal"]]
+        groups[row["interchange_ordinal"]].append(shown)
+    return [
+        {
+            "control_number": row["control_number"],
+            "ta1": {"code": row["ta1_code"], "note": row["ta1_note"]},
+            "groups": groups[row["interchange_ordinal"]],
+        }
+        for row in verdict.interchange_verdicts.to_pylist()
+    ]
+
+
+def worst_issues(issues: pa.Table) -> list[dict[str, Any]]:
+    """Rules broken, the worst and most frequent first, each with its first place."""
+    ranks = pa.array(["reject", "error", "warning", "info"], pa.large_string())
+    ranked = issues.append_column("rank", pc.index_in(issues["severity"], ranks))
+    grouped = ranked.group_by(["rank", "severity", "rule"], use_threads=False).aggregate(
+        [([], "count_all"), ("message", "first"), ("byte_start", "first"), ("segment_id", "first")]
+    )
+    order = [("rank", "ascending"), ("count_all", "descending"), ("rule", "ascending")]
+    rows: list[dict[str, Any]] = grouped.sort_by(order).to_pylist()
+    return rows

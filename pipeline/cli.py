@@ -1,0 +1,235 @@
+"""The command line: the use cases from a terminal. Its contract is in docs/command-line.md."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline import terminal
+from schemas.errors import EnrollmentError
+
+OK, OPEN_ITEMS, FAILED = 0, 1, 2
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="The carrier's side of health-insurance enrollment: X12 834 in, a book that balances out.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def main() -> None:
+    """Runs the command line; failures of ours are one line and exit code 2, never a traceback."""
+    try:
+        app()
+    except EnrollmentError as error:
+        terminal.err.print(f"edi834: {error}", soft_wrap=True, markup=False)
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        terminal.err.print("edi834: interrupted. The same command takes up where it stopped.")
+        sys.exit(FAILED)
+
+
+def _moment(as_of: datetime | None) -> datetime:
+    """The clock of the command: the given moment, else now. This is where time comes in."""
+    if as_of is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    return as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _house(**overrides: Any) -> Iterator[Any]:
+    from pipeline.settings import load_settings
+    from pipeline.wiring import open_house
+
+    with open_house(load_settings(**overrides)) as house:
+        yield house
+
+
+@app.command()
+def check(  # noqa: PLR0913 - one parameter an option
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="834 files.")],
+    partner: Annotated[str | None, typer.Option(help="Check this partner's terms too.")] = None,
+    as_of: Annotated[datetime | None, typer.Option(help="Date of the answers.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for tables and answers.")] = None,
+    as_json: Json = False,
+    reveal: Annotated[bool, typer.Option(help="Show the values that are wrong.")] = False,
+) -> None:
+    """Parse and validate files without any database.
+
+    Exit code 0: all accepted; 1: something rejected; 2: a file cannot be read.
+    """
+    from pipeline.check_command import CheckOptions, as_object, check_one
+    from schemas.partners import load_partner
+
+    known = load_partner(partner) if partner else None
+    options = CheckOptions(known, _moment(as_of), out, reveal)
+    names = [path.name for path in files]
+    if out is not None and len(set(names)) < len(names):
+        raise typer.BadParameter("Two files have the same name; --out has one folder for each.")
+    worst = OK
+    for path in files:
+        try:
+            with terminal.byte_progress(path) as tell:
+                checked = check_one(path, options, tell)
+        except OSError as error:
+            terminal.err.print(f"edi834: {path}: {error.strerror}.", soft_wrap=True, markup=False)
+            worst = FAILED
+            continue
+        if as_json:
+            print(json.dumps(as_object(path, checked, options)))  # noqa: T201 - the command's output
+        else:
+            terminal.show_checked(path, checked)
+        worst = max(worst, _exit_code(checked.verdict.file_verdict))
+    raise typer.Exit(worst)
+
+
+def _exit_code(verdict: str) -> int:
+    if verdict == "unreadable":
+        return FAILED
+    return OK if verdict in ("accepted", "accepted_with_errors") else OPEN_ITEMS
+
+
+@app.command()
+def night(
+    partner: Annotated[list[str] | None, typer.Option(help="Only these partners.")] = None,
+    as_of: Annotated[datetime | None, typer.Option(help="The night's clock.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run one whole nightly cycle in this process.
+
+    Exit code 0: balanced; 1: balanced with open items; 2: not balanced, or something failed.
+    """
+    from pipeline.night import run_night
+
+    terminal.configure_logs()
+    with _house() as house:
+        for partner_id in partner or []:
+            house.mailbox(partner_id)  # a wrong name is said before anything is done
+        result = run_night(house, _moment(as_of), partner or None)
+    if as_json:
+        print(json.dumps(_night_object(result)))  # noqa: T201 - the command's output
+    else:
+        terminal.show_night(result)
+    codes = {"balanced": OK, "balanced_with_open_items": OPEN_ITEMS, "failed": FAILED}
+    raise typer.Exit(codes[result.state])
+
+
+def _night_object(result: Any) -> dict[str, Any]:
+    return {
+        "run": result.run.run_id,
+        "as_of": result.run.as_of.isoformat(),
+        "state": result.state,
+        "balance": result.balance.to_pylist(),
+        "failures": [vars(failure) for failure in result.failures],
+    }
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Everything random comes from it.")] = 1,
+    nights: Annotated[int, typer.Option(min=1, help="How many nights.")] = 1,
+    members: Annotated[int, typer.Option(min=20, help="About how many members.")] = 400,
+    faults: Annotated[float, typer.Option(min=0, max=1, help="Rate of further faults.")] = 0.0,
+    airflow: Annotated[bool, typer.Option(help="Run the nights by the Airflow DAG.")] = False,
+) -> None:
+    """Run nights against an exchange in a box, with a carrier's records beside it.
+
+    Exit code 0 only if every night balances and both sides' books agree.
+    """
+    from pipeline.demo import DemoPlan, run_demo
+
+    terminal.silence_logs()
+    plan = DemoPlan(seed=seed, nights=nights, members=members, faults=faults, airflow=airflow)
+    raise typer.Exit(OK if run_demo(plan) else FAILED)
+
+
+@app.command()
+def book(
+    policy: Annotated[str, typer.Argument(metavar="POLICY", help="Exchange policy id.")],
+    valid_on: Annotated[datetime | None, typer.Option(help="For coverage on this day.")] = None,
+    known_at: Annotated[datetime | None, typer.Option(help="As believed at this moment.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the timeline of one policy and the files that caused it."""
+    from enrollment.snapshot import policy_timeline
+
+    day: date | None = valid_on.date() if valid_on else None
+    moment = _moment(known_at) if known_at else None
+    with _house() as house, house.engine.connect() as conn:
+        rows = policy_timeline(conn, policy, day, moment).to_pylist()
+    if as_json:
+        print(json.dumps(rows, default=str))  # noqa: T201 - the command's output
+    elif rows:
+        terminal.show_timeline(policy, rows)
+    else:
+        terminal.err.print(f"edi834: no policy {policy} in the book.")
+    raise typer.Exit(OK if rows else OPEN_ITEMS)
+
+
+@app.command()
+def reconcile(
+    book_folder: Annotated[Path, typer.Option("--book", help="Folder of the book's snapshot.")],
+    carrier: Annotated[Path, typer.Option(help="Folder of the carrier's snapshot.")],
+    out: Annotated[Path, typer.Option(help="Folder for the differences.")],
+    as_json: Json = False,
+) -> None:
+    """Compare two snapshots; `differences.parquet` and `summary.json` go to --out.
+
+    Exit code 0: no difference; 1: differences; 2: a snapshot cannot be used.
+    """
+    from reconciliation.comparison import reconcile_folders
+
+    comparison = reconcile_folders(book_folder, carrier, out)
+    if as_json:
+        print(json.dumps(comparison.counts))  # noqa: T201 - the command's output
+    else:
+        for name, count in comparison.counts.items():
+            terminal.out.print(f"{name.replace('_', ' '):>20} {count:,}")
+    raise typer.Exit(OPEN_ITEMS if len(comparison.differences) else OK)
+
+
+@app.command()
+def rules(
+    rule_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Only this rule.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the rules with their sentence, severity, X12 code and source."""
+    from schemas.catalog import load_rules
+
+    known = load_rules()
+    if rule_id is not None and rule_id not in known:
+        terminal.err.print(f"edi834: no rule {rule_id}. `edi834 rules` lists them all.")
+        raise typer.Exit(FAILED)
+    chosen = [known[rule_id]] if rule_id else list(known.values())
+    if as_json:
+        for rule in chosen:
+            print(json.dumps(vars(rule)))  # noqa: T201 - the command's output
+    else:
+        terminal.show_rules(chosen)
+
+
+simulate = typer.Typer(no_args_is_help=True, help="The exchange in a box, piece by piece.")
+app.add_typer(simulate, name="simulate")
+
+
+@simulate.command("file")
+def simulate_file(
+    path: Annotated[Path, typer.Argument(help="The 834 file to write.")],
+    members: Annotated[int, typer.Option(min=1, help="How many members.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Everything random comes from it.")] = 1,
+    partner: Annotated[str, typer.Option(help="For which partner.")] = "cedar-valley-tx",
+) -> None:
+    """Write one file of synthetic initial enrollments, of any size."""
+    from schemas.partners import load_partner
+    from simulator.generate import write_enrollment_file
+
+    written = write_enrollment_file(path, members, seed, load_partner(partner))
+    terminal.out.print(f"{path}: {members:,} members, {written:,} bytes", soft_wrap=True)

@@ -1,0 +1,267 @@
+"""The demo: nights against an exchange in a box, until both sides' books can be compared.
+
+Everything is real but the people: SFTP on loopback, the embedded PostgreSQL, the carrier's records
+in a table and in extracts. A demo that was killed is taken up where it stopped.
+"""
+
+import json
+import shutil
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from ledger.server import drop_embedded
+from pipeline import terminal
+from pipeline.airflow_run import run_night_by_airflow
+from pipeline.books import BookComparison, compare_books
+from pipeline.demo_report import show_files, show_findings
+from pipeline.night import NightResult, run_night
+from pipeline.settings import Settings, load_settings
+from pipeline.wiring import House, open_house
+from schemas.errors import Terminal
+from schemas.partners import load_exchange, load_partners
+from simulator.answers import AnswerSummary
+from simulator.carrier import CarrierCore
+from simulator.exchange import ExchangeInABox
+from simulator.server import Endpoint, serve
+
+FIRST_NIGHT = date(2026, 12, 1)
+_EXCHANGE = "ffe"
+_NIGHT_HOUR = time(19)  # after the exchange's drop of 18:00, in its own time zone
+_WATCH_AFTER = timedelta(hours=2)  # the exchange answers at 20:00
+_BY_TABLE = "cedar-valley-tx"  # this carrier gives us a table, the others extracts
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """What to play. The same plan gives the same nights, byte for byte."""
+
+    seed: int
+    nights: int
+    members: int
+    faults: float
+    airflow: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that must hold at the end of a demo, and whether it does."""
+
+    sentence: str
+    holds: bool
+
+
+def run_demo(plan: DemoPlan) -> bool:
+    """Plays the nights and prints what came of them. True only if everything holds."""
+    settings = load_settings()
+    _prepare_home(settings, plan)
+    with serve(_exchange_home(settings), load_partners()) as endpoint:
+        _write_configuration(settings, endpoint)
+        settings = load_settings()
+        with open_house(settings) as house:
+            findings = _Play(house, plan).run()
+    holds = all(finding.holds for finding in findings)
+    if holds:
+        _mark(settings, plan, finished=True)
+    return holds
+
+
+# ---- the home: a demo owns it, or does not touch it -------------------------------------------
+
+
+def _marker(settings: Settings) -> Path:
+    return settings.home / "demo.json"
+
+
+def _mark(settings: Settings, plan: DemoPlan, *, finished: bool) -> None:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    content = json.dumps({"plan": asdict(plan), "finished": finished}, indent=2)
+    _marker(settings).write_text(content + "\n")
+
+
+def _prepare_home(settings: Settings, plan: DemoPlan) -> None:
+    """Leaves the home of an unfinished demo of the same plan as it is; else begins anew.
+
+    Raises Terminal when the home is in use by something else than a demo.
+    """
+    if settings.database_url:
+        raise Terminal("The demo uses its own database. Unset EDI834_DATABASE_URL for it.")
+    marker = _marker(settings)
+    if not marker.is_file() and settings.landing_folder.exists():
+        raise Terminal(
+            f"{settings.home} holds an installation. Set EDI834_HOME to another folder for a demo."
+        )
+    known = None
+    with suppress(OSError, ValueError):
+        known = json.loads(marker.read_text())
+    if known == {"plan": asdict(plan), "finished": False}:
+        terminal.out.print("An unfinished demo of the same plan is taken up where it stopped.")
+        return
+    if known is not None:
+        _clear(settings)
+    _mark(settings, plan, finished=False)
+
+
+def _clear(settings: Settings) -> None:
+    drop_embedded(settings.database_folder.absolute())
+    for folder in (
+        settings.landing_folder,
+        settings.tables_folder,
+        settings.reports_folder,
+        _exchange_home(settings),
+        settings.home / "carrier",
+        settings.home / "airflow",
+    ):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _exchange_home(settings: Settings) -> Path:
+    return settings.home / "exchange"
+
+
+def _write_configuration(settings: Settings, endpoint: Endpoint) -> None:
+    """`edi834.toml` in the home: where the exchange in a box and the carrier's records are."""
+    lines = ["# Written by `edi834 demo`: the exchange in a box of the last run.\n"]
+    for partner_id, (username, key) in endpoint.users.items():
+        lines += [
+            f"[mailboxes.{partner_id}]",
+            f'host = "{endpoint.host}"',
+            f"port = {endpoint.port}",
+            f'username = "{username}"',
+            f'private_key = "{key.absolute()}"',
+            f'host_key = "{endpoint.host_key}"\n',
+            f"[carriers.{partner_id}]",
+            *_carrier_lines(settings, partner_id),
+        ]
+    (settings.home / "edi834.toml").write_text("\n".join(lines))
+
+
+def _carrier_lines(settings: Settings, partner_id: str) -> list[str]:
+    if partner_id == _BY_TABLE:
+        kind, members, payments = "table", "carrier_core.member_record", "carrier_core.payment"
+    else:
+        folder = _extract_folder(settings, partner_id).absolute()
+        kind, members, payments = "file", f"{folder}/members.csv", f"{folder}/payments.csv"
+    return [f'kind = "{kind}"', f'members = "{members}"', f'payments = "{payments}"\n']
+
+
+def _extract_folder(settings: Settings, partner_id: str) -> Path:
+    return settings.home / "carrier" / partner_id
+
+
+# ---- the play ---------------------------------------------------------------------------------
+
+
+class _Play:
+    """The exchange, the carrier and we, night by night."""
+
+    def __init__(self, house: House, plan: DemoPlan) -> None:
+        self.house = house
+        self.plan = plan
+        exchange = load_exchange(_EXCHANGE)
+        self.zone = ZoneInfo(exchange.time_zone)
+        self.box = ExchangeInABox(
+            _exchange_home(house.settings),
+            seed=plan.seed,
+            members=plan.members,
+            first_night=FIRST_NIGHT,
+            faults=plan.faults,
+            partners=load_partners(),
+            exchange=exchange,
+        )
+        self.carrier = CarrierCore(self.box, plan.seed)
+        self.findings: list[Finding] = []
+
+    def run(self) -> list[Finding]:
+        summary = None
+        for night in range(1, self.plan.nights + 1):
+            summary = self._night(night)
+        self._watch_for_answers()
+        comparison = compare_books(self.house, self.box.book(), self._clock(self.plan.nights + 1))
+        assert summary is not None  # there is at least one night
+        self._judge_answers(summary, comparison)
+        show_files(self.house)
+        show_findings([(finding.sentence, finding.holds) for finding in self.findings])
+        return self.findings
+
+    def _clock(self, night: int) -> datetime:
+        day = FIRST_NIGHT + timedelta(days=night - 1)
+        return datetime.combine(day, _NIGHT_HOUR, self.zone)
+
+    def _night(self, night: int) -> AnswerSummary:
+        """Sends, lets us work, and reads what we answered."""
+        as_of = self._clock(night)
+        terminal.out.print(f"[bold]Night {night}[/bold], {as_of:%Y-%m-%d %H:%M %Z}")
+        with terminal.doing("The exchange sends, the carrier enrolls and takes payments"):
+            self.box.send(night)
+            self._write_carrier_records(night)
+        result = self._work(as_of)
+        terminal.show_night(result)
+        self._judge_night(night, result)
+        with terminal.doing("The exchange reads what came and answers"):
+            return self.box.read_answers(night)
+
+    def _work(self, as_of: datetime) -> NightResult:
+        if self.plan.airflow:
+            return run_night_by_airflow(self.house, as_of)
+        with terminal.doing("The night runs") as say:
+            return run_night(self.house, as_of, tell=lambda who, what: say(f"{who}: {what}"))
+
+    def _write_carrier_records(self, night: int) -> None:
+        url = self.house.engine.url.set(drivername="postgresql")
+        for partner_id in self.house.partner_ids:
+            if partner_id == _BY_TABLE:
+                self.carrier.write_tables(
+                    url.render_as_string(hide_password=False), partner_id, night
+                )
+            else:
+                folder = _extract_folder(self.house.settings, partner_id)
+                self.carrier.write_extract(folder, partner_id, night)
+
+    def _watch_for_answers(self) -> None:
+        """Fetches the exchange's TA1 and 999 for what we sent in the last night."""
+        with terminal.doing("The exchange's acknowledgements are fetched"):
+            result = run_night(self.house, self._clock(self.plan.nights) + _WATCH_AFTER)
+        self._find("The exchange's acknowledgements were read", result.state != "failed")
+        with self.house.engine.connect() as conn:
+            refused = conn.execute(
+                sa.text("SELECT count(*) FROM ledger.file WHERE state = 'refused'")
+            ).scalar_one()
+        self._find("The exchange refused none of our files", refused == 0)
+
+    def _find(self, sentence: str, holds: bool) -> None:
+        self.findings.append(Finding(sentence, holds))
+
+    def _judge_night(self, night: int, result: NightResult) -> None:
+        self._find(f"Night {night} balances", result.state != "failed")
+        levels = {"files": "files", "sets": "transaction sets", "members": "members"}
+        received = {
+            (row["partner_id"], row["level"]): row["received"] for row in result.balance.to_pylist()
+        }
+        if night > 1:
+            return  # files of the exchange's own answers come in between
+        for partner_id, totals in self.box.sent_totals(night).items():
+            same = all(
+                received.get((partner_id, level), 0) == totals[name]
+                for name, level in levels.items()
+            )
+            self._find(f"All that {partner_id} was sent came in", same)
+
+    def _judge_answers(self, summary: AnswerSummary, comparison: BookComparison) -> None:
+        self._find("Every interchange sent to us has its TA1", summary.interchanges_unanswered == 0)
+        self._find("No faultless set was rejected", not summary.sets_rejected_without_fault)
+        self._find("The exchange understood every file", not summary.not_understood)
+        self._find(
+            f"The exchange accepted all {summary.effectuations_accepted:,} effectuations",
+            not summary.effectuations_rejected,
+        )
+        self._find(
+            f"Both books agree on {comparison.policies:,} policies and {comparison.rows:,} members",
+            comparison.agree,
+        )
+        for sentence in comparison.differences[:10]:
+            terminal.out.print(f"[red]books differ:[/red] {sentence}", soft_wrap=True)

@@ -1,0 +1,135 @@
+"""What people see in a terminal: tables, progress, one-line failures. Plain lines elsewhere."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import structlog
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipeline.check_command import worst_issues
+from pipeline.night import NightResult
+from schemas.catalog import Rule, load_rules
+from validators.check import Checked, Tell
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+_SHOW_PROGRESS_BYTES = 5_000_000
+_COLOURS = {"reject": "red", "error": "red", "warning": "yellow", "info": "dim"}
+
+
+def configure_logs() -> None:
+    """Log lines on standard error: key=value, coloured only for people."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def silence_logs() -> None:
+    """Only warnings and worse, for commands that show their own progress."""
+    configure_logs()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+
+
+@contextmanager
+def byte_progress(path: Path) -> Iterator[Tell]:
+    """Something to tell how many bytes of a file are done: a bar for large files in a terminal."""
+    size = path.stat().st_size if path.is_file() else 0
+    if size < _SHOW_PROGRESS_BYTES or not err.is_terminal:
+        yield lambda _: None
+        return
+    columns = (TextColumn(path.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("", total=size)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def show_checked(path: Path, checked: Checked) -> None:
+    """A summary that a steward can read: the verdict, what was in the file, the worst first."""
+    verdict, counts = checked.verdict, checked.counts
+    sets = verdict.set_verdicts["ack"].to_pylist()
+    out.print(f"[bold]{path}[/bold]: {verdict.file_verdict.replace('_', ' ')}", soft_wrap=True)
+    out.print(
+        f"  {counts['members']:,} members in {len(sets):,} transaction sets "
+        f"({sets.count('R'):,} rejected), {counts['segments']:,} segments"
+    )
+    rules = load_rules()
+    for row in worst_issues(verdict.issues):
+        rule = rules[row["rule"]]
+        colour = _COLOURS[row["severity"]]
+        often = f", {row['count_all']:,} times" if row["count_all"] > 1 else ""
+        place = f"first in segment {row['segment_id_first']} at byte {row['byte_start_first']:,}"
+        out.print(
+            f"  [{colour}]{row['severity']}[/{colour}] {row['message_first']}", soft_wrap=True
+        )
+        out.print(f"    {place}{often}. Rule {rule.id}. {rule.fix}", soft_wrap=True)
+
+
+def show_night(result: NightResult) -> None:
+    """The balance of the night, and what failed."""
+    out.print(balance_table(result.balance))
+    for failure in result.failures:
+        out.print(f"[red]{failure.partner_id}: {failure.step}:[/red] {failure.sentence}")
+    out.print(
+        f"Run {result.run.run_id} ({result.run.as_of:%Y-%m-%d %H:%M %Z}): "
+        f"{result.state.replace('_', ' ')}."
+    )
+
+
+def balance_table(balance: pa.Table) -> Table:
+    """What came in and where it is, with a mark on each row whose parts make up the whole."""
+    table = Table(title="Balance of the night", title_justify="left")
+    table.add_column("partner")
+    table.add_column("what")
+    for name in ("in", "accepted", "rejected", "pending", "balances"):
+        table.add_column(name, justify="right")
+    for row in balance.to_pylist():
+        parts = row["accepted"], row["rejected"], row["pending"]
+        balances = row["received"] == sum(parts)
+        table.add_row(
+            row["partner_id"],
+            row["level"],
+            *(f"{n:,}" for n in (row["received"], *parts)),
+            "yes" if balances else "[red]NO[/red]",
+        )
+    return table
+
+
+def show_timeline(policy: str, rows: list[dict[str, object]]) -> None:
+    """The versions of a policy, as they were learnt."""
+    table = Table(title=f"Policy {policy}", title_justify="left")
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "))
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    out.print(table)
+
+
+def show_rules(rules: list[Rule]) -> None:
+    """Rules as a list for reading."""
+    for rule in rules:
+        answer = f", {rule.x12_field} {rule.x12_code}" if rule.x12_field else ""
+        out.print(f"[bold]{rule.id}[/bold] ({rule.severity}{answer})", soft_wrap=True)
+        out.print(f"  {rule.wording} {rule.fix}", soft_wrap=True, markup=False)
+        out.print(f"  Source: {rule.source}", soft_wrap=True, markup=False)
+
+
+@contextmanager
+def doing(sentence: str) -> Iterator[Callable[[str], None]]:
+    """Says what is being done: a spinner for people, a line elsewhere; yields how to say more."""
+    if not err.is_terminal:
+        err.print(sentence)
+        yield lambda more: err.print(f"  {more}")
+        return
+    with err.status(sentence) as status:
+        yield lambda more: status.update(f"{sentence}: {more}")
