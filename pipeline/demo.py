@@ -209,7 +209,7 @@ class _Play:
         if self.plan.airflow:
             return run_night_by_airflow(self.house, as_of)
         with terminal.doing("The night runs") as say:
-            return run_night(self.house, as_of, tell=lambda who, what: say(f"{who}: {what}"))
+            return run_night(self.house, as_of, tell=say)
 
     def _write_carrier_records(self, night: int) -> None:
         url = self.house.engine.url.set(drivername="postgresql")

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -84,7 +83,7 @@ def _describe(landing: LandingZone, exchange: Exchange, fetched: Fetched, run: R
         name=fetched.name,
         kind=kind,
         function_code=name["function_code"] if name else None,
-        named_at=_named_at(name, exchange) if name else None,
+        named_at=_named_at(name) if name else None,
         sha256=fetched.sha256,
         size_bytes=fetched.size_bytes,
         storage_key=fetched.storage_key,
@@ -93,10 +92,9 @@ def _describe(landing: LandingZone, exchange: Exchange, fetched: Fetched, run: R
     )
 
 
-def _named_at(name: re.Match[str], exchange: Exchange) -> datetime | None:
-    """Date and time of a file name, None when they are no moment of a calendar."""
+def _named_at(name: re.Match[str]) -> datetime | None:
+    """Date and time of a file name on the exchange's clock; None when there is no such moment."""
     try:
-        moment = datetime.strptime(name["date"] + name["time"], "%y%m%d%H%M%S%f")
+        return datetime.strptime(name["date"] + name["time"], "%y%m%d%H%M%S%f")
     except ValueError:
         return None
-    return moment.replace(tzinfo=ZoneInfo(exchange.time_zone))

@@ -72,8 +72,7 @@ def _checked_files(conn: sa.Connection, run: Run, partner_id: str) -> list[sa.Ro
         )
         .order_by(file.c.file_id)
     )
-    found: list[sa.Row[Any]] = list(conn.execute(rows).all())
-    return found
+    return list(conn.execute(rows))
 
 
 def _reported(house: House, conn: sa.Connection, row: sa.Row[Any]) -> ReportedFile:

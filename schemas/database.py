@@ -118,6 +118,16 @@ sighting = sa.Table(
     schema="ledger",
 )
 
+step_failure = sa.Table(
+    "step_failure",
+    metadata,
+    sa.Column("run_id", sa.BigInteger, sa.ForeignKey("ledger.run.run_id"), primary_key=True),
+    sa.Column("partner_id", sa.Text, primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    text("sentence"),
+    schema="ledger",
+)
+
 # Both directions: the verdict columns hold ours on what we received, and the exchange's on what
 # we sent.
 interchange = sa.Table(

@@ -135,6 +135,12 @@ CREATE TABLE ledger.sighting (
   CONSTRAINT fk_sighting_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
 );
 
+CREATE TABLE ledger.step_failure (
+  run_id BIGINT NOT NULL, partner_id TEXT NOT NULL, step TEXT NOT NULL, sentence TEXT NOT NULL,
+  CONSTRAINT pk_step_failure PRIMARY KEY (run_id, partner_id, step),
+  CONSTRAINT fk_step_failure_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
+);
+
 CREATE TABLE ledger.transaction_set (
   file_id BIGINT NOT NULL, set_ordinal BIGINT NOT NULL, interchange_ordinal BIGINT,
   group_ordinal BIGINT, control_number TEXT, identifier TEXT, convention TEXT,

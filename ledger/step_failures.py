@@ -1,0 +1,45 @@
+"""Steps of a run that could not be done: an error of ours, kept until the step goes through."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from schemas.database import step_failure
+
+
+@dataclass(frozen=True)
+class StepFailure:
+    """What failed for which partner, in one line that holds nothing of a file."""
+
+    partner_id: str
+    step: str
+    sentence: str
+
+
+def record_failure(conn: sa.Connection, run_id: int, failure: StepFailure) -> None:
+    """Records a failed step; a later failure of the same step replaces the sentence."""
+    row = insert(step_failure).values(run_id=run_id, **vars(failure))
+    conn.execute(
+        row.on_conflict_do_update(
+            constraint="pk_step_failure", set_={"sentence": row.excluded.sentence}
+        )
+    )
+
+
+def clear_failure(conn: sa.Connection, run_id: int, partner_id: str, step: str) -> None:
+    """Forgets the failure of a step that has gone through now."""
+    conn.execute(
+        sa.delete(step_failure).where(
+            step_failure.c.run_id == run_id,
+            step_failure.c.partner_id == partner_id,
+            step_failure.c.step == step,
+        )
+    )
+
+
+def failures(conn: sa.Connection, run_id: int) -> tuple[StepFailure, ...]:
+    """The steps of the run that have failed and not gone through since."""
+    rows = sa.select(step_failure.c.partner_id, step_failure.c.step, step_failure.c.sentence)
+    found = conn.execute(rows.where(step_failure.c.run_id == run_id).order_by("partner_id", "step"))
+    return tuple(StepFailure(*row) for row in found)

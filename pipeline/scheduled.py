@@ -1,0 +1,81 @@
+"""What a scheduler's task calls: ids in, ids out, everything opened and closed around one step."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TypedDict
+
+from pipeline.night import close_night
+from pipeline.runs import Run, open_run
+from pipeline.settings import load_settings
+from pipeline.steps import Steps
+from pipeline.wiring import House, open_house
+from schemas.errors import Retryable
+
+
+class RunIds(TypedDict):
+    """A run as it travels between tasks: its id and its clock in ISO format."""
+
+    run_id: int
+    as_of: str
+
+
+class FileIds(TypedDict):
+    """A received file as it travels between tasks."""
+
+    partner_id: str
+    file_id: int
+
+
+@contextmanager
+def _house() -> Iterator[House]:
+    with open_house(load_settings()) as house:
+        yield house
+
+
+def _run(ids: RunIds) -> Run:
+    return Run(ids["run_id"], datetime.fromisoformat(ids["as_of"]))
+
+
+def open_night(as_of: str) -> RunIds:
+    """The run of that moment (ISO format with an offset): new, or the one that was interrupted."""
+    with _house() as house:
+        run = open_run(house, datetime.fromisoformat(as_of))
+    return {"run_id": run.run_id, "as_of": as_of}
+
+
+def partner_ids() -> list[str]:
+    """The partners that have a mailbox."""
+    with _house() as house:
+        return house.partner_ids
+
+
+@contextmanager
+def steps(ids: RunIds, partner_id: str) -> Iterator[Steps]:
+    """The steps of one partner's night."""
+    with _house() as house:
+        yield Steps(house, _run(ids), partner_id)
+
+
+def waiting_files(ids: RunIds) -> list[FileIds]:
+    """All received files without a verdict, over all partners."""
+    with _house() as house:
+        return [
+            {"partner_id": partner_id, "file_id": file_id}
+            for partner_id in house.partner_ids
+            for file_id in Steps(house, _run(ids), partner_id).waiting_files()
+        ]
+
+
+def close(ids: RunIds) -> str:
+    """The state in which the night ends. Raises Retryable when it failed, naming the first step.
+
+    (Retryable, because clearing the failed tasks and running them again may mend the night.)
+    """
+    with _house() as house:
+        result = close_night(house, _run(ids))
+    if result.state != "failed":
+        return result.state
+    for failure in result.failures:
+        raise Retryable(f"{failure.partner_id}, {failure.step}: {failure.sentence}")
+    raise Retryable("The night does not balance. Run `edi834 night` with the same --as-of.")
