@@ -42,6 +42,13 @@ WHERE p.partner_id = :partner_id AND p.known_to = 'infinity'
 ON CONFLICT (event_id, kind) DO NOTHING
 """)
 
+_HAS_SENT = sa.text("""
+SELECT EXISTS (
+  SELECT FROM book.decision
+  WHERE partner_id = :partner_id AND run_id = :run_id AND sent_file_id IS NOT NULL
+)
+""")
+
 # A decision that an interrupted run has left belongs to the run that offers it again.
 _TAKE_OVER = sa.text("""
 UPDATE book.decision SET run_id = :run_id
@@ -109,9 +116,12 @@ def decide_effectuations(
 
     `payments` (tables.CARRIER_PAYMENTS) is the evidence; `records` (tables.CARRIER_MEMBERS) gives
     the issuer's own ids. A policy is decided once for each initial enrollment; the same decisions
-    come again until `mark_effectuated` says in which file they were sent.
+    come again until `mark_effectuated` says in which file they were sent. A run sends one file;
+    what is paid after that waits for the next run.
     """
     parameters = {"run_id": run_id, "partner_id": partner_id}
+    if conn.execute(_HAS_SENT, parameters).scalar_one():
+        return tables.EFFECTUATIONS.empty_table()
     copy_to_temporary(conn, "payment", payments)
     copy_to_temporary(conn, "carrier_member", records)
     conn.execute(_DECIDE, parameters)

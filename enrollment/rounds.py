@@ -21,7 +21,8 @@ WHERE partner_id = :partner_id AND state IN ('staged', 'pending')
 """)
 
 # `outcome` is applied, duplicate or pending. A set that waits is tried again in the same night
-# after another one has changed its policy, and otherwise the next night.
+# after another one has changed its policy, and otherwise the next night. A change from an older
+# file than the last one applied would bring old data back: it waits for a person.
 JUDGE_ROUND = sa.text("""
 CREATE TEMPORARY TABLE round_set ON COMMIT DROP AS
 WITH next AS (
@@ -40,6 +41,13 @@ WITH next AS (
         AND before.content_hash = s.content_hash
         AND (s.transaction <> 'change' OR before.submitted_at IS NOT DISTINCT FROM s.submitted_at)
     ) AS was_applied,
+    s.transaction = 'change' AND EXISTS (
+      SELECT FROM book.event_set after
+      WHERE after.partner_id = s.partner_id
+        AND after.exchange_policy_id = s.exchange_policy_id
+        AND after.state = 'applied' AND after.transaction = 'change'
+        AND after.named_at > s.named_at AND after.submitted_at > s.submitted_at
+    ) AS is_overtaken,
     s.transaction = 'change' AND EXISTS (
       SELECT FROM book.event o LEFT JOIN book.member m
         ON m.partner_id = s.partner_id AND m.exchange_policy_id = s.exchange_policy_id
@@ -74,6 +82,7 @@ WITH next AS (
              WHEN benefit_end = policy_end AND status = 'terminated' THEN 'duplicate'
              ELSE 'applied' END
       WHEN was_applied THEN 'duplicate'
+      WHEN is_overtaken THEN 'newer-change-applied'
       WHEN has_unknown_member THEN 'unknown-member'
       ELSE 'applied' END AS judgement
   FROM known

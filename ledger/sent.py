@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from schemas.database import file, functional_group, interchange, transaction_set
+from schemas.errors import Terminal
 from schemas.postgres_copy import copy_into
 
 _TO_EXCHANGE = "issuer_to_exchange"
@@ -79,7 +80,10 @@ def record_sent(conn: sa.Connection, sent: SentFile, envelopes: SentEnvelopes | 
 def _recorded(conn: sa.Connection, sent: SentFile) -> int:
     found = sent_file_id(conn, sent.kind, sent.run_id, sent.partner_id, sent.answers_file_id)
     if found is None:
-        raise ValueError("A sent file with this name and content exists under another kind.")
+        raise Terminal(
+            f"A file {sent.name} with this content was sent to {sent.partner_id} as another kind. "
+            "Give each file a name of its own."
+        )
     return found
 
 

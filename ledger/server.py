@@ -33,12 +33,12 @@ def embedded_url(folder: Path, database: str = "edi834") -> str:
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         server = get_server(folder)
+        _create_database(server.get_uri(), database)
     except Exception as error:
         raise Retryable(
             f"The embedded PostgreSQL in {folder} does not start ({type(error).__name__}). "
             f"Read {folder / 'log'}, or set a database URL of another server."
         ) from error
-    _create_database(server.get_uri(), database)
     return str(server.get_uri(database=database, driver="psycopg2"))
 
 
@@ -75,10 +75,7 @@ def open_engine(url: str) -> sa.Engine:
         },
     )
     sa.event.listen(engine, "handle_error", _translate)
-    try:
-        engine.connect().close()
-    except sa.exc.OperationalError as error:
-        raise _unreachable(engine.url) from error
+    engine.connect().close()
     return engine
 
 
@@ -92,8 +89,10 @@ def _unreachable(url: sa.URL) -> Retryable:
 
 def _translate(context: sa.engine.ExceptionContext) -> None:
     original = context.original_exception
-    if context.connection is None or not isinstance(original, psycopg2.Error):
-        return  # no connection yet: `open_engine` says what is wrong
+    if context.is_pre_ping or not isinstance(original, psycopg2.Error):
+        return  # a stale connection of the pool: SQLAlchemy opens another one
+    if context.connection is None and context.engine is not None:
+        raise _unreachable(context.engine.url)
     raise translated(original, "A statement")
 
 

@@ -119,8 +119,10 @@ class Say:
 
         `amounts` are (name, value, first day) on the subscriber.
         """
+        submitted = more.pop("submitted", "2026113012000000")
         row = Say._member(subscriber, subscriber, "001", None, reason) | more
-        categories = [_category(*amount) for amount in amounts]
+        categories = [_category("REQUEST SUBMIT TIMESTAMP", submitted)]
+        categories += [_category(*amount) for amount in amounts]
         coverage = {"exchange_policy_id": policy, "benefit_begin": NEW_YEAR}
         people = [Person(row, coverage, categories), *others]
         count = len(people)

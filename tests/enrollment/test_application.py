@@ -356,3 +356,18 @@ def test_the_book_cannot_learn_in_the_past(carrier, say):
 
     with pytest.raises(Terminal, match="Run the night with a later moment"):
         apply_events(carrier.conn, carrier.run_id, "cedar-valley-tx", earlier)
+
+
+def test_a_late_change_does_not_bring_old_data_back(carrier, say):
+    """A change from an older file waits when a newer change of the policy is in the book."""
+    carrier.receives(say.enrollment("P1", "S1"))
+    newer = say.change("P1", "S1", last_name="NEWER", submitted="2026113010000000")
+    carrier.receives(newer, named_at=datetime(2026, 11, 30, 18))
+    carrier.applies()
+    older = say.change("P1", "S1", last_name="OLDER", submitted="2026112910000000")
+
+    late = carrier.receives(older, named_at=datetime(2026, 11, 29, 18))
+    carrier.applies()
+
+    assert carrier.dispositions(late) == [("pending", "newer-change-applied")]
+    assert carrier.book()["P1", "S1"]["last_name"] == "NEWER"

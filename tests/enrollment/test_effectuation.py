@@ -137,3 +137,18 @@ def test_policies_of_a_plan_are_adjacent(carrier, say):
         ("P3", True),
         ("P3", False),
     ]
+
+
+def test_a_run_sends_one_file_and_leaves_the_rest_to_the_next(enrolled, say):
+    """A payment that comes after the run's file was recorded is confirmed by the next run."""
+    enrolled.receives(say.enrollment("P2", "S2"))
+    enrolled.applies()
+    enrolled.decides([("P1", "200.00")])
+    enrolled.sends_effectuations()
+    both = [("P1", "200.00"), ("P2", "200.00")]
+
+    assert enrolled.decides(both).num_rows == 0
+
+    enrolled.begins_night(NEXT_NIGHT)
+    confirmed = enrolled.decides(both).to_pylist()
+    assert [row["exchange_policy_id"] for row in confirmed] == ["P2"]

@@ -60,3 +60,14 @@ def test_a_lock_that_is_held_may_be_free_later(engine):
         waiter.execute(sa.text("SET lock_timeout = '10ms'"))
         with pytest.raises(Retryable):
             waiter.execute(sa.text("SELECT FROM ledger.run"))
+
+
+def test_a_connection_that_is_cut_is_worth_another_try(engine):
+    """The statement that was cut is retryable, and the pool opens a new connection."""
+    with engine.connect() as victim, engine.connect() as other:
+        process = victim.scalar(sa.text("SELECT pg_backend_pid()"))
+        other.execute(sa.text("SELECT pg_terminate_backend(:process)"), {"process": process})
+        with pytest.raises(Retryable):
+            victim.execute(sa.text("SELECT 1"))
+    with engine.connect() as again:
+        assert again.scalar(sa.text("SELECT 1")) == 1
