@@ -1,5 +1,7 @@
 """What a demo prints at its end: every file with its path, and what must hold."""
 
+from pathlib import Path
+
 import sqlalchemy as sa
 from rich.table import Table
 
@@ -9,25 +11,27 @@ from schemas.database import file
 
 
 def show_files(house: House) -> None:
-    """Every file of the ledger: direction, name, state, and where its bytes are."""
-    table = Table(title="Files", title_justify="left")
-    for name in ("direction", "name", "state", "verdict"):
-        table.add_column(name.replace("_", " "), overflow="fold")
+    """Every file of the ledger, received and sent, and every report, each with its path."""
     with house.engine.connect() as conn:
         rows = conn.execute(sa.select(file).order_by(file.c.file_id)).all()
-    for row in rows:
-        table.add_row(
-            "in" if row.direction == "exchange_to_issuer" else "out",
-            row.name,
-            row.state,
-            (row.verdict or "").replace("_", " "),
-        )
-    terminal.out.print(table)
-    for row in rows:
-        path = house.settings.landing_folder / row.storage_key
-        terminal.out.print(f"{row.name}  {path}", soft_wrap=True)
-    for page in sorted(house.settings.reports_folder.glob("*/*/*")):
-        terminal.out.print(str(page), soft_wrap=True)
+    for direction, title in (
+        ("exchange_to_issuer", "Received from the exchange"),
+        ("issuer_to_exchange", "Sent to the exchange"),
+    ):
+        terminal.out.print(f"[bold]{title}[/bold] (name, state, bytes as stored)")
+        for row in rows:
+            if row.direction == direction:
+                state = (
+                    f"{row.state} ({row.verdict.replace('_', ' ')})" if row.verdict else row.state
+                )
+                _line(row.name, state, house.settings.landing_folder / row.storage_key)
+    terminal.out.print("[bold]For people[/bold]")
+    for path in sorted(house.settings.reports_folder.rglob("*.*")):
+        terminal.out.print(f"  {path}", soft_wrap=True)
+
+
+def _line(name: str, state: str, path: Path) -> None:
+    terminal.out.print(f"  {name:<46} {state:<32} {path}", soft_wrap=True, markup=False)
 
 
 def show_findings(findings: list[tuple[str, bool]]) -> None:

@@ -16,8 +16,10 @@ from pipeline.night import NightResult
 from schemas.catalog import Rule, load_rules
 from validators.check import Checked, Tell
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+_PLAIN_WIDTH = 120  # where there is no terminal that has a width
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PLAIN_WIDTH)
 
 _SHOW_PROGRESS_BYTES = 5_000_000
 _COLOURS = {"reject": "red", "error": "red", "warning": "yellow", "info": "dim"}
