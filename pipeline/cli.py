@@ -108,6 +108,7 @@ def night(
     Exit code 0: balanced; 1: balanced with open items; 2: not balanced, or something failed.
     """
     from pipeline.night import run_night
+    from pipeline.night_report import show_night
 
     terminal.configure_logs()
     with _house() as house:
@@ -117,7 +118,7 @@ def night(
     if as_json:
         print(json.dumps(_night_object(result)))  # noqa: T201 - the command's output
     else:
-        terminal.show_night(result)
+        show_night(result)
     codes = {"balanced": OK, "balanced_with_open_items": OPEN_ITEMS, "failed": FAILED}
     raise typer.Exit(codes[result.state])
 

@@ -20,6 +20,7 @@ from pipeline.airflow_run import run_night_by_airflow
 from pipeline.books import BookComparison, compare_books
 from pipeline.demo_report import show_files, show_findings
 from pipeline.night import NightResult, run_night
+from pipeline.night_report import show_night
 from pipeline.settings import Settings, load_settings
 from pipeline.wiring import House, open_house
 from schemas.errors import Terminal
@@ -200,7 +201,7 @@ class _Play:
             self.box.send(night)
             self._write_carrier_records(night)
         result = self._work(as_of)
-        terminal.show_night(result)
+        show_night(result)
         self._judge_night(night, result)
         with terminal.doing("The exchange reads what came and answers"):
             return self.box.read_answers(night)

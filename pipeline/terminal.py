@@ -5,14 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow as pa
 import structlog
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pipeline.check_command import worst_issues
-from pipeline.night import NightResult
 from schemas.catalog import Rule, load_rules
 from validators.check import Checked, Tell
 
@@ -75,36 +73,6 @@ def show_checked(path: Path, checked: Checked) -> None:
             f"  [{colour}]{row['severity']}[/{colour}] {row['message_first']}", soft_wrap=True
         )
         out.print(f"    {place}{often}. Rule {rule.id}. {rule.fix}", soft_wrap=True)
-
-
-def show_night(result: NightResult) -> None:
-    """The balance of the night, and what failed."""
-    out.print(balance_table(result.balance))
-    for failure in result.failures:
-        out.print(f"[red]{failure.partner_id}: {failure.step}:[/red] {failure.sentence}")
-    out.print(
-        f"Run {result.run.run_id} ({result.run.as_of:%Y-%m-%d %H:%M %Z}): "
-        f"{result.state.replace('_', ' ')}."
-    )
-
-
-def balance_table(balance: pa.Table) -> Table:
-    """What came in and where it is, with a mark on each row whose parts make up the whole."""
-    table = Table(title="Balance of the night", title_justify="left")
-    table.add_column("partner")
-    table.add_column("what")
-    for name in ("in", "accepted", "rejected", "pending", "balances"):
-        table.add_column(name, justify="right")
-    for row in balance.to_pylist():
-        parts = row["accepted"], row["rejected"], row["pending"]
-        balances = row["received"] == sum(parts)
-        table.add_row(
-            row["partner_id"],
-            row["level"],
-            *(f"{n:,}" for n in (row["received"], *parts)),
-            "yes" if balances else "[red]NO[/red]",
-        )
-    return table
 
 
 def show_timeline(policy: str, rows: list[dict[str, object]]) -> None:

@@ -1,0 +1,37 @@
+"""What a night looks like in a terminal: its balance, and what failed."""
+
+import pyarrow as pa
+from rich.table import Table
+
+from pipeline import terminal
+from pipeline.night import NightResult
+
+
+def show_night(result: NightResult) -> None:
+    """The balance of the night, and what failed."""
+    terminal.out.print(balance_table(result.balance))
+    for failure in result.failures:
+        terminal.out.print(f"[red]{failure.partner_id}: {failure.step}:[/red] {failure.sentence}")
+    terminal.out.print(
+        f"Run {result.run.run_id} ({result.run.as_of:%Y-%m-%d %H:%M %Z}): "
+        f"{result.state.replace('_', ' ')}."
+    )
+
+
+def balance_table(balance: pa.Table) -> Table:
+    """What came in and where it is, with a mark on each row whose parts make up the whole."""
+    table = Table(title="Balance of the night", title_justify="left")
+    table.add_column("partner")
+    table.add_column("what")
+    for name in ("in", "accepted", "rejected", "pending", "balances"):
+        table.add_column(name, justify="right")
+    for row in balance.to_pylist():
+        parts = row["accepted"], row["rejected"], row["pending"]
+        balances = row["received"] == sum(parts)
+        table.add_row(
+            row["partner_id"],
+            row["level"],
+            *(f"{n:,}" for n in (row["received"], *parts)),
+            "yes" if balances else "[red]NO[/red]",
+        )
+    return table
