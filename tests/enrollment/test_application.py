@@ -153,20 +153,17 @@ def test_one_night_applies_in_the_exchanges_order(carrier, say, arrival):
 
 def test_renewals_come_before_retransmissions_and_these_before_the_rest(carrier, say):
     """I834AR, I834RT, I834 is the order, whatever the times in the names say."""
-    carrier.receives(say.termination("P1", "S1", END_OF_JUNE), named_at=datetime(2026, 11, 1))
-    carrier.receives(
-        say.change("P1", "S1", last_name="RENAMED"),
-        function_code="I834RT",
-        named_at=datetime(2026, 11, 2),
-    )
     renewal = say.enrollment("P1", "S1", reason="PASSIVE", maintenance_reason="41")
+    retransmitted = say.change("P1", "S1", last_name="RETRANSMITTED")
+    changed = say.change("P1", "S1", last_name="CHANGED")
+    carrier.receives(changed, function_code="I834", named_at=datetime(2026, 11, 1))
+    carrier.receives(retransmitted, function_code="I834RT", named_at=datetime(2026, 11, 2))
     carrier.receives(renewal, function_code="I834AR", named_at=datetime(2026, 11, 3))
 
-    result = carrier.applies()
+    carrier.applies()
 
-    subscriber = carrier.book()["P1", "S1"]
-    assert result.applied == 3
-    assert (subscriber["policy_status"], subscriber["last_name"]) == ("terminated", "RENAMED")
+    versions = sa.select(member.c.last_name).order_by(member.c.member_version_id)
+    assert list(carrier.conn.scalars(versions)) == ["SAMPLE", "RETRANSMITTED", "CHANGED"]
 
 
 def _amounts(carrier, name):
@@ -211,16 +208,16 @@ def test_what_waits_goes_through_in_its_old_order(carrier, say):
 
 
 def test_the_same_enrollment_again_has_no_effect(carrier, say):
-    """An enrollment with the same content is accepted as a duplicate; other content waits."""
+    """The same content elsewhere in a file is accepted as a duplicate; other content waits."""
     carrier.receives(say.enrollment("P1", "S1"))
     carrier.applies()
-    again = carrier.receives(say.enrollment("P1", "S1"))
+    again = carrier.receives(say.enrollment("P2", "S2", "D2"), say.enrollment("P1", "S1"))
     other = carrier.receives(say.enrollment("P1", "S1", premium="310.00"))
 
     result = carrier.applies()
 
-    assert (result.applied, result.duplicate, result.pending) == (0, 1, 1)
-    assert carrier.dispositions(again) == [("accepted", None)]
+    assert (result.applied, result.duplicate, result.pending) == (1, 1, 1)
+    assert carrier.dispositions(again) == [("accepted", None)] * 3
     assert carrier.dispositions(other) == [("pending", "policy-exists")]
     assert carrier.book()["P1", "S1"]["premium_total"] == Decimal("300.00")
 

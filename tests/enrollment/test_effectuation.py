@@ -97,6 +97,19 @@ def test_a_sent_decision_is_never_offered_again(enrolled):
     assert enrolled.conn.scalar(sa.select(sa.func.count()).select_from(decision)) == 1
 
 
+def test_a_change_does_not_ask_for_a_second_effectuation(enrolled, say):
+    """An initial enrollment is decided once, also when a change comes before it was sent."""
+    enrolled.decides([("P1", "200.00")])
+    enrolled.receives(say.change("P1", "S1", last_name="RENAMED"))
+    enrolled.applies()
+
+    confirmed = enrolled.decides([("P1", "200.00")]).to_pylist()
+
+    assert [row["exchange_member_id"] for row in confirmed] == ["S1", "D1"]
+    assert confirmed[0]["last_name"] == "RENAMED"
+    assert enrolled.conn.scalar(sa.select(sa.func.count()).select_from(decision)) == 1
+
+
 def test_a_policy_that_is_cancelled_before_it_was_sent_is_not_confirmed(enrolled, say):
     """A decision from before the cancellation stays behind."""
     enrolled.decides([("P1", "200.00")])
