@@ -1,115 +1,23 @@
 """The business tables: members, coverages, reporting categories and set headers, by columns.
 
-Which element fills which column is data (`schemas.places`). An owner (a member, a coverage, a
-category, a set) is numbered within the stretch; a column is one gather from the tokens of the
-segments that hold it to their owners.
+Which element fills which column is data (`schemas.places`); `parsers.columns` reads it. This module
+says what the rows of each table are, and what belongs to a row besides its columns.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parsers.segments import Ints, Keys, Segments, key
+from parsers.columns import ColumnReader, PlacedRows
+from parsers.segments import Ints, key
 from parsers.stretch import Stretch
-from parsers.values import count_column, date_column, date_range_columns, flag_column
+from parsers.values import date_range_columns
 from schemas import tables
 from schemas.guide import load_guide
-from schemas.places import COVERAGE, MEMBER, REPORTING_CATEGORY, SET_HEADER, Place
-
-_READERS: dict[str, Callable[[Segments, Ints], pa.Array]] = {
-    "text": lambda segments, tokens: segments.texts(tokens),
-    "date": date_column,
-    "count": count_column,
-    "flag": flag_column,
-}
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of a stretch by their segment of the guide."""
-
-    stretch: Stretch
-
-    @cached_property
-    def _order(self) -> Ints:
-        return np.argsort(self.stretch.placement.nodes, kind="stable").astype(np.int64, copy=False)
-
-    @cached_property
-    def _bounds(self) -> npt.NDArray[np.intp]:
-        nodes = self.stretch.placement.nodes[self._order]
-        return np.searchsorted(nodes, np.arange(len(load_guide().segments) + 1))
-
-    def of(self, node: int) -> Ints:
-        """Rows placed at that segment of the guide, in file order."""
-        return self._order[self._bounds[node] : self._bounds[node + 1]]
-
-    @cached_property
-    def _cache(self) -> dict[tuple[int, int], Keys]:
-        return {}
-
-    def element_keys(self, node: int, element: int) -> Keys:
-        """Keys of one element of the rows of a node; 0 where a row has none."""
-        if (node, element) not in self._cache:
-            segments = self.stretch.segments
-            tokens = segments.tokens_at(self.of(node), element)
-            keys = segments.token_keys(np.maximum(tokens, 0))
-            self._cache[node, element] = np.where(tokens >= 0, keys, np.uint64(0))
-        return self._cache[node, element]
-
-    def holding(self, column: Place) -> Ints:
-        """Rows that hold a column's value, in file order."""
-        nodes = [
-            s.index
-            for s in load_guide().segments_of(column.loop, column.segment)
-            if column.qualifier is None or column.qualifier in (s.qualifiers or ())
-        ]
-        chosen = []
-        for node in nodes:
-            rows = self.of(node)
-            wanted = np.ones(len(rows), dtype=np.bool_)
-            if column.qualifier is not None:
-                wanted &= self.element_keys(node, 1) == np.uint64(key(column.qualifier))
-            if column.condition is not None:
-                element, value = column.condition
-                wanted &= self.element_keys(node, element) == np.uint64(key(value))
-            chosen.append(rows[wanted])
-        return chosen[0] if len(chosen) == 1 else np.sort(np.concatenate(chosen))
-
-
-def _column_tokens(
-    rows: _Rows, columns: list[Place], owner_of: Ints, owner_count: int
-) -> npt.NDArray[np.int64]:
-    """Token of a column for each owner; the first one found, -1 where there is none."""
-    tokens = np.full(owner_count, -1, dtype=np.int64)
-    segments = rows.stretch.segments
-    for column in columns:
-        holding = rows.holding(column)
-        found = segments.tokens_at(holding, column.element)
-        present = (found >= 0) & (owner_of[holding] >= 0)
-        present[present] = segments.lengths(found[present]) > 0
-        first = np.full(owner_count, -1, dtype=np.int64)
-        first[owner_of[holding][present][::-1]] = found[present][::-1]
-        tokens = np.where(tokens >= 0, tokens, first)
-    return tokens
-
-
-def _read_columns(
-    rows: _Rows, columns: tuple[Place, ...], owner_of: Ints, owner_count: int
-) -> dict[str, pa.Array]:
-    by_name: dict[str, list[Place]] = {}
-    for column in columns:
-        by_name.setdefault(column.name, []).append(column)
-    return {
-        name: _READERS[same[0].kind](
-            rows.stretch.segments, _column_tokens(rows, same, owner_of, owner_count)
-        )
-        for name, same in by_name.items()
-    }
+from schemas.places import COVERAGE, MEMBER, REPORTING_CATEGORY, SET_HEADER
 
 
 def _table(columns: dict[str, pa.Array | npt.NDArray[np.int64]], schema: pa.Schema) -> pa.Table:
@@ -137,7 +45,7 @@ class BusinessTables:
 
 def read_business_tables(stretch: Stretch) -> BusinessTables:
     """Members, coverages, reporting categories and set headers of a stretch, in file order."""
-    rows = _Rows(stretch)
+    rows = PlacedRows(stretch)
     categories = _categories(rows)
     return BusinessTables(
         members=_members(rows, categories),
@@ -147,12 +55,12 @@ def read_business_tables(stretch: Stretch) -> BusinessTables:
     )
 
 
-def _members(rows: _Rows, categories: pa.Table) -> pa.Table:
+def _members(rows: PlacedRows, categories: pa.Table) -> pa.Table:
     stretch = rows.stretch
     starts = stretch.member_rows
     base = stretch.before.members
     owner_of = np.where(stretch.member_ordinals > 0, stretch.member_ordinals - base - 1, -1)
-    columns = _read_columns(rows, MEMBER, owner_of, len(starts))
+    columns = ColumnReader(rows, owner_of, len(starts)).read(MEMBER)
     ends = _lane_ends(stretch, starts)
     ordinals = np.arange(base + 1, base + 1 + len(starts), dtype=np.int64)
     at = pa.array(starts)
@@ -210,7 +118,7 @@ def _loop_ends(owners: Ints, openers: Ints) -> Ints:
     return last + 1
 
 
-def _coverages(rows: _Rows) -> pa.Table:
+def _coverages(rows: PlacedRows) -> pa.Table:
     stretch = rows.stretch
     guide = load_guide()
     openers = rows.of(guide.segments_of("2300", "HD")[0].index)
@@ -221,7 +129,7 @@ def _coverages(rows: _Rows) -> pa.Table:
     ends = _loop_ends(np.where(inside, owners, -1), openers)
     return _table(
         {
-            **_read_columns(rows, COVERAGE, owners, len(openers)),
+            **ColumnReader(rows, owners, len(openers)).read(COVERAGE),
             **_spans(stretch, openers, ends),
             "member_ordinal": members,
             "coverage_ordinal": np.arange(len(openers)) - first_of_member + 1,
@@ -240,14 +148,14 @@ def _nodes_within(loop_id: str) -> list[int]:
     return [s.index for s in guide.segments if s.loop in loops]
 
 
-def _categories(rows: _Rows) -> pa.Table:
+def _categories(rows: PlacedRows) -> pa.Table:
     stretch = rows.stretch
     openers = rows.of(load_guide().segments_of("2750", "N1")[0].index)
     owners = _owners_by_opener(stretch, openers)
-    columns = _read_columns(rows, REPORTING_CATEGORY, owners, len(openers))
-    dated = [column for column in REPORTING_CATEGORY if column.kind == "date"]
-    tokens = _column_tokens(rows, dated, owners, len(openers))
-    begins, ends = date_range_columns(stretch.segments, tokens)
+    reader = ColumnReader(rows, owners, len(openers))
+    columns = reader.read(REPORTING_CATEGORY)
+    dated = [place for place in REPORTING_CATEGORY if place.kind == "date"]
+    begins, ends = date_range_columns(stretch.segments, reader.tokens(dated))
     inside = np.isin(stretch.placement.nodes, _nodes_within("2750"))
     last = _loop_ends(np.where(inside, owners, -1), openers)
     return _table(
@@ -262,12 +170,12 @@ def _categories(rows: _Rows) -> pa.Table:
     )
 
 
-def _set_headers(rows: _Rows) -> pa.Table:
+def _set_headers(rows: PlacedRows) -> pa.Table:
     stretch = rows.stretch
     starts = np.flatnonzero(stretch.has_id("ST"))
     base = stretch.before.sets
     owner_of = np.where(stretch.set_ordinals > base, stretch.set_ordinals - base - 1, -1)
-    columns = _read_columns(rows, SET_HEADER, owner_of, len(starts))
+    columns = ColumnReader(rows, owner_of, len(starts)).read(SET_HEADER)
     ordinals = np.arange(base + 1, base + 1 + len(starts), dtype=np.int64)
     return pa.table({"set_ordinal": ordinals, **columns})
 
