@@ -106,10 +106,10 @@ class ColumnReader:
         segments = self.rows.stretch.segments
         for place in reversed(places):
             rows = self.rows.holding(place)
-            found = segments.tokens_at(rows, place.element)
+            rows = rows[segments.token_count[rows] > place.element]
+            found = segments.first_token[rows] + place.element
             owners = self.owner_of[rows]
-            usable = (found >= 0) & (owners >= 0)
-            usable &= segments.lengths(np.maximum(found, 0)) > 0 if len(found) else usable
+            usable = (owners >= 0) & (segments.lengths(found) > 0)
             tokens[owners[usable][::-1]] = found[usable][::-1]  # the first one is written last
         return tokens
 

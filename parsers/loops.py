@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from parsers.segments import Flags, Ints, Keys, Segments, key
+from parsers.segments import Flags, Ints, Segments, key
 from schemas.guide import WRAPPERS, Guide, Loop, Segment, load_guide
 
 UNEXPECTED = -1  # the guide has no place for it after what came before
 OUT_OF_SEQUENCE = -2  # its place in the guide has been passed
 ENVELOPE = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA", "TA1"})
+_QUALIFIER_MASK = 0xFFFFFFFF
+_MARK_SHIFT, _ID_SHIFT = 32, 33
 _FEW_WALKERS = 24  # below this, plain Python steps are cheaper than NumPy calls
 
 Nodes = npt.NDArray[np.int16]
@@ -194,37 +196,32 @@ class Placement:
     lane_of: Ints
 
 
-_ENVELOPE_KEYS = {key(name): name for name in ENVELOPE}
 _INS = key("INS")
 _ST = key("ST")
 
 
-def _envelope_nodes(guide: Guide, ids: Keys) -> tuple[Nodes, Flags]:
-    nodes = np.full(len(ids), UNEXPECTED, dtype=np.int16)
-    for number, name in _ENVELOPE_KEYS.items():
-        node = next(s.index for s in guide.segments if s.segment_id == name)
-        nodes[ids == np.uint64(number)] = node
+def _envelope_nodes(guide: Guide, segments: Segments) -> tuple[Nodes, Flags]:
+    names, index = segments.id_index
+    place = {s.segment_id: s.index for s in guide.segments if s.segment_id in ENVELOPE}
+    by_name = np.array([place.get(name, UNEXPECTED) for name in names], dtype=np.int16)
+    nodes: Nodes = by_name[index] if len(names) else np.zeros(0, np.int16)
     return nodes, nodes >= 0
 
 
 def _symbols(segments: Segments, rows: Ints, automaton: Automaton) -> npt.NDArray[np.int32]:
     """The symbol of each row; only distinct (id, qualifier) pairs are looked at one by one."""
-    ids = segments.ids[rows]
-    qualifier_tokens = segments.tokens_at(rows, 1)
-    qualifiers = np.where(
-        qualifier_tokens >= 0, segments.token_keys(np.maximum(qualifier_tokens, 0)), np.uint64(0)
-    )
-    discriminating = np.array([key(name) for name in automaton.discriminating], dtype=np.uint64)
-    qualifiers[~np.isin(ids, discriminating)] = 0
-    # Ids have at most 3 bytes and qualifiers at most 4 in the guide; longer ones get a mark.
-    long_id = ids > np.uint64(0xFFFFFF)
-    long_qualifier = qualifiers > np.uint64(0xFFFFFFFF)
-    packed = (ids & np.uint64(0xFFFFFF)) | ((qualifiers & np.uint64(0xFFFFFFFF)) << np.uint64(24))
-    packed |= long_qualifier.astype(np.uint64) << np.uint64(60)
-    packed[long_id] = np.uint64(0)
+    names, index = segments.id_index
+    told_apart = np.array([name in automaton.discriminating for name in names], dtype=np.bool_)
+    ids = index[rows]
+    asked = np.flatnonzero(told_apart[ids] & (segments.token_count[rows] > 1))
+    qualifiers = segments.token_keys(segments.first_token[rows[asked]] + 1)
+    # Qualifiers of the guide have at most 4 bytes; a longer one gets a mark and is no known one.
+    is_long = (qualifiers > np.uint64(_QUALIFIER_MASK)).astype(np.uint64)
+    packed = ids.astype(np.uint64) << np.uint64(_ID_SHIFT)
+    packed[asked] |= (qualifiers & np.uint64(_QUALIFIER_MASK)) | (is_long << np.uint64(_MARK_SHIFT))
     encoded = pa.array(packed).dictionary_encode()
     numbers = np.array(
-        [_symbol_of(int(value), automaton) for value in encoded.dictionary.to_pylist()],
+        [_symbol_of(value, names, automaton) for value in encoded.dictionary.to_pylist()],
         dtype=np.int32,
     )
     indices = encoded.indices.to_numpy(zero_copy_only=False)
@@ -232,12 +229,12 @@ def _symbols(segments: Segments, rows: Ints, automaton: Automaton) -> npt.NDArra
     return placed
 
 
-def _symbol_of(packed: int, automaton: Automaton) -> int:
-    segment_id = (packed & 0xFFFFFF).to_bytes(3, "little").rstrip(b"\0").decode("latin-1")
-    if packed >> 60:
-        return automaton.symbol(segment_id, "\0")
-    qualifier = ((packed >> 24) & 0xFFFFFFFF).to_bytes(4, "little").rstrip(b"\0").decode("latin-1")
-    return automaton.symbol(segment_id, qualifier)
+def _symbol_of(packed: int, names: list[str], automaton: Automaton) -> int:
+    name = names[packed >> _ID_SHIFT]
+    if packed >> _MARK_SHIFT & 1:
+        return automaton.symbol(name, "\0")
+    qualifier = (packed & _QUALIFIER_MASK).to_bytes(4, "little").rstrip(b"\0").decode("latin-1")
+    return automaton.symbol(name, qualifier)
 
 
 def place_segments(segments: Segments, open_lane: bool) -> Placement:
@@ -246,7 +243,7 @@ def place_segments(segments: Segments, open_lane: bool) -> Placement:
     `open_lane` tells that the stretch continues a transaction set: its first segment is an INS.
     """
     automaton = load_automaton()
-    nodes, is_envelope = _envelope_nodes(automaton.guide, segments.ids)
+    nodes, is_envelope = _envelope_nodes(automaton.guide, segments)
     rows = np.arange(len(segments), dtype=np.int64)
     is_ins = segments.ids == np.uint64(_INS)
     is_st = segments.ids == np.uint64(_ST)

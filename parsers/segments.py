@@ -19,6 +19,8 @@ Keys = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
 
 KEY_BYTES = 8
+_ID_BITS = 56
+_ID_LETTERS = (1 << _ID_BITS) - 1
 _BLANK_MAX = 0x20  # blanks, tabs and line ends between segments are at or below this
 _MASKS = np.array([(1 << (8 * n)) - 1 for n in range(KEY_BYTES)] + [2**64 - 1], dtype=np.uint64)
 
@@ -68,6 +70,21 @@ class Segments:
         return self.token_keys(self.first_token)
 
     @cached_property
+    def id_index(self) -> tuple[list[str], npt.NDArray[np.int32]]:
+        """The distinct segment ids (at most 7 bytes of each), and which one each segment has."""
+        # The length stands in the highest byte, so that an id with a NUL is no other id.
+        lengths = np.minimum(self.lengths(self.first_token), KEY_BYTES).astype(np.uint64)
+        letters = self.ids & np.uint64(_ID_LETTERS)
+        encoded = pa.array(letters | (lengths << np.uint64(_ID_BITS))).dictionary_encode()
+        names = [
+            (value & _ID_LETTERS)
+            .to_bytes(KEY_BYTES, "little")[: value >> _ID_BITS]
+            .decode("latin-1")
+            for value in encoded.dictionary.to_pylist()
+        ]
+        return names, encoded.indices.to_numpy(zero_copy_only=False)
+
+    @cached_property
     def _words(self) -> Keys:
         return np.ndarray(
             shape=(len(self.data) - KEY_BYTES + 1,), dtype="<u8", buffer=self.data, strides=(1,)
@@ -75,9 +92,8 @@ class Segments:
 
     def token_keys(self, tokens: Ints) -> Keys:
         """First 8 bytes of each token as one integer, zero bytes behind shorter ones."""
-        starts = self.starts[tokens]
-        lengths = np.minimum(self.ends[tokens] - starts, KEY_BYTES)
-        keys: Keys = self._words[starts] & _MASKS[lengths]
+        lengths = np.minimum(self._token_lengths[tokens], KEY_BYTES)
+        keys: Keys = self._words[self.starts[tokens]] & _MASKS[lengths]
         return keys
 
     def keys_at(self, places: Ints, wanted: Flags) -> Keys:
@@ -88,7 +104,12 @@ class Segments:
 
     def lengths(self, tokens: Ints) -> Ints:
         """Bytes in each token."""
-        return self.ends[tokens] - self.starts[tokens]
+        return self._token_lengths[tokens]
+
+    @cached_property
+    def _token_lengths(self) -> Ints:
+        lengths: Ints = self.ends - self.starts
+        return lengths
 
     def tokens_at(self, rows: Ints, position: int) -> Ints:
         """Token of element `position` of each segment row; -1 where the segment is shorter."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from parsers.delimiters import Delimiters
 from parsers.loops import Placement, place_segments
-from parsers.segments import Flags, Ints, Segments, key, split_segments
+from parsers.segments import Flags, Ints, Segments, split_segments
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,10 @@ class Stretch:
 
     def has_id(self, segment_id: str) -> Flags:
         """Per segment: whether its id is `segment_id`."""
-        found: Flags = self.segments.ids == np.uint64(key(segment_id))
+        names, index = self.segments.id_index
+        if segment_id not in names:
+            return np.zeros(len(self.segments), dtype=np.bool_)
+        found: Flags = index == names.index(segment_id)
         return found
 
     @cached_property

@@ -27,7 +27,17 @@ class Days:
 
 
 def read_dates(keys: Keys) -> Days:
-    """The calendar dates that keys of eight digits CCYYMMDD stand for. Leap years are known."""
+    """The calendar dates that keys of eight digits CCYYMMDD stand for. Leap years are known.
+
+    Dates repeat, so each distinct one is read once.
+    """
+    encoded = pa.array(keys).dictionary_encode()
+    distinct = _read_distinct(encoded.dictionary.to_numpy())
+    index = encoded.indices.to_numpy(zero_copy_only=False)
+    return Days(distinct.days[index], distinct.is_date[index])
+
+
+def _read_distinct(keys: Keys) -> Days:
     digits = keys.view(np.uint8).reshape(-1, KEY_BYTES).astype(np.int32) - ord("0")
     is_number = ((digits >= 0) & (digits <= 9)).all(axis=1)
     year = digits[:, 0] * 1000 + digits[:, 1] * 100 + digits[:, 2] * 10 + digits[:, 3]

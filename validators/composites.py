@@ -9,7 +9,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from parsers.segments import Flags, Ints, Segments
+from parsers.segments import Ints, Segments
 from schemas.guide import Element
 from validators.element_table import Values, element_kinds
 from validators.issues import Findings
@@ -18,8 +18,8 @@ from validators.issues import Findings
 def find_composite_faults(findings: Findings, values: Values) -> None:
     """Components and repetitions that are wrong, too many, or where none may be."""
     composite = element_kinds().is_composite[values.kind]
-    holds = _holds_separator(values)
-    _find_in_plain(findings, values, np.flatnonzero(holds & ~composite).astype(np.int64))
+    holding = values.holding(_separator_places(values.segments))
+    _find_in_plain(findings, values, holding[~composite[holding]])
     at = np.flatnonzero(composite).astype(np.int64)
     separators = _separators(values.segments)
     for kind in np.unique(values.kind[at]).tolist():
@@ -47,16 +47,13 @@ def _separators(segments: Segments) -> tuple[str, str]:
     return chr(segments.delimiters.component), chr(segments.delimiters.repetition)
 
 
-def _holds_separator(values: Values) -> Flags:
-    data, delimiters = values.segments.data, values.segments.delimiters
-    found = data == delimiters.component
+def _separator_places(segments: Segments) -> Ints:
+    """Places in `data` of component and repetition separators."""
+    delimiters = segments.delimiters
+    found = segments.data == delimiters.component
     if delimiters.repetition:
-        found |= data == delimiters.repetition
-    places = np.flatnonzero(found)
-    starts = values.segments.starts[values.token]
-    ends = values.segments.ends[values.token]
-    holds: Flags = np.searchsorted(places, starts) < np.searchsorted(places, ends)
-    return holds
+        found |= segments.data == delimiters.repetition
+    return np.flatnonzero(found).astype(np.int64, copy=False)
 
 
 @cache

@@ -6,14 +6,14 @@ row per element of the guide. Every check is a lookup in the columns of both.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from parsers.segments import Flags, Ints, Keys
+from parsers.segments import Flags, Ints
 from parsers.stretch import Stretch
 from schemas.guide import Element, load_guide
 from validators.issues import Findings
@@ -102,10 +102,17 @@ class Values:
         self.length = lengths[used]
         self.kind = kind[used]
 
-    @cached_property
-    def keys(self) -> Keys:
-        """First 8 bytes of each value."""
-        return self.segments.token_keys(self.token)
+    def holding(self, places: Ints) -> Ints:
+        """Entries whose value holds one of these places in the data of the stretch."""
+        segments = self.segments
+        tokens = np.searchsorted(segments.ends, places, side="right")
+        inside = tokens < len(segments.ends)
+        inside[inside] = segments.starts[tokens[inside]] <= places[inside]
+        wanted = np.unique(tokens[inside])
+        entries = np.searchsorted(self.token, wanted)
+        known = entries < len(self.token)
+        known[known] = self.token[entries[known]] == wanted[known]
+        return entries[known].astype(np.int64, copy=False)
 
     def texts(self, wanted: npt.NDArray[np.int64]) -> pa.Array:
         """Text of the wanted entries."""

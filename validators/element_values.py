@@ -62,8 +62,8 @@ def _measure(text: str, element: Element) -> int:
 
 def _find_codes(findings: Findings, values: Values) -> None:
     at = np.flatnonzero(element_kinds().is_coded[values.kind])
-    fits = values.keys[at] <= np.uint64(_CODE_MASK)
-    codes = np.where(fits, values.keys[at], np.uint64(0))
+    keys = values.segments.token_keys(values.token[at])
+    codes = np.where(keys <= np.uint64(_CODE_MASK), keys, np.uint64(0))
     packed = codes | (values.kind[at].astype(np.uint64) << np.uint64(_CODE_BITS))
     values.report(findings, "element-code-invalid", at[bad_places(pa.array(packed), _is_bad_code)])
 
@@ -93,7 +93,8 @@ def _differs(pattern: re.Pattern[str], text: str) -> bool:
 
 def _find_dates(findings: Findings, values: Values) -> None:
     at = np.flatnonzero(element_kinds().is_date[values.kind])
-    good = read_dates(values.keys[at]).is_date & (values.length[at] == DATE_BYTES)
+    read = read_dates(values.segments.token_keys(values.token[at]))
+    good = read.is_date & (values.length[at] == DATE_BYTES)
     values.report(findings, "element-date-invalid", at[~good])
 
 
@@ -106,7 +107,7 @@ def _find_periods(findings: Findings, values: Values) -> None:
     lengths = values.length[at]
     is_single = qualifiers == np.uint64(key("D8"))
     is_range = qualifiers == np.uint64(key("RD8"))
-    first = read_dates(values.keys[at])
+    first = read_dates(segments.token_keys(tokens))
     good = np.where(is_single, first.is_date & (lengths == DATE_BYTES), True)
     if is_range.any():
         whole = is_range & (lengths == RANGE_BYTES)
@@ -120,14 +121,15 @@ def _find_periods(findings: Findings, values: Values) -> None:
 def _find_characters(findings: Findings, values: Values) -> None:
     """Control characters, letters beyond ASCII, and blanks at the end of text."""
     segments = values.segments
-    starts, ends = segments.starts[values.token], segments.ends[values.token]
     odd = np.flatnonzero((segments.data < _BLANK) | (segments.data > _LAST_ASCII))
-    suspects = np.flatnonzero(np.searchsorted(odd, starts) < np.searchsorted(odd, ends))
+    suspects = values.holding(odd)
     texts = values.texts(suspects).to_pylist()
     is_letter = np.array([text.isprintable() for text in texts], dtype=np.bool_)
     values.report(findings, "element-letters-beyond-ascii", suspects[is_letter])
     kinds = element_kinds()
-    trailing = (segments.data[ends - 1] == _BLANK) & kinds.is_text[values.kind]
-    trailing &= values.length > kinds.shortest[values.kind]
-    faulty = np.union1d(suspects[~is_letter], np.flatnonzero(trailing)).astype(np.int64)
+    last = segments.data[segments.ends[values.token] - 1]
+    trailing = np.flatnonzero(last == _BLANK)
+    kind = values.kind[trailing]
+    trailing = trailing[kinds.is_text[kind] & (values.length[trailing] > kinds.shortest[kind])]
+    faulty = np.union1d(suspects[~is_letter], trailing).astype(np.int64)
     values.report(findings, "element-character-invalid", faulty)
