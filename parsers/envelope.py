@@ -13,12 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parsers.segments import Ints, key
+from parsers.segments import Flags, Ints
 from parsers.stretch import Stretch
 from schemas import tables
 
 KINDS = ("ISA", "GS", "ST", "SE", "GE", "IEA", "TA1", "other")
-_KEYS = np.array([key(name) for name in KINDS[:-1]], dtype=np.uint64)
+_OTHER = KINDS.index("other")
 
 _ISA_COLUMNS = {
     "control_number": 13,
@@ -63,7 +63,8 @@ class Envelope:
     """The envelope of a file.
 
     `control` has one row per envelope segment and per run of segments outside any transaction
-    set, in file order: kind (place in KINDS), the three ordinals, byte_start, byte_end.
+    set, in file order: kind (place in KINDS), the three ordinals, byte_start, byte_end, and how
+    many elements the segment has.
     """
 
     interchanges: pa.Table  # tables.INTERCHANGES
@@ -73,18 +74,23 @@ class Envelope:
 
     def span(self, segment_id: str, ordinal: int) -> tuple[int, int]:
         """Bytes of the first ISA or IEA, GS or GE, ST or SE of the object of that ordinal."""
-        ordinals, starts, ends = self._spans[segment_id]
+        ordinals, starts, ends, _ = self._spans[segment_id]
         place = int(np.searchsorted(ordinals, ordinal))
         return int(starts[place]), int(ends[place])
 
+    def element_count(self, segment_id: str, ordinal: int) -> int:
+        """How many elements that segment has; 0 when the object has none, such as no IEA."""
+        ordinals, _, _, counts = self._spans[segment_id]
+        place = int(np.searchsorted(ordinals, ordinal))
+        return int(counts[place]) if ordinal in ordinals[place : place + 1] else 0
+
     @cached_property
-    def _spans(self) -> dict[str, tuple[Ints, Ints, Ints]]:
+    def _spans(self) -> dict[str, tuple[Ints, ...]]:
         kinds = self.control["kind"].to_numpy()
         columns = {name: self.control[name].to_numpy() for name in self.control.column_names[1:]}
+        wanted = ("byte_start", "byte_end", "element_count")
         return {
-            name: tuple(
-                columns[column][kinds == kind] for column in (_BY[name], "byte_start", "byte_end")
-            )
+            name: tuple(columns[column][kinds == kind] for column in (_BY[name], *wanted))
             for kind, name in enumerate(KINDS)
             if name in _BY
         }
@@ -115,6 +121,7 @@ class EnvelopeGatherer:
         """The tables of the envelope."""
         parts = {name: pa.concat_tables(found) for name, found in self.headers.items()}
         control = pa.concat_tables(self.controls)
+        control = control.filter(pa.array(_begins_run(control["kind"].to_numpy())))
         return Envelope(
             interchanges=_with_trailer(parts, "ISA", "IEA", control),
             functional_groups=_with_trailer(parts, "GS", "GE", control),
@@ -153,9 +160,11 @@ def _elements(stretch: Stretch, segment_id: str, columns: dict[str, int]) -> pa.
     rows = np.flatnonzero(stretch.has_id(segment_id)).astype(np.int64, copy=False)
     segments = stretch.segments
     texts = {
-        name: pc.utf8_rtrim_whitespace(segments.texts(segments.tokens_at(rows, position)))
+        name: segments.texts(segments.tokens_at(rows, position))
         for name, position in columns.items()
     }
+    if segment_id == "ISA":  # elements of fixed length, filled up with blanks
+        texts = {name: pc.utf8_rtrim(text, " ") for name, text in texts.items()}
     return pa.table({**_ordinals(stretch, rows), **texts, **_bytes(stretch, rows)})
 
 
@@ -176,16 +185,28 @@ def _bytes(stretch: Stretch, rows: Ints) -> dict[str, Ints]:
 
 def _control(stretch: Stretch) -> pa.Table:
     """Envelope segments and those outside any set; of a run of others only the first."""
-    ids = stretch.segments.ids
-    kinds = np.full(len(ids), len(_KEYS), dtype=np.int8)
-    for kind, number in enumerate(_KEYS):
-        kinds[ids == number] = kind
-    inside_body = stretch.is_in_set & (kinds == len(_KEYS))
-    inside_body |= (stretch.placement.lane_of >= 0) & ~stretch.placement.is_envelope
-    is_first = np.ones(len(ids), dtype=np.bool_)
-    is_first[1:] = (kinds[1:] != kinds[:-1]) | (kinds[1:] < len(_KEYS))
-    rows = np.flatnonzero(~inside_body & is_first)
-    return pa.table({"kind": kinds[rows], **_ordinals(stretch, rows), **_bytes(stretch, rows)})
+    kinds = np.full(len(stretch.segments), _OTHER, dtype=np.int8)
+    for kind, name in enumerate(KINDS[:_OTHER]):
+        kinds[stretch.has_id(name)] = kind
+    inside_body = stretch.is_in_set & (kinds == _OTHER)
+    rows = np.flatnonzero(~inside_body)
+    rows = rows[_begins_run(kinds[rows])]
+    elements = stretch.segments.token_count[rows] - 1
+    return pa.table(
+        {
+            "kind": kinds[rows],
+            **_ordinals(stretch, rows),
+            **_bytes(stretch, rows),
+            "element_count": elements,
+        }
+    )
+
+
+def _begins_run(kinds: npt.NDArray[np.int8]) -> Flags:
+    """All but the later ones of several segments in a row that are not of the envelope."""
+    begins = np.ones(len(kinds), dtype=np.bool_)
+    begins[1:] = (kinds[1:] != _OTHER) | (kinds[:-1] != _OTHER)
+    return begins
 
 
 def _set_totals(stretch: Stretch) -> tuple[Ints, Ints, Ints, Ints]:
@@ -208,10 +229,14 @@ def _set_totals(stretch: Stretch) -> tuple[Ints, Ints, Ints, Ints]:
 
 
 def _trailers(headers: pa.Table, trailers: pa.Table, by: str) -> tuple[pa.Array, pa.Array]:
-    """Count and control number of each header's first trailer; null where it has none."""
+    """Count and control number of each header's first trailer.
+
+    Null where it has none, the empty text where a trailer stands without that element.
+    """
     found = pc.index_in(headers[by].combine_chunks(), trailers[by].combine_chunks())
-    return trailers["count"].combine_chunks().take(found), trailers["number"].combine_chunks().take(
-        found
+    return tuple(
+        pc.fill_null(trailers[name].combine_chunks(), "").take(found)
+        for name in ("count", "number")
     )
 
 
@@ -237,7 +262,7 @@ def _with_trailer(
 def _last_bytes(control: pa.Table, by: str, ordinals: npt.NDArray[np.int64]) -> Ints:
     """End of the last envelope segment that belongs to each interchange or group."""
     kinds = control["kind"].to_numpy()
-    belongs = kinds < len(_KEYS)
+    belongs = kinds != _OTHER
     if by == "group_ordinal":
         belongs &= np.isin(kinds, [KINDS.index(name) for name in ("GS", "ST", "SE", "GE")])
     last = np.zeros(int(ordinals.max(initial=0)) + 1, dtype=np.int64)

@@ -61,21 +61,21 @@ class _Compiler:
     def __init__(self, guide: Guide) -> None:
         self.guide = guide
         self.opener = {s.loop: s for s in guide.segments if s.opens_loop}
+        self.candidates = {loop.index: self._candidates(loop) for loop in guide.loops}
 
-    def candidates(self, loop: Loop) -> list[tuple[int, Segment]]:
+    def _candidates(self, loop: Loop) -> list[tuple[int, Segment]]:
         """Segments that may come next inside a loop, with their position in it."""
-        inner: list[tuple[int, int, list[Segment]]] = [
-            (s.position, s.index, [s])
+        inner = [
+            (s.position, s)
             for s in self.guide.segments
             if s.loop == loop.index and not s.opens_loop
         ]
-        for child in self.guide.children(loop.index):
-            if child.loop_id in WRAPPERS:
-                continue
-            opener = self.opener[child.index]
-            inner.append((child.position, opener.index, [opener]))
-        inner.sort(key=lambda row: row[:2])
-        return [(position, s) for position, _, segments in inner for s in segments]
+        inner += [
+            (child.position, self.opener[child.index])
+            for child in self.guide.children(loop.index)
+            if child.loop_id not in WRAPPERS
+        ]
+        return sorted(inner, key=lambda row: (row[0], row[1].index))
 
     def chain(self, state: Segment) -> list[tuple[Loop, int]]:
         """The loops around a segment, innermost first, each with the position reached in it."""
@@ -103,7 +103,7 @@ class _Compiler:
         self, chain: list[tuple[Loop, int]], segment_id: str, qualifier: str | None, *, ahead: bool
     ) -> Segment | None:
         for loop, reached in chain:
-            for position, segment in self.candidates(loop):
+            for position, segment in self.candidates[loop.index]:
                 if (
                     (position >= reached) == ahead
                     and segment.segment_id == segment_id
@@ -121,7 +121,7 @@ class _Compiler:
         for loop, reached in chain:
             fits = [
                 segment
-                for position, segment in self.candidates(loop)
+                for position, segment in self.candidates[loop.index]
                 if segment.segment_id == segment_id
                 and (position > reached if segment.opens_loop else position >= reached)
             ]
