@@ -64,7 +64,7 @@ class Envelope:
 
     `control` has one row per envelope segment and per run of segments outside any transaction
     set, in file order: kind (place in KINDS), the three ordinals, byte_start, byte_end, and how
-    many elements the segment has.
+    many elements the segment has, and the first three characters of its id.
     """
 
     interchanges: pa.Table  # tables.INTERCHANGES
@@ -87,8 +87,8 @@ class Envelope:
     @cached_property
     def _spans(self) -> dict[str, tuple[Ints, ...]]:
         kinds = self.control["kind"].to_numpy()
-        columns = {name: self.control[name].to_numpy() for name in self.control.column_names[1:]}
         wanted = ("byte_start", "byte_end", "element_count")
+        columns = {name: self.control[name].to_numpy() for name in (*_BY.values(), *wanted)}
         return {
             name: tuple(columns[column][kinds == kind] for column in (_BY[name], *wanted))
             for kind, name in enumerate(KINDS)
@@ -191,13 +191,16 @@ def _control(stretch: Stretch) -> pa.Table:
     inside_body = stretch.is_in_set & (kinds == _OTHER)
     rows = np.flatnonzero(~inside_body)
     rows = rows[_begins_run(kinds[rows])]
-    elements = stretch.segments.token_count[rows] - 1
+    segments = stretch.segments
     return pa.table(
         {
             "kind": kinds[rows],
             **_ordinals(stretch, rows),
             **_bytes(stretch, rows),
-            "element_count": elements,
+            "element_count": segments.token_count[rows] - 1,
+            "segment_id": pc.utf8_slice_codeunits(
+                segments.texts(segments.first_token[rows]), 0, 3
+            ),
         }
     )
 

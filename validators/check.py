@@ -209,15 +209,16 @@ def _verdict(
 ) -> Verdict:
     interchanges = judge_interchanges(envelope, issues)
     sets = judge_sets(envelope, issues, interchanges)
+    groups = judge_groups(envelope, issues, interchanges, sets)
     return Verdict(
         sha256=received.sha256,
         size_bytes=received.size_bytes,
-        file_verdict=judge_file(interchanges, sets),
+        file_verdict=judge_file(interchanges, groups, sets),
         interchanges=envelope.interchanges,
         functional_groups=envelope.functional_groups,
         transaction_sets=envelope.transaction_sets,
         interchange_verdicts=interchanges,
-        group_verdicts=judge_groups(envelope, issues, interchanges, sets),
+        group_verdicts=groups,
         set_verdicts=sets,
         issues=issues,
         dispositions=dispose_members(envelope, issues, sets, member_sets),

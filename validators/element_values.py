@@ -17,7 +17,7 @@ from validators.issues import Findings
 
 _INTEGER = re.compile(r"-?[0-9]+")
 _DECIMAL = re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)")
-_TIME = re.compile(r"([01][0-9]|2[0-3])[0-5][0-9]([0-5][0-9]([0-9]{1,2})?)?")
+TIME = re.compile(r"([01][0-9]|2[0-3])[0-5][0-9]([0-5][0-9]([0-9]{1,2})?)?")
 _NUMERIC_TYPES = frozenset({"R", "N0", "N2"})
 _CODE_BITS = 40  # codes of the guide have at most five bytes
 _CODE_MASK = (1 << _CODE_BITS) - 1
@@ -81,7 +81,7 @@ def _find_numbers_and_times(findings: Findings, values: Values) -> None:
     for is_kind, pattern, rule in (
         (kinds.is_integer, _INTEGER, "element-character-invalid"),
         (kinds.is_decimal, _DECIMAL, "element-character-invalid"),
-        (kinds.is_time, _TIME, "element-time-invalid"),
+        (kinds.is_time, TIME, "element-time-invalid"),
     ):
         at = np.flatnonzero(is_kind[values.kind]).astype(np.int64)
         values.report(findings, rule, values.judge_texts(at, partial(_differs, pattern)))

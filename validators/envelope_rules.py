@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parsers.delimiters import ISA_BYTES
 from parsers.envelope import KINDS, Envelope
-from parsers.segments import Ints
 from schemas import tables
 from schemas.catalog import load_rules
-from schemas.guide import load_guide
+from schemas.guide import Segment, load_guide
+from validators.element_values import TIME
 
 _END = len(KINDS)  # one past the last kind: the end of the file
 _OPEN_GROUP = ("GS", "ST", "SE")
@@ -45,6 +46,7 @@ _PAIRS: dict[tuple[str, str], tuple[str, ...]] = {
     **{("IEA", now): ("n:segment-outside-transaction-set",) for now in ("GS", "IEA", "TA1")},
     **{(before, "TA1"): ("n:segment-outside-transaction-set",) for before in _OPEN_GROUP},
     ("GE", "TA1"): ("n:segment-outside-transaction-set",),
+    ("ISA", "IEA"): ("n:interchange-without-group",),
     ("IEA", "other"): ("n:bytes-after-interchange",),
     **{
         (before, "other"): ("n:segment-outside-transaction-set",)
@@ -60,8 +62,8 @@ def find_envelope_faults(envelope: Envelope) -> pa.Table:
     issues: list[dict[str, object]] = []
     issues.extend(_order_faults(envelope))
     for found, ordinal in (
-        (_interchange_faults(envelope.interchanges), "interchange_ordinal"),
-        (_group_faults(envelope.functional_groups), "group_ordinal"),
+        (_interchange_faults(envelope), "interchange_ordinal"),
+        (_group_faults(envelope), "group_ordinal"),
         (_set_faults(envelope.transaction_sets), "set_ordinal"),
     ):
         issues.extend(issue_at(envelope, fault, ordinal) for fault in found)
@@ -117,22 +119,17 @@ def _order_faults(envelope: Envelope) -> Iterable[dict[str, object]]:
         return
     now = np.append(kinds, _END)
     before = np.append(KINDS.index("IEA"), kinds)
-    before = _skip_others(before)
+    # Segments that belong to no envelope are passed over: what counts stood before them.
+    passed_over = before == KINDS.index("other")
+    counts = np.maximum.accumulate(np.where(passed_over, 0, np.arange(len(before))))
+    before = before[counts]
     names = (*KINDS, "end")
-    wrong = _wrong_pairs()
-    suspects = np.flatnonzero(wrong[before, now])
+    suspects = np.flatnonzero(_wrong_pairs()[before, now])
     rows = envelope.control.take(pa.array(np.minimum(suspects, len(kinds) - 1))).to_pylist()
-    olds = envelope.control.take(pa.array(np.maximum(suspects - 1, 0))).to_pylist()
+    olds = envelope.control.take(pa.array(np.maximum(counts[suspects] - 1, 0))).to_pylist()
     for place, row, old in zip(suspects.tolist(), rows, olds, strict=True):
         pair = (names[before[place]], names[now[place]])
         yield from _pair_faults(pair, row, old)
-
-
-def _skip_others(before: Ints) -> Ints:
-    """What stood before, passing over segments that belong to no envelope."""
-    places = np.where(before == KINDS.index("other"), 0, np.arange(len(before)))
-    skipped: Ints = before[np.maximum.accumulate(places)]
-    return skipped
 
 
 def _wrong_pairs() -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
@@ -158,33 +155,50 @@ def _pair_faults(
             ordinals.add("group_ordinal")
         if level == "set":
             ordinals.add("set_ordinal")
-        kept = {k: v for k, v in about.items() if not k.endswith("ordinal") or k in ordinals}
-        yield issue(rule_id, before if whose == "b" else now.upper()[:3], kept)
+        yield _control_issue(rule_id, about, ordinals)
     if before != "IEA" and now in ("ISA", "end"):
-        kept = {k: old[k] for k in ("interchange_ordinal", "byte_start", "byte_end")}
         rule_id = "interchange-not-closed" if now == "ISA" else "interchange-trailer-missing"
-        yield issue(rule_id, before, kept)
+        yield _control_issue(rule_id, old, {"interchange_ordinal"})
+
+
+def _control_issue(
+    rule_id: str, control: dict[str, object], ordinals: set[str]
+) -> dict[str, object]:
+    """The issue of a segment of the envelope, about the objects whose ordinals are named."""
+    kept = {k: v for k, v in control.items() if not k.endswith("ordinal") or k in ordinals}
+    return issue(rule_id, str(control["segment_id"] or ""), kept)
 
 
 # ---- interchanges and groups: dozens a file ------------------------------------------------------
 
 
-def _interchange_faults(interchanges: pa.Table) -> Iterable[Fault]:
-    for row in interchanges.to_pylist():
+def _interchange_faults(envelope: Envelope) -> Iterable[Fault]:
+    for row in envelope.interchanges.to_pylist():
+        ordinal = row["interchange_ordinal"]
+        start, end = envelope.span("ISA", ordinal)
+        if end - start != ISA_BYTES - 1:  # an ISA that opened no interchange of its own
+            yield Fault("interchange-header-malformed", "ISA", row)
+            continue
         yield from _header_faults(row)
         yield from _trailer_faults(row)
+        if envelope.element_count("IEA", ordinal) > len(_segment("IEA").elements):
+            yield Fault("envelope-elements-too-many", "IEA", row)
+
+
+def _segment(segment_id: str) -> Segment:
+    """A segment of the envelope, as the guide describes it."""
+    return next(s for s in load_guide().segments if s.segment_id == segment_id)
 
 
 def _header_faults(row: _Row) -> Iterable[Fault]:
-    isa = next(s for s in load_guide().segments if s.segment_id == "ISA")
-    codes = {element.position: element.codes or frozenset() for element in isa.elements}
+    codes = {element.position: element.codes or frozenset() for element in _segment("ISA").elements}
     tests = (
         ("interchange-authorization-qualifier-unknown", row["authorization_qualifier"] in codes[1]),
         ("interchange-security-qualifier-unknown", row["security_qualifier"] in codes[3]),
         ("interchange-qualifier-unknown", row["sender_qualifier"] in codes[5]),
         ("interchange-receiver-qualifier-unknown", row["receiver_qualifier"] in codes[7]),
-        ("interchange-date-invalid", _is_time(row["date"], "%y%m%d")),
-        ("interchange-time-invalid", _is_time(row["time"], "%H%M")),
+        ("interchange-date-invalid", _is_moment(row["date"], 6, "%y%m%d")),
+        ("interchange-time-invalid", _is_moment(row["time"], 4, "%H%M")),
         ("interchange-version-unsupported", row["version"] in codes[12]),
         ("interchange-control-number-invalid", _is_number(row["control_number"], 9, 9)),
         ("interchange-acknowledgment-invalid", row["acknowledgment_requested"] in codes[14]),
@@ -204,7 +218,10 @@ def _trailer_faults(row: _Row) -> Iterable[Fault]:
         yield Fault("interchange-group-count-differs", "IEA", row)
 
 
-def _is_time(value: str | int | None, form: str) -> bool:
+def _is_moment(value: str | int | None, length: int, form: str) -> bool:
+    """Whether a date or time has all its digits and exists."""
+    if not _is_number(value, length, length):
+        return False
     try:
         datetime.strptime(str(value), form)
     except ValueError:
@@ -221,11 +238,34 @@ def _whole(value: str | int | None) -> int | None:
     return int(str(value)) if _is_number(value, 1, 9) else None
 
 
-def _group_faults(groups: pa.Table) -> Iterable[Fault]:
+def _group_faults(envelope: Envelope) -> Iterable[Fault]:
+    groups = envelope.functional_groups
+    surplus = {name: len(_segment(name).elements) + 1 for name in ("GS", "GE")}
     for row in groups.to_pylist():
         yield from _group_row_faults(row)
+        if not _has_good_header(row):
+            yield Fault("group-header-invalid", "GS", row)
+        for name, count in surplus.items():
+            if envelope.element_count(name, row["group_ordinal"]) >= count:
+                yield Fault("envelope-elements-too-many", name, row)
     for row in _repeated(groups, ["interchange_ordinal", "control_number"]):
         yield Fault("group-control-number-repeated", "GS", row)
+
+
+def _has_good_header(row: _Row) -> bool:
+    """GS02-05 and GS07; the other elements of GS have rules of their own."""
+    return (
+        _is_code(row["sender_code"], 2, 15)
+        and _is_code(row["receiver_code"], 2, 15)
+        and _is_moment(row["date"], 8, "%Y%m%d")
+        and TIME.fullmatch(str(row["time"] or "")) is not None
+        and row["responsible_agency"] == "X"
+    )
+
+
+def _is_code(value: str | int | None, shortest: int, longest: int) -> bool:
+    text = str(value or "")
+    return shortest <= len(text) <= longest and text.isprintable() and text == text.rstrip()
 
 
 def _group_row_faults(row: _Row) -> Iterable[Fault]:

@@ -177,16 +177,18 @@ def _first_reasons(
     return reasons
 
 
-def judge_file(interchanges: pa.Table, sets: pa.Table) -> FileVerdict:
-    """What became of the file as a whole."""
+def judge_file(interchanges: pa.Table, groups: pa.Table, sets: pa.Table) -> FileVerdict:
+    """What became of the file as a whole, from the three tables of verdicts.
+
+    An interchange may hold no group at all, only TA1 segments.
+    """
     if not len(interchanges):
         return "unreadable"
-    refused = pc.equal(interchanges["ta1_code"], "R").to_numpy()
-    ack = sets["ack"].to_numpy()
-    accepted = ack != "R"
-    if refused.all() or not accepted.any():
+    codes = (interchanges["ta1_code"], groups["ack"], sets["ack"])
+    interchange, group, of_set = (code.to_numpy() for code in codes)
+    if (interchange == "R").all() or (len(group) > 0 and (group == "R").all()):
         return "rejected"
-    if refused.any() or not accepted.all():
+    if any((code == "R").any() for code in (interchange, group, of_set)):
         return "partially_accepted"
-    clean = (ack == "A").all() and pc.all(pc.equal(interchanges["ta1_code"], "A")).as_py()
+    clean = all((code == "A").all() for code in (interchange, group, of_set))
     return "accepted" if clean else "accepted_with_errors"
