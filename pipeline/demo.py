@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from rich.text import Text
 
 from ledger.server import drop_embedded
 from pipeline import terminal
@@ -196,7 +197,9 @@ class _Play:
     def _night(self, night: int) -> AnswerSummary:
         """Sends, lets us work, and reads what we answered."""
         as_of = self._clock(night)
-        terminal.out.print(f"[bold]Night {night}[/bold], {as_of:%Y-%m-%d %H:%M %Z}")
+        terminal.out.print(
+            Text.assemble((f"Night {night}", "bold"), f", {as_of:%Y-%m-%d %H:%M %Z}")
+        )
         with terminal.doing("The exchange sends, the carrier enrolls and takes payments"):
             self.box.send(night)
             self._write_carrier_records(night)
@@ -265,4 +268,4 @@ class _Play:
             comparison.agree,
         )
         for sentence in comparison.differences[:10]:
-            terminal.out.print(f"[red]books differ:[/red] {sentence}", soft_wrap=True)
+            terminal.out.print(f"The books differ: {sentence}", soft_wrap=True)

@@ -11,7 +11,7 @@ def show_night(result: NightResult) -> None:
     """The balance of the night, and what failed."""
     terminal.out.print(balance_table(result.balance))
     for failure in result.failures:
-        terminal.out.print(f"[red]{failure.partner_id}: {failure.step}:[/red] {failure.sentence}")
+        terminal.fail(f"{failure.partner_id}, {failure.step}: {failure.sentence}")
     terminal.out.print(
         f"Run {result.run.run_id} ({result.run.as_of:%Y-%m-%d %H:%M %Z}): "
         f"{result.state.replace('_', ' ')}."
@@ -32,6 +32,6 @@ def balance_table(balance: pa.Table) -> Table:
             row["partner_id"],
             row["level"],
             *(f"{n:,}" for n in (row["received"], *parts)),
-            "yes" if balances else "[red]NO[/red]",
+            terminal.mark(balances),
         )
     return table

@@ -9,6 +9,7 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.check_command import worst_issues
 from schemas.catalog import Rule, load_rules
@@ -16,11 +17,27 @@ from validators.check import Checked, Tell
 
 _PLAIN_WIDTH = 120  # where there is no terminal that has a width
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
-err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PLAIN_WIDTH)
+# No markup: sentences, paths and names hold square brackets of their own.
+out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+err = Console(
+    stderr=True,
+    highlight=False,
+    markup=False,
+    width=None if sys.stderr.isatty() else _PLAIN_WIDTH,
+)
 
 _SHOW_PROGRESS_BYTES = 5_000_000
 _COLOURS = {"reject": "red", "error": "red", "warning": "yellow", "info": "dim"}
+
+
+def fail(sentence: str) -> None:
+    """Says in one line on standard error what failed."""
+    err.print(f"edi834: {sentence}", soft_wrap=True)
+
+
+def mark(holds: bool) -> Text:
+    """Yes or NO, as a cell of a table."""
+    return Text("yes") if holds else Text("NO", style="red")
 
 
 def configure_logs() -> None:
@@ -58,7 +75,8 @@ def show_checked(path: Path, checked: Checked) -> None:
     """A summary that a steward can read: the verdict, what was in the file, the worst first."""
     verdict, counts = checked.verdict, checked.counts
     sets = verdict.set_verdicts["ack"].to_pylist()
-    out.print(f"[bold]{path}[/bold]: {verdict.file_verdict.replace('_', ' ')}", soft_wrap=True)
+    summary = f": {verdict.file_verdict.replace('_', ' ')}"
+    out.print(Text.assemble((str(path), "bold"), summary), soft_wrap=True)
     out.print(
         f"  {counts['members']:,} members in {len(sets):,} transaction sets "
         f"({sets.count('R'):,} rejected), {counts['segments']:,} segments"
@@ -66,12 +84,10 @@ def show_checked(path: Path, checked: Checked) -> None:
     rules = load_rules()
     for row in worst_issues(verdict.issues):
         rule = rules[row["rule"]]
-        colour = _COLOURS[row["severity"]]
         often = f", {row['count_all']:,} times" if row["count_all"] > 1 else ""
         place = f"first in segment {row['segment_id_first']} at byte {row['byte_start_first']:,}"
-        out.print(
-            f"  [{colour}]{row['severity']}[/{colour}] {row['message_first']}", soft_wrap=True
-        )
+        severity = (row["severity"], _COLOURS[row["severity"]])
+        out.print(Text.assemble("  ", severity, f" {row['message_first']}"), soft_wrap=True)
         out.print(f"    {place}{often}. Rule {rule.id}. {rule.fix}", soft_wrap=True)
 
 
@@ -89,9 +105,9 @@ def show_rules(rules: list[Rule]) -> None:
     """Rules as a list for reading."""
     for rule in rules:
         answer = f", {rule.x12_field} {rule.x12_code}" if rule.x12_field else ""
-        out.print(f"[bold]{rule.id}[/bold] ({rule.severity}{answer})", soft_wrap=True)
-        out.print(f"  {rule.wording} {rule.fix}", soft_wrap=True, markup=False)
-        out.print(f"  Source: {rule.source}", soft_wrap=True, markup=False)
+        out.print(Text.assemble((rule.id, "bold"), f" ({rule.severity}{answer})"), soft_wrap=True)
+        out.print(f"  {rule.wording} {rule.fix}", soft_wrap=True)
+        out.print(f"  Source: {rule.source}", soft_wrap=True)
 
 
 @contextmanager
