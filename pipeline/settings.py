@@ -14,6 +14,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -118,11 +119,15 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
+        variable = "__".join(str(part).upper() for part in first["loc"])
         raise Terminal(
-            f"Setting {place}: {first['msg']}. Correct EDI834_{place.upper()} or edi834.toml."
+            f"Setting {place}: {first['msg']}. Correct it in "
+            f"{configuration_file() or 'edi834.toml'} or in EDI834_{variable}."
         ) from None
-    except ValueError as error:  # not TOML, or not JSON in a variable
-        raise Terminal(f"The settings cannot be read: {error}. Correct edi834.toml.") from None
+    except SettingsError as error:  # not JSON in a variable
+        raise Terminal(f"The settings cannot be read: {error}. Correct the variable.") from None
+    except ValueError as error:
+        raise Terminal(f"{configuration_file()} is not TOML: {error}. Correct the file.") from None
 
 
 def environment_for(home: Path, **more: str) -> dict[str, str]:
