@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import sqlalchemy as sa
 
 from ledger.server import open_engine
 from pipeline.settings import CarrierSettings
-from pipeline.wiring import House
+from pipeline.wiring import House, postgresql_url
 from reconciliation.carrier_records import CarrierTable, Source, read_members, read_payments
 from schemas.errors import Terminal
 
@@ -35,13 +36,17 @@ def read_carrier_records(house: House, partner_id: str) -> CarrierRecords:
         return CarrierRecords(read_members(members, partner), read_payments(payments, partner))
 
 
+def _carriers_engine(url: str) -> sa.Engine:
+    return open_engine(postgresql_url(url, "database_url of the carrier"))
+
+
 @contextmanager
 def _sources(house: House, settings: CarrierSettings) -> Iterator[tuple[Source, Source]]:
     if settings.kind == "file":
         yield Path(settings.members), Path(settings.payments)
         return
     own = settings.database_url is None
-    engine = house.engine if own else open_engine(str(settings.database_url))
+    engine = house.engine if own else _carriers_engine(str(settings.database_url))
     try:
         with engine.connect() as conn:
             yield CarrierTable(conn, settings.members), CarrierTable(conn, settings.payments)

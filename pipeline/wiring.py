@@ -91,13 +91,30 @@ def require_own_packages() -> None:
 def open_house(settings: Settings) -> Iterator[House]:
     """The house with an up-to-date database; closed with the context."""
     require_own_packages()
-    url = settings.database_url or embedded_url(settings.database_folder.absolute())
+    if settings.database_url is None:
+        url = embedded_url(settings.database_folder.absolute())
+    else:
+        url = postgresql_url(settings.database_url, "database_url")
     engine = open_engine(url)
     try:
         upgrade(engine)
         yield House(settings, engine, LandingZone(_folder(settings.landing_folder)))
     finally:
         engine.dispose()
+
+
+def postgresql_url(text: str, setting: str) -> str:
+    """The URL with the driver that we use. Raises Terminal, without the URL, when it is none."""
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        url = None
+    if url is None or url.get_backend_name() not in ("postgresql", "postgres"):
+        raise Terminal(
+            f"Setting {setting} is no PostgreSQL URL. "
+            "Correct it: postgresql://user:password@host:port/database."
+        )
+    return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
 def _folder(path: Path) -> Path:
