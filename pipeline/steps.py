@@ -3,9 +3,11 @@
 A step that fails leaves a line in the ledger and raises; one that goes through takes its line back.
 """
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -21,7 +23,7 @@ from pipeline.reconcile import reconcile_partner
 from pipeline.report import report_errors
 from pipeline.runs import Run
 from pipeline.wiring import House
-from schemas.errors import EnrollmentError, Retryable
+from schemas.errors import EnrollmentError, Retryable, Terminal
 
 log = structlog.get_logger()
 
@@ -76,10 +78,37 @@ class Steps:
         try:
             yield
         except EnrollmentError as error:
-            log.warning("step failed", partner=self.partner_id, step=step, why=str(error))
-            failure = StepFailure(self.partner_id, step, str(error))
-            with suppress(Retryable), self.house.engine.begin() as conn:
-                record_failure(conn, self.run.run_id, failure)
+            self._record(step, error)
             raise
+        except OSError as error:
+            where = error.filename or "this machine"
+            failure: EnrollmentError = Retryable(
+                f"{where}: {error.strerror}. Correct it, then run the night again."
+            )
+            self._record(step, failure)
+            raise failure from None
+        except Exception as error:  # noqa: BLE001 - a defect stops this step, and no other partner
+            failure = _defect(error)
+            self._record(step, failure)
+            raise failure from None
         with self.house.engine.begin() as conn:
             clear_failure(conn, self.run.run_id, self.partner_id, step)
+
+    def _record(self, step: str, error: EnrollmentError) -> None:
+        log.info("step failed", partner=self.partner_id, step=step, why=str(error))
+        failure = StepFailure(self.partner_id, step, str(error))
+        with suppress(Retryable), self.house.engine.begin() as conn:
+            record_failure(conn, self.run.run_id, failure)
+
+
+def _defect(error: Exception) -> Terminal:
+    """What an unexpected exception is told as: its type and place.
+
+    Never its message, which may hold a value of a file.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    place = [frame for frame in frames if "site-packages" not in frame.filename][-1]
+    return Terminal(
+        f"Unexpected {type(error).__name__} at {Path(place.filename).name}:{place.lineno}. "
+        "Report this; what it concerned is left as it was."
+    )
