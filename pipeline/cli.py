@@ -1,12 +1,13 @@
 """The command line: the use cases from a terminal. Its contract is in docs/command-line.md."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -27,14 +28,20 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 def main() -> None:
     """Runs the command line; failures of ours are one line and exit code 2, never a traceback."""
+    signal.signal(signal.SIGINT, _interrupted)
     try:
         app()
     except EnrollmentError as error:
-        terminal.err.print(f"edi834: {error}", soft_wrap=True, markup=False)
+        terminal.fail(str(error))
         sys.exit(FAILED)
-    except KeyboardInterrupt:
-        terminal.err.print("edi834: interrupted. The same command takes up where it stopped.")
+    except OSError as error:
+        terminal.fail(f"{error.filename or 'This machine'}: {error.strerror}. Correct the path.")
         sys.exit(FAILED)
+
+
+def _interrupted(*_: object) -> NoReturn:
+    terminal.fail("interrupted. The same command takes up where it stopped.")
+    sys.exit(FAILED)
 
 
 def _moment(as_of: datetime | None) -> datetime:
@@ -80,7 +87,7 @@ def check(  # noqa: PLR0913 - one parameter an option
             with terminal.byte_progress(path) as tell:
                 checked = check_one(path, options, tell)
         except OSError as error:
-            terminal.err.print(f"edi834: {path}: {error.strerror}.", soft_wrap=True, markup=False)
+            terminal.fail(f"{error.filename or path}: {error.strerror}.")
             worst = FAILED
             continue
         if as_json:
@@ -110,11 +117,11 @@ def night(
     from pipeline.night import run_night
     from pipeline.night_report import show_night
 
-    terminal.configure_logs()
-    with _house() as house:
+    terminal.silence_logs()
+    with _house() as house, terminal.doing("The night runs") as say:
         for partner_id in partner or []:
             house.mailbox(partner_id)  # a wrong name is said before anything is done
-        result = run_night(house, _moment(as_of), partner or None)
+        result = run_night(house, _moment(as_of), partner or None, say)
     if as_json:
         print(json.dumps(_night_object(result)))  # noqa: T201 - the command's output
     else:
@@ -171,7 +178,7 @@ def book(
     elif rows:
         terminal.show_timeline(policy, rows)
     else:
-        terminal.err.print(f"edi834: no policy {policy} in the book.")
+        terminal.fail(f"no policy {policy} in the book.")
     raise typer.Exit(OK if rows else OPEN_ITEMS)
 
 
@@ -207,7 +214,7 @@ def rules(
 
     known = load_rules()
     if rule_id is not None and rule_id not in known:
-        terminal.err.print(f"edi834: no rule {rule_id}. `edi834 rules` lists them all.")
+        terminal.fail(f"no rule {rule_id}. `edi834 rules` lists them all.")
         raise typer.Exit(FAILED)
     chosen = [known[rule_id]] if rule_id else list(known.values())
     if as_json:
