@@ -5,7 +5,7 @@ plain element a component separator is a fault.
 """
 
 from collections.abc import Iterable
-from functools import cache, partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -17,29 +17,42 @@ from validators.issues import Findings
 
 def find_composite_faults(findings: Findings, values: Values) -> None:
     """Components and repetitions that are wrong, too many, or where none may be."""
-    composite = element_kinds().is_composite[values.kind]
+    structured = element_kinds().is_structured[values.kind]
     holding = values.holding(_separator_places(values.segments))
-    _find_in_plain(findings, values, holding[~composite[holding]])
-    at = np.flatnonzero(composite).astype(np.int64)
+    faults = _Faults()
+    _find_in_plain(faults, values, holding[~structured[holding]])
+    at = np.flatnonzero(structured).astype(np.int64)
     separators = _separators(values.segments)
     for kind in np.unique(values.kind[at]).tolist():
         same = at[values.kind[at] == kind]
         judge = partial(_judge, kind, separators)
         faulty = values.judge_texts(same, judge)
         for place, text in zip(faulty.tolist(), values.texts(faulty).to_pylist(), strict=True):
-            for rule in judge(text):
-                values.report(findings, rule, np.array([place]))
+            for rule, component in judge(text):
+                faults.add(rule, place, component)
+    faults.report(findings, values)
 
 
-def _find_in_plain(findings: Findings, values: Values, at: Ints) -> None:
-    elements = element_kinds().elements
-    component, repetition = _separators(values.segments)
+class _Faults:
+    """Faults by their rules, so that each rule is reported once for all its places."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, list[tuple[int, int]]] = {}
+
+    def add(self, rule: str, place: int, component: int = 0) -> None:
+        self.places.setdefault(rule, []).append((place, component))
+
+    def report(self, findings: Findings, values: Values) -> None:
+        for rule, found in self.places.items():
+            places, components = np.array(found, dtype=np.int64).T
+            values.report(findings, rule, places, components)
+
+
+def _find_in_plain(faults: _Faults, values: Values, at: Ints) -> None:
+    component, _ = _separators(values.segments)
     for place, text in zip(at.tolist(), values.texts(at).to_pylist(), strict=True):
-        element = elements[values.kind[place]]
-        if component in text:
-            values.report(findings, "components-too-many", np.array([place]))
-        elif element is not None and text.count(repetition) >= element.repeat:
-            values.report(findings, "repetitions-too-many", np.array([place]))
+        rule = "components-too-many" if component in text else "repetitions-too-many"
+        faults.add(rule, place)
 
 
 def _separators(segments: Segments) -> tuple[str, str]:
@@ -56,27 +69,23 @@ def _separator_places(segments: Segments) -> Ints:
     return np.flatnonzero(found).astype(np.int64, copy=False)
 
 
-@cache
-def _judge(kind: int, separators: tuple[str, str], text: str) -> tuple[str, ...]:
-    """Rules that a composite breaks, over all its repetitions."""
+@lru_cache(maxsize=4096)
+def _judge(kind: int, separators: tuple[str, str], text: str) -> tuple[tuple[str, int], ...]:
+    """Faults (rule, component; 0 = the whole) of an element, over all its repetitions."""
     element = element_kinds().elements[kind]
     assert element is not None
     component, repetition = separators
+    expected = element.components or (element,)
     repetitions = text.split(repetition)
-    faults = []
-    if len(repetitions) > element.repeat:
-        faults.append("repetitions-too-many")
+    faults = [("repetitions-too-many", 0)] if len(repetitions) > element.repeat else []
     for value in repetitions:
         parts = value.split(component)
-        if len(parts) > len(element.components):
-            faults.append("components-too-many")
-        for expected, part in zip(element.components, parts, strict=False):
-            faults.extend(_judge_component(expected, part))
-        faults.extend(
-            "element-missing"
-            for expected in element.components[len(parts) :]
-            if expected.usage == "R" and value
-        )
+        if len(parts) > len(expected):
+            faults.append(("components-too-many", 0))
+        parts.extend([""] * (len(expected) - len(parts)))
+        for number, (one, part) in enumerate(zip(expected, parts, strict=False), 1):
+            position = number if element.components else 0
+            faults.extend((rule, position) for rule in _judge_component(one, part) if value)
     return tuple(dict.fromkeys(faults))
 
 

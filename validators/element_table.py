@@ -38,7 +38,7 @@ class Kinds:
     is_time: Flags
     is_period: Flags
     is_text: Flags
-    is_composite: Flags
+    is_structured: Flags  # has components, or may be repeated
     is_not_used: Flags
 
 
@@ -61,16 +61,20 @@ def element_kinds() -> Kinds:
         count=np.array(count, np.int64),
         shortest=np.array([e.min_length if e and not e.components else 0 for e in elements]),
         longest=np.array([e.max_length if e and e.max_length else 2**62 for e in elements]),
-        is_coded=column(lambda e: e.codes is not None and not e.components),
+        is_coded=column(lambda e: e.codes is not None and not _is_structured(e)),
         is_decimal=column(lambda e: e.data_type == "R"),
         is_integer=column(lambda e: e.data_type in ("N0", "N2")),
         is_date=column(lambda e: e.data_type == "DT"),
         is_time=column(lambda e: e.data_type == "TM"),
         is_period=column(lambda e: e.data_element == _DATE_PERIOD),
         is_text=column(lambda e: e.data_type in ("AN", "ID")),
-        is_composite=column(lambda e: e.data_element.startswith("C")),
+        is_structured=column(_is_structured),
         is_not_used=column(lambda e: e.usage == "N"),
     )
+
+
+def _is_structured(element: Element) -> bool:
+    return element.data_element.startswith("C") or element.repeat != 1
 
 
 class Values:
@@ -118,9 +122,11 @@ class Values:
         """Text of the wanted entries."""
         return self.segments.texts(self.token[wanted])
 
-    def report(self, findings: Findings, rule: str, wanted: Ints) -> None:
-        """Records a rule as broken by the wanted entries."""
-        findings.add(rule, self.row[wanted], self.position[wanted])
+    def report(
+        self, findings: Findings, rule: str, wanted: Ints, components: Ints | int = 0
+    ) -> None:
+        """Records a rule as broken by the wanted entries, or by a component of each."""
+        findings.add(rule, self.row[wanted], self.position[wanted], components=components)
 
     def judge_texts(self, wanted: Ints, is_bad: Callable[[str], Any]) -> Ints:
         """Those of the wanted entries whose text is bad; each distinct text is judged once."""

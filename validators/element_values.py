@@ -37,7 +37,7 @@ def find_value_faults(findings: Findings, values: Values) -> None:
 def _find_lengths(findings: Findings, values: Values) -> None:
     """Lengths in bytes first; only what looks wrong is counted in characters."""
     kinds = element_kinds()
-    whole = ~kinds.is_composite[values.kind]
+    whole = ~kinds.is_structured[values.kind]
     shortest, longest = kinds.shortest[values.kind], kinds.longest[values.kind]
     suspects = np.flatnonzero(whole & ((values.length < shortest) | (values.length > longest)))
     short, long = [], []
@@ -121,10 +121,17 @@ def _find_periods(findings: Findings, values: Values) -> None:
 def _find_characters(findings: Findings, values: Values) -> None:
     """Control characters, letters beyond ASCII, and blanks at the end of text."""
     segments = values.segments
-    odd = np.flatnonzero((segments.data < _BLANK) | (segments.data > _LAST_ASCII))
-    suspects = values.holding(odd)
+    odd = (segments.data < _BLANK) | (segments.data > _LAST_ASCII)
+    separators = (segments.delimiters.component, segments.delimiters.repetition)
+    for separator in separators:
+        if separator and not _BLANK <= separator <= _LAST_ASCII:
+            odd &= segments.data != separator
+    suspects = values.holding(np.flatnonzero(odd))
     texts = values.texts(suspects).to_pylist()
-    is_letter = np.array([text.isprintable() for text in texts], dtype=np.bool_)
+    no_separators = dict.fromkeys(separator for separator in separators if separator)
+    is_letter = np.array(
+        [text.translate(no_separators).isprintable() for text in texts], dtype=np.bool_
+    )
     values.report(findings, "element-letters-beyond-ascii", suspects[is_letter])
     kinds = element_kinds()
     last = segments.data[segments.ends[values.token] - 1]

@@ -1,10 +1,12 @@
 """The only way to say that something is wrong: findings, turned into rows of `tables.ISSUES`."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from parsers.segments import Ints
 from parsers.stretch import Stretch
@@ -19,13 +21,15 @@ NO_PLACE = -1
 class Finding:
     """One rule broken at several rows of a stretch.
 
-    `elements` is 0 for a whole segment; `nodes` names the segment of the guide that the wording
-    speaks of (usually the row's own, another one for a segment that is missing).
+    `elements` is 0 for a whole segment, `components` for a whole element; `nodes` names the segment
+    of the guide that the wording speaks of (usually the row's own, another one for a segment that
+    is missing).
     """
 
     rule: str
     rows: Ints
     elements: Ints
+    components: Ints
     nodes: npt.NDArray[np.int16]
 
 
@@ -41,16 +45,21 @@ class Findings:
         rule: str,
         rows: Ints,
         elements: Ints | int = 0,
+        *,
+        components: Ints | int = 0,
         nodes: npt.NDArray[np.int16] | int | None = None,
     ) -> None:
         """Records a rule as broken at `rows`, at element `elements` (1-based; 0 = the segment)."""
         if not len(rows):
             return
-        at = np.broadcast_to(np.asarray(elements, dtype=np.int64), rows.shape)
         if nodes is None:
             nodes = self.stretch.placement.nodes[rows]
+        at, within = (
+            np.broadcast_to(np.asarray(given, dtype=np.int64), rows.shape)
+            for given in (elements, components)
+        )
         about = np.broadcast_to(np.asarray(nodes, dtype=np.int16), rows.shape)
-        self.found.append(Finding(rule, rows, at, about))
+        self.found.append(Finding(rule, rows, at, within, about))
 
     def to_table(self) -> pa.Table:
         """The findings as `tables.ISSUES`, in file order."""
@@ -63,9 +72,11 @@ class Findings:
 def _rows(stretch: Stretch, finding: Finding) -> pa.Table:
     rule = load_rules()[finding.rule]
     rows = finding.rows
-    about = [_About.of(*pair) for pair in zip(finding.nodes, finding.elements, strict=True)]
+    numbers = (finding.nodes, finding.elements, finding.components)
+    about = [_about(*three) for three in zip(*(n.tolist() for n in numbers), strict=True)]
     segments = stretch.segments
-    ids = segments.texts(segments.first_token[rows]).to_pylist()
+    # A strange segment id may be anything and of any length: three characters of it tell enough.
+    ids = pc.utf8_slice_codeunits(segments.texts(segments.first_token[rows]), 0, 3).to_pylist()
     start, end = _spans(stretch, rows, finding.elements)
     in_set = stretch.is_in_set[rows]
     members = stretch.member_ordinals[rows]
@@ -85,12 +96,12 @@ def _rows(stretch: Stretch, finding: Finding) -> pa.Table:
         "segment_ordinal": pa.array(stretch.segment_ordinals[rows], mask=~in_set),
         "loop": pa.array([a.loop_id for a in about], pa.large_string()),
         "element": pa.array(finding.elements, tables.ELEMENT, mask=finding.elements == 0),
-        "component": pa.nulls(len(rows), tables.ELEMENT),
+        "component": pa.array(finding.components, tables.ELEMENT, mask=finding.components == 0),
         "data_element": pa.array([a.data_element for a in about], pa.large_string()),
         "byte_start": start,
         "byte_end": end,
         "message": pa.array(
-            [a.say(rule, i) for a, i in zip(about, ids, strict=True)], pa.large_string()
+            [_sentence(rule, a, i) for a, i in zip(about, ids, strict=True)], pa.large_string()
         ),
     }
     return pa.table({field.name: columns[field.name] for field in tables.ISSUES}, tables.ISSUES)
@@ -106,20 +117,13 @@ def _spans(stretch: Stretch, rows: Ints, elements: Ints) -> tuple[Ints, Ints]:
     return start, end
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is made once, so being the same one is being equal
 class _About:
     """What a finding speaks of, in the words of the guide."""
 
     segment: Segment | None
     element: Element | None
-    position: int
-
-    @staticmethod
-    def of(node: np.int16, position: np.int64) -> "_About":
-        segment = load_guide().segments[node] if node >= 0 else None
-        elements = segment.elements if segment else ()
-        known = 0 < position <= len(elements)
-        return _About(segment, elements[position - 1] if known else None, int(position))
+    place: str  # of the element within its segment: 06, or 06-2 for a component
 
     @property
     def segment_id(self) -> str | None:
@@ -133,13 +137,28 @@ class _About:
     def data_element(self) -> str | None:
         return self.element.data_element if self.element else None
 
-    def say(self, rule: Rule, segment_id: str | None) -> str:
-        """The sentence of the rule. A strange segment id is cut short: it is only data."""
-        name = self.segment_id or (segment_id or "")[:3]
-        return rule.wording.format(
-            segment=name,
-            element=f"{name}{self.position:02d}",
-            name=self.element.name if self.element else "element",
-            loop=self.loop_id,
-            detail=f"{name} {self.segment.name}" if self.segment else name,
-        )
+
+@lru_cache(maxsize=4096)
+def _about(node: int, position: int, component: int) -> _About:
+    segment = load_guide().segments[node] if node >= 0 else None
+    element = _at(segment.elements, position) if segment else None
+    if not component or element is None:
+        return _About(segment, element, f"{position:02d}")
+    return _About(segment, _at(element.components, component), f"{position:02d}-{component}")
+
+
+def _at(elements: tuple[Element, ...], position: int) -> Element | None:
+    return elements[position - 1] if 0 < position <= len(elements) else None
+
+
+@lru_cache(maxsize=4096)
+def _sentence(rule: Rule, about: _About, segment_id: str | None) -> str:
+    """The sentence of the rule, about a segment of the guide or else one of that id."""
+    name = about.segment_id or segment_id or ""
+    return rule.wording.format(
+        segment=name,
+        element=f"{name}{about.place}",
+        name=about.element.name if about.element else "element",
+        loop=about.loop_id,
+        detail=f"{name} {about.segment.name}" if about.segment else name,
+    )
