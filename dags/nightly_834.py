@@ -45,11 +45,11 @@ def open_run() -> "RunIds":
 
 
 @task
-def partners() -> list[str]:
-    """The partners that have a mailbox."""
-    from pipeline.scheduled import partner_ids
+def partners(run: "RunIds") -> list[str]:
+    """The partners that have a mailbox; none when the night is closed."""
+    from pipeline import scheduled
 
-    return partner_ids()
+    return scheduled.partner_ids(run)
 
 
 @task
@@ -122,7 +122,8 @@ def close(run: "RunIds") -> str:
 )
 def nightly_834() -> None:
     """Receive, check, apply, settle, report, deliver, close."""
-    run, everyone = open_run(), partners()
+    run = open_run()
+    everyone = partners(run)
     received = receive.partial(run=run).expand(partner_id=everyone)
     files = waiting_files(run)
     received >> files

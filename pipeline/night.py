@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from ledger.step_failures import StepFailure, failures
 from pipeline.runs import Run, open_run
 from pipeline.steps import Steps
 from pipeline.wiring import House
+from schemas.database import result as reconciled
 from schemas.database import run
 from schemas.errors import EnrollmentError
 
@@ -47,10 +48,15 @@ def run_night(
 ) -> NightResult:
     """Receives, checks, applies, reconciles, replies and delivers; then closes the balance.
 
-    An interrupted or failed night of the same moment is taken up where it stopped.
+    An interrupted or failed night of the same moment is taken up where it stopped; a closed one
+    stays as it is.
     """
+    wanted = partner_ids or house.partner_ids
+    closed = closed_night(house, as_of, wanted)
+    if closed is not None:
+        return closed
     opened = open_run(house, as_of)
-    for partner_id in partner_ids or house.partner_ids:
+    for partner_id in wanted:
         _run_partner(Steps(house, opened, partner_id), tell)
     return close_night(house, opened)
 
@@ -92,14 +98,31 @@ def _state(table: pa.Table, failed: tuple[StepFailure, ...]) -> State:
     return "balanced_with_open_items" if any(r["pending"] for r in rows) else "balanced"
 
 
+def closed_night(house: House, as_of: datetime, partner_ids: list[str]) -> NightResult | None:
+    """What the ledger says of the night of that moment when it is closed for all these partners.
+
+    (A closed run has reconciled each of its partners.)
+    """
+    with house.engine.connect() as conn:
+        latest = conn.execute(_latest_run(as_of)).one_or_none()
+        if latest is None or latest.state == "open":
+            return None
+        partners = sa.select(reconciled.c.partner_id).where(reconciled.c.run_id == latest.run_id)
+        worked_through = set(conn.execute(partners).scalars())
+    return find_night(house, as_of) if worked_through.issuperset(partner_ids) else None
+
+
 def find_night(house: House, as_of: datetime) -> NightResult | None:
     """What the ledger says of the latest run of that moment, None when there is none."""
     with house.engine.connect() as conn:
-        latest = sa.select(run).where(run.c.as_of == as_of).order_by(run.c.run_id.desc()).limit(1)
-        row = conn.execute(latest).one_or_none()
+        row = conn.execute(_latest_run(as_of)).one_or_none()
         if row is None:
             return None
         table = balance(conn, row.run_id)
         failed = failures(conn, row.run_id)
     state = "failed" if row.state == "open" else _state(table, failed)
     return NightResult(Run(row.run_id, as_of), state, table, failed)
+
+
+def _latest_run(as_of: datetime) -> sa.Select[Any]:
+    return sa.select(run).where(run.c.as_of == as_of).order_by(run.c.run_id.desc()).limit(1)

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TypedDict
 
-from pipeline.night import close_night
-from pipeline.runs import Run, open_run
+from pipeline.night import close_night, closed_night
+from pipeline.runs import Run, is_open, open_run
 from pipeline.settings import load_settings
 from pipeline.steps import Steps
 from pipeline.wiring import House, open_house
@@ -38,16 +38,21 @@ def _run(ids: RunIds) -> Run:
 
 
 def open_night(as_of: str) -> RunIds:
-    """The run of that moment (ISO format with an offset): new, or the one that was interrupted."""
+    """The run of that moment (ISO format with an offset).
+
+    It is new, or the one that was interrupted, or the closed one: then nothing is left to do.
+    """
+    moment = datetime.fromisoformat(as_of)
     with _house() as house:
-        run = open_run(house, datetime.fromisoformat(as_of))
+        closed = closed_night(house, moment, house.partner_ids)
+        run = open_run(house, moment) if closed is None else closed.run
     return {"run_id": run.run_id, "as_of": as_of}
 
 
-def partner_ids() -> list[str]:
-    """The partners that have a mailbox."""
+def partner_ids(ids: RunIds) -> list[str]:
+    """The partners that the run works for: those with a mailbox, none when the run is closed."""
     with _house() as house:
-        return house.partner_ids
+        return house.partner_ids if is_open(house, ids["run_id"]) else []
 
 
 @contextmanager
@@ -58,11 +63,12 @@ def steps(ids: RunIds, partner_id: str) -> Iterator[Steps]:
 
 
 def waiting_files(ids: RunIds) -> list[FileIds]:
-    """All received files without a verdict, over all partners."""
+    """All received files without a verdict, over all partners that the run works for."""
+    everyone = partner_ids(ids)
     with _house() as house:
         return [
             {"partner_id": partner_id, "file_id": file_id}
-            for partner_id in house.partner_ids
+            for partner_id in everyone
             for file_id in Steps(house, _run(ids), partner_id).waiting_files()
         ]
 
