@@ -43,6 +43,16 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Span:
+    """The bytes of one stretch: they begin at an ISA or, within an interchange, at an INS."""
+
+    byte_start: int
+    byte_end: int
+    delimiters: Delimiters
+    begins_interchange: bool
+
+
+@dataclass(frozen=True)
 class Layout:
     """Where the interchanges of a file are.
 

@@ -5,7 +5,7 @@ when every trailer is known. What is wrong with the envelope is for `validators`
 module only tells, for each envelope segment, which one stood before it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -96,59 +96,65 @@ class Envelope:
         }
 
 
-@dataclass
-class EnvelopeGatherer:
-    """Collects the envelope, stretch by stretch."""
+@dataclass(frozen=True)
+class EnvelopePart:
+    """What one stretch holds of the envelope, by segment id.
 
-    headers: dict[str, list[pa.Table]] = field(
-        default_factory=lambda: {name: [] for name in ("ISA", "GS", "ST", "SE", "GE", "IEA")}
+    `set_totals` are, per set seen: ordinal, segments, members, end of the last segment.
+    """
+
+    elements: dict[str, pa.Table]
+    set_headers: pa.Table
+    control: pa.Table
+    set_totals: tuple[Ints, Ints, Ints, Ints]
+
+
+def read_envelope_part(stretch: Stretch, set_headers: pa.Table) -> EnvelopePart:
+    """The envelope segments of a stretch, and the totals of the sets in it."""
+    elements = {
+        name: _elements(stretch, name, columns)
+        for name, columns in (("ISA", _ISA_COLUMNS), ("GS", _GS_COLUMNS), ("ST", _ST_COLUMNS))
+    }
+    for name in ("SE", "GE", "IEA"):
+        elements[name] = _elements(stretch, name, {"count": 1, "number": 2})
+    return EnvelopePart(elements, set_headers, _control(stretch), _set_totals(stretch))
+
+
+def gather_envelope(gathered: list[EnvelopePart]) -> Envelope:
+    """The envelope of a file from the parts of all its stretches, in file order."""
+    elements = {
+        name: pa.concat_tables([part.elements[name] for part in gathered])
+        for name in gathered[0].elements
+    }
+    control = pa.concat_tables([part.control for part in gathered])
+    return Envelope(
+        interchanges=_with_trailer(elements, "ISA", "IEA", control),
+        functional_groups=_with_trailer(elements, "GS", "GE", control),
+        transaction_sets=_transaction_sets(elements, gathered),
+        control=control,
     )
-    set_headers: list[pa.Table] = field(default_factory=list)
-    controls: list[pa.Table] = field(default_factory=list)
-    totals: list[tuple[Ints, Ints, Ints, Ints]] = field(default_factory=list)
 
-    def add(self, stretch: Stretch, set_headers: pa.Table) -> None:
-        """Takes in what a stretch holds of the envelope."""
-        for name, columns in (("ISA", _ISA_COLUMNS), ("GS", _GS_COLUMNS), ("ST", _ST_COLUMNS)):
-            self.headers[name].append(_elements(stretch, name, columns))
-        for name in ("SE", "GE", "IEA"):
-            self.headers[name].append(_elements(stretch, name, {"count": 1, "number": 2}))
-        self.set_headers.append(set_headers)
-        self.controls.append(_control(stretch))
-        self.totals.append(_set_totals(stretch))
 
-    def gather(self) -> Envelope:
-        """The tables of the envelope."""
-        parts = {name: pa.concat_tables(found) for name, found in self.headers.items()}
-        control = pa.concat_tables(self.controls)
-        control = control.filter(pa.array(_begins_run(control["kind"].to_numpy())))
-        return Envelope(
-            interchanges=_with_trailer(parts, "ISA", "IEA", control),
-            functional_groups=_with_trailer(parts, "GS", "GE", control),
-            transaction_sets=self._transaction_sets(parts),
-            control=control,
-        )
-
-    def _transaction_sets(self, parts: dict[str, pa.Table]) -> pa.Table:
-        sets = parts["ST"]
-        count = len(sets) + 1
-        segments, members, ends = (np.zeros(count, np.int64) for _ in range(3))
-        for ordinals, in_set, with_ins, last_byte in self.totals:
-            segments[ordinals] += in_set
-            members[ordinals] += with_ins
-            ends[ordinals] = last_byte
-        trailer_count, trailer_number = _trailers(sets, parts["SE"], "set_ordinal")
-        headers = pa.concat_tables(self.set_headers).drop_columns("set_ordinal")
-        columns = {name: sets[name] for name in sets.column_names if name != "byte_end"}
-        columns |= {name: headers[name] for name in headers.column_names}
-        columns |= {
-            "trailer_segment_count": trailer_count,
-            "trailer_control_number": trailer_number,
-            "segment_count": pa.array(segments[1:]),
-            "member_count": pa.array(members[1:]),
-            "byte_end": pa.array(ends[1:]),
-        }
-        return _as(columns, tables.TRANSACTION_SETS)
+def _transaction_sets(elements: dict[str, pa.Table], gathered: list[EnvelopePart]) -> pa.Table:
+    sets = elements["ST"]
+    segments, members, ends = (np.zeros(len(sets) + 1, np.int64) for _ in range(3))
+    for part in gathered:
+        ordinals, in_set, with_ins, last_byte = part.set_totals
+        segments[ordinals] += in_set
+        members[ordinals] += with_ins
+        ends[ordinals] = last_byte
+    trailer_count, trailer_number = _trailers(sets, elements["SE"], "set_ordinal")
+    headers = pa.concat_tables([part.set_headers for part in gathered])
+    columns = {name: sets[name] for name in sets.column_names if name != "byte_end"}
+    columns |= {name: headers[name] for name in headers.column_names if name != "set_ordinal"}
+    columns |= {
+        "trailer_segment_count": trailer_count,
+        "trailer_control_number": trailer_number,
+        "segment_count": pa.array(segments[1:]),
+        "member_count": pa.array(members[1:]),
+        "byte_end": pa.array(ends[1:]),
+    }
+    return _as(columns, tables.TRANSACTION_SETS)
 
 
 def _as(columns: dict[str, pa.Array | pa.ChunkedArray], schema: pa.Schema) -> pa.Table:
@@ -198,9 +204,7 @@ def _control(stretch: Stretch) -> pa.Table:
             **_ordinals(stretch, rows),
             **_bytes(stretch, rows),
             "element_count": segments.token_count[rows] - 1,
-            "segment_id": pc.utf8_slice_codeunits(
-                segments.texts(segments.first_token[rows]), 0, 3
-            ),
+            "segment_id": pc.utf8_slice_codeunits(segments.texts(segments.first_token[rows]), 0, 3),
         }
     )
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from parsers.delimiters import ISA_BYTES, Delimiters, Layout, Region, locate_interchanges
-from parsers.stretch import Cursor, Stretch, parse_stretch
+from parsers.delimiters import ISA_BYTES, Delimiters, Layout, Region, Span, locate_interchanges
+from parsers.stretch import Stretch, parse_stretch
+from parsers.tally import Cursor, tally_segments
 
 FileKind = Literal["enrollment", "acknowledgement", "unknown"]
 
@@ -65,16 +66,30 @@ class ReceivedFile:
             return "acknowledgement"
         return "enrollment" if following.startswith(b"GS" + separator + b"BE") else "unknown"
 
-    def stretches(self, stretch_bytes: int = STRETCH_BYTES) -> Iterator[Stretch]:
-        """The stretches of all interchanges in file order. No result depends on their size."""
-        cursor = Cursor()
+    def spans(self, stretch_bytes: int = STRETCH_BYTES) -> Iterator[Span]:
+        """The spans of all stretches in file order. No result depends on their size."""
         for region in self.layout.regions:
-            cursor = replace(cursor, set_is_open=False, segments_in_set=0)
             for start, end in _cuts(self.content, region, stretch_bytes):
-                content = bytes(self.content[start:end])
-                stretch = parse_stretch(content, start, region.delimiters, cursor)
-                yield stretch
-                cursor = stretch.after
+                is_first = start == region.byte_start
+                yield Span(start, end, region.delimiters, begins_interchange=is_first)
+
+    def stretches(self, stretch_bytes: int = STRETCH_BYTES) -> Iterator[Stretch]:
+        """The stretches of all interchanges in file order."""
+        cursor = Cursor()
+        for span in self.spans(stretch_bytes):
+            cursor = at_span(cursor, span)
+            stretch = parse_stretch(
+                bytes(self.content[span.byte_start : span.byte_end]), span, cursor
+            )
+            yield stretch
+            cursor = cursor.behind(tally_segments(stretch.segments))
+
+
+def at_span(cursor: Cursor, span: Span) -> Cursor:
+    """The cursor at the beginning of a span: a new interchange closes whatever was open."""
+    if span.begins_interchange:
+        return replace(cursor, set_is_open=False, segments_in_set=0)
+    return cursor
 
 
 def _cuts(

@@ -84,6 +84,14 @@ class Segments:
         ]
         return names, encoded.indices.to_numpy(zero_copy_only=False)
 
+    def has_id(self, segment_id: str) -> Flags:
+        """Per segment: whether its id is `segment_id`."""
+        names, index = self.id_index
+        if segment_id not in names:
+            return np.zeros(len(self), dtype=np.bool_)
+        found: Flags = index == names.index(segment_id)
+        return found
+
     @cached_property
     def _words(self) -> Keys:
         return np.ndarray(

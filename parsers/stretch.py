@@ -4,30 +4,16 @@ A stretch begins at an ISA or, within a transaction set, at an INS. What it need
 before it travels in a `Cursor`, so the result does not depend on where a file was cut.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
-from parsers.delimiters import Delimiters
+from parsers.delimiters import Span
 from parsers.loops import Placement, place_segments
 from parsers.segments import Flags, Ints, Segments, split_segments
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """What came before a stretch: how many of each, and whether a transaction set is open."""
-
-    interchanges: int = 0
-    groups: int = 0
-    sets: int = 0
-    members: int = 0
-    set_is_open: bool = False
-    segments_in_set: int = 0
-    interchange_control_number: str | None = None
-    group_control_number: str | None = None
-    set_control_number: str | None = None
+from parsers.tally import Cursor
 
 
 @dataclass(frozen=True)
@@ -60,11 +46,7 @@ class Stretch:
 
     def has_id(self, segment_id: str) -> Flags:
         """Per segment: whether its id is `segment_id`."""
-        names, index = self.segments.id_index
-        if segment_id not in names:
-            return np.zeros(len(self.segments), dtype=np.bool_)
-        found: Flags = index == names.index(segment_id)
-        return found
+        return self.segments.has_id(segment_id)
 
     @cached_property
     def interchange_ordinals(self) -> Ints:
@@ -144,34 +126,14 @@ class Stretch:
         numbers = self.control_numbers("ST", 2, self.before.set_control_number)
         return numbers.take(pa.array(self.last_set_ordinals - self.before.sets))
 
-    @cached_property
-    def after(self) -> Cursor:
-        """The cursor for the stretch that follows."""
-        if not len(self.segments):
-            return self.before
-        set_is_open = bool(self.placement.lane_of[-1] >= 0)
-        return replace(
-            self.before,
-            interchanges=int(self.interchange_ordinals[-1]),
-            groups=int(self.group_ordinals[-1]),
-            sets=int(self.last_set_ordinals[-1]),
-            members=self.before.members + len(self.member_rows),
-            set_is_open=set_is_open,
-            segments_in_set=int(self.segment_ordinals[-1]) if set_is_open else 0,
-            interchange_control_number=self.interchange_control_numbers[-1].as_py(),
-            group_control_number=self.group_control_numbers[-1].as_py(),
-            set_control_number=self.set_control_numbers[-1].as_py(),
-        )
 
-
-def parse_stretch(content: bytes, base: int, delimiters: Delimiters, before: Cursor) -> Stretch:
+def parse_stretch(content: bytes, span: Span, before: Cursor) -> Stretch:
     """The segments of a stretch, each in its place.
 
     Args:
-        content: Bytes that begin with an ISA, or with an INS of the open transaction set.
-        base: Place of the first byte in the file.
-        delimiters: Those of the interchange.
-        before: The cursor that the stretch before left, or a fresh one.
+        content: The bytes of the span.
+        span: Where they stand in the file, and their delimiters.
+        before: What came before them.
     """
-    segments = split_segments(content, base, delimiters)
+    segments = split_segments(content, span.byte_start, span.delimiters)
     return Stretch(segments, place_segments(segments, before.set_is_open), before)

@@ -42,16 +42,17 @@ class CheckOptions:
     as_of: datetime
     out: Path | None = None
     reveal: bool = False
+    workers: int = 1
 
 
 def check_one(path: Path, options: CheckOptions, tell: Tell) -> Checked:
     """The verdict on one file; with `out`, tables and answers are in `<out>/<file name>/`."""
     terms = Terms(options.partner)
     if options.out is None:
-        return check_file(path, terms, tell=tell)
+        return check_file(path, terms, tell=tell, workers=options.workers)
     folder = options.out / path.name
     with ParquetSink(folder) as sink:
-        checked = check_file(path, terms, sink, tell)
+        checked = check_file(path, terms, sink, tell, options.workers)
         sink.write_verdict(checked.verdict)
     _write_answers(folder, checked.verdict, options)
     csv.write_csv(checked.verdict.issues, folder / "issues.csv")

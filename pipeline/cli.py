@@ -1,6 +1,7 @@
 """The command line: the use cases from a terminal. Its contract is in docs/command-line.md."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -68,6 +69,9 @@ def check(  # noqa: PLR0913 - one parameter an option
     out: Annotated[Path | None, typer.Option(help="Folder for tables and answers.")] = None,
     as_json: Json = False,
     reveal: Annotated[bool, typer.Option(help="Show the values that are wrong.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes for a large file; all cores by default.")
+    ] = None,
 ) -> None:
     """Parse and validate files without any database.
 
@@ -77,7 +81,8 @@ def check(  # noqa: PLR0913 - one parameter an option
     from schemas.partners import load_partner
 
     known = load_partner(partner) if partner else None
-    options = CheckOptions(known, _moment(as_of), out, reveal)
+    cores = len(os.sched_getaffinity(0))
+    options = CheckOptions(known, _moment(as_of), out, reveal, workers or cores)
     names = [path.name for path in files]
     if out is not None and len(set(names)) < len(names):
         raise typer.BadParameter("Two files have the same name; --out has one folder for each.")

@@ -9,22 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parsers.envelope import Envelope, EnvelopeGatherer
-from parsers.members import BusinessTables, read_business_tables, read_segments_table
+from parsers.envelope import Envelope, EnvelopePart, gather_envelope
 from parsers.reading import ReceivedFile, open_received
 from parsers.segments import Ints
-from parsers.stretch import Stretch
 from schemas import tables
 from schemas.partners import Partner
 from schemas.verdict import Verdict
-from validators.composites import find_composite_faults
-from validators.element_presence import find_presence_faults
-from validators.element_table import Values
-from validators.element_values import find_value_faults
 from validators.envelope_rules import find_envelope_faults, issue, issue_table
-from validators.issues import Findings
 from validators.partner_rules import find_partner_faults, find_repeated_interchanges
-from validators.structure import find_structure_faults
+from validators.parts import Part
 from validators.verdict import (
     dispose_members,
     judge_file,
@@ -32,8 +25,10 @@ from validators.verdict import (
     judge_interchanges,
     judge_sets,
 )
+from validators.workers import Work, check_parts
 
 _SHOWN_BYTES = 106
+_COUNTED = ("segments", "members", "subscribers", "coverages", "reporting_categories")
 
 Tell = Callable[[int], None]
 
@@ -59,33 +54,19 @@ class Terms:
 
 @dataclass
 class _Gathered:
-    """What the stretches of a file leave behind."""
+    """What the parts of a file leave behind."""
 
-    envelope: EnvelopeGatherer = field(default_factory=EnvelopeGatherer)
+    envelope: list[EnvelopePart] = field(default_factory=list)
     issues: list[pa.Table] = field(default_factory=list)
     member_sets: list[Ints] = field(default_factory=list)
-    counts: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(
-            ("segments", "members", "subscribers", "coverages", "reporting_categories"), 0
-        )
-    )
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
 
-    def add(self, stretch: Stretch, business: BusinessTables) -> None:
-        self.envelope.add(stretch, business.set_headers)
-        findings = Findings(stretch)
-        find_structure_faults(findings)
-        values = Values(stretch)
-        find_presence_faults(findings, values)
-        find_value_faults(findings, values)
-        find_composite_faults(findings, values)
-        self.issues.append(findings.to_table())
-        self.issues.append(issue_table(list(_normalised(stretch))))
-        self.member_sets.append(business.members["set_ordinal"].to_numpy())
-        self.counts["segments"] += len(stretch.segments)
-        self.counts["members"] += len(business.members)
-        self.counts["subscribers"] += pc.sum(business.members["is_subscriber"]).as_py() or 0
-        self.counts["coverages"] += len(business.coverages)
-        self.counts["reporting_categories"] += len(business.reporting_categories)
+    def add(self, part: Part) -> None:
+        self.envelope.append(part.envelope)
+        self.issues.append(part.issues)
+        self.member_sets.append(part.member_sets)
+        for name, count in part.counts.items():
+            self.counts[name] += count
 
 
 @dataclass(frozen=True)
@@ -97,33 +78,27 @@ class Checked:
 
 
 def check_file(
-    path: Path, terms: Terms, sink: Sink | None = None, tell: Tell | None = None
+    path: Path, terms: Terms, sink: Sink | None = None, tell: Tell | None = None, workers: int = 1
 ) -> Checked:
     """Parses and validates the file at `path`, and hands its tables to `sink`.
 
     Nothing in the file raises: what is wrong with it is in `verdict.issues`. `tell` hears how many
-    bytes are done, stretch by stretch.
+    bytes are done. Large files are judged by up to `workers` processes; the result is the same.
     """
     with open_received(path) as received:
         unreadable = _unreadable(received)
         if unreadable is not None:
             return _refuse(received, unreadable)
         gathered = _Gathered()
-        for stretch in received.stretches():
-            business = read_business_tables(stretch)
-            gathered.add(stretch, business)
-            if sink is not None:
-                _hand_over(sink, stretch, business)
-            if tell is not None and len(stretch.segments):
-                tell(int(stretch.segments.byte_ends[-1]))
+        work = Work(path, wants_tables=sink is not None)
+        for part in check_parts(received, work, workers):
+            gathered.add(part)
+            for name, table in part.tables.items():
+                if sink is not None:
+                    sink.write(name, table)
+            if tell is not None:
+                tell(part.byte_end)
         return _conclude(received, gathered, terms)
-
-
-def _hand_over(sink: Sink, stretch: Stretch, business: BusinessTables) -> None:
-    sink.write("segments", read_segments_table(stretch))
-    sink.write("members", business.members)
-    sink.write("coverages", business.coverages)
-    sink.write("reporting_categories", business.reporting_categories)
 
 
 def _unreadable(received: ReceivedFile) -> str | None:
@@ -157,24 +132,6 @@ def _refuse(received: ReceivedFile, rule_id: str) -> Checked:
     return Checked(verdict, _Gathered().counts | _envelope_counts(verdict))
 
 
-def _normalised(stretch: Stretch) -> Iterator[dict[str, object]]:
-    """What was passed over or completed while reading: recorded, never silent."""
-    segments = stretch.segments
-    if segments.blanks_removed.any():
-        row = int(np.argmax(segments.blanks_removed))
-        yield issue("blanks-between-segments", "ISA", _place(stretch, row))
-    if not segments.is_terminated and len(segments):
-        yield issue("terminator-missing-at-end", "IEA", _place(stretch, len(segments) - 1))
-
-
-def _place(stretch: Stretch, row: int) -> dict[str, object]:
-    return {
-        "interchange_ordinal": int(stretch.interchange_ordinals[row]),
-        "byte_start": int(stretch.segments.byte_starts[row]),
-        "byte_end": int(stretch.segments.byte_ends[row]),
-    }
-
-
 def _leading(received: ReceivedFile) -> pa.Table:
     if not received.layout.leading:
         return issue_table([])
@@ -183,17 +140,28 @@ def _leading(received: ReceivedFile) -> pa.Table:
 
 
 def _conclude(received: ReceivedFile, gathered: _Gathered, terms: Terms) -> Checked:
-    envelope = gathered.envelope.gather()
+    envelope = gather_envelope(gathered.envelope)
     about_envelope = find_envelope_faults(envelope)
     found = [_leading(received), about_envelope, *_of_known_types(about_envelope, gathered.issues)]
     found.append(find_repeated_interchanges(envelope, terms.seen_interchanges))
     if terms.partner is not None:
         found.append(find_partner_faults(envelope, terms.partner))
-    issues = pa.concat_tables(found).sort_by(
+    issues = _once_an_interchange(pa.concat_tables(found)).sort_by(
         [("byte_start", "ascending"), ("element", "ascending")]
     )
     verdict = _verdict(received, envelope, issues, np.concatenate(gathered.member_sets))
     return Checked(verdict, gathered.counts | _envelope_counts(verdict))
+
+
+def _once_an_interchange(issues: pa.Table) -> pa.Table:
+    """Issues with only the first about blanks in each interchange, wherever it was cut."""
+    about_blanks = pc.equal(issues["rule"], "blanks-between-segments")
+    blanks = issues.filter(about_blanks).sort_by("byte_start")
+    kept = blanks.group_by("interchange_ordinal", use_threads=False).aggregate(
+        [("byte_start", "first")]
+    )["byte_start_first"]
+    first = blanks.filter(pc.is_in(blanks["byte_start"], kept.combine_chunks()))
+    return pa.concat_tables([issues.filter(pc.invert(about_blanks)), first])
 
 
 def _of_known_types(about_envelope: pa.Table, found: list[pa.Table]) -> Iterator[pa.Table]:

@@ -1,0 +1,92 @@
+"""One stretch of a file, parsed and judged: a function of its bytes and of what came before.
+
+It knows nothing of the rest of the file, so stretches can be judged in any process of any machine.
+What needs the whole file (counts, control numbers, the verdict) is put together afterwards.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from parsers.delimiters import Span
+from parsers.envelope import EnvelopePart, read_envelope_part
+from parsers.members import read_business_tables, read_segments_table
+from parsers.segments import Ints
+from parsers.stretch import Stretch, parse_stretch
+from parsers.tally import Cursor, Tally, tally_segments
+from validators.composites import find_composite_faults
+from validators.element_presence import find_presence_faults
+from validators.element_table import Values
+from validators.element_values import find_value_faults
+from validators.envelope_rules import issue, issue_table
+from validators.issues import Findings
+from validators.structure import find_structure_faults
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one stretch yields. `tables` is empty when nobody asked for them."""
+
+    tables: dict[str, pa.Table]
+    issues: pa.Table  # tables.ISSUES
+    envelope: EnvelopePart
+    member_sets: Ints  # set ordinal of each member
+    counts: dict[str, int]
+    tally: Tally  # what it adds to the cursor of the next stretch
+    byte_end: int
+
+
+def check_part(content: bytes, span: Span, before: Cursor, *, wants_tables: bool) -> Part:
+    """The tables and issues of one stretch."""
+    stretch = parse_stretch(content, span, before)
+    business = read_business_tables(stretch)
+    tables = {
+        "members": business.members,
+        "coverages": business.coverages,
+        "reporting_categories": business.reporting_categories,
+    }
+    counts = {name: len(table) for name, table in tables.items()}
+    counts["segments"] = len(stretch.segments)
+    counts["subscribers"] = pc.sum(business.members["is_subscriber"]).as_py() or 0
+    if wants_tables:
+        tables["segments"] = read_segments_table(stretch)
+    return Part(
+        tables=tables if wants_tables else {},
+        issues=pa.concat_tables([_judge(stretch), issue_table(list(_normalised(stretch)))]),
+        envelope=read_envelope_part(stretch, business.set_headers),
+        member_sets=business.members["set_ordinal"].to_numpy(),
+        counts=counts,
+        tally=tally_segments(stretch.segments),
+        byte_end=span.byte_end,
+    )
+
+
+def _judge(stretch: Stretch) -> pa.Table:
+    findings = Findings(stretch)
+    find_structure_faults(findings)
+    values = Values(stretch)
+    find_presence_faults(findings, values)
+    find_value_faults(findings, values)
+    find_composite_faults(findings, values)
+    return findings.to_table()
+
+
+def _normalised(stretch: Stretch) -> Iterator[dict[str, object]]:
+    """What was passed over or completed while reading: recorded, never silent."""
+    segments = stretch.segments
+    if segments.blanks_removed.any():
+        row = int(np.argmax(segments.blanks_removed))
+        yield issue("blanks-between-segments", "ISA", _place(stretch, row))
+    if not segments.is_terminated and len(segments):
+        yield issue("terminator-missing-at-end", "IEA", _place(stretch, len(segments) - 1))
+
+
+def _place(stretch: Stretch, row: int) -> dict[str, object]:
+    return {
+        "interchange_ordinal": int(stretch.interchange_ordinals[row]),
+        "byte_start": int(stretch.segments.byte_starts[row]),
+        "byte_end": int(stretch.segments.byte_ends[row]),
+    }

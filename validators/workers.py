@@ -1,0 +1,79 @@
+"""The stretches of a file judged one after the other, or by several processes at once.
+
+Threads would not help: gathers hold the interpreter lock. Parts come back in file order, and no
+more than a few wait, so memory stays bounded.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from parsers.delimiters import Span
+from parsers.reading import ReceivedFile, at_span
+from parsers.segments import split_segments
+from parsers.tally import Cursor, Tally, tally_segments
+from validators.parts import Part, check_part
+
+WORTH_A_PROCESS_BYTES = 16_000_000  # below, starting processes takes longer than the work
+_WAITING_PER_WORKER = 2
+
+
+@dataclass(frozen=True)
+class Work:
+    """A file and what is asked of it."""
+
+    path: Path
+    wants_tables: bool
+
+    def check(self, span: Span, before: Cursor) -> Part:
+        """The part of one span."""
+        return check_part(self._read(span), span, before, wants_tables=self.wants_tables)
+
+    def tally(self, span: Span) -> Tally:
+        """The tally of one span."""
+        content = self._read(span)
+        return tally_segments(split_segments(content, span.byte_start, span.delimiters))
+
+    def _read(self, span: Span) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(span.byte_start)
+            return file.read(span.byte_end - span.byte_start)
+
+
+def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Part]:
+    """The parts of all stretches, in file order, by that many processes."""
+    spans = list(received.spans())
+    if workers <= 1 or received.size_bytes < WORTH_A_PROCESS_BYTES:
+        yield from _one_by_one(spans, work)
+        return
+    # A fresh interpreter in each worker: forking would copy the threads of pyarrow and of callers.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        cursors = _cursors(spans, list(pool.map(work.tally, spans)))
+        waiting: deque[Future[Part]] = deque()
+        for span, before in zip(spans, cursors, strict=True):
+            if len(waiting) >= workers * _WAITING_PER_WORKER:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(partial(work.check, span, before)))
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _one_by_one(spans: list[Span], work: Work) -> Iterator[Part]:
+    cursor = Cursor()
+    for span in spans:
+        cursor = at_span(cursor, span)
+        part = work.check(span, cursor)
+        yield part
+        cursor = cursor.behind(part.tally)
+
+
+def _cursors(spans: list[Span], tallies: list[Tally]) -> Iterator[Cursor]:
+    cursor = Cursor()
+    for span, tally in zip(spans, tallies, strict=True):
+        cursor = at_span(cursor, span)
+        yield cursor
+        cursor = cursor.behind(tally)
