@@ -157,7 +157,8 @@ def demo(
 
     Exit code 0 only if every night balances and both sides' books agree.
     """
-    from pipeline.demo import DemoPlan, run_demo
+    from pipeline.demo import run_demo
+    from pipeline.demo_home import DemoPlan
 
     terminal.silence_logs()
     plan = DemoPlan(seed=seed, nights=nights, members=members, faults=faults, airflow=airflow)

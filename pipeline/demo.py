@@ -4,49 +4,42 @@ Everything is real but the people: SFTP on loopback, the embedded PostgreSQL, th
 in a table and in extracts. A demo that was killed is taken up where it stopped.
 """
 
-import json
-import shutil
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from rich.text import Text
 
-from ledger.server import drop_embedded
 from pipeline import terminal
 from pipeline.airflow_run import run_night_by_airflow
 from pipeline.books import BookComparison, compare_books
+from pipeline.demo_home import (
+    BY_TABLE,
+    DemoPlan,
+    alone,
+    exchange_home,
+    extract_folder,
+    mark,
+    prepare_home,
+    require_own_configuration,
+    write_configuration,
+)
 from pipeline.demo_report import show_files, show_findings
-from pipeline.night import NightResult, run_night
+from pipeline.night import NightResult, closed_night, run_night
 from pipeline.night_report import show_night
 from pipeline.settings import Settings, load_settings
 from pipeline.wiring import House, open_house
-from schemas.errors import Terminal
 from schemas.partners import load_exchange, load_partners
 from simulator.answers import AnswerSummary
 from simulator.carrier import CarrierCore
 from simulator.exchange import ExchangeInABox
-from simulator.server import Endpoint, serve
+from simulator.server import serve
 
 FIRST_NIGHT = date(2026, 12, 1)
 _EXCHANGE = "ffe"
 _NIGHT_HOUR = time(19)  # after the exchange's drop of 18:00, in its own time zone
 _WATCH_AFTER = timedelta(hours=2)  # the exchange answers at 20:00
-_BY_TABLE = "cedar-valley-tx"  # this carrier gives us a table, the others extracts
-
-
-@dataclass(frozen=True)
-class DemoPlan:
-    """What to play. The same plan gives the same nights, byte for byte."""
-
-    seed: int
-    nights: int
-    members: int
-    faults: float
-    airflow: bool
 
 
 @dataclass(frozen=True)
@@ -60,102 +53,22 @@ class Finding:
 def run_demo(plan: DemoPlan) -> bool:
     """Plays the nights and prints what came of them. True only if everything holds."""
     settings = load_settings()
-    _prepare_home(settings, plan)
-    with serve(_exchange_home(settings), load_partners()) as endpoint:
-        _write_configuration(settings, endpoint)
+    require_own_configuration(settings)
+    with alone(settings):
+        return _run_in_home(settings, plan)
+
+
+def _run_in_home(settings: Settings, plan: DemoPlan) -> bool:
+    prepare_home(settings, plan)
+    with serve(exchange_home(settings), load_partners()) as endpoint:
+        write_configuration(settings, endpoint)
         settings = load_settings()
         with open_house(settings) as house:
             findings = _Play(house, plan).run()
     holds = all(finding.holds for finding in findings)
     if holds:
-        _mark(settings, plan, finished=True)
+        mark(settings, plan, finished=True)
     return holds
-
-
-# ---- the home: a demo owns it, or does not touch it -------------------------------------------
-
-
-def _marker(settings: Settings) -> Path:
-    return settings.home / "demo.json"
-
-
-def _mark(settings: Settings, plan: DemoPlan, *, finished: bool) -> None:
-    settings.home.mkdir(parents=True, exist_ok=True)
-    content = json.dumps({"plan": asdict(plan), "finished": finished}, indent=2)
-    _marker(settings).write_text(content + "\n")
-
-
-def _prepare_home(settings: Settings, plan: DemoPlan) -> None:
-    """Leaves the home of an unfinished demo of the same plan as it is; else begins anew.
-
-    Raises Terminal when the home is in use by something else than a demo.
-    """
-    if settings.database_url:
-        raise Terminal("The demo uses its own database. Unset EDI834_DATABASE_URL for it.")
-    marker = _marker(settings)
-    if not marker.is_file() and settings.landing_folder.exists():
-        raise Terminal(
-            f"{settings.home} holds an installation. Set EDI834_HOME to another folder for a demo."
-        )
-    known = None
-    with suppress(OSError, ValueError):
-        known = json.loads(marker.read_text())
-    if known == {"plan": asdict(plan), "finished": False}:
-        terminal.out.print("An unfinished demo of the same plan is taken up where it stopped.")
-        return
-    if known is not None:
-        _clear(settings)
-    _mark(settings, plan, finished=False)
-
-
-def _clear(settings: Settings) -> None:
-    drop_embedded(settings.database_folder.absolute())
-    for folder in (
-        settings.landing_folder,
-        settings.tables_folder,
-        settings.reports_folder,
-        _exchange_home(settings),
-        settings.home / "carrier",
-        settings.home / "airflow",
-    ):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _exchange_home(settings: Settings) -> Path:
-    return settings.home / "exchange"
-
-
-def _write_configuration(settings: Settings, endpoint: Endpoint) -> None:
-    """`edi834.toml` in the home: where the exchange in a box and the carrier's records are."""
-    lines = ["# Written by `edi834 demo`: the exchange in a box of the last run.\n"]
-    for partner_id, (username, key) in endpoint.users.items():
-        lines += [
-            f"[mailboxes.{partner_id}]",
-            f'host = "{endpoint.host}"',
-            f"port = {endpoint.port}",
-            f'username = "{username}"',
-            f'private_key = "{key.absolute()}"',
-            f'host_key = "{endpoint.host_key}"\n',
-            f"[carriers.{partner_id}]",
-            *_carrier_lines(settings, partner_id),
-        ]
-    (settings.home / "edi834.toml").write_text("\n".join(lines))
-
-
-def _carrier_lines(settings: Settings, partner_id: str) -> list[str]:
-    if partner_id == _BY_TABLE:
-        kind, members, payments = "table", "carrier_core.member_record", "carrier_core.payment"
-    else:
-        folder = _extract_folder(settings, partner_id).absolute()
-        kind, members, payments = "file", f"{folder}/members.csv", f"{folder}/payments.csv"
-    return [f'kind = "{kind}"', f'members = "{members}"', f'payments = "{payments}"\n']
-
-
-def _extract_folder(settings: Settings, partner_id: str) -> Path:
-    return settings.home / "carrier" / partner_id
-
-
-# ---- the play ---------------------------------------------------------------------------------
 
 
 class _Play:
@@ -167,7 +80,7 @@ class _Play:
         exchange = load_exchange(_EXCHANGE)
         self.zone = ZoneInfo(exchange.time_zone)
         self.box = ExchangeInABox(
-            _exchange_home(house.settings),
+            exchange_home(house.settings),
             seed=plan.seed,
             members=plan.members,
             first_night=FIRST_NIGHT,
@@ -179,12 +92,11 @@ class _Play:
         self.findings: list[Finding] = []
 
     def run(self) -> list[Finding]:
-        summary = None
         for night in range(1, self.plan.nights + 1):
-            summary = self._night(night)
+            self._night(night)
+        summary = self.box.read_answers(self.plan.nights)  # all are read; this tells of them
         self._watch_for_answers()
         comparison = compare_books(self.house, self.box.book(), self._clock(self.plan.nights + 1))
-        assert summary is not None  # there is at least one night
         self._judge_answers(summary, comparison)
         show_files(self.house)
         show_findings([(finding.sentence, finding.holds) for finding in self.findings])
@@ -194,22 +106,32 @@ class _Play:
         day = FIRST_NIGHT + timedelta(days=night - 1)
         return datetime.combine(day, _NIGHT_HOUR, self.zone)
 
-    def _night(self, night: int) -> AnswerSummary:
-        """Sends, lets us work, and reads what we answered."""
+    def _night(self, night: int) -> None:
+        """Sends, lets us work, and reads what we answered.
+
+        Once the exchange has sent a later night, this one is over, answers and all.
+        """
         as_of = self._clock(night)
         terminal.out.print(
             Text.assemble((f"Night {night}", "bold"), f", {as_of:%Y-%m-%d %H:%M %Z}")
         )
-        with terminal.doing("The exchange sends, the carrier enrolls and takes payments"):
-            self.box.send(night)
-            self._write_carrier_records(night)
+        is_over = self.box.state.nights_sent() > night
+        if not is_over:
+            with terminal.doing("The exchange sends, the carrier enrolls and takes payments"):
+                self.box.send(night)
+                self._write_carrier_records(night)
         result = self._work(as_of)
         show_night(result)
         self._judge_night(night, result)
-        with terminal.doing("The exchange reads what came and answers"):
-            return self.box.read_answers(night)
+        if not is_over:
+            with terminal.doing("The exchange reads what came and answers"):
+                self.box.read_answers(night)
 
     def _work(self, as_of: datetime) -> NightResult:
+        """The night's result; a night that an interrupted demo has closed is not run again."""
+        closed = closed_night(self.house, as_of, self.house.partner_ids)
+        if closed is not None:
+            return closed
         if self.plan.airflow:
             return run_night_by_airflow(self.house, as_of)
         with terminal.doing("The night runs") as say:
@@ -218,12 +140,12 @@ class _Play:
     def _write_carrier_records(self, night: int) -> None:
         url = self.house.engine.url.set(drivername="postgresql")
         for partner_id in self.house.partner_ids:
-            if partner_id == _BY_TABLE:
+            if partner_id == BY_TABLE:
                 self.carrier.write_tables(
                     url.render_as_string(hide_password=False), partner_id, night
                 )
             else:
-                folder = _extract_folder(self.house.settings, partner_id)
+                folder = extract_folder(self.house.settings, partner_id)
                 self.carrier.write_extract(folder, partner_id, night)
 
     def _watch_for_answers(self) -> None:
