@@ -28,13 +28,15 @@ def run_night_by_airflow(house: House, as_of: datetime) -> NightResult:
     home.mkdir(parents=True, exist_ok=True)
     log = home / f"{as_of:%Y-%m-%dT%H%M}.log"
     with terminal.doing("Airflow prepares its metadata"):
-        _airflow(house, home, log, "db", "migrate")
+        code = _airflow(house, home, log, "db", "migrate")
+    if code:
+        raise Terminal(f"`airflow db migrate` ended with exit code {code}. Read {log}.")
     conf = json.dumps({"as_of": as_of.isoformat()})
     with terminal.doing(f"The Airflow DAG {DAG_ID} runs (log: {log})"):
         code = _airflow(house, home, log, "dags", "test", DAG_ID, as_of.isoformat(), "--conf", conf)
     result = find_night(house, as_of)
-    if result is None:
-        raise Terminal(f"Airflow stopped with exit code {code} before the night ended. Read {log}.")
+    if result is None or (code and not result.failures):
+        raise Terminal(f"Airflow ended with exit code {code} before the night did. Read {log}.")
     return result
 
 
@@ -47,13 +49,14 @@ def _airflow(house: House, home: Path, log: Path, *arguments: str) -> int:
         AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{home}/airflow.db",
         PYTHONWARNINGS="ignore",
     )
-    with log.open("ab") as file:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and fixed arguments
-            [sys.executable, "-m", "airflow", *arguments],
+    with (
+        log.open("ab") as file,
+        subprocess.Popen(  # noqa: S603 - our own interpreter and fixed arguments
+            [sys.executable, "-m", "pipeline.airflow_child", *arguments],
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # nothing is written to it: it tells the child that we live
             stdout=file,
             stderr=subprocess.STDOUT,
-            check=False,
-        )
-    return done.returncode
+        ) as child,
+    ):
+        return child.wait()
