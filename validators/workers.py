@@ -4,6 +4,7 @@ Threads would not help: gathers hold the interpreter lock. Parts come back in fi
 more than a few wait, so memory stays bounded.
 """
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -50,8 +51,7 @@ def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Pa
     if workers <= 1 or received.size_bytes < WORTH_A_PROCESS_BYTES:
         yield from _one_by_one(spans, work)
         return
-    # A fresh interpreter in each worker: forking would copy the threads of pyarrow and of callers.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context(_start_method())) as pool:
         cursors = _cursors(spans, list(pool.map(work.tally, spans)))
         waiting: deque[Future[Part]] = deque()
         for span, before in zip(spans, cursors, strict=True):
@@ -60,6 +60,11 @@ def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Pa
             waiting.append(pool.submit(partial(work.check, span, before)))
         while waiting:
             yield waiting.popleft().result()
+
+
+def _start_method() -> str:
+    """Forking is quick, but would copy a caller's threads in the middle of what they do."""
+    return "fork" if threading.active_count() == 1 else "spawn"
 
 
 def _one_by_one(spans: list[Span], work: Work) -> Iterator[Part]:
