@@ -9,7 +9,10 @@ from pipeline.night import NightResult
 
 def show_night(result: NightResult) -> None:
     """The balance of the night, and what failed."""
-    terminal.out.print(balance_table(result.balance))
+    if len(result.balance):
+        terminal.out.print(balance_table(result.balance))
+    else:
+        terminal.out.print("No file came in.")
     for failure in result.failures:
         terminal.fail(f"{failure.partner_id}, {failure.step}: {failure.sentence}")
     terminal.out.print(

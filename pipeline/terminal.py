@@ -27,6 +27,11 @@ err = Console(
 )
 
 _SHOW_PROGRESS_BYTES = 5_000_000
+_OF_A_VERSION = (
+    *("transaction", "status", "plan_id", "benefit_begin", "benefit_end"),
+    *("members", "premium_total", "aptc"),
+)
+_PLACEHOLDERS = str.maketrans("{}", "<>")  # a rule's sentence is filled in for each issue
 _COLOURS = {"reject": "red", "error": "red", "warning": "yellow", "info": "dim"}
 
 
@@ -92,13 +97,19 @@ def show_checked(path: Path, checked: Checked) -> None:
 
 
 def show_timeline(policy: str, rows: list[dict[str, object]]) -> None:
-    """The versions of a policy, as they were learnt."""
-    table = Table(title=f"Policy {policy}", title_justify="left")
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "))
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    """The versions of a policy as they were learnt, then the place in the file that told each."""
+    table = Table(title=f"Policy {policy} ({rows[0]['partner_id']})", title_justify="left")
+    for name in ("", "learnt (UTC)", *_OF_A_VERSION):
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for number, row in enumerate(rows, 1):
+        learnt = str(row["known_from"])[:16].replace("T", " ")
+        values = (row[name] for name in _OF_A_VERSION)
+        cells = ("" if value is None else str(value) for value in values)
+        table.add_row(str(number), learnt, *cells)
     out.print(table)
+    for number, row in enumerate(rows, 1):
+        place = f"transaction set {row['set_ordinal']}, bytes {row['byte_start']}-{row['byte_end']}"
+        out.print(f"{number}: {row['file_name']}, {place}", soft_wrap=True)
 
 
 def show_rules(rules: list[Rule]) -> None:
@@ -106,7 +117,8 @@ def show_rules(rules: list[Rule]) -> None:
     for rule in rules:
         answer = f", {rule.x12_field} {rule.x12_code}" if rule.x12_field else ""
         out.print(Text.assemble((rule.id, "bold"), f" ({rule.severity}{answer})"), soft_wrap=True)
-        out.print(f"  {rule.wording} {rule.fix}", soft_wrap=True)
+        wording = rule.wording.translate(_PLACEHOLDERS)
+        out.print(f"  {wording} {rule.fix}", soft_wrap=True)
         out.print(f"  Source: {rule.source}", soft_wrap=True)
 
 
