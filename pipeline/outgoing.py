@@ -69,7 +69,7 @@ class Writer:
     ) -> int:
         """The id of the file in the ledger, ready for delivery.
 
-        `number` is one that no other file of the partner has; it keeps names apart.
+        `number` is one that no other file of this kind and partner has; it keeps names apart.
         """
         stored = self.house.landing.store([content])
         sent = SentFile(

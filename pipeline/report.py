@@ -19,7 +19,7 @@ from replies.error_report import (
     write_error_report_csv,
     write_error_report_html,
 )
-from schemas.catalog import load_rules
+from schemas.catalog import Rule, load_rules
 from schemas.database import disposition, file
 from schemas.postgres_copy import copy_out
 from schemas.tables import DISPOSITIONS
@@ -40,9 +40,8 @@ def report_errors(house: House, run: Run, partner_id: str) -> int:
         if sent_file_id(conn, "error_report", run.run_id, partner_id) is None:
             writer = write_for(house, run, partner_id, conn)
             code = writer.exchange.function_codes.issuer_error_report
-            (number,) = writer.numbers("interchange", 1)
             letter = Letter("error_report", code, ending=".csv")
-            writer.send(letter, write_error_report_csv(rows), number, None)
+            writer.send(letter, write_error_report_csv(rows), run.run_id, None)
     title = f"Error report, {house.partner(partner_id).issuer_name}, run {run.run_id}"
     page = write_error_report_html(rows, title, run.as_of)
     folder = house.settings.reports_folder / str(run.run_id) / partner_id
@@ -55,9 +54,16 @@ def report_errors(house: House, run: Run, partner_id: str) -> int:
 def _wording() -> Wording:
     rules = load_rules()
     return Wording(
-        sentences={rule.id: rule.wording for rule in rules.values()},
+        sentences={rule.id: _sentence(rule) for rule in rules.values()},
         fixes={rule.id: rule.fix for rule in rules.values()},
     )
+
+
+def _sentence(rule: Rule) -> str:
+    """What is said to a member that is rejected for a place that is not its own."""
+    if "{" not in rule.wording:
+        return rule.wording
+    return "The member is rejected with its transaction set, which breaks this rule elsewhere."
 
 
 def _checked_files(conn: sa.Connection, run: Run, partner_id: str) -> list[sa.Row[Any]]:
