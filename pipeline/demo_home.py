@@ -120,7 +120,10 @@ def exchange_home(settings: Settings) -> Path:
 
 def write_configuration(settings: Settings, endpoint: Endpoint) -> None:
     """`edi834.toml` in the home: where the exchange in a box and the carrier's records are."""
-    lines = ["# Written by `edi834 demo`: the exchange in a box of the last run.\n"]
+    lines = [
+        "# Written by `edi834 demo`: the exchange in a box of the last run.\n",
+        "settle_seconds = 0.5  # it renames its files in place, so they do not grow\n",
+    ]
     for partner_id, (username, key) in endpoint.users.items():
         lines += [
             f"[mailboxes.{partner_id}]",
