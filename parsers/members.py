@@ -118,13 +118,34 @@ def _loop_ends(owners: Ints, openers: Ints) -> Ints:
     return last + 1
 
 
-def _coverages(rows: PlacedRows) -> pa.Table:
-    stretch = rows.stretch
-    guide = load_guide()
-    openers = rows.of(guide.segments_of("2300", "HD")[0].index)
-    owners = _owners_by_opener(stretch, openers)
+def _coverage_openers(rows: PlacedRows) -> Ints:
+    return rows.of(load_guide().segments_of("2300", "HD")[0].index)
+
+
+def _counted_in_member(stretch: Stretch, openers: Ints) -> Ints:
+    """1-based count of each HD within its member."""
     members = stretch.member_ordinals[openers]
     first_of_member = np.searchsorted(members, members, side="left")
+    counted: Ints = np.arange(len(openers)) - first_of_member + 1
+    return counted
+
+
+def coverage_ordinals(rows: PlacedRows) -> Ints:
+    """Per row of the stretch: which coverage of its member it belongs to, 0 outside 2300."""
+    stretch = rows.stretch
+    openers = _coverage_openers(rows)
+    owners = _owners_by_opener(stretch, openers)
+    inside = np.isin(stretch.placement.nodes, _nodes_within("2300")) & (owners >= 0)
+    ordinals = np.zeros(len(stretch.segments), dtype=np.int64)
+    ordinals[inside] = _counted_in_member(stretch, openers)[owners[inside]]
+    return ordinals
+
+
+def _coverages(rows: PlacedRows) -> pa.Table:
+    stretch = rows.stretch
+    openers = _coverage_openers(rows)
+    owners = _owners_by_opener(stretch, openers)
+    members = stretch.member_ordinals[openers]
     inside = np.isin(stretch.placement.nodes, _nodes_within("2300"))
     ends = _loop_ends(np.where(inside, owners, -1), openers)
     return _table(
@@ -132,7 +153,7 @@ def _coverages(rows: PlacedRows) -> pa.Table:
             **ColumnReader(rows, owners, len(openers)).read(COVERAGE),
             **_spans(stretch, openers, ends),
             "member_ordinal": members,
-            "coverage_ordinal": np.arange(len(openers)) - first_of_member + 1,
+            "coverage_ordinal": _counted_in_member(stretch, openers),
         },
         tables.COVERAGES,
     )

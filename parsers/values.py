@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers.segments import KEY_BYTES, Flags, Ints, Keys, Segments
+from schemas.tables import MONEY
 
 DATE_BYTES = 8  # CCYYMMDD
 RANGE_BYTES = 17  # CCYYMMDD-CCYYMMDD
@@ -81,6 +82,13 @@ def count_column(segments: Segments, tokens: Ints) -> pa.Array:
     texts = segments.texts(tokens)
     whole = pc.match_substring_regex(texts, r"^-?[0-9]{1,18}$")
     return pc.if_else(whole, texts, None).cast(pa.int64())
+
+
+def money_column(segments: Segments, tokens: Ints) -> pa.Array:
+    """Dollars of the tokens as decimal128(12, 2); null where there is no such amount."""
+    texts = segments.texts(tokens)
+    fits = pc.match_substring_regex(texts, r"^-?([0-9]{1,10}(\.[0-9]{1,2})?|\.[0-9]{1,2})$")
+    return pc.if_else(fits, texts, None).cast(MONEY)
 
 
 def flag_column(segments: Segments, tokens: Ints) -> pa.Array:

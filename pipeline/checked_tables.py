@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas import tables
+from schemas.details import detail_schemas
 from schemas.verdict import Verdict
 
 _BUSINESS = {
@@ -15,6 +16,7 @@ _BUSINESS = {
     "members": tables.MEMBERS,
     "coverages": tables.COVERAGES,
     "reporting_categories": tables.REPORTING_CATEGORIES,
+    **detail_schemas(),
 }
 _OF_VERDICT = (
     "interchanges",

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers.delimiters import Span
+from parsers.details import read_details
 from parsers.envelope import EnvelopePart, read_envelope_part
 from parsers.members import read_business_tables, read_segments_table
 from parsers.segments import Ints
@@ -53,6 +54,7 @@ def check_part(content: bytes, span: Span, before: Cursor, *, wants_tables: bool
     counts["subscribers"] = pc.sum(business.members["is_subscriber"]).as_py() or 0
     if wants_tables:
         tables["segments"] = read_segments_table(stretch)
+        tables |= read_details(stretch)
     return Part(
         tables=tables if wants_tables else {},
         issues=pa.concat_tables([_judge(stretch), issue_table(list(_normalised(stretch)))]),
