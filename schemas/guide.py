@@ -17,6 +17,10 @@ UNBOUNDED = 0  # a repeat or max use without a limit
 WRAPPERS = frozenset({"HEADER", "DETAIL"})
 
 
+# What LS opens LE closes (X12.6, loop control segments); the map leaves LE situational.
+CLOSES_LOOP = frozenset({"LE"})
+
+
 @dataclass(frozen=True)
 class Element:
     """One element or component of a segment of the guide."""
@@ -179,14 +183,15 @@ class _Compiler:
                 self.loop(child, index, depth + 1)
 
     def segment(self, node: ET.Element, loop: int, *, opens_loop: bool) -> None:
+        segment_id = node.attrib["xid"]
         elements = tuple(_element(part) for part in node if part.tag in ("element", "composite"))
         self.segments.append(
             Segment(
                 index=len(self.segments),
-                segment_id=node.attrib["xid"],
+                segment_id=segment_id,
                 loop=loop,
                 name=_text(node, "name"),
-                usage=_text(node, "usage"),
+                usage="R" if segment_id in CLOSES_LOOP else _text(node, "usage"),
                 position=int(_text(node, "pos")),
                 max_use=_limit(_text(node, "max_use")),
                 opens_loop=opens_loop,

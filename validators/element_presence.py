@@ -5,32 +5,46 @@ are judged once per distinct pattern of each segment of the guide.
 """
 
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.guide import Segment, load_guide
-from validators.element_table import Values
+from validators.element_table import Values, element_kinds
 from validators.issues import Findings
 
 
 def find_presence_faults(findings: Findings, values: Values) -> None:
     """Elements that are missing, surplus, not used, or break a relational condition."""
+    _find_surplus_in_envelope(findings)
     nodes, patterns, counts = values.shapes
     packed = (patterns << 12) | (np.minimum(counts, 31) << 7) | nodes
     encoded = pa.array(packed).dictionary_encode()
     judged = [_judge_shape(shape) for shape in encoded.dictionary.to_pylist()]
     if not any(judged):
         return
-    indices = encoded.indices.to_numpy(zero_copy_only=False)
+    shapes = encoded.indices.to_numpy(zero_copy_only=False)
+    with_fault: dict[tuple[str, int], list[int]] = {}
     for number, faults in enumerate(judged):
-        rows = values.rows[indices == number] if faults else values.rows[:0]
-        for rule, element in faults:
-            findings.add(rule, rows, element)
+        for fault in faults:
+            with_fault.setdefault(fault, []).append(number)
+    for (rule, element), numbers in with_fault.items():
+        is_faulty = np.zeros(len(judged), dtype=np.bool_)
+        is_faulty[numbers] = True
+        findings.add(rule, values.rows[is_faulty[shapes]], element)
 
 
-@cache
+def _find_surplus_in_envelope(findings: Findings) -> None:
+    """ST and SE with more elements than they have; their values are judged with the envelope."""
+    stretch = findings.stretch
+    rows = np.flatnonzero(stretch.placement.is_envelope & stretch.is_in_set).astype(np.int64)
+    known = element_kinds().count[stretch.placement.nodes[rows]]
+    surplus = stretch.segments.token_count[rows] - 1 > known
+    findings.add("elements-too-many", rows[surplus], known[surplus] + 1)
+
+
+@lru_cache(maxsize=65536)
 def _judge_shape(packed: int) -> tuple[tuple[str, int], ...]:
     """Faults (rule, element) of a segment of the guide with that pattern of filled elements."""
     pattern, count = packed >> 12, (packed >> 7) & 31
@@ -43,6 +57,8 @@ def _judge_shape(packed: int) -> tuple[tuple[str, int], ...]:
         if element.usage == "N" and filled:
             faults.append(("element-not-used", element.position))
     faults.extend(_broken_relations(segment, pattern))
+    if not faults and not pattern >> 1:
+        faults.append(("segment-without-elements", 0))
     if count - 1 > len(segment.elements):
         faults.append(("elements-too-many", len(segment.elements) + 1))
     return tuple(faults)
