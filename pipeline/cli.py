@@ -110,6 +110,26 @@ def _exit_code(verdict: str) -> int:
 
 
 @app.command()
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An 834 file.")],
+    member: Annotated[str | None, typer.Option(help="Only the member with this id.")] = None,
+    segment: Annotated[int | None, typer.Option(help="Only this segment of a set.")] = None,
+    reveal: Annotated[bool, typer.Option(help="Show all values, not only codes.")] = False,
+) -> None:
+    """Show a file as the guide's tree of loops, issues in place, values masked.
+
+    Exit code 0: shown; 1: nothing to show; 2: the file cannot be read.
+    """
+    from pipeline.show_command import ShowOptions, show_file
+
+    if not file.is_file():
+        terminal.err.print(f"edi834: {file}: no such file.", soft_wrap=True, markup=False)
+        raise typer.Exit(FAILED)
+    shown = terminal.show_lines(show_file(file, ShowOptions(member, segment, reveal)))
+    raise typer.Exit(OK if shown else OPEN_ITEMS)
+
+
+@app.command()
 def night(
     partner: Annotated[list[str] | None, typer.Option(help="Only these partners.")] = None,
     as_of: Annotated[datetime | None, typer.Option(help="The night's clock.")] = None,

@@ -1,10 +1,12 @@
 """What people see in a terminal: tables, progress, one-line failures. Plain lines elsewhere."""
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import structlog
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -12,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.check_command import worst_issues
+from pipeline.show_command import Line
 from schemas.catalog import Rule, load_rules
 from validators.check import Checked, Tell
 
@@ -131,3 +134,24 @@ def doing(sentence: str) -> Iterator[Callable[[str], None]]:
         return
     with err.status(sentence) as status:
         yield lambda more: status.update(f"{sentence}: {more}")
+
+
+def show_lines(lines: Iterator[Line]) -> bool:
+    """Lines of a tree, through a pager for people. False when there was none."""
+    texts = (f"{_marked(line)}\n" for line in lines)
+    first = next(texts, None)
+    if first is None:
+        return False
+    everything = itertools.chain([first], texts)
+    if out.is_terminal:
+        click.echo_via_pager(everything)
+    else:
+        sys.stdout.writelines(everything)
+    return True
+
+
+def _marked(line: Line) -> str:
+    text = "  " * line.depth + line.text
+    if line.severity is None or not out.is_terminal:
+        return text
+    return click.style(text, fg="red" if line.severity in ("reject", "error") else "yellow")
