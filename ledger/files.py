@@ -7,7 +7,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from schemas.database import file, sighting
+from schemas.database import file, received_interchange, sighting
 
 _FROM_EXCHANGE = "exchange_to_issuer"
 
@@ -30,6 +30,7 @@ class ReceivedFile:
     storage_key: str
     run_id: int
     received_at: datetime
+    interchanges: tuple[tuple[str, str], ...] = ()  # ISA06 and ISA13 of each, in file order
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,17 @@ def _insert(conn: sa.Connection, received: ReceivedFile, duplicate_of: int | Non
         duplicate_of=duplicate_of,
     )
     file_id: int = conn.execute(row.returning(file.c.file_id)).scalar_one()
+    if received.interchanges:
+        numbers = [
+            {
+                "file_id": file_id,
+                "interchange_ordinal": ordinal,
+                "sender_id": sender_id,
+                "control_number": control_number,
+            }
+            for ordinal, (sender_id, control_number) in enumerate(received.interchanges, start=1)
+        ]
+        conn.execute(sa.insert(received_interchange), numbers)
     return file_id
 
 
@@ -102,6 +114,34 @@ def unchecked_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
     return _received(
         conn, partner_id, file.c.state.in_(["received", "duplicate"]) & file.c.verdict.is_(None)
     )
+
+
+def to_check_before(conn: sa.Connection, file_id: int) -> list[int]:
+    """Ids of earlier files of the partner that have no verdict and bring the same ISA13.
+
+    Which of them is the repetition is decided by arrival, so they are checked first.
+    """
+    own, other = received_interchange.alias(), received_interchange.alias()
+    mine, earlier = file.alias(), file.alias()
+    same_number = (own.c.sender_id == other.c.sender_id) & (
+        own.c.control_number == other.c.control_number
+    )
+    waiting = (
+        sa.select(earlier.c.file_id)
+        .distinct()
+        .select_from(own)
+        .join(other, same_number)
+        .join(mine, mine.c.file_id == own.c.file_id)
+        .join(earlier, earlier.c.file_id == other.c.file_id)
+        .where(
+            own.c.file_id == file_id,
+            earlier.c.file_id < file_id,
+            earlier.c.partner_id == mine.c.partner_id,
+            earlier.c.verdict.is_(None),
+            earlier.c.state.in_(["received", "duplicate"]),
+        )
+    )
+    return list(conn.execute(waiting.order_by(earlier.c.file_id)).scalars())
 
 
 def unstaged_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 import structlog
 
 from ledger.acknowledgements import record_acknowledgements
-from ledger.files import file_row, mark_acknowledgement_applied
+from ledger.files import file_row, mark_acknowledgement_applied, to_check_before
 from ledger.sent import SentEnvelopes
 from ledger.verdicts import record_verdict, seen_interchange_control_numbers
 from parsers.acknowledgements import read_acknowledgements
@@ -30,12 +30,16 @@ def check_received(house: House, run: Run, file_id: int) -> str:
     """What became of the file, as a word: its verdict, or `acknowledgement`.
 
     Verdict, issues, TA1 and 999 appear in the ledger at once or not at all; a file that has a
-    verdict already is left as it is.
+    verdict already is left as it is. Earlier files with the same interchange control number are
+    checked first, so that a repetition is told from the original by arrival alone.
     """
     with house.engine.connect() as conn:
         row = file_row(conn, file_id)
+        earlier = to_check_before(conn, file_id)
     if row.verdict is not None:
         return str(row.verdict)
+    for earlier_file_id in earlier:
+        check_received(house, run, earlier_file_id)
     path = house.landing.verified_path(row.storage_key)
     if row.kind == "acknowledgement":
         return _take_acknowledgement(house, row, path)

@@ -1,5 +1,6 @@
 """The tables and the verdict of a checked file as Parquet, written whole or not at all."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Self
@@ -38,7 +39,8 @@ class ParquetSink:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._unfinished = folder.with_name(f".{folder.name}.unfinished")
+        # The process id keeps apart two tasks that check the same file at once.
+        self._unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
         self._writers: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> Self:
@@ -68,9 +70,13 @@ class ParquetSink:
             writer.close()
         if kind is None:
             shutil.rmtree(self.folder, ignore_errors=True)
-            self._unfinished.rename(self.folder)
-        else:
-            shutil.rmtree(self._unfinished, ignore_errors=True)
+            try:
+                self._unfinished.rename(self.folder)
+            except OSError:
+                if not self.folder.is_dir():
+                    raise
+                # Another task was faster, and its tables are the same.
+        shutil.rmtree(self._unfinished, ignore_errors=True)
 
 
 def read_table(folder: Path, name: str) -> pa.Table:

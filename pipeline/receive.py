@@ -76,7 +76,7 @@ def _receive(
 
 def _describe(landing: LandingZone, exchange: Exchange, fetched: Fetched, run: Run) -> ReceivedFile:
     with open_received(landing.verified_path(fetched.storage_key)) as content:
-        kind = content.kind
+        kind, interchanges = content.kind, tuple(content.interchange_keys)
     name = re.fullmatch(exchange.file_names.exchange_to_issuer, fetched.name)
     return ReceivedFile(
         partner_id=fetched.partner_id,
@@ -89,6 +89,7 @@ def _describe(landing: LandingZone, exchange: Exchange, fetched: Fetched, run: R
         storage_key=fetched.storage_key,
         run_id=run.run_id,
         received_at=run.as_of,
+        interchanges=interchanges,
     )
 
 

@@ -118,6 +118,19 @@ sighting = sa.Table(
     schema="ledger",
 )
 
+# What ISA06 and ISA13 say by their fixed places, known before a file is checked: files that bring
+# the same number are checked in the order of arrival, whichever task runs first.
+received_interchange = sa.Table(
+    "received_interchange",
+    metadata,
+    _file_key(),
+    key("interchange_ordinal"),
+    text("sender_id"),
+    text("control_number"),
+    sa.Index("ix_received_interchange_number", "sender_id", "control_number"),
+    schema="ledger",
+)
+
 step_failure = sa.Table(
     "step_failure",
     metadata,

@@ -1,6 +1,7 @@
 """Every received file has one row, whatever happens to it later."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from ledger.files import (
     mark_acknowledgement_applied,
     mark_quarantined,
     record_received,
+    to_check_before,
     unchecked_files,
     unstaged_files,
 )
@@ -129,3 +131,22 @@ def test_an_interrupted_run_is_resumed(conn, given):
 
     assert first == resumed != another
     assert conn.scalar(sa.select(run.c.state).where(run.c.run_id == first)) == "balanced"
+
+
+def test_earlier_files_with_the_same_control_number_are_checked_first(conn, given, run_id):
+    """A repetition is told from the original by arrival, not by which one is checked first."""
+    numbers = {"a": ["7"], "b": ["8"], "c": ["8", "7"]}
+    ids = {
+        name: record_received(
+            conn,
+            replace(
+                given.file(run_id, name=name, content=name),
+                interchanges=tuple(("CMSFFM", number) for number in brought),
+            ),
+        ).file_id
+        for name, brought in numbers.items()
+    }
+
+    assert to_check_before(conn, ids["a"]) == []
+    assert to_check_before(conn, ids["b"]) == []
+    assert to_check_before(conn, ids["c"]) == [ids["a"], ids["b"]]

@@ -135,6 +135,15 @@ CREATE TABLE ledger.sighting (
   CONSTRAINT fk_sighting_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
 );
 
+CREATE TABLE ledger.received_interchange (
+  file_id BIGINT NOT NULL, interchange_ordinal BIGINT NOT NULL, sender_id TEXT NOT NULL,
+  control_number TEXT NOT NULL,
+  CONSTRAINT pk_received_interchange PRIMARY KEY (file_id, interchange_ordinal),
+  CONSTRAINT fk_received_interchange_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id)
+);
+CREATE INDEX ix_received_interchange_number
+  ON ledger.received_interchange (sender_id, control_number);
+
 CREATE TABLE ledger.step_failure (
   run_id BIGINT NOT NULL, partner_id TEXT NOT NULL, step TEXT NOT NULL, sentence TEXT NOT NULL,
   CONSTRAINT pk_step_failure PRIMARY KEY (run_id, partner_id, step),
