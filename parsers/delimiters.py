@@ -44,12 +44,16 @@ class Region:
 
 @dataclass(frozen=True)
 class Span:
-    """The bytes of one stretch: they begin at an ISA or, within an interchange, at an INS."""
+    """The bytes of one stretch: they begin at an INS or at a segment of the envelope.
+
+    What follows a span that `is_cut_short` belongs to the same header or member and is not read.
+    """
 
     byte_start: int
     byte_end: int
     delimiters: Delimiters
     begins_interchange: bool
+    is_cut_short: bool = False
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,7 @@ def gather_envelope(gathered: list[EnvelopePart]) -> Envelope:
         for name in gathered[0].elements
     }
     control = pa.concat_tables([part.control for part in gathered])
+    control = control.filter(pa.array(_begins_run(control["kind"].to_numpy())))
     return Envelope(
         interchanges=_with_trailer(elements, "ISA", "IEA", control),
         functional_groups=_with_trailer(elements, "GS", "GE", control),

@@ -1,8 +1,8 @@
 """A received file as a stream of stretches, in bounded memory whatever its size.
 
-The file is mapped, not read: stretches of a few megabytes are cut before an INS, where nothing but
-the cursor needs to be carried on. (Such stretches stay in the processor's cache; larger ones are
-slower.)
+The file is mapped, not read: stretches of a few megabytes are cut before an INS or a segment of the
+envelope, where nothing but the cursor needs to be carried on. (Such stretches stay in the
+processor's cache; larger ones are slower.)
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from typing import Literal
 from parsers.delimiters import ISA_BYTES, Delimiters, Layout, Region, Span, locate_interchanges
 from parsers.stretch import Stretch, parse_stretch
 from parsers.tally import Cursor, tally_segments
+from schemas.limits import Limits, load_limits
 
 FileKind = Literal["enrollment", "acknowledgement", "unknown"]
 
-STRETCH_BYTES = 2_000_000
-_HASH_BYTES = 1 << 20
+_NOT_BLANK = re.compile(rb"[^ \t\r\n\0]")
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"I\0S\0", b"\0I\0S", b"\xc9\xe2\xc1")  # UTF-16, EBCDIC "ISA"
 
 
@@ -37,7 +37,7 @@ class ReceivedFile:
     @property
     def is_blank(self) -> bool:
         """No bytes, or nothing but blanks and NULs."""
-        return not self.content[:].strip(b" \t\r\n\0") if self.size_bytes < _HASH_BYTES else False
+        return _NOT_BLANK.search(self.content) is None
 
     @property
     def is_wide(self) -> bool:
@@ -66,17 +66,15 @@ class ReceivedFile:
             return "acknowledgement"
         return "enrollment" if following.startswith(b"GS" + separator + b"BE") else "unknown"
 
-    def spans(self, stretch_bytes: int = STRETCH_BYTES) -> Iterator[Span]:
+    def spans(self, limits: Limits | None = None) -> Iterator[Span]:
         """The spans of all stretches in file order. No result depends on their size."""
         for region in self.layout.regions:
-            for start, end in _cuts(self.content, region, stretch_bytes):
-                is_first = start == region.byte_start
-                yield Span(start, end, region.delimiters, begins_interchange=is_first)
+            yield from _cut(self.content, region, limits or load_limits())
 
-    def stretches(self, stretch_bytes: int = STRETCH_BYTES) -> Iterator[Stretch]:
+    def stretches(self, limits: Limits | None = None) -> Iterator[Stretch]:
         """The stretches of all interchanges in file order."""
         cursor = Cursor()
-        for span in self.spans(stretch_bytes):
+        for span in self.spans(limits):
             cursor = at_span(cursor, span)
             stretch = parse_stretch(
                 bytes(self.content[span.byte_start : span.byte_end]), span, cursor
@@ -92,25 +90,41 @@ def at_span(cursor: Cursor, span: Span) -> Cursor:
     return cursor
 
 
-def _cuts(
-    content: bytes | mmap.mmap, region: Region, stretch_bytes: int
-) -> Iterator[tuple[int, int]]:
-    """Byte spans of about `stretch_bytes`, each but the first beginning at an INS."""
-    next_member = _member_start(region.delimiters)
+def _cut(content: bytes | mmap.mmap, region: Region, limits: Limits) -> Iterator[Span]:
+    """Spans of about `stretch_bytes`, each beginning at an INS or a segment of the envelope.
+
+    A header or member that goes on for too long is cut short; the next span begins behind it.
+    """
+    border = _border(region.delimiters)
+    terminator = bytes([region.delimiters.segment])
     start = region.byte_start
     while start < region.byte_end:
         found = None
-        if start + stretch_bytes < region.byte_end:
-            found = next_member.search(content, start + stretch_bytes, region.byte_end)
-        end = found.start("INS") if found else region.byte_end
-        yield start, end
-        start = end
+        if start + limits.stretch_bytes < region.byte_end:
+            found = border.search(content, start + limits.stretch_bytes, region.byte_end)
+        following = found.start() + 1 if found else region.byte_end
+        end = min(following, start + limits.stretch_bytes + limits.longest_loop_bytes)
+        if end < following:
+            end = content.rfind(terminator, start, end) + 1 or end
+        yield Span(
+            byte_start=start,
+            byte_end=end,
+            delimiters=region.delimiters,
+            begins_interchange=start == region.byte_start,
+            is_cut_short=end < following,
+        )
+        start = following
 
 
-def _member_start(delimiters: Delimiters) -> re.Pattern[bytes]:
+def _border(delimiters: Delimiters) -> re.Pattern[bytes]:
+    """The terminator before a place where headers and members begin or end.
+
+    A few blanks may stand there too. (More than a few would make the search slow.)
+    """
     terminator = re.escape(bytes([delimiters.segment]))
     separator = re.escape(bytes([delimiters.element]))
-    return re.compile(terminator + rb"[\x00-\x20]*(?P<INS>INS)" + separator)
+    blanks = rb"[^\x21-\xff" + terminator + rb"]{0,80}"
+    return re.compile(terminator + blanks + rb"(?:INS|ST|SE|GS|GE|IEA)" + separator)
 
 
 @contextmanager

@@ -48,6 +48,7 @@ class Segments:
     token_count: Ints
     is_terminated: bool  # False when the last segment stops without a terminator
     blanks_removed: Flags  # per segment: something other than CR and LF stood before its id
+    empties_behind: Flags  # per segment: behind it a terminator ends nothing and was passed over
 
     def __len__(self) -> int:
         return len(self.first_token)
@@ -223,6 +224,7 @@ def split_segments(content: bytes, base: int, delimiters: Delimiters) -> Segment
     token_count = last_tokens - first_token + 1
     filled = (token_count > 1) | (ends[first_token] > moved)
     clean = _has_only_line_ends(data, begins, moved)
+    has_empty_behind = np.append(~filled[1:], False)
     return Segments(
         data=data,
         base=base,
@@ -233,4 +235,5 @@ def split_segments(content: bytes, base: int, delimiters: Delimiters) -> Segment
         token_count=token_count[filled],
         is_terminated=is_terminated,
         blanks_removed=~clean[filled],
+        empties_behind=has_empty_behind[filled],
     )

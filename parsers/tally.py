@@ -60,10 +60,10 @@ class Cursor:
             set_is_open=set_is_open,
             segments_in_set=carried + tally.segments if set_is_open else 0,
             interchange_control_number=(
-                tally.interchange_control_number or self.interchange_control_number
-            ),
-            group_control_number=tally.group_control_number or self.group_control_number,
-            set_control_number=tally.set_control_number or self.set_control_number,
+                tally if tally.interchanges else self
+            ).interchange_control_number,
+            group_control_number=(tally if tally.groups else self).group_control_number,
+            set_control_number=(tally if tally.sets else self).set_control_number,
         )
 
 

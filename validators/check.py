@@ -13,11 +13,12 @@ from parsers.envelope import Envelope, EnvelopePart, gather_envelope
 from parsers.reading import ReceivedFile, open_received
 from parsers.segments import Ints
 from schemas import tables
+from schemas.limits import Limits, load_limits
 from schemas.partners import Partner
 from schemas.verdict import Verdict
 from validators.envelope_rules import find_envelope_faults, issue, issue_table
 from validators.partner_rules import find_partner_faults, find_repeated_interchanges
-from validators.parts import Part
+from validators.parts import ONCE_AN_INTERCHANGE, Part
 from validators.verdict import (
     dispose_members,
     judge_file,
@@ -45,11 +46,12 @@ class Terms:
     """Under which terms a file is checked.
 
     Without a partner the implementation guide alone holds. `seen_interchanges` are the (ISA06,
-    ISA13) of earlier files.
+    ISA13) of earlier files. `limits` say in how large pieces a file is read.
     """
 
     partner: Partner | None = None
     seen_interchanges: frozenset[tuple[str, str]] = frozenset()
+    limits: Limits = field(default_factory=load_limits)
 
 
 @dataclass
@@ -86,11 +88,11 @@ def check_file(
     bytes are done. Large files are judged by up to `workers` processes; the result is the same.
     """
     with open_received(path) as received:
-        unreadable = _unreadable(received)
+        unreadable = _unreadable(received, terms.limits)
         if unreadable is not None:
             return _refuse(received, unreadable)
         gathered = _Gathered()
-        work = Work(path, wants_tables=sink is not None)
+        work = Work(path, wants_tables=sink is not None, limits=terms.limits)
         for part in check_parts(received, work, workers):
             gathered.add(part)
             for name, table in part.tables.items():
@@ -101,8 +103,10 @@ def check_file(
         return _conclude(received, gathered, terms)
 
 
-def _unreadable(received: ReceivedFile) -> str | None:
+def _unreadable(received: ReceivedFile, limits: Limits) -> str | None:
     """The rule by which nothing of the file can be read, if there is one."""
+    if len(received.layout.regions) > limits.interchanges:
+        return "interchanges-too-many"
     if received.layout.regions:
         return None
     if received.is_blank:
@@ -154,14 +158,15 @@ def _conclude(received: ReceivedFile, gathered: _Gathered, terms: Terms) -> Chec
 
 
 def _once_an_interchange(issues: pa.Table) -> pa.Table:
-    """Issues with only the first about blanks in each interchange, wherever it was cut."""
-    about_blanks = pc.equal(issues["rule"], "blanks-between-segments")
-    blanks = issues.filter(about_blanks).sort_by("byte_start")
-    kept = blanks.group_by("interchange_ordinal", use_threads=False).aggregate(
-        [("byte_start", "first")]
-    )["byte_start_first"]
-    first = blanks.filter(pc.is_in(blanks["byte_start"], kept.combine_chunks()))
-    return pa.concat_tables([issues.filter(pc.invert(about_blanks)), first])
+    """Issues with only the first of each rule about writing in each interchange."""
+    about_writing = pc.is_in(issues["rule"], pa.array(ONCE_AN_INTERCHANGE, tables.TEXT))
+    parts = [issues.filter(pc.invert(about_writing))]
+    for rule in ONCE_AN_INTERCHANGE:
+        found = issues.filter(pc.equal(issues["rule"], rule)).sort_by("byte_start")
+        ordinals = found["interchange_ordinal"].to_numpy()
+        _, first = np.unique(ordinals, return_index=True)
+        parts.append(found.take(pa.array(first)))
+    return pa.concat_tables(parts)
 
 
 def _of_known_types(about_envelope: pa.Table, found: list[pa.Table]) -> Iterator[pa.Table]:

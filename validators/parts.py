@@ -26,6 +26,9 @@ from validators.envelope_rules import issue, issue_table
 from validators.issues import Findings
 from validators.structure import find_structure_faults
 
+# How an interchange is written is told once, at the first place.
+ONCE_AN_INTERCHANGE = ("blanks-between-segments", "separators-at-segment-end", "empty-segments")
+
 
 @dataclass(frozen=True)
 class Part:
@@ -57,7 +60,9 @@ def check_part(content: bytes, span: Span, before: Cursor, *, wants_tables: bool
         tables |= read_details(stretch)
     return Part(
         tables=tables if wants_tables else {},
-        issues=pa.concat_tables([_judge(stretch), issue_table(list(_normalised(stretch)))]),
+        issues=pa.concat_tables(
+            [_judge(stretch, span), issue_table(list(_normalised(stretch, span)))]
+        ),
         envelope=read_envelope_part(stretch, business.set_headers),
         member_sets=business.members["set_ordinal"].to_numpy(),
         counts=counts,
@@ -66,8 +71,10 @@ def check_part(content: bytes, span: Span, before: Cursor, *, wants_tables: bool
     )
 
 
-def _judge(stretch: Stretch) -> pa.Table:
+def _judge(stretch: Stretch, span: Span) -> pa.Table:
     findings = Findings(stretch)
+    if span.is_cut_short:
+        findings.add("loop-too-long", stretch.placement.lane_starts[-1:])
     find_structure_faults(findings)
     values = Values(stretch)
     find_presence_faults(findings, values)
@@ -76,19 +83,29 @@ def _judge(stretch: Stretch) -> pa.Table:
     return findings.to_table()
 
 
-def _normalised(stretch: Stretch) -> Iterator[dict[str, object]]:
+def _normalised(stretch: Stretch, span: Span) -> Iterator[dict[str, object]]:
     """What was passed over or completed while reading: recorded, never silent."""
     segments = stretch.segments
-    if segments.blanks_removed.any():
-        row = int(np.argmax(segments.blanks_removed))
-        yield issue("blanks-between-segments", "ISA", _place(stretch, row))
-    if not segments.is_terminated and len(segments):
-        yield issue("terminator-missing-at-end", "IEA", _place(stretch, len(segments) - 1))
+    if not len(segments):
+        return
+    ends_empty = segments.lengths(segments.first_token + segments.token_count - 1) == 0
+    for rule, rows in (
+        ("blanks-between-segments", np.flatnonzero(segments.blanks_removed)),
+        ("separators-at-segment-end", np.flatnonzero(ends_empty)),
+        ("empty-segments", np.flatnonzero(segments.empties_behind)),
+    ):
+        for row in rows[:1].tolist():
+            yield _issue(rule, stretch, row)
+    if not segments.is_terminated and not span.is_cut_short:
+        yield _issue("terminator-missing-at-end", stretch, len(segments) - 1)
 
 
-def _place(stretch: Stretch, row: int) -> dict[str, object]:
-    return {
+def _issue(rule: str, stretch: Stretch, row: int) -> dict[str, object]:
+    segments = stretch.segments
+    place = {
         "interchange_ordinal": int(stretch.interchange_ordinals[row]),
-        "byte_start": int(stretch.segments.byte_starts[row]),
-        "byte_end": int(stretch.segments.byte_ends[row]),
+        "byte_start": int(segments.byte_starts[row]),
+        "byte_end": int(segments.byte_ends[row]),
     }
+    segment_id = segments.texts(segments.first_token[row : row + 1])[0].as_py() or ""
+    return issue(rule, segment_id[:3], place)

@@ -17,6 +17,7 @@ from parsers.delimiters import Span
 from parsers.reading import ReceivedFile, at_span
 from parsers.segments import split_segments
 from parsers.tally import Cursor, Tally, tally_segments
+from schemas.limits import Limits
 from validators.parts import Part, check_part
 
 WORTH_A_PROCESS_BYTES = 16_000_000  # below, starting processes takes longer than the work
@@ -29,6 +30,7 @@ class Work:
 
     path: Path
     wants_tables: bool
+    limits: Limits
 
     def check(self, span: Span, before: Cursor) -> Part:
         """The part of one span."""
@@ -47,7 +49,7 @@ class Work:
 
 def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Part]:
     """The parts of all stretches, in file order, by that many processes."""
-    spans = list(received.spans())
+    spans = list(received.spans(work.limits))
     if workers <= 1 or received.size_bytes < WORTH_A_PROCESS_BYTES:
         yield from _one_by_one(spans, work)
         return
