@@ -3,6 +3,7 @@
 In: the bytes of a file. Out: one region per interchange, and what stood before and between them.
 An interchange is found by the shape of its ISA (16 separators at their fixed places), so text
 that happens to contain "ISA" opens nothing, and each interchange may have its own delimiters.
+(The letters of "ISA" themselves cannot delimit: the segment would have another id.)
 Source: X12.5, interchange control structures; ISA is 106 bytes with its terminator.
 """
 
@@ -15,12 +16,12 @@ ISA_BYTES = 106
 # Lengths of ISA01-ISA16; element 17's place is the segment terminator.
 _ISA_LENGTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
 _ISA = re.compile(
-    rb"ISA(?P<element>.)"
+    rb"ISA(?P<element>[^ISA])"
     + rb"(?P=element)".join(b".{%d}" % length for length in _ISA_LENGTHS)
-    + rb".",
+    + rb"[^ISA]",
     re.DOTALL,
 )
-_ISA_OPENING = re.compile(rb"ISA[^A-Za-z0-9]")
+_ISA_OPENING = re.compile(rb"ISA(?:[^A-Za-z0-9]|.{102}[ISA])", re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from schemas import tables
 from schemas.limits import Limits, load_limits
 from schemas.partners import Partner
 from schemas.verdict import Verdict
+from validators.delimiter_rules import find_delimiter_faults
 from validators.envelope_rules import find_envelope_faults, issue, issue_table
 from validators.partner_rules import find_partner_faults, find_repeated_interchanges
 from validators.parts import ONCE_AN_INTERCHANGE, Part
@@ -146,7 +147,8 @@ def _leading(received: ReceivedFile) -> pa.Table:
 def _conclude(received: ReceivedFile, gathered: _Gathered, terms: Terms) -> Checked:
     envelope = gather_envelope(gathered.envelope)
     about_envelope = find_envelope_faults(envelope)
-    found = [_leading(received), about_envelope, *_of_known_types(about_envelope, gathered.issues)]
+    found = [_leading(received), find_delimiter_faults(received.layout.regions), about_envelope]
+    found.extend(_of_known_types(about_envelope, gathered.issues))
     found.append(find_repeated_interchanges(envelope, terms.seen_interchanges))
     if terms.partner is not None:
         found.append(find_partner_faults(envelope, terms.partner))
