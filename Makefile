@@ -5,7 +5,7 @@ VENV := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format constraints clean
+.PHONY: help demo test check bench format constraints clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ check: $(READY) ## Format, lint, types and the order of imports
 	$(VENV)/ruff check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports --no-logo
+
+bench: $(READY) ## How fast and how small `edi834 check` is, beside pyx12: benchmarks/RESULTS.md
+	$(VENV)/python -m benchmarks.throughput --date "$$(date +%F)"
 
 format: $(READY) ## Rewrite the code as ruff formats it
 	$(VENV)/ruff format .
