@@ -1,7 +1,7 @@
 """The tables and the verdict of a checked file as Parquet, written whole or not at all."""
 
-import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Self
 
@@ -39,14 +39,14 @@ class ParquetSink:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # The process id keeps apart two tasks that check the same file at once.
-        self._unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own, for two tasks may check the same file at once.
+        name = tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".unfinished", dir=folder.parent)
+        self._unfinished = Path(name)
         self._writers: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> Self:
         """Opens a writer for each business table, so that none is missing at the end."""
-        shutil.rmtree(self._unfinished, ignore_errors=True)
-        self._unfinished.mkdir(parents=True)
         for name, schema in _BUSINESS.items():
             path = self._unfinished / f"{name}.parquet"
             self._writers[name] = pq.ParquetWriter(path, schema, compression="zstd")

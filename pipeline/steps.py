@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
 import structlog
 
 from ledger.files import unchecked_files
@@ -48,19 +47,7 @@ class Steps:
             return [row.file_id for row in unchecked_files(conn, self.partner_id)]
 
     def check(self, file_id: int) -> None:
-        """Checks one file, records the verdict and writes TA1 and 999.
-
-        Whatever the order of the calls, files that came earlier are judged first: an interchange
-        number that they brought is no longer new.
-        """
-        with self._alone("check"):
-            for earlier in self.waiting_files():
-                if earlier < file_id:
-                    with suppress(EnrollmentError):  # its own step says so
-                        self._check(earlier)
-            self._check(file_id)
-
-    def _check(self, file_id: int) -> None:
+        """Checks one file, records the verdict and writes TA1 and 999."""
         with self._step(f"checking file {file_id}"):
             check_received(self.house, self.run, file_id)
 
@@ -85,14 +72,6 @@ class Steps:
         """Puts everything that was written into the exchange's inbox."""
         with self._step("delivering files"):
             deliver_files(self.house, self.run, self.partner_id)
-
-    @contextmanager
-    def _alone(self, what: str) -> Iterator[None]:
-        """Only one process at a time does this for the partner; others wait."""
-        key = sa.func.hashtextextended(f"{what}/{self.partner_id}", 0)
-        with self.house.engine.begin() as conn:
-            conn.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
-            yield
 
     @contextmanager
     def _step(self, step: str) -> Iterator[None]:

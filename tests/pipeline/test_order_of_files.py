@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.runs import open_run
 from pipeline.steps import Steps
+from schemas.errors import Terminal
 
 CEDAR = "cedar-valley-tx"
 
@@ -64,6 +65,8 @@ def test_a_damaged_file_does_not_keep_later_ones_from_their_verdict(world, steps
     stored.write_bytes(b"ISA*damaged")
     for file_id in reversed(others):
         steps.check(file_id)
+    with pytest.raises(Terminal):
+        steps.check(damaged)
 
     assert steps.waiting_files() == [damaged]
     ((step, sentence),) = world.rows("SELECT step, sentence FROM ledger.step_failure")
