@@ -140,15 +140,18 @@ def night(
     Exit code 0: balanced; 1: balanced with open items; 2: not balanced, or something failed.
     """
     from pipeline.night import run_night
-    from pipeline.night_report import show_night
+    from pipeline.night_report import show_failures, show_night
 
     terminal.silence_logs()
-    with _house() as house, terminal.doing("The night runs") as say:
-        for partner_id in partner or []:
+    with _house() as house:
+        wanted = partner or house.partner_ids
+        for partner_id in wanted:
             house.mailbox(partner_id)  # a wrong name is said before anything is done
-        result = run_night(house, _moment(as_of), partner or None, say)
+        with terminal.doing("The night runs") as say:
+            result = run_night(house, _moment(as_of), wanted, say)
     if as_json:
         print(json.dumps(_night_object(result)))  # noqa: T201 - the command's output
+        show_failures(result)
     else:
         show_night(result)
     codes = {"balanced": OK, "balanced_with_open_items": OPEN_ITEMS, "failed": FAILED}

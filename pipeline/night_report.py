@@ -13,12 +13,17 @@ def show_night(result: NightResult) -> None:
         terminal.out.print(balance_table(result.balance))
     else:
         terminal.out.print("No file came in.")
-    for failure in result.failures:
-        terminal.fail(f"{failure.partner_id}, {failure.step}: {failure.sentence}")
+    show_failures(result)
     terminal.out.print(
         f"Run {result.run.run_id} ({result.run.as_of:%Y-%m-%d %H:%M %Z}): "
         f"{result.state.replace('_', ' ')}."
     )
+
+
+def show_failures(result: NightResult) -> None:
+    """One line on standard error for each step that failed."""
+    for failure in result.failures:
+        terminal.fail(f"{failure.partner_id}, {failure.step}: {failure.sentence}")
 
 
 def balance_table(balance: pa.Table) -> Table:
