@@ -5,6 +5,7 @@ the stretch. Which element fills which column is data (`schemas.places`).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -15,9 +16,9 @@ from parsers.segments import Flags, Ints, Segments, key
 from parsers.stretch import Stretch
 from parsers.values import count_column, date_column, flag_column
 from schemas.guide import load_guide
-from schemas.places import Place
+from schemas.places import Kind, Place, Where
 
-_READERS: dict[str, Callable[[Segments, Ints], pa.Array]] = {
+_READERS: dict[Kind, Callable[[Segments, Ints], pa.Array]] = {
     "text": lambda segments, tokens: segments.texts(tokens),
     "date": date_column,
     "count": count_column,
@@ -25,15 +26,13 @@ _READERS: dict[str, Callable[[Segments, Ints], pa.Array]] = {
 }
 _TYPES = {"text": pa.large_string(), "date": pa.date32(), "count": pa.int64(), "flag": pa.bool_()}
 
-_Where = tuple[str, str, str | None, tuple[int, str] | None]
-
 
 class PlacedRows:
     """Rows of a stretch by their segment of the guide."""
 
     def __init__(self, stretch: Stretch) -> None:
         self.stretch = stretch
-        self._holding: dict[_Where, Ints] = {}
+        self._holding: dict[Where, Ints] = {}
 
     @cached_property
     def _order(self) -> Ints:
@@ -53,10 +52,9 @@ class PlacedRows:
 
     def holding(self, place: Place) -> Ints:
         """Rows that hold a column's value, in file order."""
-        where = (place.loop, place.segment, place.qualifier, place.condition)
-        if where not in self._holding:
-            self._holding[where] = self._find(place)
-        return self._holding[where]
+        if place.where not in self._holding:
+            self._holding[place.where] = self._find(place)
+        return self._holding[place.where]
 
     def _find(self, place: Place) -> Ints:
         if place.condition is not None:
@@ -82,6 +80,15 @@ class PlacedRows:
         return same
 
 
+@dataclass(frozen=True)
+class _Held:
+    """Rows that hold values of the same segments, the last one first, and whose they are."""
+
+    owners: Ints
+    first_token: Ints
+    token_count: Ints
+
+
 class ColumnReader:
     """Reads columns for owners.
 
@@ -92,30 +99,50 @@ class ColumnReader:
         self.rows = rows
         self.owner_of = owner_of
         self.owner_count = owner_count
+        self._held: dict[Where, _Held] = {}
 
     def read(self, places: tuple[Place, ...]) -> dict[str, pa.Array]:
         """The columns by name; of places with the same name the first value found holds."""
         by_name: dict[str, list[Place]] = {}
         for place in places:
             by_name.setdefault(place.name, []).append(place)
-        return {name: self._column(same) for name, same in by_name.items()}
+        columns: dict[str, pa.Array] = {}
+        for kind in _READERS:
+            same = {name: found for name, found in by_name.items() if found[0].kind == kind}
+            columns |= self._columns(kind, same)
+        return {name: columns[name] for name in by_name}
 
     def tokens(self, places: list[Place]) -> npt.NDArray[np.int64]:
         """Token of a column for each owner; the first one with a value, -1 where there is none."""
         tokens = np.full(self.owner_count, -1, dtype=np.int64)
         segments = self.rows.stretch.segments
         for place in reversed(places):
-            rows = self.rows.holding(place)
-            rows = rows[segments.token_count[rows] > place.element]
-            found = segments.first_token[rows] + place.element
-            owners = self.owner_of[rows]
-            usable = (owners >= 0) & (segments.lengths(found) > 0)
-            tokens[owners[usable][::-1]] = found[usable][::-1]  # the first one is written last
+            held = self._rows_of(place)
+            long_enough = held.token_count > place.element
+            found = held.first_token[long_enough] + place.element
+            filled = segments.lengths(found) > 0
+            tokens[held.owners[long_enough][filled]] = found[filled]  # the first one comes last
         return tokens
 
-    def _column(self, places: list[Place]) -> pa.Array:
-        tokens = self.tokens(places)
-        kind = places[0].kind
-        if not (tokens >= 0).any():
-            return pa.nulls(len(tokens), _TYPES[kind])
-        return _READERS[kind](self.rows.stretch.segments, tokens)
+    def _rows_of(self, place: Place) -> _Held:
+        if place.where not in self._held:
+            rows = self.rows.holding(place)[::-1]
+            owners = self.owner_of[rows]
+            rows, owners = rows[owners >= 0], owners[owners >= 0]
+            segments = self.rows.stretch.segments
+            self._held[place.where] = _Held(
+                owners, segments.first_token[rows], segments.token_count[rows]
+            )
+        return self._held[place.where]
+
+    def _columns(self, kind: Kind, places: dict[str, list[Place]]) -> dict[str, pa.Array]:
+        """The columns of one kind, all read at once: a call costs more than a column."""
+        tokens = {name: self.tokens(same) for name, same in places.items()}
+        filled = {name: found for name, found in tokens.items() if (found >= 0).any()}
+        columns = dict.fromkeys(places, pa.nulls(self.owner_count, _TYPES[kind]))
+        if filled:
+            together = np.concatenate(list(filled.values()))
+            column = _READERS[kind](self.rows.stretch.segments, together)
+            for number, name in enumerate(filled):
+                columns[name] = column.slice(number * self.owner_count, self.owner_count)
+        return columns

@@ -16,6 +16,7 @@ from parsers.delimiters import Delimiters
 
 Ints = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
+Lengths = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
 KEY_BYTES = 8
@@ -101,8 +102,12 @@ class Segments:
 
     def token_keys(self, tokens: Ints) -> Keys:
         """First 8 bytes of each token as one integer, zero bytes behind shorter ones."""
-        lengths = np.minimum(self._token_lengths[tokens], KEY_BYTES)
-        keys: Keys = self._words[self.starts[tokens]] & _MASKS[lengths]
+        return self._token_keys[tokens]
+
+    @cached_property
+    def _token_keys(self) -> Keys:
+        keys: Keys = self._words[self.starts]
+        keys &= _MASKS[np.minimum(self._token_lengths, KEY_BYTES)]
         return keys
 
     def keys_at(self, places: Ints, wanted: Flags) -> Keys:
@@ -111,14 +116,13 @@ class Segments:
         keys[wanted] = self._words[places[wanted]]
         return keys
 
-    def lengths(self, tokens: Ints) -> Ints:
+    def lengths(self, tokens: Ints) -> Lengths:
         """Bytes in each token."""
         return self._token_lengths[tokens]
 
     @cached_property
-    def _token_lengths(self) -> Ints:
-        lengths: Ints = self.ends - self.starts
-        return lengths
+    def _token_lengths(self) -> Lengths:
+        return np.subtract(self.ends, self.starts, dtype=np.int32, casting="same_kind")
 
     def tokens_at(self, rows: Ints, position: int) -> Ints:
         """Token of element `position` of each segment row; -1 where the segment is shorter."""
@@ -126,32 +130,35 @@ class Segments:
             self.token_count[rows] > position, self.first_token[rows] + position, np.int64(-1)
         )
 
-    @cached_property
-    def _texts(self) -> pa.Array:
-        """All tokens as one Arrow array over the received bytes: token k is entry 2k."""
-        offsets = np.empty(2 * len(self.starts) + 1, dtype=np.int64)
-        offsets[0:-1:2] = self.starts
-        offsets[1::2] = self.ends
-        offsets[-1] = self.ends[-1] if len(self.ends) else 0
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
-        return pa.Array.from_buffers(pa.large_binary(), 2 * len(self.starts), buffers)
-
     def texts(self, tokens: Ints) -> pa.Array:
         """Text of each token as `large_string`; null for token -1 and for an empty token.
 
         Bytes that are not UTF-8 are read as Latin-1, and a rule reports them.
         """
-        missing = tokens < 0
-        safe = np.where(missing, 0, tokens)
-        empty = missing | (self.lengths(safe) == 0) if len(self.starts) else missing
-        indices = pa.array(2 * safe, mask=empty)
-        taken = self._texts.take(indices)
+        taken = self._bytes_of(tokens)
         if self.is_ascii:
             return taken.view(pa.large_string())
         try:
             return taken.cast(pa.large_string())
         except pa.ArrowInvalid:
             return pa.array([_decode(value) for value in taken.to_pylist()], pa.large_string())
+
+    def _bytes_of(self, tokens: Ints) -> pa.Array:
+        """The bytes of each token, copied out of the received ones by Arrow; null where empty.
+
+        Arrow is given the received bytes with offsets 0, start, end, start, end, …: the odd
+        entries are the tokens, and nothing reads the others.
+        """
+        count = len(tokens)
+        offsets = np.zeros(2 * count + 1, dtype=np.int64)
+        if len(self.starts):
+            offsets[1::2] = self.starts[tokens]
+            offsets[2::2] = self.ends[tokens]
+        is_empty = (offsets[1::2] == offsets[2::2]) | (tokens < 0)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
+        around = pa.Array.from_buffers(pa.large_binary(), 2 * count, buffers)
+        wanted = np.arange(1, 2 * count, 2, dtype=np.int64)
+        return around.take(pa.array(wanted, mask=is_empty))
 
     @cached_property
     def is_ascii(self) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["text", "date", "count", "flag"]
+Where = tuple[str, str, str | None, tuple[int, str] | None]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Place:
     qualifier: str | None = None
     kind: Kind = "text"
     condition: tuple[int, str] | None = None
+
+    @property
+    def where(self) -> Where:
+        """What tells which segments hold the value: all but its name, kind and element."""
+        return (self.loop, self.segment, self.qualifier, self.condition)
 
 
 def _dtp(name: str, loop: str, qualifier: str) -> Place:
