@@ -11,17 +11,16 @@ import numpy as np
 
 from parsers.segments import Ints, Segments
 from schemas.guide import Element
-from validators.element_table import Values, element_kinds
+from validators.element_table import Mark, Values, element_kinds
 from validators.issues import Findings
 
 
 def find_composite_faults(findings: Findings, values: Values) -> None:
     """Components and repetitions that are wrong, too many, or where none may be."""
-    structured = element_kinds().is_structured[values.kind]
+    at = values.marked(Mark.STRUCTURED)
     holding = values.holding(_separator_places(values.segments))
     faults = _Faults()
-    _find_in_plain(faults, values, holding[~structured[holding]])
-    at = np.flatnonzero(structured).astype(np.int64)
+    _find_in_plain(faults, values, np.setdiff1d(holding, at))
     separators = _separators(values.segments)
     for kind in np.unique(values.kind[at]).tolist():
         same = at[values.kind[at] == kind]

@@ -6,71 +6,87 @@ row per element of the guide. Every check is a lookup in the columns of both.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from enum import IntFlag
+from functools import cache, cached_property, reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from parsers.segments import Flags, Ints
+from parsers.segments import Flags, Ints, Lengths
 from parsers.stretch import Stretch
 from schemas.guide import Element, load_guide
 from validators.issues import Findings
 
 _DATE_PERIOD = "1251"  # data element: date time period, in the format that the element before says
-_MAX_PATTERN_BIT = 40  # more elements than any segment of X12 has
+ROW_LENGTH = 31  # more elements than any segment of the guide has; those behind count as one
+_UNLIMITED = 2**31 - 1
+
+
+class Mark(IntFlag):
+    """What there is to look at in an element."""
+
+    CODED = 1
+    DECIMAL = 2
+    INTEGER = 4
+    DATE = 8
+    TIME = 16
+    PERIOD = 32
+    TEXT = 64
+    STRUCTURED = 128  # has components, or may be repeated
 
 
 @dataclass(frozen=True)
 class Kinds:
-    """One row per element of the guide, in columns. Row 0 stands for no element."""
+    """The elements of the guide in columns: element k of segment s is row s * ROW_LENGTH + k.
+
+    Rows that are no element, such as those for k = 0, have None in `elements`.
+    """
 
     elements: tuple[Element | None, ...]
-    first: Ints  # per segment of the guide: row of its element 1
     count: Ints  # per segment of the guide: number of its elements
-    shortest: Ints
-    longest: Ints
-    is_coded: Flags
-    is_decimal: Flags
-    is_integer: Flags
-    is_date: Flags
-    is_time: Flags
-    is_period: Flags
-    is_text: Flags
-    is_structured: Flags  # has components, or may be repeated
-    is_not_used: Flags
+    shortest: Lengths
+    longest: Lengths
+    marks: npt.NDArray[np.uint8]
+    is_judged: Flags  # what must not stand there is not looked at
 
 
 @cache
 def element_kinds() -> Kinds:
     """The elements of the guide in columns."""
-    elements: list[Element | None] = [None]
-    first, count = [], []
+    elements: list[Element | None] = []
     for segment in load_guide().segments:
-        first.append(len(elements))
-        count.append(len(segment.elements))
-        elements.extend(segment.elements)
-
-    def column(of: Callable[[Element], object]) -> npt.NDArray[np.bool_]:
-        return np.array([e is not None and bool(of(e)) for e in elements])
-
+        behind = ROW_LENGTH - 1 - len(segment.elements)
+        elements += [None, *segment.elements, *([None] * behind)]
     return Kinds(
         elements=tuple(elements),
-        first=np.array(first, np.int64),
-        count=np.array(count, np.int64),
-        shortest=np.array([e.min_length if e and not e.components else 0 for e in elements]),
-        longest=np.array([e.max_length if e and e.max_length else 2**62 for e in elements]),
-        is_coded=column(lambda e: e.codes is not None and not _is_structured(e)),
-        is_decimal=column(lambda e: e.data_type == "R"),
-        is_integer=column(lambda e: e.data_type in ("N0", "N2")),
-        is_date=column(lambda e: e.data_type == "DT"),
-        is_time=column(lambda e: e.data_type == "TM"),
-        is_period=column(lambda e: e.data_element == _DATE_PERIOD),
-        is_text=column(lambda e: e.data_type in ("AN", "ID")),
-        is_structured=column(_is_structured),
-        is_not_used=column(lambda e: e.usage == "N"),
+        count=np.array([len(segment.elements) for segment in load_guide().segments]),
+        shortest=_column(elements, lambda e: 0 if e.components else e.min_length, np.int32),
+        longest=_column(elements, lambda e: e.max_length or _UNLIMITED, np.int32),
+        marks=_column(elements, _marks, np.uint8),
+        is_judged=_column(elements, lambda e: e.usage != "N", np.bool_),
     )
+
+
+def _column(elements: list[Element | None], of: Callable[[Element], Any], kind: Any) -> Any:
+    return np.array([0 if e is None else of(e) for e in elements], dtype=kind)
+
+
+def _marks(element: Element) -> Mark:
+    is_structured = _is_structured(element)
+    tests = (
+        (Mark.CODED, element.codes is not None and not is_structured),
+        (Mark.DECIMAL, element.data_type == "R"),
+        (Mark.INTEGER, element.data_type in ("N0", "N2")),
+        (Mark.DATE, element.data_type == "DT"),
+        (Mark.TIME, element.data_type == "TM"),
+        (Mark.PERIOD, element.data_element == _DATE_PERIOD),
+        (Mark.TEXT, element.data_type in ("AN", "ID")),
+        (Mark.STRUCTURED, is_structured),
+    )
+    return reduce(or_, (mark for mark, holds in tests if holds), Mark(0))
 
 
 def _is_structured(element: Element) -> bool:
@@ -87,24 +103,37 @@ class Values:
         placement = stretch.placement
         judged = (placement.lane_of >= 0) & (placement.nodes >= 0) & ~placement.is_envelope
         self.rows = np.flatnonzero(judged).astype(np.int64, copy=False)
-        nodes = stretch.placement.nodes[self.rows].astype(np.int64)
+        nodes = placement.nodes[self.rows].astype(np.int64)
         counts = segments.token_count[self.rows]
+        first = segments.first_token[self.rows]
         first_entry = np.cumsum(counts) - counts
-        entry_of = np.repeat(np.arange(len(self.rows)), counts)
-        position = np.arange(len(entry_of)) - first_entry[entry_of]
-        tokens = segments.first_token[self.rows][entry_of] + position
-        lengths = segments.lengths(tokens)
-        filled = lengths > 0
+        # What holds for a segment is repeated for each of its tokens: quicker than looking it up.
+        entries = np.arange(int(counts.sum()))
+        token = entries + np.repeat(first - first_entry, counts)
+        position = np.minimum(entries - np.repeat(first_entry, counts), ROW_LENGTH - 1)
+        length = segments.lengths(token)
+        filled = length > 0
         self.patterns = _patterns(filled, position, first_entry)
         self.shapes = (nodes, self.patterns, counts)
-        known = filled & (position >= 1) & (position <= kinds.count[nodes][entry_of])
-        kind = np.where(known, kinds.first[nodes][entry_of] + position - 1, 0)
-        used = known & ~kinds.is_not_used[kind]  # what must not stand there is not looked at
-        self.row = self.rows[entry_of[used]]
-        self.position = position[used]
-        self.token = tokens[used]
-        self.length = lengths[used]
-        self.kind = kind[used]
+        kind = position + np.repeat(nodes * ROW_LENGTH, counts)
+        looked_at = np.flatnonzero(filled & kinds.is_judged[kind])
+        self.token = token[looked_at]
+        self.length = length[looked_at]
+        self.kind = kind[looked_at]
+
+    @cached_property
+    def _marks(self) -> npt.NDArray[np.uint8]:
+        marks: npt.NDArray[np.uint8] = element_kinds().marks[self.kind]
+        return marks
+
+    def marked(self, mark: Mark) -> Ints:
+        """Entries of elements with that mark."""
+        return np.flatnonzero((self._marks & np.uint8(mark)) != 0).astype(np.int64, copy=False)
+
+    def is_marked(self, wanted: Ints, mark: Mark) -> Flags:
+        """Whether each of the wanted entries has that mark."""
+        found: Flags = (self._marks[wanted] & np.uint8(mark)) != 0
+        return found
 
     def holding(self, places: Ints) -> Ints:
         """Entries whose value holds one of these places in the data of the stretch."""
@@ -126,19 +155,20 @@ class Values:
         self, findings: Findings, rule: str, wanted: Ints, components: Ints | int = 0
     ) -> None:
         """Records a rule as broken by the wanted entries, or by a component of each."""
-        findings.add(rule, self.row[wanted], self.position[wanted], components=components)
+        rows = np.searchsorted(self.segments.first_token, self.token[wanted], side="right") - 1
+        findings.add(rule, rows, self.kind[wanted] % ROW_LENGTH, components=components)
 
     def judge_texts(self, wanted: Ints, is_bad: Callable[[str], Any]) -> Ints:
         """Those of the wanted entries whose text is bad; each distinct text is judged once."""
         return wanted[bad_places(self.texts(wanted), is_bad)]
 
 
-def _patterns(filled: Flags, position: Ints, first_entry: Ints) -> npt.NDArray[np.int64]:
+def _patterns(filled: Flags, position: Ints, first_entry: Ints) -> Ints:
     """Per segment: bit k is set when element k has a value."""
     if not len(first_entry):
         return np.zeros(0, np.int64)
-    bits = filled.astype(np.int64) << np.minimum(position, _MAX_PATTERN_BIT)
-    patterns: npt.NDArray[np.int64] = np.bitwise_or.reduceat(bits, first_entry)
+    bits = np.left_shift(filled, position, dtype=np.int32)
+    patterns: Ints = np.bitwise_or.reduceat(bits, first_entry).astype(np.int64)
     return patterns
 
 

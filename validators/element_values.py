@@ -9,10 +9,10 @@ from functools import cache, partial
 import numpy as np
 import pyarrow as pa
 
-from parsers.segments import key
+from parsers.segments import Ints, key
 from parsers.values import DATE_BYTES, RANGE_BYTES, read_dates
 from schemas.guide import Element
-from validators.element_table import Values, bad_places, element_kinds
+from validators.element_table import Mark, Values, bad_places, element_kinds
 from validators.issues import Findings
 
 _INTEGER = re.compile(r"-?[0-9]+")
@@ -37,9 +37,10 @@ def find_value_faults(findings: Findings, values: Values) -> None:
 def _find_lengths(findings: Findings, values: Values) -> None:
     """Lengths in bytes first; only what looks wrong is counted in characters."""
     kinds = element_kinds()
-    whole = ~kinds.is_structured[values.kind]
-    shortest, longest = kinds.shortest[values.kind], kinds.longest[values.kind]
-    suspects = np.flatnonzero(whole & ((values.length < shortest) | (values.length > longest)))
+    too_short = values.length < kinds.shortest[values.kind]
+    too_long = values.length > kinds.longest[values.kind]
+    suspects = np.flatnonzero(too_short | too_long)
+    suspects = suspects[~values.is_marked(suspects, Mark.STRUCTURED)]
     short, long = [], []
     for place, text in zip(suspects.tolist(), values.texts(suspects).to_pylist(), strict=True):
         element = kinds.elements[values.kind[place]]
@@ -61,7 +62,7 @@ def _measure(text: str, element: Element) -> int:
 
 
 def _find_codes(findings: Findings, values: Values) -> None:
-    at = np.flatnonzero(element_kinds().is_coded[values.kind])
+    at = values.marked(Mark.CODED)
     keys = values.segments.token_keys(values.token[at])
     codes = np.where(keys <= np.uint64(_CODE_MASK), keys, np.uint64(0))
     packed = codes | (values.kind[at].astype(np.uint64) << np.uint64(_CODE_BITS))
@@ -77,14 +78,13 @@ def _is_bad_code(packed: int) -> bool:
 
 
 def _find_numbers_and_times(findings: Findings, values: Values) -> None:
-    kinds = element_kinds()
-    for is_kind, pattern, rule in (
-        (kinds.is_integer, _INTEGER, "element-character-invalid"),
-        (kinds.is_decimal, _DECIMAL, "element-character-invalid"),
-        (kinds.is_time, TIME, "element-time-invalid"),
+    for mark, pattern, rule in (
+        (Mark.INTEGER, _INTEGER, "element-character-invalid"),
+        (Mark.DECIMAL, _DECIMAL, "element-character-invalid"),
+        (Mark.TIME, TIME, "element-time-invalid"),
     ):
-        at = np.flatnonzero(is_kind[values.kind]).astype(np.int64)
-        values.report(findings, rule, values.judge_texts(at, partial(_differs, pattern)))
+        bad = values.judge_texts(values.marked(mark), partial(_differs, pattern))
+        values.report(findings, rule, bad)
 
 
 def _differs(pattern: re.Pattern[str], text: str) -> bool:
@@ -92,7 +92,7 @@ def _differs(pattern: re.Pattern[str], text: str) -> bool:
 
 
 def _find_dates(findings: Findings, values: Values) -> None:
-    at = np.flatnonzero(element_kinds().is_date[values.kind])
+    at = values.marked(Mark.DATE)
     read = read_dates(values.segments.token_keys(values.token[at]))
     good = read.is_date & (values.length[at] == DATE_BYTES)
     values.report(findings, "element-date-invalid", at[~good])
@@ -101,7 +101,7 @@ def _find_dates(findings: Findings, values: Values) -> None:
 def _find_periods(findings: Findings, values: Values) -> None:
     """D8 and RD8 values, by the format qualifier in the element before."""
     segments = values.segments
-    at = np.flatnonzero(element_kinds().is_period[values.kind])
+    at = values.marked(Mark.PERIOD)
     tokens = values.token[at]
     qualifiers = segments.token_keys(tokens - 1)
     lengths = values.length[at]
@@ -133,10 +133,24 @@ def _find_characters(findings: Findings, values: Values) -> None:
         [text.translate(no_separators).isprintable() for text in texts], dtype=np.bool_
     )
     values.report(findings, "element-letters-beyond-ascii", suspects[is_letter])
-    kinds = element_kinds()
-    last = segments.data[segments.ends[values.token] - 1]
-    trailing = np.flatnonzero(last == _BLANK)
-    kind = values.kind[trailing]
-    trailing = trailing[kinds.is_text[kind] & (values.length[trailing] > kinds.shortest[kind])]
-    faulty = np.union1d(suspects[~is_letter], trailing).astype(np.int64)
+    faulty = np.union1d(suspects[~is_letter], _ending_in_blanks(values)).astype(np.int64)
     values.report(findings, "element-character-invalid", faulty)
+
+
+def _ending_in_blanks(values: Values) -> Ints:
+    """Text that ends in a blank, and is long enough without it."""
+    segments = values.segments
+    blanks = np.flatnonzero(segments.data == _BLANK)
+    following = segments.data[blanks + 1]
+    # A zero byte stands behind the last one of the stretch.
+    is_last = (
+        (following == segments.delimiters.element)
+        | (following == segments.delimiters.segment)
+        | (following == 0)
+    )
+    holding = values.holding(blanks[is_last])
+    is_text = values.is_marked(holding, Mark.TEXT)
+    last = segments.data[segments.ends[values.token[holding]] - 1]
+    is_longer = values.length[holding] > element_kinds().shortest[values.kind[holding]]
+    found: Ints = holding[is_text & is_longer & (last == _BLANK)]
+    return found

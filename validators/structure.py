@@ -77,12 +77,11 @@ class _Nesting:
         level = levels[nodes]
         opens = openers[nodes]
         lane_start = stretch.placement.lane_starts[stretch.placement.lane_of[placed]]
-        begun = [lane_start]
-        for depth in range(1, int(levels.max()) + 1):
-            rows = np.where(opens & (level == depth), placed, -1)
-            begun.append(np.maximum.accumulate(rows) if len(rows) else rows)
-        owner_level = np.where(opens, np.maximum(level - 1, 0), np.maximum(level, 0))
-        owners = np.choose(owner_level, begun) if len(placed) else placed
+        owner_level = level - opens
+        owners = lane_start
+        for depth in range(1, int(owner_level.max(initial=0)) + 1):
+            begun = np.maximum.accumulate(np.where(opens & (level == depth), placed, -1))
+            np.copyto(owners, begun, where=owner_level == depth)
         order = np.argsort(nodes, kind="stable")
         self.rows = placed[order]
         self.nodes = nodes[order]
