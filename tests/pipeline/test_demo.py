@@ -1,0 +1,232 @@
+"""The demo as a command: killed at any time and run again, and what it leaves alone."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+
+from ledger.server import embedded_url, open_engine
+from reconciliation.snapshots import freeze
+
+PARTNERS = ("cedar-valley-tx", "harbor-light-nc")
+SEED = 5
+PLAN = ("demo", "--members", "60", "--seed", "3")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A home and the command that plays in it."""
+
+    home: Path
+
+    def start(self, *arguments):
+        """The demo as a process of its own."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
+        environment |= {"EDI834_HOME": str(self.home), "EDI834_SETTLE_SECONDS": "0"}
+        return subprocess.Popen(
+            [Path(sys.executable).parent / "edi834", *(arguments or PLAN)],
+            env=environment,
+            cwd=self.home.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments):
+        """The exit code, standard output and standard error of a demo, or another command."""
+        process = self.start(*arguments)
+        out, err = process.communicate()
+        return process.returncode, out, err
+
+    def rows(self, statement):
+        """What a query on the demo's database gives."""
+        engine = open_engine(embedded_url(self.home / "postgresql"))
+        try:
+            with engine.connect() as conn:
+                return [tuple(row) for row in conn.execute(sa.text(statement))]
+        finally:
+            engine.dispose()
+
+    def processed(self, partner_id):
+        """Names of our files that the exchange has read."""
+        folder = self.home / "exchange" / "mailboxes" / partner_id / "processed"
+        return sorted(path.name for path in folder.iterdir())
+
+
+def balance(out):
+    """The rows of the balance in what a demo printed."""
+    found = [
+        line for line in out.splitlines() if line.startswith(tuple(f"│ {p}" for p in PARTNERS))
+    ]
+    assert found
+    return found
+
+
+FILES = (
+    "SELECT direction, partner_id, name, kind, state, verdict, sha256 FROM ledger.file"
+    " ORDER BY direction, partner_id, name"
+)
+BOOK = (
+    "SELECT partner_id, exchange_policy_id, status, plan_id, benefit_begin, benefit_end"
+    " FROM book.policy WHERE known_to = 'infinity' ORDER BY 1, 2"
+)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A demo that nobody disturbed, what it printed, and how long it took in seconds."""
+    demo = Demo(tmp_path_factory.mktemp("undisturbed") / "home")
+    began = time.monotonic()
+    code, out, err = demo.run()
+    assert code == 0, err
+    return demo, out, time.monotonic() - began
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_a_killed_demo_ends_in_the_same_balance(undisturbed, tmp_path, part):
+    """Killed at a moment of each third of its time and run again: same files, bytes and book."""
+    reference, out, duration = undisturbed
+    demo = Demo(tmp_path / "home")
+    process = demo.start()
+    time.sleep(duration * (0.2 + 0.26 * (part + random.Random(f"{SEED}/{part}").random())))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    code, out_again, err = demo.run()
+
+    assert code == 0, err
+    assert "Traceback" not in err
+    assert balance(out_again) == balance(out)
+    assert demo.rows(FILES) == reference.rows(FILES)
+    assert demo.rows(BOOK) == reference.rows(BOOK)
+    for partner_id in PARTNERS:
+        assert demo.processed(partner_id) == reference.processed(partner_id)
+
+
+INSTALLATIONS = {
+    "landing": lambda home: (home / "landing").mkdir(),
+    "postgresql": lambda home: (home / "postgresql").mkdir(),
+    "edi834.toml": lambda home: (home / "edi834.toml").write_text("settle_seconds = 1\n"),
+}
+
+
+@pytest.mark.parametrize("holds", INSTALLATIONS)
+def test_a_demo_refuses_a_home_that_holds_an_installation(tmp_path, holds):
+    """Landing zone, database or configuration of somebody's: nothing is touched."""
+    demo = Demo(tmp_path / "home")
+    demo.home.mkdir()
+    INSTALLATIONS[holds](demo.home)
+    code, out, err = demo.run()
+
+    assert code == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert "Set EDI834_HOME to another folder" in err
+    assert {path.name for path in demo.home.iterdir()} <= {holds, "demo.lock"}
+
+
+def test_a_demo_keeps_away_from_configured_mailboxes(tmp_path):
+    """An `edi834.toml` in the current folder configures real mailboxes: the demo does not start."""
+    demo = Demo(tmp_path / "home")
+    (tmp_path / "edi834.toml").write_text(
+        '[mailboxes.cedar-valley-tx]\nhost = "h"\nusername = "u"\nprivate_key = "k"\nhost_key = "k"'
+    )
+    code, _, err = demo.run()
+
+    assert code == 2
+    assert "a demo must not touch it" in err
+    assert not demo.home.exists()
+
+
+def test_the_timeline_of_a_policy_names_the_files_that_caused_it(undisturbed):
+    """`book POLICY` after a demo, as a table and as JSON; an unknown policy is one line."""
+    demo, _, _ = undisturbed
+    ((policy,),) = demo.rows(
+        "SELECT exchange_policy_id FROM book.policy GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+    )
+    code, table, _ = demo.run("book", policy)
+    _, as_json, _ = demo.run("book", policy, "--json")
+    code_of_unknown, out, err = demo.run("book", "[/nobody]")
+    rows = json.loads(as_json)
+
+    assert code == 0
+    assert len(rows) > 1
+    for row in rows:
+        assert f"{row['file_name']}, transaction set {row['set_ordinal']}, bytes" in table
+    assert (code_of_unknown, out) == (1, "")
+    assert err == "edi834: no policy [/nobody] in the book.\n"
+
+
+def test_two_snapshots_of_a_demo_are_compared_again(undisturbed, tmp_path):
+    """`reconcile` on frozen snapshots finds what the night found, and nothing against the book."""
+    demo, _, _ = undisturbed
+    folder = next(iter(demo.home.glob("reports/*/cedar-valley-tx/reconciliation")))
+    book, carrier = folder / "book", folder / "carrier"
+    code, out, _ = demo.run(
+        *("reconcile", "--book", book, "--carrier", carrier, "--out", tmp_path / "again", "--json")
+    )
+    believed = pq.read_table(book).select(pq.read_table(carrier).column_names)
+    freeze(believed, tmp_path / "believed", "members")
+    code_of_same, told, _ = demo.run(
+        *("reconcile", "--book", book, "--carrier", tmp_path / "believed"),
+        *("--out", tmp_path / "same"),
+    )
+
+    assert (code, code_of_same) == (1, 0), told
+    assert json.loads(out) == json.loads((folder / "summary.json").read_text())["counts"]
+    again = (tmp_path / "again" / "differences.parquet").read_bytes()
+    assert again == (folder / "differences.parquet").read_bytes()
+
+
+def test_what_people_and_partners_are_shown_holds_no_person(undisturbed):
+    """No name, SSN or birth date in the terminal, in error reports, or in what holds states."""
+    demo, out, _ = undisturbed
+    code, night, err = demo.run("night")  # its mailboxes are gone: it fails, and says so
+    reports = [p for p in demo.home.rglob("reports/**/*") if p.suffix in (".csv", ".html", ".json")]
+    sent = list(demo.home.rglob("processed/*.csv"))
+    told = [out, night, err, *(path.read_text() for path in reports + sent)]
+
+    assert code == 2
+    assert reports
+    assert sent
+    for text in told:
+        for value in persons(demo):
+            assert not re.search(rf"\b{re.escape(value)}\b", text, re.IGNORECASE)
+
+
+def persons(demo):
+    """SSNs, birth dates and last names in the members tables of the demo."""
+    values = set()
+    for path in demo.home.glob("tables/*/members.parquet"):
+        table = pq.read_table(path, columns=["ssn", "birth_date", "last_name"])
+        values |= {value for value in table["ssn"].to_pylist() if value}
+        values |= {value for value in table["last_name"].to_pylist() if value}
+        for day in table["birth_date"].to_pylist():
+            values |= {f"{day:%Y%m%d}", day.isoformat()} if day else set()
+    assert len(values) > 50
+    return values
+
+
+def test_a_demo_with_other_parameters_begins_anew(undisturbed):
+    """It does not go on with the former one in the same home; and then neither does the same."""
+    demo, out, _ = undisturbed
+    other = ("demo", "--members", "20", "--seed", "4")
+    (before,) = demo.rows("SELECT max(opened_at) FROM ledger.run")
+    code, out_of_other, _ = demo.run(*other)
+    (after,) = demo.rows("SELECT min(opened_at) FROM ledger.run")
+    code_of_same, out_of_same, _ = demo.run(*other)
+    (at_last,) = demo.rows("SELECT min(opened_at) FROM ledger.run")
+
+    assert code == code_of_same == 0
+    assert before < after < at_last
+    assert balance(out_of_same) == balance(out_of_other) != balance(out)
+    assert "is taken up where it stopped" not in out_of_other + out_of_same
