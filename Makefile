@@ -30,6 +30,9 @@ check: $(READY) ## Format, lint, types and the order of imports
 bench: $(READY) ## How fast and how small `edi834 check` is, beside pyx12: benchmarks/RESULTS.md
 	$(VENV)/python -m benchmarks.throughput --date "$$(date +%F)"
 
+fuzz: $(READY) ## Files with one fault each, shown to us and to pyx12, until interrupted
+	$(VENV)/python -m tests.laws.fuzz
+
 format: $(READY) ## Rewrite the code as ruff formats it
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .

@@ -105,7 +105,8 @@ def _find_periods(findings: Findings, values: Values) -> None:
     tokens = values.token[at]
     qualifiers = segments.token_keys(tokens - 1)
     lengths = values.length[at]
-    is_single = qualifiers == np.uint64(key("D8"))
+    # Without a qualifier a date is read as the only form that every place allows.
+    is_single = (qualifiers == np.uint64(key("D8"))) | (segments.lengths(tokens - 1) == 0)
     is_range = qualifiers == np.uint64(key("RD8"))
     first = read_dates(segments.token_keys(tokens))
     good = np.where(is_single, first.is_date & (lengths == DATE_BYTES), True)

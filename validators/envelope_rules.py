@@ -241,9 +241,11 @@ def _whole(value: str | int | None) -> int | None:
 def _group_faults(envelope: Envelope) -> Iterable[Fault]:
     groups = envelope.functional_groups
     surplus = {name: len(_segment(name).elements) + 1 for name in ("GS", "GE")}
+    interchanges = envelope.interchanges.select(["interchange_ordinal", "component_separator"])
+    separators = dict(zip(*(c.to_pylist() for c in interchanges.columns), strict=True))
     for row in groups.to_pylist():
         yield from _group_row_faults(row)
-        if not _has_good_header(row):
+        if not _has_good_header(row, separators.get(row["interchange_ordinal"]) or "\0"):
             yield Fault("group-header-invalid", "GS", row)
         for name, count in surplus.items():
             if envelope.element_count(name, row["group_ordinal"]) >= count:
@@ -252,20 +254,22 @@ def _group_faults(envelope: Envelope) -> Iterable[Fault]:
         yield Fault("group-control-number-repeated", "GS", row)
 
 
-def _has_good_header(row: _Row) -> bool:
+def _has_good_header(row: _Row, component_separator: str) -> bool:
     """GS02-05 and GS07; the other elements of GS have rules of their own."""
     return (
-        _is_code(row["sender_code"], 2, 15)
-        and _is_code(row["receiver_code"], 2, 15)
+        _is_code(row["sender_code"], component_separator)
+        and _is_code(row["receiver_code"], component_separator)
         and _is_moment(row["date"], 8, "%Y%m%d")
         and TIME.fullmatch(str(row["time"] or "")) is not None
         and row["responsible_agency"] == "X"
     )
 
 
-def _is_code(value: str | int | None, shortest: int, longest: int) -> bool:
+def _is_code(value: str | int | None, component_separator: str) -> bool:
+    """Whether GS02 or GS03 is a plain text of 2 to 15 characters."""
     text = str(value or "")
-    return shortest <= len(text) <= longest and text.isprintable() and text == text.rstrip()
+    is_plain = text.isprintable() and text == text.rstrip() and component_separator not in text
+    return is_plain and 2 <= len(text) <= 15
 
 
 def _group_row_faults(row: _Row) -> Iterable[Fault]:
@@ -306,7 +310,7 @@ def _set_faults(sets: pa.Table) -> Iterable[Fault]:
         pc.is_valid(sets["trailer_control_number"]), pc.is_valid(sets["trailer_segment_count"])
     )
     number = sets["control_number"]
-    length = pc.fill_null(pc.utf8_length(number), 0)
+    is_plain = pc.match_substring_regex(pc.fill_null(number, ""), "^[ -~]{3,8}[!-~]$")
     counted = pc.cast(sets["segment_count"], pa.large_string())
     declared = pc.utf8_ltrim(pc.fill_null(sets["trailer_segment_count"], ""), "0")
     same_number = pc.fill_null(pc.equal(number, sets["trailer_control_number"]), False)
@@ -315,11 +319,7 @@ def _set_faults(sets: pa.Table) -> Iterable[Fault]:
     tests = (
         ("set-type-unsupported", "ST", pc.invert(is_834)),
         ("set-convention-unsupported", "ST", pc.and_not(is_834, is_guide)),
-        (
-            "set-control-number-invalid",
-            "ST",
-            pc.or_(pc.less(length, 4), pc.greater(length, 9)),
-        ),
+        ("set-control-number-invalid", "ST", pc.invert(is_plain)),
         ("set-control-number-differs", "SE", pc.and_not(has_trailer, same_number)),
         (
             "set-segment-count-differs",
