@@ -1,6 +1,7 @@
 """What a demo prints at its end: every file with its path, and what must hold."""
 
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from rich.table import Table
@@ -8,13 +9,29 @@ from rich.text import Text
 
 from pipeline import terminal
 from pipeline.wiring import House
-from schemas.database import file
+from schemas.database import file, interchange
+
+_STATES = {"staged": "waiting", "applied": "accepted"}
+_VERDICTS = {
+    "rejected": "rejected",
+    "partially_accepted": "partly accepted",
+    "accepted_with_errors": "accepted with errors",
+}
 
 
 def show_files(house: House) -> None:
     """Every file of the ledger, received and sent, and every report, each with its path."""
+    refusals = (
+        sa.select(interchange.c.file_id, sa.func.min(interchange.c.ta1_note).label("note"))
+        .where(interchange.c.ta1_code == "R")
+        .group_by(interchange.c.file_id)
+        .subquery()
+    )
+    files = sa.select(file, refusals.c.note.label("ta1_note")).outerjoin(
+        refusals, refusals.c.file_id == file.c.file_id
+    )
     with house.engine.connect() as conn:
-        rows = conn.execute(sa.select(file).order_by(file.c.file_id)).all()
+        rows = conn.execute(files.order_by(file.c.partner_id, file.c.file_id)).all()
     for direction, title in (
         ("exchange_to_issuer", "Received from the exchange"),
         ("issuer_to_exchange", "Sent to the exchange"),
@@ -22,17 +39,24 @@ def show_files(house: House) -> None:
         terminal.out.print(Text.assemble((title, "bold"), " (name, state, bytes as stored)"))
         for row in rows:
             if row.direction == direction:
-                state = (
-                    f"{row.state} ({row.verdict.replace('_', ' ')})" if row.verdict else row.state
-                )
-                _line(row.name, state, house.settings.landing_folder / row.storage_key)
-    terminal.out.print(Text("For people", "bold"))
+                _line(row.name, _state(row), house.settings.landing_folder / row.storage_key)
+    terminal.out.print(Text("Reports and reconciliations", "bold"))
     for path in sorted(house.settings.reports_folder.rglob("*.*")):
         terminal.out.print(f"  {path}", soft_wrap=True)
 
 
+def _state(row: sa.Row[Any]) -> str:
+    """What became of a file, in words, with the note of the TA1 that refuses it."""
+    state = str(row.state)
+    if row.kind == "acknowledgement" and state == "applied":
+        return "read"
+    if state not in ("duplicate", "quarantined"):
+        state = _VERDICTS.get(row.verdict) or _STATES.get(state, state)
+    return f"{state}, TA1 {row.ta1_note}" if row.ta1_note else state
+
+
 def _line(name: str, state: str, path: Path) -> None:
-    terminal.out.print(f"  {name:<46} {state:<32} {path}", soft_wrap=True)
+    terminal.out.print(f"  {name:<46} {state:<20} {path}", soft_wrap=True)
 
 
 def show_findings(findings: list[tuple[str, bool]]) -> None:
