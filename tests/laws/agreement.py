@@ -23,9 +23,7 @@ EXCEPTIONS = {
         "where a required segment is missing pyx12 may call the one behind the gap unexpected; we "
         "name the missing one"
     ),
-    "levels": (
-        "pyx12 answers a missing GE by TA1; in X231A1 it is AK905 3, so any level will do"
-    ),
+    "levels": ("pyx12 answers a missing GE by TA1; in X231A1 it is AK905 3, so any level will do"),
     "envelope": (
         "elements of ISA, GS, ST, SE, GE and IEA are reported by TA105, AK905 and IK502, which "
         "name no element: the segment must be the same"
