@@ -57,6 +57,12 @@ class Demo:
         finally:
             engine.dispose()
 
+    def stop_server(self):
+        """Stops the demo's PostgreSQL: a killed process never signs off from it."""
+        running = self.home / "postgresql" / "postmaster.pid"
+        if running.exists():
+            os.kill(int(running.read_text().split()[0]), signal.SIGINT)
+
     def processed(self, partner_id):
         """Names of our files that the exchange has read."""
         folder = self.home / "exchange" / "mailboxes" / partner_id / "processed"
@@ -93,10 +99,11 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.parametrize("part", range(3))
-def test_a_killed_demo_ends_in_the_same_balance(undisturbed, tmp_path, part):
+def test_a_killed_demo_ends_in_the_same_balance(undisturbed, tmp_path, part, request):
     """Killed at a moment of each third of its time and run again: same files, bytes and book."""
     reference, out, duration = undisturbed
     demo = Demo(tmp_path / "home")
+    request.addfinalizer(demo.stop_server)
     process = demo.start()
     time.sleep(duration * (0.2 + 0.26 * (part + random.Random(f"{SEED}/{part}").random())))
     process.send_signal(signal.SIGKILL)
