@@ -13,6 +13,7 @@ class Limits:
     stretch_bytes: int
     longest_loop_bytes: int
     interchanges: int
+    issues_of_a_rule: int
 
 
 @cache

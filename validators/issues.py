@@ -13,6 +13,7 @@ from parsers.stretch import Stretch
 from schemas import tables
 from schemas.catalog import Rule, load_rules
 from schemas.guide import Element, Segment, load_guide
+from schemas.limits import load_limits
 
 NO_PLACE = -1
 
@@ -32,6 +33,16 @@ class Finding:
     components: Ints
     nodes: npt.NDArray[np.int16]
 
+    def at(self, places: npt.NDArray[np.intp]) -> "Finding":
+        """The finding at some of its places."""
+        return Finding(
+            self.rule,
+            self.rows[places],
+            self.elements[places],
+            self.components[places],
+            self.nodes[places],
+        )
+
 
 @dataclass
 class Findings:
@@ -39,6 +50,7 @@ class Findings:
 
     stretch: Stretch
     found: list[Finding] = field(default_factory=list)
+    most: int = field(default_factory=lambda: load_limits().issues_of_a_rule)
 
     def add(
         self,
@@ -49,7 +61,10 @@ class Findings:
         components: Ints | int = 0,
         nodes: npt.NDArray[np.int16] | int | None = None,
     ) -> None:
-        """Records a rule as broken at `rows`, at element `elements` (1-based; 0 = the segment)."""
+        """Records a rule as broken at `rows`, at element `elements` (1-based; 0 = the segment).
+
+        Of one header or member at most `most` places are kept.
+        """
         if not len(rows):
             return
         if nodes is None:
@@ -59,7 +74,19 @@ class Findings:
             for given in (elements, components)
         )
         about = np.broadcast_to(np.asarray(nodes, dtype=np.int16), rows.shape)
-        self.found.append(Finding(rule, rows, at, within, about))
+        finding = Finding(rule, rows, at, within, about)
+        self.found.append(finding if len(rows) <= self.most else self._shortened(finding))
+
+    def _shortened(self, finding: Finding) -> Finding:
+        """The finding with its first places in each header or member, and a word on the others."""
+        placement = self.stretch.placement
+        lanes = placement.lane_of[finding.rows]
+        order = np.lexsort((finding.rows, lanes))
+        lanes = lanes[order]
+        rank = np.arange(len(order)) - np.searchsorted(lanes, lanes)
+        shortened = np.unique(lanes[(rank == self.most) & (lanes >= 0)])
+        self.add("issues-left-out", placement.lane_starts[shortened])
+        return finding.at(np.sort(order[rank < self.most]))
 
     def to_table(self) -> pa.Table:
         """The findings as `tables.ISSUES`, in file order."""

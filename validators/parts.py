@@ -74,7 +74,8 @@ def check_part(content: bytes, span: Span, before: Cursor, *, wants_tables: bool
 def _judge(stretch: Stretch, span: Span) -> pa.Table:
     findings = Findings(stretch)
     if span.is_cut_short:
-        findings.add("loop-too-long", stretch.placement.lane_starts[-1:])
+        open_lane = stretch.placement.lane_of[-1:]
+        findings.add("loop-too-long", stretch.placement.lane_starts[open_lane[open_lane >= 0]])
     find_structure_faults(findings)
     values = Values(stretch)
     find_presence_faults(findings, values)

@@ -24,7 +24,7 @@ from tests.cases.enrollment import (
 from validators.check import Terms
 
 PARTNER = Terms(partner=load_partner("harbor-light-nc"))
-SMALL = Terms(limits=Limits(stretch_bytes=200, longest_loop_bytes=300, interchanges=1))
+SMALL = Terms(limits=Limits(200, longest_loop_bytes=300, interchanges=1, issues_of_a_rule=9))
 GOOD = enrollment()
 
 
@@ -149,6 +149,11 @@ EXAMPLES = {
         enrollment((*MEMBER[:2], *("REF*17*1",) * 100, *MEMBER[4:])),
         "INS*Y*18*021*EC*A***AC",
         terms=SMALL,
+        alone=False,
+    ),
+    "issues-left-out": Example(
+        enrollment((*MEMBER[:10], *(MEMBER[10],) * 102, *MEMBER[11:])),
+        "INS*Y*18*021*EC*A***AC",
         alone=False,
     ),
     # ---- elements
