@@ -8,10 +8,12 @@ Source: X12.5, interchange control structures; ISA is 106 bytes with its termina
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from mmap import mmap
+from mmap import MADV_DONTNEED, mmap
 
 ISA_BYTES = 106
+_WINDOW_BYTES = 32_000_000
 
 # Lengths of ISA01-ISA16; element 17's place is the segment terminator.
 _ISA_LENGTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
@@ -80,9 +82,21 @@ def _delimiters(isa: bytes) -> Delimiters:
     )
 
 
+def _interchange_headers(data: bytes | mmap) -> Iterator[tuple[int, bytes]]:
+    """Place and bytes of each ISA. Pages of a mapped file are let go again, window by window."""
+    searched = 0
+    for window_end in range(_WINDOW_BYTES, len(data) + _WINDOW_BYTES, _WINDOW_BYTES):
+        for found in _ISA.finditer(data, searched, window_end + ISA_BYTES - 1):
+            yield found.start(), found.group()
+            searched = found.end()
+        searched = max(searched, window_end)
+        if isinstance(data, mmap):
+            data.madvise(MADV_DONTNEED)
+
+
 def locate_interchanges(data: bytes | mmap) -> Layout:
     """The interchanges of a file in their order; no regions when there is none."""
-    starts = [(found.start(), found.group()) for found in _ISA.finditer(data)]
+    starts = list(_interchange_headers(data))
     ends = [*(start for start, _ in starts[1:]), len(data)]
     regions = tuple(
         Region(start, end, _delimiters(isa))

@@ -5,6 +5,7 @@ when every trailer is known. What is wrong with the envelope is for `validators`
 module only tells, for each envelope segment, which one stood before it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,12 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parsers.packed import pack, unpack
 from parsers.segments import Flags, Ints
 from parsers.stretch import Stretch
 from schemas import tables
 
 KINDS = ("ISA", "GS", "ST", "SE", "GE", "IEA", "TA1", "other")
 _OTHER = KINDS.index("other")
+_MANY = 1000  # elements: more are counted as that many
 
 _ISA_COLUMNS = {
     "control_number": 13,
@@ -74,39 +77,41 @@ class Envelope:
 
     def span(self, segment_id: str, ordinal: int) -> tuple[int, int]:
         """Bytes of the first ISA or IEA, GS or GE, ST or SE of the object of that ordinal."""
-        ordinals, starts, ends, _ = self._spans[segment_id]
+        ordinals, starts, ends, _ = self._shown(segment_id)
         place = int(np.searchsorted(ordinals, ordinal))
         return int(starts[place]), int(ends[place])
 
     def element_count(self, segment_id: str, ordinal: int) -> int:
         """How many elements that segment has; 0 when the object has none, such as no IEA."""
-        ordinals, _, _, counts = self._spans[segment_id]
+        ordinals, _, _, counts = self._shown(segment_id)
         place = int(np.searchsorted(ordinals, ordinal))
         return int(counts[place]) if ordinal in ordinals[place : place + 1] else 0
 
+    def _shown(self, segment_id: str) -> tuple[Ints, ...]:
+        """Ordinal, byte start, byte end and element count of all segments of that id."""
+        if segment_id not in self._shown_by_id:
+            rows = self.control.filter(pc.equal(self.control["kind"], KINDS.index(segment_id)))
+            wanted = (_BY[segment_id], "byte_start", "byte_end", "element_count")
+            self._shown_by_id[segment_id] = tuple(rows[name].to_numpy() for name in wanted)
+        return self._shown_by_id[segment_id]
+
     @cached_property
-    def _spans(self) -> dict[str, tuple[Ints, ...]]:
-        kinds = self.control["kind"].to_numpy()
-        wanted = ("byte_start", "byte_end", "element_count")
-        columns = {name: self.control[name].to_numpy() for name in (*_BY.values(), *wanted)}
-        return {
-            name: tuple(columns[column][kinds == kind] for column in (_BY[name], *wanted))
-            for kind, name in enumerate(KINDS)
-            if name in _BY
-        }
+    def _shown_by_id(self) -> dict[str, tuple[Ints, ...]]:
+        return {}
 
 
 @dataclass(frozen=True)
 class EnvelopePart:
-    """What one stretch holds of the envelope, by segment id.
+    """What one stretch holds of the envelope, packed: it waits for the rest of the file.
 
-    `set_totals` are, per set seen: ordinal, segments, members, end of the last segment.
+    `elements` are by segment id. `set_totals` are, per set seen: ordinal, segments, members, end
+    of the last segment.
     """
 
-    elements: dict[str, pa.Table]
-    set_headers: pa.Table
-    control: pa.Table
-    set_totals: tuple[Ints, Ints, Ints, Ints]
+    elements: dict[str, pa.Buffer]
+    set_headers: pa.Buffer
+    control: pa.Buffer
+    set_totals: pa.Buffer
 
 
 def read_envelope_part(stretch: Stretch, set_headers: pa.Table) -> EnvelopePart:
@@ -117,16 +122,20 @@ def read_envelope_part(stretch: Stretch, set_headers: pa.Table) -> EnvelopePart:
     }
     for name in ("SE", "GE", "IEA"):
         elements[name] = _elements(stretch, name, {"count": 1, "number": 2})
-    return EnvelopePart(elements, set_headers, _control(stretch), _set_totals(stretch))
+    return EnvelopePart(
+        {name: pack(table) for name, table in elements.items()},
+        pack(set_headers),
+        pack(_control(stretch)),
+        pack(_set_totals(stretch)),
+    )
 
 
 def gather_envelope(gathered: list[EnvelopePart]) -> Envelope:
     """The envelope of a file from the parts of all its stretches, in file order."""
     elements = {
-        name: pa.concat_tables([part.elements[name] for part in gathered])
-        for name in gathered[0].elements
+        name: _unpack_all(part.elements[name] for part in gathered) for name in gathered[0].elements
     }
-    control = pa.concat_tables([part.control for part in gathered])
+    control = _unpack_all(part.control for part in gathered)
     control = control.filter(pa.array(_begins_run(control["kind"].to_numpy())))
     return Envelope(
         interchanges=_with_trailer(elements, "ISA", "IEA", control),
@@ -136,16 +145,22 @@ def gather_envelope(gathered: list[EnvelopePart]) -> Envelope:
     )
 
 
+def _unpack_all(packed: Iterable[pa.Buffer]) -> pa.Table:
+    return pa.concat_tables([unpack(buffer) for buffer in packed])
+
+
 def _transaction_sets(elements: dict[str, pa.Table], gathered: list[EnvelopePart]) -> pa.Table:
     sets = elements["ST"]
     segments, members, ends = (np.zeros(len(sets) + 1, np.int64) for _ in range(3))
     for part in gathered:
-        ordinals, in_set, with_ins, last_byte = part.set_totals
+        ordinals, in_set, with_ins, last_byte = (
+            column.to_numpy() for column in unpack(part.set_totals)
+        )
         segments[ordinals] += in_set
         members[ordinals] += with_ins
         ends[ordinals] = last_byte
     trailer_count, trailer_number = _trailers(sets, elements["SE"], "set_ordinal")
-    headers = pa.concat_tables([part.set_headers for part in gathered])
+    headers = _unpack_all(part.set_headers for part in gathered)
     columns = {name: sets[name] for name in sets.column_names if name != "byte_end"}
     columns |= {name: headers[name] for name in headers.column_names if name != "set_ordinal"}
     columns |= {
@@ -204,7 +219,7 @@ def _control(stretch: Stretch) -> pa.Table:
             "kind": kinds[rows],
             **_ordinals(stretch, rows),
             **_bytes(stretch, rows),
-            "element_count": segments.token_count[rows] - 1,
+            "element_count": np.minimum(segments.token_count[rows] - 1, _MANY).astype(np.int16),
             "segment_id": pc.utf8_slice_codeunits(segments.texts(segments.first_token[rows]), 0, 3),
         }
     )
@@ -217,7 +232,7 @@ def _begins_run(kinds: npt.NDArray[np.int8]) -> Flags:
     return begins
 
 
-def _set_totals(stretch: Stretch) -> tuple[Ints, Ints, Ints, Ints]:
+def _set_totals(stretch: Stretch) -> pa.Table:
     """Per transaction set seen: its ordinal, segments, members, and the end of its last segment."""
     inside = stretch.set_ordinals
     ordinals, first = np.unique(inside[::-1], return_index=True)
@@ -228,11 +243,13 @@ def _set_totals(stretch: Stretch) -> tuple[Ints, Ints, Ints, Ints]:
     last_rows = len(inside) - 1 - first
     kept = ordinals > 0
     ordinals, last_rows = ordinals[kept], last_rows[kept]
-    return (
-        ordinals,
-        segments[ordinals - base + 1],
-        members[ordinals - base + 1],
-        stretch.segments.byte_ends[last_rows],
+    return pa.table(
+        {
+            "set_ordinal": ordinals,
+            "segments": segments[ordinals - base + 1],
+            "members": members[ordinals - base + 1],
+            "byte_end": stretch.segments.byte_ends[last_rows],
+        }
     )
 
 

@@ -141,16 +141,15 @@ def dispose_members(
     """
     rejected = np.append(False, pc.equal(sets["ack"], "R").to_numpy())
     reasons = _first_reasons(envelope, issues)
-    is_rejected = rejected[member_sets]
-    state = np.where(is_rejected, "rejected", "accepted")
-    reason = reasons[member_sets]
-    reason[~is_rejected] = None
+    is_rejected = pa.array(rejected[member_sets])
+    states = (pa.scalar(state, pa.large_string()) for state in ("rejected", "accepted"))
+    reason = pa.array(reasons.tolist(), pa.large_string()).take(pa.array(member_sets))
     return pa.table(
         {
             "set_ordinal": member_sets,
             "member_ordinal": np.arange(1, len(member_sets) + 1),
-            "state": pa.array(state.tolist(), pa.large_string()),
-            "reason": pa.array(reason.tolist(), pa.large_string()),
+            "state": pc.if_else(is_rejected, *states),
+            "reason": pc.if_else(is_rejected, reason, None),
         },
         schema=tables.DISPOSITIONS,
     )
