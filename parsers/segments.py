@@ -16,13 +16,14 @@ from parsers.delimiters import Delimiters
 
 Ints = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.intp]
 Lengths = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
 KEY_BYTES = 8
 _ID_BITS = 56
 _ID_LETTERS = (1 << _ID_BITS) - 1
-_BLANK_MAX = 0x20  # blanks, tabs and line ends between segments are at or below this
+BLANK_MAX = 0x20  # blanks, tabs and line ends between segments are at or below this
 _MASKS = np.array([(1 << (8 * n)) - 1 for n in range(KEY_BYTES)] + [2**64 - 1], dtype=np.uint64)
 
 
@@ -96,9 +97,7 @@ class Segments:
 
     @cached_property
     def _words(self) -> Keys:
-        return np.ndarray(
-            shape=(len(self.data) - KEY_BYTES + 1,), dtype="<u8", buffer=self.data, strides=(1,)
-        )
+        return _words_of(self.data)
 
     def token_keys(self, tokens: Ints) -> Keys:
         """First 8 bytes of each token as one integer, zero bytes behind shorter ones."""
@@ -141,7 +140,7 @@ class Segments:
         try:
             return taken.cast(pa.large_string())
         except pa.ArrowInvalid:
-            return pa.array([_decode(value) for value in taken.to_pylist()], pa.large_string())
+            return pa.array([decode(value) for value in taken.to_pylist()], pa.large_string())
 
     def _bytes_of(self, tokens: Ints) -> pa.Array:
         """The bytes of each token, copied out of the received ones by Arrow; null where empty.
@@ -166,7 +165,13 @@ class Segments:
         return not bool((self.data > 0x7F).any())
 
 
-def _decode(value: bytes | None) -> str | None:
+def _words_of(data: npt.NDArray[np.uint8]) -> Keys:
+    """The 8 bytes at every place as one integer."""
+    return np.ndarray(shape=(len(data) - KEY_BYTES + 1,), dtype="<u8", buffer=data, strides=(1,))
+
+
+def decode(value: bytes | None) -> str | None:
+    """Text of an element: UTF-8, else Latin-1."""
     if value is None:
         return None
     try:
@@ -178,11 +183,14 @@ def _decode(value: bytes | None) -> str | None:
 def _skip_blanks(data: npt.NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:
     """Starts moved past the blanks and line ends before each segment id."""
     moved = starts.copy()
-    for _ in range(2):  # LF or CRLF: nearly every file needs no more
-        moved += (data[moved] <= _BLANK_MAX) & (moved < ends)
-    late = np.flatnonzero((data[moved] <= _BLANK_MAX) & (moved < ends))
+    for _ in range(2):  # nothing, LF or CRLF: nearly every file needs no more
+        is_blank = (data[moved] <= BLANK_MAX) & (moved < ends)
+        if not is_blank.any():
+            return moved
+        moved += is_blank
+    late = np.flatnonzero((data[moved] <= BLANK_MAX) & (moved < ends))
     if len(late):
-        solid = np.append(np.flatnonzero(data > _BLANK_MAX), len(data))
+        solid = np.append(np.flatnonzero(data > BLANK_MAX), len(data))
         found = solid[np.searchsorted(solid, moved[late])]
         moved[late] = np.minimum(found, ends[late])
     return moved
@@ -212,7 +220,7 @@ def split_segments(content: bytes, base: int, delimiters: Delimiters) -> Segment
     ends = np.flatnonzero(is_delimiter).astype(np.int64, copy=False)
     terminates = body[ends] == delimiters.segment
     last = int(ends[-1]) + 1 if len(ends) else 0
-    rest_is_blank = not bool((body[last:] > _BLANK_MAX).any())
+    rest_is_blank = not bool((body[last:] > BLANK_MAX).any())
     is_terminated = rest_is_blank and (len(ends) == 0 or bool(terminates[-1]))
     if not is_terminated:
         ends = np.append(ends, np.int64(len(content)))
@@ -244,3 +252,34 @@ def split_segments(content: bytes, base: int, delimiters: Delimiters) -> Segment
         blanks_removed=~clean[filled],
         empties_behind=has_empty_behind[filled],
     )
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Where segments begin and end, and how: enough to count them by their ids."""
+
+    starts: Ints
+    ends: Ints
+    words: Keys  # first 8 bytes of each
+    separator: int
+
+    def has_id(self, segment_id: str) -> Flags:
+        """Per segment: whether its id is `segment_id` (at most 7 bytes)."""
+        length = len(segment_id)
+        has_letters = (self.words & _MASKS[length]) == np.uint64(key(segment_id))
+        closing = (self.words >> np.uint64(8 * length)) & np.uint64(0xFF)
+        is_whole = (closing == self.separator) | (self.ends - self.starts == length)
+        found: Flags = has_letters & is_whole
+        return found
+
+
+def find_heads(content: bytes, delimiters: Delimiters) -> Heads:
+    """The heads of the segments that `split_segments` finds, where the separator is no blank."""
+    data = np.frombuffer(content + bytes(KEY_BYTES), dtype=np.uint8)
+    ends = np.flatnonzero(data[: len(content)] == delimiters.segment).astype(np.int64, copy=False)
+    ends = np.append(ends, np.int64(len(content)))
+    starts = np.append(np.int64(0), ends[:-1] + 1)
+    moved = _skip_blanks(data, starts, ends)
+    filled = moved < ends
+    starts, ends = moved[filled], ends[filled]
+    return Heads(starts, ends, _words_of(data)[starts], delimiters.element)

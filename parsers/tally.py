@@ -4,12 +4,16 @@ So the cursors of all stretches of a file are known before the first one is pars
 can be parsed anywhere, in any order.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from parsers.delimiters import Delimiters
 from parsers.loops import ENVELOPE
-from parsers.segments import Ints, Segments
+from parsers.segments import BLANK_MAX, Rows, Segments, decode, find_heads, split_segments
+
+_COUNTED = (*sorted(ENVELOPE), "INS")
 
 
 @dataclass(frozen=True)
@@ -69,31 +73,53 @@ class Cursor:
 
 def tally_segments(segments: Segments) -> Tally:
     """The tally of a stretch's segments."""
-    names, index = segments.id_index
-    in_envelope = np.array([name in ENVELOPE for name in names], dtype=np.bool_)
-    borders = np.flatnonzero(in_envelope[index]) if len(names) else np.zeros(0, np.int64)
-    opens_set = segments.has_id("ST")
-    members = np.flatnonzero(segments.has_id("INS"))
-    border_before = np.searchsorted(borders, members) - 1
+    rows = {name: np.flatnonzero(segments.has_id(name)) for name in _COUNTED}
+
+    def last(segment_id: str, element: int) -> str | None:
+        at = rows[segment_id][-1:].astype(np.int64, copy=False)
+        values: list[str | None] = segments.texts(segments.tokens_at(at, element)).to_pylist()
+        return values[0] if values else None
+
+    return _tally(len(segments), rows, last)
+
+
+def tally_bytes(content: bytes, delimiters: Delimiters) -> Tally:
+    """The same tally, from the bytes of a stretch: only its terminators are looked for."""
+    if delimiters.element <= BLANK_MAX:  # blanks before an id cannot be told from separators
+        return tally_segments(split_segments(content, 0, delimiters))
+    heads = find_heads(content, delimiters)
+    rows = {name: np.flatnonzero(heads.has_id(name)) for name in _COUNTED}
+
+    def last(segment_id: str, element: int) -> str | None:
+        for row in rows[segment_id][-1:].tolist():
+            elements = content[heads.starts[row] : heads.ends[row]].split(
+                bytes([delimiters.element])
+            )
+            return decode(elements[element]) or None if element < len(elements) else None
+        return None
+
+    return _tally(len(heads.starts), rows, last)
+
+
+def _tally(count: int, rows: dict[str, Rows], last: Callable[[str, int], str | None]) -> Tally:
+    """The tally of `count` segments, of which some are at known rows.
+
+    `last` gives an element of the last segment of an id.
+    """
+    borders = np.sort(np.concatenate([rows[name] for name in ENVELOPE]))
+    opens_set = np.isin(borders, rows["ST"])
+    border_before = np.searchsorted(borders, rows["INS"]) - 1
     inside = border_before >= 0
-    inside[inside] = opens_set[borders[border_before[inside]]]
-    last = int(borders[-1]) if len(borders) else None
+    inside[inside] = opens_set[border_before[inside]]
     return Tally(
-        interchanges=int(segments.has_id("ISA").sum()),
-        groups=int(segments.has_id("GS").sum()),
-        sets=int(opens_set.sum()),
+        interchanges=len(rows["ISA"]),
+        groups=len(rows["GS"]),
+        sets=len(rows["ST"]),
         members_before=int((border_before < 0).sum()),
         members=int(inside.sum()),
-        set_is_open=None if last is None else bool(opens_set[last]),
-        segments=len(segments) - (last or 0),
-        interchange_control_number=_last(segments, "ISA", 13),
-        group_control_number=_last(segments, "GS", 6),
-        set_control_number=_last(segments, "ST", 2),
+        set_is_open=bool(opens_set[-1]) if len(borders) else None,
+        segments=count - (int(borders[-1]) if len(borders) else 0),
+        interchange_control_number=last("ISA", 13),
+        group_control_number=last("GS", 6),
+        set_control_number=last("ST", 2),
     )
-
-
-def _last(segments: Segments, segment_id: str, element: int) -> str | None:
-    """Element of the last segment of that id, None when there is none."""
-    rows: Ints = np.flatnonzero(segments.has_id(segment_id))[-1:].astype(np.int64, copy=False)
-    values: list[str | None] = segments.texts(segments.tokens_at(rows, element)).to_pylist()
-    return values[0] if values else None

@@ -8,15 +8,18 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import pyarrow as pa
+
 from parsers.delimiters import Span
+from parsers.loops import load_automaton
+from parsers.packed import pack, unpack
 from parsers.reading import ReceivedFile, at_span
-from parsers.segments import split_segments
-from parsers.tally import Cursor, Tally, tally_segments
+from parsers.tally import Cursor, Tally, tally_bytes
 from schemas.limits import Limits
 from validators.parts import Part, check_part
 
@@ -36,15 +39,32 @@ class Work:
         """The part of one span."""
         return check_part(self._read(span), span, before, wants_tables=self.wants_tables)
 
+    def send(self, span: Span, before: Cursor) -> "_Sent":
+        """The part of one span, for another process."""
+        part = self.check(span, before)
+        tables = {name: pack(table) for name, table in part.tables.items()}
+        return _Sent(replace(part, tables={}), tables)
+
     def tally(self, span: Span) -> Tally:
         """The tally of one span."""
-        content = self._read(span)
-        return tally_segments(split_segments(content, span.byte_start, span.delimiters))
+        return tally_bytes(self._read(span), span.delimiters)
 
     def _read(self, span: Span) -> bytes:
         with self.path.open("rb") as file:
             file.seek(span.byte_start)
             return file.read(span.byte_end - span.byte_start)
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A part on its way between processes. Its tables share buffers, so they are packed."""
+
+    part: Part
+    tables: dict[str, pa.Buffer]
+
+    def unpacked(self) -> Part:
+        tables = {name: unpack(buffer) for name, buffer in self.tables.items()}
+        return replace(self.part, tables=tables)
 
 
 def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Part]:
@@ -53,15 +73,16 @@ def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Pa
     if workers <= 1 or received.size_bytes < WORTH_A_PROCESS_BYTES:
         yield from _one_by_one(spans, work)
         return
+    load_automaton()  # once, for all processes that are forked
     with ProcessPoolExecutor(workers, mp_context=get_context(_start_method())) as pool:
         cursors = _cursors(spans, list(pool.map(work.tally, spans)))
-        waiting: deque[Future[Part]] = deque()
+        waiting: deque[Future[_Sent]] = deque()
         for span, before in zip(spans, cursors, strict=True):
             if len(waiting) >= workers * _WAITING_PER_WORKER:
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(partial(work.check, span, before)))
+                yield waiting.popleft().result().unpacked()
+            waiting.append(pool.submit(partial(work.send, span, before)))
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft().result().unpacked()
 
 
 def _start_method() -> str:
