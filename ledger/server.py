@@ -1,9 +1,11 @@
 """The PostgreSQL server: the embedded one, the engine, and the upgrade to the newest revision."""
 
 import logging
+import os
 import warnings
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
@@ -35,6 +37,7 @@ def embedded_url(folder: Path, database: str = "edi834") -> str:
     for patience in range(_STARTS_MAX - 1, -1, -1):  # a busy machine may need more than one try
         try:
             server = get_server(folder)
+            _forget_killed_processes(server)
             _create_database(server.get_uri(), database)
             break
         except Exception as error:
@@ -45,6 +48,27 @@ def embedded_url(folder: Path, database: str = "edi834") -> str:
                 f"Read {folder / 'log'}, or set a database URL of another server."
             ) from error
     return str(server.get_uri(database=database, driver="psycopg2"))
+
+
+def _forget_killed_processes(server: Any) -> None:
+    """Lets the server stop with the last living process: one that was killed signed off nowhere.
+
+    The list of processes and its lock are pgserver's own, and it has no call for this.
+    """
+    with server._lock:  # noqa: SLF001
+        holders = server.global_process_id_list
+        known = holders.get_and_add(os.getpid())
+        holders.put([*filter(_is_alive, {*known, os.getpid()})])
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's, but alive
+    return True
 
 
 def _create_database(server_uri: str, database: str) -> None:

@@ -34,6 +34,23 @@ def test_another_process_joins_the_same_server(database_url, engine, server_fold
         assert conn.scalar(sa.text("SELECT answer FROM note")) == 42
 
 
+def test_the_server_stops_with_the_last_process_though_another_was_killed(tmp_path):
+    """A process that was killed does not keep the server running for ever."""
+    program = (
+        "import os, pathlib, signal, sys\n"
+        "from ledger.server import embedded_url\n"
+        "embedded_url(pathlib.Path(sys.argv[1]))\n"
+        "if sys.argv[2] == 'killed': os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    folder = tmp_path / "data"
+    is_running = []
+    for end in ("killed", "ended"):
+        subprocess.run([sys.executable, "-c", program, str(folder), end], check=False)
+        is_running.append((folder / "postmaster.pid").exists())
+
+    assert is_running == [True, False]
+
+
 def test_a_server_that_does_not_answer_is_one_line(tmp_path):
     """The message names the place and what to do."""
     with pytest.raises(Retryable) as failure:
