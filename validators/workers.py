@@ -21,6 +21,7 @@ from parsers.packed import pack, unpack
 from parsers.reading import ReceivedFile, at_span
 from parsers.tally import Cursor, Tally, tally_bytes
 from schemas.limits import Limits
+from validators.memory import keep_freed_memory
 from validators.parts import Part, check_part
 
 WORTH_A_PROCESS_BYTES = 16_000_000  # below, starting processes takes longer than the work
@@ -69,12 +70,14 @@ class _Sent:
 
 def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Part]:
     """The parts of all stretches, in file order, by that many processes."""
+    keep_freed_memory()
     spans = list(received.spans(work.limits))
     if workers <= 1 or received.size_bytes < WORTH_A_PROCESS_BYTES:
         yield from _one_by_one(spans, work)
         return
     load_automaton()  # once, for all processes that are forked
-    with ProcessPoolExecutor(workers, mp_context=get_context(_start_method())) as pool:
+    context = get_context(_start_method())
+    with ProcessPoolExecutor(workers, context, initializer=keep_freed_memory) as pool:
         cursors = _cursors(spans, list(pool.map(work.tally, spans)))
         waiting: deque[Future[_Sent]] = deque()
         for span, before in zip(spans, cursors, strict=True):
