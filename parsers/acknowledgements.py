@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from parsers.reading import open_received
-from parsers.segments import Ints, Segments, key, split_segments
+from parsers.segments import Ints, Segments, split_segments
 from schemas.tables import TEXT
 
 
@@ -63,7 +63,7 @@ def _interchanges(path: Path) -> list[Segments]:
 
 
 def _rows(segments: Segments, segment_id: str) -> Ints:
-    found = np.flatnonzero(segments.ids == np.uint64(key(segment_id)))
+    found = np.flatnonzero(segments.has_id(segment_id))
     return found.astype(np.int64, copy=False)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from parsers.segments import Flags, Ints, Segments, key
+from parsers.segments import Flags, Ints, Segments
 from schemas.guide import WRAPPERS, Guide, Loop, Segment, load_guide
 
 UNEXPECTED = -1  # the guide has no place for it after what came before
@@ -196,10 +196,6 @@ class Placement:
     lane_of: Ints
 
 
-_INS = key("INS")
-_ST = key("ST")
-
-
 def _envelope_nodes(guide: Guide, segments: Segments) -> tuple[Nodes, Flags]:
     names, index = segments.id_index
     place = {s.segment_id: s.index for s in guide.segments if s.segment_id in ENVELOPE}
@@ -245,8 +241,8 @@ def place_segments(segments: Segments, open_lane: bool) -> Placement:
     automaton = load_automaton()
     nodes, is_envelope = _envelope_nodes(automaton.guide, segments)
     rows = np.arange(len(segments), dtype=np.int64)
-    is_ins = segments.ids == np.uint64(_INS)
-    is_st = segments.ids == np.uint64(_ST)
+    is_ins = segments.has_id("INS")
+    is_st = segments.has_id("ST")
     in_set = _inside_sets(is_envelope, is_st, open_lane)
     opens = is_st | (is_ins & in_set)
     lane_starts = np.flatnonzero(opens).astype(np.int64, copy=False)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers.columns import ColumnReader, PlacedRows
-from parsers.segments import Ints, key
+from parsers.segments import Ints
 from parsers.stretch import Stretch
 from parsers.values import date_range_columns
 from schemas import tables
@@ -209,7 +209,7 @@ def read_segments_table(stretch: Stretch) -> pa.Table:
     nodes = pa.array(stretch.placement.nodes.astype(np.int64), mask=~placed)
     segments = stretch.segments
     outside = ~stretch.is_in_set
-    in_group = ~np.isin(segments.ids, [np.uint64(key(name)) for name in ("ISA", "IEA", "TA1")])
+    in_group = ~segments.has_id("ISA", "IEA", "TA1")
     return _table(
         {
             "interchange_control_number": stretch.interchange_control_numbers,

@@ -87,12 +87,13 @@ class Segments:
         ]
         return names, encoded.indices.to_numpy(zero_copy_only=False)
 
-    def has_id(self, segment_id: str) -> Flags:
-        """Per segment: whether its id is `segment_id`."""
+    def has_id(self, *segment_ids: str) -> Flags:
+        """Per segment: whether its id is one of `segment_ids`."""
         names, index = self.id_index
-        if segment_id not in names:
+        wanted = [number for number, name in enumerate(names) if name in segment_ids]
+        if not wanted:
             return np.zeros(len(self), dtype=np.bool_)
-        found: Flags = index == names.index(segment_id)
+        found: Flags = index == wanted[0] if len(wanted) == 1 else np.isin(index, wanted)
         return found
 
     @cached_property

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsers.loops import ENVELOPE, OUT_OF_SEQUENCE, UNEXPECTED
-from parsers.segments import Flags, Ints, key
+from parsers.segments import Flags, Ints
 from parsers.stretch import Stretch
 from schemas.guide import WRAPPERS, Loop, Segment, known_segment_ids, load_guide
 from validators.issues import Findings
@@ -30,17 +30,11 @@ def _find_misplaced(findings: Findings, inside: Flags) -> None:
     passed = np.flatnonzero((nodes == OUT_OF_SEQUENCE) & inside)
     findings.add("segment-out-of-sequence", passed)
     nowhere = np.flatnonzero((nodes == UNEXPECTED) & inside)
-    ids = stretch.segments.ids[nowhere]
-    in_guide = np.isin(ids, _keys(frozenset(s.segment_id for s in load_guide().segments)))
-    in_x12 = np.isin(ids, _keys(known_segment_ids()))
+    in_guide = stretch.segments.has_id(*(s.segment_id for s in load_guide().segments))[nowhere]
+    in_x12 = stretch.segments.has_id(*known_segment_ids())[nowhere]
     findings.add("segment-unexpected", nowhere[in_guide])
     findings.add("segment-not-in-set", nowhere[~in_guide & in_x12])
     findings.add("segment-unknown", nowhere[~in_guide & ~in_x12])
-
-
-@cache
-def _keys(names: frozenset[str]) -> npt.NDArray[np.uint64]:
-    return np.array([key(name) for name in sorted(names)], dtype=np.uint64)
 
 
 @cache

@@ -28,7 +28,7 @@ def fuzz(first_seed, mutants, folder):
             content, reader.verdict(content), ask_pyx12(one.text), one.reach
         ):
             found += 1
-            print(f"seed {seed}: {one.deed} at segment {one.segment}: {sentence}")  # noqa: T201
+            print(f"seed {seed}: {one.deed} at segment {one.segment}: {sentence}", flush=True)  # noqa: T201
     return found
 
 
