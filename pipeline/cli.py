@@ -79,7 +79,9 @@ def check(  # noqa: PLR0913 - one parameter an option
     """
     from pipeline.check_command import CheckOptions, as_object, check_one
     from schemas.partners import load_partner
+    from validators.processes import leave_pandas_out
 
+    leave_pandas_out()
     known = load_partner(partner) if partner else None
     cores = len(os.sched_getaffinity(0))
     options = CheckOptions(known, _moment(as_of), out, reveal, workers or cores)

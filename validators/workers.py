@@ -21,8 +21,8 @@ from parsers.packed import pack, unpack
 from parsers.reading import ReceivedFile, at_span
 from parsers.tally import Cursor, Tally, tally_bytes
 from schemas.limits import Limits
-from validators.memory import keep_freed_memory
 from validators.parts import Part, check_part
+from validators.processes import keep_freed_memory, leave_pandas_out
 
 WORTH_A_PROCESS_BYTES = 16_000_000  # below, starting processes takes longer than the work
 _WAITING_PER_WORKER = 2
@@ -77,7 +77,7 @@ def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Pa
         return
     load_automaton()  # once, for all processes that are forked
     context = get_context(_start_method())
-    with ProcessPoolExecutor(workers, context, initializer=keep_freed_memory) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
         cursors = _cursors(spans, list(pool.map(work.tally, spans)))
         waiting: deque[Future[_Sent]] = deque()
         for span, before in zip(spans, cursors, strict=True):
@@ -86,6 +86,11 @@ def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Pa
             waiting.append(pool.submit(partial(work.send, span, before)))
         while waiting:
             yield waiting.popleft().result().unpacked()
+
+
+def _begin_worker() -> None:
+    keep_freed_memory()
+    leave_pandas_out()
 
 
 def _start_method() -> str:
