@@ -9,7 +9,7 @@ from functools import cache, partial
 import numpy as np
 import pyarrow as pa
 
-from parsers.segments import Ints, key
+from parsers.segments import Flags, Ints, key
 from parsers.values import DATE_BYTES, RANGE_BYTES, read_dates
 from schemas.guide import Element
 from validators.element_table import Mark, Values, bad_places, element_kinds
@@ -105,8 +105,7 @@ def _find_periods(findings: Findings, values: Values) -> None:
     tokens = values.token[at]
     qualifiers = segments.token_keys(tokens - 1)
     lengths = values.length[at]
-    # Without a qualifier a date is read as the only form that every place allows.
-    is_single = (qualifiers == np.uint64(key("D8"))) | (segments.lengths(tokens - 1) == 0)
+    is_single = (qualifiers == np.uint64(key("D8"))) | _allows_only_d8()[values.kind[at]]
     is_range = qualifiers == np.uint64(key("RD8"))
     first = read_dates(segments.token_keys(tokens))
     good = np.where(is_single, first.is_date & (lengths == DATE_BYTES), True)
@@ -117,6 +116,16 @@ def _find_periods(findings: Findings, values: Values) -> None:
         in_order = first.is_date & second.is_date & (second.days >= first.days)
         good &= ~is_range | (whole & dash & in_order)
     values.report(findings, "element-date-invalid", at[~good])
+
+
+@cache
+def _allows_only_d8() -> Flags:
+    """Per element of the guide: whether the qualifier before it can be nothing but D8."""
+    elements = element_kinds().elements
+    before = (None, *elements)
+    return np.array(
+        [e is not None and e.codes == frozenset({"D8"}) for e in before[: len(elements)]]
+    )
 
 
 def _find_characters(findings: Findings, values: Values) -> None:
