@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from parsers.delimiters import ISA_BYTES, Delimiters, Layout, Region, Span, locate_interchanges
+from parsers.segments import BLANKS
 from parsers.stretch import Stretch, parse_stretch
 from parsers.tally import Cursor, tally_segments
 from schemas.limits import Limits, load_limits
@@ -123,8 +124,9 @@ def _border(delimiters: Delimiters) -> re.Pattern[bytes]:
     """
     terminator = re.escape(bytes([delimiters.segment]))
     separator = re.escape(bytes([delimiters.element]))
-    blanks = rb"[^\x21-\xff" + terminator + rb"]{0,80}"
-    return re.compile(terminator + blanks + rb"(?:INS|ST|SE|GS|GE|IEA)" + separator)
+    blanks = bytes(byte for byte in BLANKS if byte != delimiters.segment)
+    between = rb"[" + blanks + rb"]{0,80}"
+    return re.compile(terminator + between + rb"(?:INS|ST|SE|GS|GE|IEA)" + separator)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ Flags = npt.NDArray[np.bool_]
 KEY_BYTES = 8
 _ID_BITS = 56
 _ID_LETTERS = (1 << _ID_BITS) - 1
-BLANK_MAX = 0x20  # blanks, tabs and line ends between segments are at or below this
+BLANKS = b"\t\n\v\f\r "  # what may stand between segments
 _MASKS = np.array([(1 << (8 * n)) - 1 for n in range(KEY_BYTES)] + [2**64 - 1], dtype=np.uint64)
 
 
@@ -181,17 +181,23 @@ def decode(value: bytes | None) -> str | None:
         return value.decode("latin-1")
 
 
+def is_blank(data: npt.NDArray[np.uint8]) -> Flags:
+    """Whether each byte is one of `BLANKS`; other control characters are no blanks."""
+    blank: Flags = (data - np.uint8(BLANKS[0]) <= BLANKS[4] - BLANKS[0]) | (data == BLANKS[5])
+    return blank
+
+
 def _skip_blanks(data: npt.NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:
     """Starts moved past the blanks and line ends before each segment id."""
     moved = starts.copy()
     for _ in range(2):  # nothing, LF or CRLF: nearly every file needs no more
-        is_blank = (data[moved] <= BLANK_MAX) & (moved < ends)
-        if not is_blank.any():
+        stands_on_blank = is_blank(data[moved]) & (moved < ends)
+        if not stands_on_blank.any():
             return moved
-        moved += is_blank
-    late = np.flatnonzero((data[moved] <= BLANK_MAX) & (moved < ends))
+        moved += stands_on_blank
+    late = np.flatnonzero(is_blank(data[moved]) & (moved < ends))
     if len(late):
-        solid = np.append(np.flatnonzero(data > BLANK_MAX), len(data))
+        solid = np.append(np.flatnonzero(~is_blank(data)), len(data))
         found = solid[np.searchsorted(solid, moved[late])]
         moved[late] = np.minimum(found, ends[late])
     return moved
@@ -221,7 +227,7 @@ def split_segments(content: bytes, base: int, delimiters: Delimiters) -> Segment
     ends = np.flatnonzero(is_delimiter).astype(np.int64, copy=False)
     terminates = body[ends] == delimiters.segment
     last = int(ends[-1]) + 1 if len(ends) else 0
-    rest_is_blank = not bool((body[last:] > BLANK_MAX).any())
+    rest_is_blank = bool(is_blank(body[last:]).all())
     is_terminated = rest_is_blank and (len(ends) == 0 or bool(terminates[-1]))
     if not is_terminated:
         ends = np.append(ends, np.int64(len(content)))

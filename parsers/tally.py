@@ -11,7 +11,7 @@ import numpy as np
 
 from parsers.delimiters import Delimiters
 from parsers.loops import ENVELOPE
-from parsers.segments import BLANK_MAX, Rows, Segments, decode, find_heads, split_segments
+from parsers.segments import BLANKS, Rows, Segments, decode, find_heads, split_segments
 
 _COUNTED = (*sorted(ENVELOPE), "INS")
 
@@ -85,7 +85,7 @@ def tally_segments(segments: Segments) -> Tally:
 
 def tally_bytes(content: bytes, delimiters: Delimiters) -> Tally:
     """The same tally, from the bytes of a stretch: only its terminators are looked for."""
-    if delimiters.element <= BLANK_MAX:  # blanks before an id cannot be told from separators
+    if delimiters.element in BLANKS:  # blanks before an id cannot be told from separators
         return tally_segments(split_segments(content, 0, delimiters))
     heads = find_heads(content, delimiters)
     rows = {name: np.flatnonzero(heads.has_id(name)) for name in _COUNTED}

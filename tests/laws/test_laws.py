@@ -9,6 +9,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from parsers.reading import open_received
+from parsers.segments import split_segments
+from parsers.tally import tally_bytes, tally_segments
 from schemas.limits import load_limits
 from tests.cases.enrollment import DEPENDENT, MEMBER, changed, enrollment, everything
 from tests.cases.reading import Reader, as_bytes
@@ -140,6 +142,18 @@ def test_the_size_of_stretches_changes_nothing(reader, originals, data, line_end
     content = b"".join(mutants).replace(b"~", b"~" + line_end.encode())
     small = Terms(limits=replace(load_limits(), stretch_bytes=stretch_bytes))
     assert everything_known(reader, content) == everything_known(reader, content, small)
+
+
+@some
+@given(data=st.data(), line_end=st.sampled_from((*LINE_ENDS, "~")))
+def test_a_stretch_is_counted_alike_by_its_bytes(reader, originals, data, line_end):
+    """What comes before a stretch is known before it is parsed: processes need not wait."""
+    content = data.draw(mutants_of(originals)).replace(b"~", b"~" + line_end.encode())
+    with open_received(reader.path(content)) as received:
+        for span in received.spans(replace(load_limits(), stretch_bytes=400)):
+            part = content[span.byte_start : span.byte_end]
+            segments = split_segments(part, span.byte_start, span.delimiters)
+            assert tally_bytes(part, span.delimiters) == tally_segments(segments)
 
 
 @some

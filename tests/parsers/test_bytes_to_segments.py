@@ -97,6 +97,12 @@ def test_an_id_with_a_nul_is_another_id(reader):
     assert reader.rules(TEXT.replace("~HLH*", "~HLH\0*")) == ["segment-unknown"]
 
 
+@pytest.mark.parametrize("byte", ["\0", "\x1a", "\x1b", "\x7f"])
+def test_a_control_character_before_an_id_is_no_blank(reader, byte):
+    """Nothing but blanks and line ends may stand between segments."""
+    assert reader.rules(TEXT.replace("~HLH*", f"~{byte}HLH*")) == ["segment-unknown"]
+
+
 def test_a_strange_segment_id_is_cut_short_in_issues(reader):
     """It may be anything, so no more than three characters of it are told."""
     (issue,) = reader.verdict(TEXT.replace("~HLH*", "~JANEDOE*")).issues.to_pylist()
