@@ -78,3 +78,21 @@ def test_what_pyx12_rejects_we_reject_at_the_same_place(reader, originals, seed)
         complaints += bool(counted_complaints(content, opinion))
         assert disagreements(content, verdict, opinion, one.reach) == [], one
     assert complaints > MUTANTS_A_SEED // 2
+
+
+@needs_samples
+@pytest.mark.parametrize("name", NAMES)
+def test_issues_of_samples_show_their_segment_or_element(reader, name):
+    """The bytes of the span are what the issue speaks of."""
+    content = (SAMPLES / name).read_bytes()
+    checked, tables = reader.check(content)
+    spans = set(
+        zip(*(tables["segments"][c].to_pylist() for c in ("byte_start", "byte_end")), strict=True)
+    )
+    for issue in checked.verdict.issues.to_pylist():
+        span = (issue["byte_start"], issue["byte_end"])
+        if issue["element"] is None or span in spans:
+            assert span in spans or issue["rule"] == "leading-bytes"
+            continue
+        (segment,) = [content[s:e] for s, e in spans if s <= span[0] and span[1] <= e]
+        assert segment.split(b"*")[issue["element"]] == content[slice(*span)]
