@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parsers.packed import pack, unpack
+from parsers.packed import Packed, pack, unpack
 from parsers.segments import Flags, Ints
 from parsers.stretch import Stretch
 from schemas import tables
@@ -108,10 +108,10 @@ class EnvelopePart:
     of the last segment.
     """
 
-    elements: dict[str, pa.Buffer]
-    set_headers: pa.Buffer
-    control: pa.Buffer
-    set_totals: pa.Buffer
+    elements: dict[str, Packed]
+    set_headers: Packed
+    control: Packed
+    set_totals: Packed
 
 
 def read_envelope_part(stretch: Stretch, set_headers: pa.Table) -> EnvelopePart:
@@ -145,7 +145,7 @@ def gather_envelope(gathered: list[EnvelopePart]) -> Envelope:
     )
 
 
-def _unpack_all(packed: Iterable[pa.Buffer]) -> pa.Table:
+def _unpack_all(packed: Iterable[Packed]) -> pa.Table:
     return pa.concat_tables([unpack(buffer) for buffer in packed])
 
 

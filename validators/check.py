@@ -146,6 +146,7 @@ def _leading(received: ReceivedFile) -> pa.Table:
 
 def _conclude(received: ReceivedFile, gathered: _Gathered, terms: Terms) -> Checked:
     envelope = gather_envelope(gathered.envelope)
+    gathered.envelope.clear()
     about_envelope = find_envelope_faults(envelope)
     found = [_leading(received), find_delimiter_faults(received.layout.regions), about_envelope]
     found.extend(_of_known_types(about_envelope, gathered.issues))

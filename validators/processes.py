@@ -23,6 +23,13 @@ def keep_freed_memory() -> None:
         mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
+def give_back_memory() -> None:
+    """Gives what was kept back to the system, when the last stretch is done."""
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
 def leave_pandas_out() -> None:
     """Lets pyarrow make its first array without pandas, which it would load for half a second.
 

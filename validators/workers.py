@@ -13,16 +13,14 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import pyarrow as pa
-
 from parsers.delimiters import Span
 from parsers.loops import load_automaton
-from parsers.packed import pack, unpack
+from parsers.packed import Packed, pack, unpack
 from parsers.reading import ReceivedFile, at_span
 from parsers.tally import Cursor, Tally, tally_bytes
 from schemas.limits import Limits
 from validators.parts import Part, check_part
-from validators.processes import keep_freed_memory, leave_pandas_out
+from validators.processes import give_back_memory, keep_freed_memory, leave_pandas_out
 
 WORTH_A_PROCESS_BYTES = 16_000_000  # below, starting processes takes longer than the work
 _WAITING_PER_WORKER = 2
@@ -61,7 +59,7 @@ class _Sent:
     """A part on its way between processes. Its tables share buffers, so they are packed."""
 
     part: Part
-    tables: dict[str, pa.Buffer]
+    tables: dict[str, Packed]
 
     def unpacked(self) -> Part:
         tables = {name: unpack(buffer) for name, buffer in self.tables.items()}
@@ -105,6 +103,7 @@ def _one_by_one(spans: list[Span], work: Work) -> Iterator[Part]:
         part = work.check(span, cursor)
         yield part
         cursor = cursor.behind(part.tally)
+    give_back_memory()
 
 
 def _cursors(spans: list[Span], tallies: list[Tally]) -> Iterator[Cursor]:
