@@ -20,6 +20,7 @@ from validators.delimiter_rules import find_delimiter_faults
 from validators.envelope_rules import find_envelope_faults, issue, issue_table
 from validators.partner_rules import find_partner_faults, find_repeated_interchanges
 from validators.parts import ONCE_AN_INTERCHANGE, Part
+from validators.processes import give_back_memory
 from validators.verdict import (
     dispose_members,
     judge_file,
@@ -147,6 +148,7 @@ def _leading(received: ReceivedFile) -> pa.Table:
 def _conclude(received: ReceivedFile, gathered: _Gathered, terms: Terms) -> Checked:
     envelope = gather_envelope(gathered.envelope)
     gathered.envelope.clear()
+    give_back_memory()
     about_envelope = find_envelope_faults(envelope)
     found = [_leading(received), find_delimiter_faults(received.layout.regions), about_envelope]
     found.extend(_of_known_types(about_envelope, gathered.issues))

@@ -121,7 +121,7 @@ def _order_faults(envelope: Envelope) -> Iterable[dict[str, object]]:
     before = np.append(KINDS.index("IEA"), kinds)
     # Segments that belong to no envelope are passed over: what counts stood before them.
     passed_over = before == KINDS.index("other")
-    counts = np.maximum.accumulate(np.where(passed_over, 0, np.arange(len(before))))
+    counts = np.maximum.accumulate(np.where(passed_over, 0, np.arange(len(before), dtype=np.int32)))
     before = before[counts]
     names = (*KINDS, "end")
     suspects = np.flatnonzero(_wrong_pairs()[before, now])

@@ -24,7 +24,8 @@ def keep_freed_memory() -> None:
 
 
 def give_back_memory() -> None:
-    """Gives what was kept back to the system, when the last stretch is done."""
+    """Gives what was kept back to the system, when the work of one kind is done."""
+    pa.default_memory_pool().release_unused()
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if malloc_trim is not None:
         malloc_trim(0)
