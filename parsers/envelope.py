@@ -217,7 +217,7 @@ def _control(stretch: Stretch) -> pa.Table:
     return pa.table(
         {
             "kind": kinds[rows],
-            **_ordinals(stretch, rows),
+            **{name: found.astype(np.int32) for name, found in _ordinals(stretch, rows).items()},
             **_bytes(stretch, rows),
             "element_count": np.minimum(segments.token_count[rows] - 1, _MANY).astype(np.int16),
             "segment_id": pc.utf8_slice_codeunits(segments.texts(segments.first_token[rows]), 0, 3),
