@@ -47,7 +47,7 @@ class Reader:
 
     def verdict(self, content, terms=None):
         """The verdict on a content."""
-        return self.check(content, terms)[0].verdict
+        return check_file(self.path(content), terms or Terms()).verdict
 
     def rules(self, content, terms=None):
         """The rules that a content breaks, in the order of its bytes."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from unittest.mock import patch
 
 import pyx12.error_handler
+import pyx12.map_if
 import pyx12.params
 from pyx12.x12n_document import x12n_document
 
@@ -72,6 +73,17 @@ class _Listener(pyx12.error_handler.err_handler):
         super().ele_error(err_cde, err_str, bad_value, refdes)
 
 
+_load_map_file = pyx12.map_if.load_map_file
+_maps = {}
+
+
+def _load_once(name, *arguments):
+    """A map of pyx12, which loads it anew for every file though it never changes one."""
+    if name not in _maps:
+        _maps[name] = _load_map_file(name, *arguments)
+    return _maps[name]
+
+
 def ask_pyx12(text):
     """The opinion of pyx12 about a file, without a line of its logging."""
     listeners = []
@@ -84,7 +96,10 @@ def ask_pyx12(text):
         listeners[-1].segments_done += 1
 
     logging.getLogger("pyx12").setLevel(logging.CRITICAL + 1)
-    with patch.object(pyx12.error_handler, "err_handler", listen):
+    with (
+        patch.object(pyx12.error_handler, "err_handler", listen),
+        patch.object(pyx12.map_if, "load_map_file", _load_once),
+    ):
         try:
             accepts = x12n_document(
                 pyx12.params.params(), io.StringIO(text), None, None, callback=count
