@@ -234,21 +234,20 @@ def _begins_run(kinds: npt.NDArray[np.int8]) -> Flags:
 
 def _set_totals(stretch: Stretch) -> pa.Table:
     """Per transaction set seen: its ordinal, segments, members, and the end of its last segment."""
-    inside = stretch.set_ordinals
-    ordinals, first = np.unique(inside[::-1], return_index=True)
+    ordinals = stretch.set_ordinals
     base = stretch.before.sets
-    shifted = np.where(inside > 0, inside - base + 1, 0)  # 0 = outside, 1 = the set that goes on
+    shifted = np.where(ordinals > 0, ordinals - base + 1, 0)  # 0 outside, 1 the set that goes on
     segments = np.bincount(shifted, minlength=1)
     members = np.bincount(shifted[stretch.is_member_start], minlength=len(segments))
-    last_rows = len(inside) - 1 - first
-    kept = ordinals > 0
-    ordinals, last_rows = ordinals[kept], last_rows[kept]
+    last_rows = np.zeros(len(segments), np.int64)
+    last_rows[shifted] = np.arange(len(shifted))  # later rows overwrite earlier ones
+    seen = np.flatnonzero(segments[1:]) + 1
     return pa.table(
         {
-            "set_ordinal": ordinals,
-            "segments": segments[ordinals - base + 1],
-            "members": members[ordinals - base + 1],
-            "byte_end": stretch.segments.byte_ends[last_rows],
+            "set_ordinal": seen + base - 1,
+            "segments": segments[seen],
+            "members": members[seen],
+            "byte_end": stretch.segments.byte_ends[last_rows[seen]],
         }
     )
 

@@ -63,14 +63,13 @@ def _members(rows: PlacedRows, categories: pa.Table) -> pa.Table:
     columns = ColumnReader(rows, owner_of, len(starts)).read(MEMBER)
     ends = _lane_ends(stretch, starts)
     ordinals = np.arange(base + 1, base + 1 + len(starts), dtype=np.int64)
-    at = pa.array(starts)
     return _table(
         {
             **columns,
             **_spans(stretch, starts, ends),
-            "interchange_control_number": stretch.interchange_control_numbers.take(at),
-            "group_control_number": stretch.group_control_numbers.take(at),
-            "transaction_set_control_number": stretch.set_control_numbers.take(at),
+            "interchange_control_number": stretch.interchange_control_numbers(starts),
+            "group_control_number": stretch.group_control_numbers(starts),
+            "transaction_set_control_number": stretch.set_control_numbers(starts),
             "set_ordinal": stretch.set_ordinals[starts],
             "member_ordinal": ordinals,
             "additional_maintenance_reason": _first_value(
@@ -174,7 +173,7 @@ def _categories(rows: PlacedRows) -> pa.Table:
     openers = rows.of(load_guide().segments_of("2750", "N1")[0].index)
     owners = _owners_by_opener(stretch, openers)
     reader = ColumnReader(rows, owners, len(openers))
-    columns = reader.read(REPORTING_CATEGORY)
+    columns = reader.read(tuple(place for place in REPORTING_CATEGORY if place.kind == "text"))
     dated = [place for place in REPORTING_CATEGORY if place.kind == "date"]
     begins, ends = date_range_columns(stretch.segments, reader.tokens(dated))
     inside = np.isin(stretch.placement.nodes, _nodes_within("2750"))
@@ -208,16 +207,17 @@ def read_segments_table(stretch: Stretch) -> pa.Table:
     placed = (stretch.placement.nodes >= 0) & ~stretch.placement.has_strange_qualifier
     nodes = pa.array(stretch.placement.nodes.astype(np.int64), mask=~placed)
     segments = stretch.segments
+    rows = np.arange(len(segments), dtype=np.int64)
     outside = ~stretch.is_in_set
     in_group = ~segments.has_id("ISA", "IEA", "TA1")
     return _table(
         {
-            "interchange_control_number": stretch.interchange_control_numbers,
+            "interchange_control_number": stretch.interchange_control_numbers(rows),
             "group_control_number": pc.if_else(
-                pa.array(in_group), stretch.group_control_numbers, None
+                pa.array(in_group), stretch.group_control_numbers(rows), None
             ),
             "transaction_set_control_number": pc.if_else(
-                pa.array(outside), None, stretch.set_control_numbers
+                pa.array(outside), None, stretch.set_control_numbers(rows)
             ),
             "set_ordinal": pa.array(stretch.set_ordinals, mask=outside),
             "segment_ordinal": pa.array(stretch.segment_ordinals, mask=outside),

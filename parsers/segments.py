@@ -122,7 +122,7 @@ class Segments:
 
     @cached_property
     def _token_lengths(self) -> Lengths:
-        return np.subtract(self.ends, self.starts, dtype=np.int32, casting="same_kind")
+        return (self.ends - self.starts).astype(np.int32)
 
     def tokens_at(self, rows: Ints, position: int) -> Ints:
         """Token of element `position` of each segment row; -1 where the segment is shorter."""

@@ -108,23 +108,21 @@ class Stretch:
         found = self.segments.texts(self.segments.tokens_at(rows, element))
         return pa.concat_arrays([pa.array([before], pa.large_string()), found])
 
-    @cached_property
-    def interchange_control_numbers(self) -> pa.Array:
-        """Per segment: ISA13."""
+    def interchange_control_numbers(self, rows: Ints) -> pa.Array:
+        """ISA13 of the interchange that each row stands in."""
         numbers = self.control_numbers("ISA", 13, self.before.interchange_control_number)
-        return numbers.take(pa.array(self.interchange_ordinals - self.before.interchanges))
+        ordinals = self.interchange_ordinals[rows] - self.before.interchanges
+        return numbers.take(pa.array(ordinals))
 
-    @cached_property
-    def group_control_numbers(self) -> pa.Array:
-        """Per segment: GS06 of the last group that began."""
+    def group_control_numbers(self, rows: Ints) -> pa.Array:
+        """GS06 of the last group that began before each row."""
         numbers = self.control_numbers("GS", 6, self.before.group_control_number)
-        return numbers.take(pa.array(self.group_ordinals - self.before.groups))
+        return numbers.take(pa.array(self.group_ordinals[rows] - self.before.groups))
 
-    @cached_property
-    def set_control_numbers(self) -> pa.Array:
-        """Per segment: ST02 of the last transaction set that began."""
+    def set_control_numbers(self, rows: Ints) -> pa.Array:
+        """ST02 of the last transaction set that began before each row."""
         numbers = self.control_numbers("ST", 2, self.before.set_control_number)
-        return numbers.take(pa.array(self.last_set_ordinals - self.before.sets))
+        return numbers.take(pa.array(self.last_set_ordinals[rows] - self.before.sets))
 
 
 def parse_stretch(content: bytes, span: Span, before: Cursor) -> Stretch:
