@@ -107,7 +107,7 @@ class Segments:
     @cached_property
     def _token_keys(self) -> Keys:
         keys: Keys = self._words[self.starts]
-        keys &= _MASKS[np.minimum(self._token_lengths, KEY_BYTES)]
+        keys &= _MASKS.take(self._token_lengths, mode="clip")  # at most 8 bytes
         return keys
 
     def keys_at(self, places: Ints, wanted: Flags) -> Keys:
@@ -270,14 +270,13 @@ class Heads:
     words: Keys  # first 8 bytes of each
     separator: int
 
-    def has_id(self, segment_id: str) -> Flags:
-        """Per segment: whether its id is `segment_id` (at most 7 bytes)."""
+    def rows_of(self, segment_id: str) -> Rows:
+        """The segments whose id is `segment_id` (at most 7 bytes)."""
         length = len(segment_id)
-        has_letters = (self.words & _MASKS[length]) == np.uint64(key(segment_id))
-        closing = (self.words >> np.uint64(8 * length)) & np.uint64(0xFF)
-        is_whole = (closing == self.separator) | (self.ends - self.starts == length)
-        found: Flags = has_letters & is_whole
-        return found
+        rows = np.flatnonzero((self.words & _MASKS[length]) == np.uint64(key(segment_id)))
+        closing = (self.words[rows] >> np.uint64(8 * length)) & np.uint64(0xFF)
+        is_whole = (closing == self.separator) | (self.ends[rows] - self.starts[rows] == length)
+        return rows[is_whole]
 
 
 def find_heads(content: bytes, delimiters: Delimiters) -> Heads:

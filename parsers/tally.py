@@ -88,7 +88,7 @@ def tally_bytes(content: bytes, delimiters: Delimiters) -> Tally:
     if delimiters.element in BLANKS:  # blanks before an id cannot be told from separators
         return tally_segments(split_segments(content, 0, delimiters))
     heads = find_heads(content, delimiters)
-    rows = {name: np.flatnonzero(heads.has_id(name)) for name in _COUNTED}
+    rows = {name: heads.rows_of(name) for name in _COUNTED}
 
     def last(segment_id: str, element: int) -> str | None:
         for row in rows[segment_id][-1:].tolist():
