@@ -82,6 +82,12 @@ def _delimiters(isa: bytes) -> Delimiters:
     )
 
 
+def let_pages_go(data: bytes | mmap) -> None:
+    """Gives up the pages of a mapped file that were looked at: they count as our memory."""
+    if isinstance(data, mmap):
+        data.madvise(MADV_DONTNEED)
+
+
 def _interchange_headers(data: bytes | mmap) -> Iterator[tuple[int, bytes]]:
     """Place and bytes of each ISA. Pages of a mapped file are let go again, window by window."""
     searched = 0
@@ -90,8 +96,7 @@ def _interchange_headers(data: bytes | mmap) -> Iterator[tuple[int, bytes]]:
             yield found.start(), found.group()
             searched = found.end()
         searched = max(searched, window_end)
-        if isinstance(data, mmap):
-            data.madvise(MADV_DONTNEED)
+        let_pages_go(data)
 
 
 def locate_interchanges(data: bytes | mmap) -> Layout:

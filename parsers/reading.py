@@ -14,7 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from parsers.delimiters import ISA_BYTES, Delimiters, Layout, Region, Span, locate_interchanges
+from parsers.delimiters import (
+    ISA_BYTES,
+    Delimiters,
+    Layout,
+    Region,
+    Span,
+    let_pages_go,
+    locate_interchanges,
+)
 from parsers.segments import BLANKS
 from parsers.stretch import Stretch, parse_stretch
 from parsers.tally import Cursor, tally_segments
@@ -107,6 +115,7 @@ def _cut(content: bytes | mmap.mmap, region: Region, limits: Limits) -> Iterator
         end = min(following, start + limits.stretch_bytes + limits.longest_loop_bytes)
         if end < following:
             end = content.rfind(terminator, start, end) + 1 or end
+        let_pages_go(content)
         yield Span(
             byte_start=start,
             byte_end=end,

@@ -276,7 +276,8 @@ class Heads:
         rows = np.flatnonzero((self.words & _MASKS[length]) == np.uint64(key(segment_id)))
         closing = (self.words[rows] >> np.uint64(8 * length)) & np.uint64(0xFF)
         is_whole = (closing == self.separator) | (self.ends[rows] - self.starts[rows] == length)
-        return rows[is_whole]
+        found: Rows = rows[is_whole]
+        return found
 
 
 def find_heads(content: bytes, delimiters: Delimiters) -> Heads:
