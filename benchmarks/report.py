@@ -34,7 +34,7 @@ class Line:
 
 
 def machine() -> str:
-    """One line each: processor, memory, Python and libraries."""
+    """One line each: processor and memory, system, libraries, and what else the machine did."""
     models = [
         line.split(":", 1)[1].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -47,6 +47,7 @@ def machine() -> str:
             f"- {len(os.sched_getaffinity(0))} cores, {models[0]}, {memory / 2**30:.0f} GiB",
             f"- {platform.system()} {platform.release()}, Python {platform.python_version()}",
             f"- {libraries}",
+            f"- load average when the measurement ended: {os.getloadavg()[2]:.1f}",
         )
     )
 
