@@ -250,7 +250,7 @@ def rules(
     chosen = [known[rule_id]] if rule_id else list(known.values())
     if as_json:
         for rule in chosen:
-            print(json.dumps(vars(rule)))  # noqa: T201 - the command's output
+            print(rule.model_dump_json())  # noqa: T201 - the command's output
     else:
         terminal.show_rules(chosen)
 

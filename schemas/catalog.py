@@ -1,22 +1,54 @@
-"""The rules as rows: what each one says, how severe it is, which X12 code it earns, and its source.
+"""The rules as rows: what each one looks at and says, how severe it is, its X12 code, its source.
 
-The 999, the error report, the terminal and the documentation all read the same row.
+The checks, the 999, the error report, the terminal and the documentation all read the same row. Its
+good and bad example are read by the tests.
 """
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from datetime import date
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from schemas.errors import Terminal
 
 Severity = Literal["reject", "error", "warning", "info"]
-FILES = ("envelope", "segments", "partner", "book")
+Envelope = Literal["file", "interchange", "group", "set"]
+Content = Literal["set_header", "segment", "element", "member", "coverage", "reporting_category"]
+Whole = Literal["household", "batch", "book"]
+# Segments that stand in the place of the one that begins so, or text in the place of a text.
+Edits = Mapping[str, tuple[str, ...] | str]
+OTHER_FILES = ("reconciliation.toml",)  # in the folder of the rules, with rows of another form
 
 
-@dataclass(frozen=True)
-class Rule:
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Example(_Row):
+    """A content that breaks the rule, and one that comes near it and does not.
+
+    Both are a good content of `tests/cases/`, edited. An edit names the beginning of a segment and
+    the segments that stand in its place (none: it is left out; `"9 x N3*A"`: nine of them), or a
+    text and the text that stands in its place wherever it is found. Segments are counted again for
+    SE01 unless the edits write an SE. Instead of edits, one text may be the whole file, in which
+    {file} is the good content, {file:utf-16} the same in another encoding.
+    """
+
+    base: str = "member"
+    bad: Edits | str
+    good: Edits | str
+    shown: str | None = None  # the bytes that the issue is about, or how its segment begins
+    alone: bool = True  # no other rule is broken by the bad content
+    partner: str | None = None  # whose file it is; none: the implementation guide alone holds
+    limits: Mapping[str, int] = {}  # of limits.toml, where others are needed
+
+
+class Rule(_Row):
     """One rule. `wording` may name {segment}, {element}, {name}, {loop} and {detail}."""
 
     id: str
@@ -27,24 +59,61 @@ class Rule:
     snip: int | None = None  # WEDI SNIP type; None where the question comes before X12
     x12_field: str | None = None  # TA105 | AK905 | IK502 | IK304 | IK403
     x12_code: str | None = None
+    looks_at: Envelope | Content | Whole | None = None
+    kind: str | None = None  # of checks, or "function" for a rule that no kind can say
+    arguments: Mapping[str, Any] = {}  # of the kind; {function = "module.name"}, in validators
+    exchanges: tuple[str, ...] = ()  # to whose files it applies; empty: to all
+    effective_from: date | None = None
+    effective_to: date | None = None  # the last day on which it holds
+    example: Example | None = None
 
+    def __hash__(self) -> int:
+        return hash(self.id)  # rules of one id are told apart by being compared
 
-def _rule(row: dict[str, Any], name: str) -> Rule:
-    try:
-        return Rule(**row)
-    except TypeError as error:
-        raise Terminal(f"schemas/rules/{name}.toml: {row.get('id')}: {error}.") from error
+    def holds_on(self, day: date) -> bool:
+        """Whether the rule is in effect on a day."""
+        return (self.effective_from or day) <= day <= (self.effective_to or day)
+
+    def holds_for(self, exchange: str | None) -> bool:
+        """Whether the rule applies to files of an exchange (None: to any file at all)."""
+        return not self.exchanges or exchange in self.exchanges
+
+    @model_validator(mode="after")
+    def _code_has_a_field(self) -> "Rule":
+        if (self.x12_field is None) != (self.x12_code is None):
+            raise ValueError("x12_field and x12_code stand together")
+        return self
 
 
 @cache
-def load_rules() -> dict[str, Rule]:
-    """All rules by id, in the order of their files. Raises Terminal when a row is wrong."""
+def load_rules(folder: Path | None = None) -> dict[str, Rule]:
+    """All rules by id, shipped or of a folder, in the order of their files.
+
+    Raises Terminal when a row is wrong.
+    """
+    folder = folder or Path(str(files("schemas"))) / "rules"
     rules: dict[str, Rule] = {}
-    for name in FILES:
-        content = files("schemas").joinpath("rules", f"{name}.toml").read_text("utf-8")
-        for row in tomllib.loads(content)["rules"]:
-            rule = _rule(row, name)
+    for path in sorted(folder.glob("*.toml")):
+        for rule in _rules_of(path):
             if rule.id in rules:
-                raise Terminal(f"schemas/rules/{name}.toml: rule {rule.id} stands twice.")
+                raise Terminal(f"{path}: rule {rule.id} stands twice.")
             rules[rule.id] = rule
+    if not rules:
+        raise Terminal(f"{folder}: no file with rules. Check the name of the folder.")
     return rules
+
+
+def _rules_of(path: Path) -> Iterator[Rule]:
+    if path.name in OTHER_FILES:
+        return
+    try:
+        rows = tomllib.loads(path.read_text("utf-8"))["rules"]
+    except (tomllib.TOMLDecodeError, KeyError) as error:
+        raise Terminal(f"{path}: {error}. A file of rules is TOML with rows [[rules]].") from error
+    for row in rows:
+        try:
+            yield Rule.model_validate(row)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            place = ".".join(str(part) for part in wrong["loc"]) or "row"
+            raise Terminal(f"{path}: {row.get('id')}: {place}: {wrong['msg']}.") from error
