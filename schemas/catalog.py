@@ -33,10 +33,11 @@ class Example(_Row):
     """A content that breaks the rule, and one that comes near it and does not.
 
     Both are a good content of `tests/cases/`, edited. An edit names the beginning of a segment and
-    the segments that stand in its place (none: it is left out; `"9 x N3*A"`: nine of them), or a
-    text and the text that stands in its place wherever it is found. Segments are counted again for
-    SE01 unless the edits write an SE. Instead of edits, one text may be the whole file, in which
-    {file} is the good content, {file:utf-16} the same in another encoding.
+    the segments that stand in its place (none: it is left out; `"9 x N3*A"`: nine of them;
+    `LS...LE`: in the place of all from the first one to the other), or a text and the text that
+    stands in its place wherever it is found. Segments are counted again for SE01 unless the edits
+    name an SE. Instead of edits, one text may be the whole file, in which {file} is the good
+    content and {file:utf-16} the same in another encoding.
     """
 
     base: str = "member"

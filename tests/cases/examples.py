@@ -22,13 +22,18 @@ from tests.cases.enrollment import (
 )
 from validators.check import Terms
 
-_BODY = (*HEADER, *MEMBER)
+_ONE = Set((*HEADER, *MEMBER))
+_OTHER = replace(_ONE, number="0902")
 BASES = {
-    "member": enrollment(),
-    "everything": everything(),
-    "family": enrollment(MEMBER, DEPENDENT, DEPENDENT),
-    "two-sets": Interchange((Group((Set(_BODY), Set(_BODY, number="0902"))),)),
-    "two-groups": Interchange((Group((Set(_BODY),)), Group((Set(_BODY),), number="902"))),
+    name: tuple(segment for interchange in interchanges for segment in interchange.segments())
+    for name, interchanges in {
+        "member": (enrollment(),),
+        "everything": (everything(),),
+        "family": (enrollment(MEMBER, DEPENDENT, DEPENDENT),),
+        "two-sets": (Interchange((Group((_ONE, _OTHER)),)),),
+        "two-groups": (Interchange((Group((_ONE,)), Group((_ONE,), number="902"))),),
+        "two-interchanges": (enrollment(), enrollment().with_isa(13, "000000902")),
+    }.items()
 }
 _TIMES = re.compile(r"(\d+) x (.*)")
 _FILE = re.compile(r"\{file(?::([a-z0-9-]+))?\}")
@@ -55,27 +60,37 @@ def _whole(base, text):
     pieces = _FILE.split(text)
     parts = [pieces[0].encode("latin-1")]
     for encoding, after in zip(pieces[1::2], pieces[2::2], strict=True):
-        parts += [base.text().encode(encoding or "latin-1"), after.encode("latin-1")]
+        parts += [written(base).encode(encoding or "latin-1"), after.encode("latin-1")]
     return b"".join(parts)
 
 
+def written(segments):
+    """Segments as a text with the usual terminator."""
+    return "".join(f"{segment}~" for segment in segments)
+
+
 def edited(base, edits):
-    """A content with segments and texts in the place of others."""
-    segments = list(base.segments())
-    written = []
+    """The bytes of some segments, with segments and texts in the place of others."""
+    segments = list(base)
     for beginning, new in edits.items():
         if not isinstance(new, str):
-            place = next(i for i, s in enumerate(segments) if s.startswith(beginning))
-            segments[place : place + 1] = [one for segment in new for one in _times(segment)]
-            written += new
-    if not any(segment.startswith("SE*") for segment in written):
-        segments = _counted(segments)
-    text = "".join(f"{segment}~" for segment in segments)
+            segments[_span(segments, beginning)] = [one for part in new for one in _times(part)]
+    if not any(beginning.startswith("SE") for beginning in edits):
+        segments = list(_counted(segments))
+    text = written(segments)
     for old, new in edits.items():
         if isinstance(new, str):
             assert old in text, old
             text = text.replace(old, new)
     return text.encode("latin-1")
+
+
+def _span(segments, beginning):
+    """The place of the first segment that begins so; `A...B`: from the first A to the next B."""
+    first, _, last = beginning.partition("...")
+    begin = next(i for i, segment in enumerate(segments) if segment.startswith(first))
+    behind = enumerate(segments[begin:], begin + 1)
+    return slice(begin, next(i for i, segment in behind if segment.startswith(last or first)))
 
 
 def _times(segment):
@@ -84,12 +99,10 @@ def _times(segment):
 
 
 def _counted(segments):
-    """The segments with SE01 as many as stand from the last ST to the SE."""
-    counted, begin = [], 0
+    """The segments, in each SE the count from its ST on."""
+    begin = 0
     for place, segment in enumerate(segments):
         if segment.startswith("ST*"):
             begin = place
-        if segment.startswith("SE*"):
-            segment = f"SE*{place - begin + 1}*{segment.split('*')[2]}"
-        counted.append(segment)
-    return counted
+        is_end = segment.startswith("SE*")
+        yield f"SE*{place - begin + 1}*{segment.split('*')[2]}" if is_end else segment
