@@ -11,6 +11,7 @@ import numpy as np
 
 from parsers.segments import Ints, Segments
 from schemas.guide import Element
+from schemas.x12_codes import codes_of_x12
 from validators.element_table import Mark, Values, element_kinds
 from validators.issues import Findings
 
@@ -99,4 +100,5 @@ def _judge_component(expected: Element, part: str) -> Iterable[str]:
     elif len(part) > expected.max_length:
         yield "element-too-long"
     elif expected.codes is not None and part not in expected.codes:
-        yield "element-code-invalid"
+        is_known = part in codes_of_x12(expected.data_element)
+        yield "code-not-in-guide" if is_known else "element-code-invalid"

@@ -12,6 +12,7 @@ import pyarrow as pa
 from parsers.segments import Flags, Ints, key
 from parsers.values import DATE_BYTES, RANGE_BYTES, read_dates
 from schemas.guide import Element
+from schemas.x12_codes import codes_of_x12
 from validators.element_table import Mark, Values, bad_places, element_kinds
 from validators.issues import Findings
 
@@ -66,15 +67,28 @@ def _find_codes(findings: Findings, values: Values) -> None:
     keys = values.segments.token_keys(values.token[at])
     codes = np.where(keys <= np.uint64(_CODE_MASK), keys, np.uint64(0))
     packed = codes | (values.kind[at].astype(np.uint64) << np.uint64(_CODE_BITS))
-    values.report(findings, "element-code-invalid", at[bad_places(pa.array(packed), _is_bad_code)])
+    bad = bad_places(pa.array(packed), _is_bad_code)
+    unknown = bad_places(pa.array(packed[bad]), _is_unknown_code)
+    values.report(findings, "element-code-invalid", at[bad[unknown]])
+    values.report(findings, "code-not-in-guide", at[np.delete(bad, unknown)])
 
 
 @cache
 def _is_bad_code(packed: int) -> bool:
+    element, value = _unpacked(packed)
+    return value not in (element.codes or frozenset())
+
+
+def _is_unknown_code(packed: int) -> bool:
+    element, value = _unpacked(packed)
+    return value not in codes_of_x12(element.data_element)
+
+
+def _unpacked(packed: int) -> tuple[Element, str]:
+    """The element of the guide and the code that one integer stands for."""
     element = element_kinds().elements[packed >> _CODE_BITS]
     assert element is not None
-    value = (packed & _CODE_MASK).to_bytes(5, "little").rstrip(b"\0").decode("latin-1")
-    return value not in (element.codes or frozenset())
+    return element, (packed & _CODE_MASK).to_bytes(5, "little").rstrip(b"\0").decode("latin-1")
 
 
 def _find_numbers_and_times(findings: Findings, values: Values) -> None:
