@@ -1,4 +1,4 @@
-"""Columns of business tables: one gather each from the elements that hold them to their owners.
+"""Columns of business tables, found once per shape and read for all owners at once.
 
 An owner is a row of the table to make (a member, a coverage, a category, a set), numbered within
 the stretch. Which element fills which column is data (`schemas.places`).
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from parsers.segments import Flags, Ints, Segments, key
@@ -28,15 +27,19 @@ _TYPES = {"text": pa.large_string(), "date": pa.date32(), "count": pa.int64(), "
 
 
 class PlacedRows:
-    """Rows of a stretch by their segment of the guide."""
+    """Rows of a stretch by their segment of the guide: all of them, or only some."""
 
-    def __init__(self, stretch: Stretch) -> None:
+    def __init__(self, stretch: Stretch, only: Ints | None = None) -> None:
         self.stretch = stretch
+        self._only = only
         self._holding: dict[Where, Ints] = {}
 
     @cached_property
     def _order(self) -> Ints:
-        return np.argsort(self.stretch.placement.nodes, kind="stable").astype(np.int64, copy=False)
+        nodes = self.stretch.placement.nodes
+        if self._only is None:
+            return np.argsort(nodes, kind="stable").astype(np.int64, copy=False)
+        return self._only[np.argsort(nodes[self._only], kind="stable")]
 
     @cached_property
     def _bounds(self) -> list[int]:
@@ -81,8 +84,35 @@ class PlacedRows:
 
 
 @dataclass(frozen=True)
+class Owners:
+    """Rows of a table to make, within a stretch, in file order.
+
+    `begins` are the rows of the stretch at which they begin, each in a header or member.
+    `in_exemplars` are those among them that stand in exemplars, and `alike` gives, for each owner,
+    the place among these of the one at the same place of its shape.
+    """
+
+    begins: Ints
+    in_exemplars: Ints
+    alike: Ints
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+
+def owners_at(stretch: Stretch, begins: Ints) -> Owners:
+    """The owners that begin at these rows, which are the same in all lanes of one shape."""
+    placement = stretch.placement
+    lanes = placement.lane_of[begins]
+    first = np.searchsorted(begins, placement.lane_starts)  # owner: the first one of each lane
+    others = np.arange(len(begins)) + (first[placement.exemplar_of] - first)[lanes]
+    in_exemplars = np.flatnonzero(placement.is_exemplar[lanes])
+    return Owners(begins, in_exemplars, np.searchsorted(in_exemplars, others))
+
+
+@dataclass(frozen=True)
 class _Held:
-    """Rows that hold values of the same segments, the last one first, and whose they are."""
+    """Rows of exemplars that hold values of one place, the last one first, and whose they are."""
 
     owners: Ints
     first_token: Ints
@@ -92,14 +122,25 @@ class _Held:
 class ColumnReader:
     """Reads columns for owners.
 
-    `owner_of` gives the owner of each row of the stretch, -1 for none.
+    Args:
+        rows: The rows of all exemplars.
+        owners: Whose columns they are.
+        owner_of: For each row of the stretch its place in `owners.in_exemplars`, -1 for none.
     """
 
-    def __init__(self, rows: PlacedRows, owner_of: Ints, owner_count: int) -> None:
+    def __init__(self, rows: PlacedRows, owners: Owners, owner_of: Ints) -> None:
         self.rows = rows
+        self.owners = owners
         self.owner_of = owner_of
-        self.owner_count = owner_count
         self._held: dict[Where, _Held] = {}
+
+    @cached_property
+    def _distance(self) -> Ints:
+        """Per owner: tokens from its like in the exemplar to itself."""
+        owners = self.owners
+        first = self.rows.stretch.segments.first_token[owners.begins]
+        distance: Ints = first - first[owners.in_exemplars][owners.alike]
+        return distance
 
     def read(self, places: tuple[Place, ...]) -> dict[str, pa.Array]:
         """The columns by name; of places with the same name the first value found holds."""
@@ -112,9 +153,18 @@ class ColumnReader:
             columns |= self._columns(kind, same)
         return {name: columns[name] for name in by_name}
 
-    def tokens(self, places: list[Place]) -> npt.NDArray[np.int64]:
+    def tokens(self, places: list[Place]) -> Ints:
         """Token of a column for each owner; the first one with a value, -1 where there is none."""
-        tokens = np.full(self.owner_count, -1, dtype=np.int64)
+        return self._spread(self._tokens_in_exemplars(places))
+
+    def _spread(self, tokens: Ints) -> Ints:
+        """Tokens of all owners from those of the exemplars' owners."""
+        alike = tokens[self.owners.alike]
+        found: Ints = np.where(alike >= 0, alike + self._distance, -1)
+        return found
+
+    def _tokens_in_exemplars(self, places: list[Place]) -> Ints:
+        tokens = np.full(len(self.owners.in_exemplars), -1, dtype=np.int64)
         segments = self.rows.stretch.segments
         for place in reversed(places):
             held = self._rows_of(place)
@@ -137,12 +187,12 @@ class ColumnReader:
 
     def _columns(self, kind: Kind, places: dict[str, list[Place]]) -> dict[str, pa.Array]:
         """The columns of one kind, all read at once: a call costs more than a column."""
-        tokens = {name: self.tokens(same) for name, same in places.items()}
+        tokens = {name: self._tokens_in_exemplars(same) for name, same in places.items()}
         filled = {name: found for name, found in tokens.items() if (found >= 0).any()}
-        columns = dict.fromkeys(places, pa.nulls(self.owner_count, _TYPES[kind]))
+        columns = dict.fromkeys(places, pa.nulls(len(self.owners), _TYPES[kind]))
         if filled:
-            together = np.concatenate(list(filled.values()))
+            together = np.concatenate([self._spread(found) for found in filled.values()])
             column = _READERS[kind](self.rows.stretch.segments, together)
             for number, name in enumerate(filled):
-                columns[name] = column.slice(number * self.owner_count, self.owner_count)
+                columns[name] = column.slice(number * len(self.owners), len(self.owners))
         return columns

@@ -25,7 +25,7 @@ _READERS: dict[str, Callable[[Segments, Ints], pa.Array]] = {
 def read_details(stretch: Stretch) -> dict[str, pa.Table]:
     """All detail tables of a stretch by name, in file order; each may be empty."""
     rows = PlacedRows(stretch)
-    keys = _Keys(stretch, rows)
+    keys = _Keys(stretch)
     parts: dict[str, list[pa.Table]] = {name: [] for name in detail_schemas()}
     for detail in DETAILS:
         parts[detail.name].append(_read(detail, rows, keys))
@@ -42,9 +42,9 @@ def _in_file_order(tables: list[pa.Table]) -> pa.Table:
 class _Keys:
     """The key columns of any rows of a stretch."""
 
-    def __init__(self, stretch: Stretch, rows: PlacedRows) -> None:
+    def __init__(self, stretch: Stretch) -> None:
         self.stretch = stretch
-        self.coverages = coverage_ordinals(rows)
+        self.coverages = coverage_ordinals(stretch)
         guide = load_guide()
         self.loop_names = pa.array(
             [guide.loops[segment.loop].loop_id for segment in guide.segments], pa.large_string()

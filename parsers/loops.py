@@ -8,14 +8,15 @@ walker where it was, and the next INS starts clean, so one error does not hide w
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from parsers.segments import Flags, Ints, Segments
-from schemas.guide import WRAPPERS, Guide, Loop, Segment, load_guide
+from parsers.shapes import Lanes, find_exemplars, rows_of_lanes
+from schemas.guide import WRAPPERS, Guide, Loop, Segment, ids_told_apart, load_guide
 
 UNEXPECTED = -1  # the guide has no place for it after what came before
 OUT_OF_SEQUENCE = -2  # its place in the guide has been passed
@@ -138,18 +139,12 @@ def _accepts(segment: Segment, qualifier: str | None) -> bool:
     return qualifier in segment.qualifiers
 
 
-def _discriminating_ids(segments: tuple[Segment, ...]) -> frozenset[str]:
-    """Ids that stand for more than one segment of the guide, told apart by element 1."""
-    ids = [s.segment_id for s in segments if s.qualifiers is not None]
-    return frozenset(name for name in ids if ids.count(name) > 1)
-
-
 @cache
 def load_automaton() -> Automaton:
     """The automaton of 005010X220A1, compiled once (about 75 states, 170 symbols)."""
     guide = load_guide()
     inner = tuple(s for s in guide.segments if s.segment_id not in ENVELOPE)
-    discriminating = _discriminating_ids(inner)
+    discriminating = ids_told_apart()
     symbols: dict[tuple[str, str | None], int] = {("", ""): 0}
     for segment in inner:
         told_apart = segment.segment_id in discriminating
@@ -185,15 +180,36 @@ class Placement:
     """The place in the guide of each segment of a stretch.
 
     `nodes` holds the index of a segment of the guide, or UNEXPECTED or OUT_OF_SEQUENCE. Segments
-    of the envelope have their own node; `is_envelope` marks them. `lane_of` numbers the header or
-    member that a segment belongs to (its place in `lane_starts`), -1 outside.
+    of the envelope have their own node; `is_envelope` marks them. `lanes` are the headers and
+    members; `exemplar_of` gives, for each, the one that stands for its shape.
     """
 
     nodes: Nodes
     is_envelope: Flags
     has_strange_qualifier: Flags  # placed by its id alone: the guide has no such qualifier there
-    lane_starts: Ints
-    lane_of: Ints
+    lanes: Lanes
+    exemplar_of: Ints
+
+    @property
+    def lane_starts(self) -> Ints:
+        """First row of each header or member."""
+        return self.lanes.starts
+
+    @property
+    def lane_of(self) -> Ints:
+        """Per segment: the header or member that it belongs to, -1 outside."""
+        return self.lanes.lane_of
+
+    @cached_property
+    def is_exemplar(self) -> Flags:
+        """Per header or member: whether it stands for its shape."""
+        found: Flags = self.exemplar_of == np.arange(len(self.exemplar_of))
+        return found
+
+    @cached_property
+    def exemplar_rows(self) -> Ints:
+        """Rows of the headers and members that stand for their shapes."""
+        return rows_of_lanes(self.lanes, self.is_exemplar)
 
 
 def _envelope_nodes(guide: Guide, segments: Segments) -> tuple[Nodes, Flags]:
@@ -245,21 +261,43 @@ def place_segments(segments: Segments, open_lane: bool) -> Placement:
     is_st = segments.has_id("ST")
     in_set = _inside_sets(is_envelope, is_st, open_lane)
     opens = is_st | (is_ins & in_set)
-    lane_starts = np.flatnonzero(opens).astype(np.int64, copy=False)
     lane_of = np.cumsum(opens) - 1
     lane_of[~in_set] = -1
+    lanes = Lanes(np.flatnonzero(opens).astype(np.int64, copy=False), lane_of)
     placed = in_set & ~is_st
     symbols = np.zeros(len(segments), dtype=np.int32)
     symbols[placed] = _symbols(segments, rows[placed], automaton)
     ins_node = automaton.guide.segments_of("2000", "INS")[0].index
     nodes[is_ins & in_set] = ins_node
-    if len(lane_starts):
-        _walk(nodes, symbols, lane_starts, _lane_lengths(lane_starts, lane_of), automaton)
-    strange = placed & (nodes >= 0)
-    strange[strange] = ~automaton.fits[
-        nodes[strange].astype(np.int64) * automaton.symbol_count + symbols[strange]
-    ]
-    return Placement(nodes, is_envelope, strange, lane_starts, lane_of)
+    exemplar_of = find_exemplars(segments, symbols, lanes)
+    placement = Placement(nodes, is_envelope, np.zeros(len(segments), np.bool_), lanes, exemplar_of)
+    if len(lanes.starts):
+        _place_exemplars(placement, symbols, automaton)
+        _place_others(placement)
+    return placement
+
+
+def _place_exemplars(
+    placement: Placement, symbols: npt.NDArray[np.int32], automaton: Automaton
+) -> None:
+    """Places the segments of one lane of each shape."""
+    lanes, nodes = placement.lanes, placement.nodes
+    chosen = placement.is_exemplar
+    _walk(nodes, symbols, lanes.starts[chosen], lanes.lengths[chosen], automaton)
+    rows = placement.exemplar_rows
+    rows = rows[(nodes[rows] >= 0) & ~placement.is_envelope[rows]]
+    fits = automaton.fits[nodes[rows].astype(np.int64) * automaton.symbol_count + symbols[rows]]
+    placement.has_strange_qualifier[rows] = ~fits
+
+
+def _place_others(placement: Placement) -> None:
+    """Gives each segment the place that it has in the exemplar of its lane."""
+    lanes = placement.lanes
+    rows = np.flatnonzero(lanes.lane_of >= 0)
+    distance = lanes.starts[placement.exemplar_of] - lanes.starts
+    alike = rows + distance[lanes.lane_of[rows]]
+    placement.nodes[rows] = placement.nodes[alike]
+    placement.has_strange_qualifier[rows] = placement.has_strange_qualifier[alike]
 
 
 def _inside_sets(is_envelope: Flags, is_st: Flags, open_lane: bool) -> Flags:
@@ -268,11 +306,6 @@ def _inside_sets(is_envelope: Flags, is_st: Flags, open_lane: bool) -> Flags:
     last = np.maximum.accumulate(last)
     inside: Flags = np.where(last > 0, is_st[np.maximum(last - 1, 0)], open_lane)
     return inside
-
-
-def _lane_lengths(lane_starts: Ints, lane_of: Ints) -> Ints:
-    lengths: Ints = np.bincount(lane_of[lane_of >= 0], minlength=len(lane_starts)).astype(np.int64)
-    return lengths
 
 
 def _walk(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parsers.columns import ColumnReader, PlacedRows
+from parsers.columns import ColumnReader, PlacedRows, owners_at
 from parsers.segments import Ints
 from parsers.stretch import Stretch
 from parsers.values import date_range_columns
@@ -45,7 +45,7 @@ class BusinessTables:
 
 def read_business_tables(stretch: Stretch) -> BusinessTables:
     """Members, coverages, reporting categories and set headers of a stretch, in file order."""
-    rows = PlacedRows(stretch)
+    rows = PlacedRows(stretch, stretch.placement.exemplar_rows)
     categories = _categories(rows)
     return BusinessTables(
         members=_members(rows, categories),
@@ -55,13 +55,32 @@ def read_business_tables(stretch: Stretch) -> BusinessTables:
     )
 
 
+def _lane_reader(rows: PlacedRows, begins: Ints) -> ColumnReader:
+    """Reads columns of whole headers or members: those that begin at these rows."""
+    stretch = rows.stretch
+    owners = owners_at(stretch, begins)
+    of_lane = np.full(len(stretch.placement.lane_starts), -1, dtype=np.int64)
+    lanes = stretch.placement.lane_of[begins[owners.in_exemplars]]
+    of_lane[lanes] = np.arange(len(lanes))
+    owner_of = np.append(of_lane, -1)[stretch.placement.lane_of]  # rows outside have lane -1
+    return ColumnReader(rows, owners, owner_of)
+
+
+def _loop_reader(rows: PlacedRows, begins: Ints) -> ColumnReader:
+    """Reads columns of loops: each goes on until the next one in its member begins."""
+    stretch = rows.stretch
+    owners = owners_at(stretch, begins)
+    exemplars = stretch.placement.exemplar_rows
+    owner_of = _owners_by_opener(stretch, begins[owners.in_exemplars], exemplars)
+    return ColumnReader(rows, owners, owner_of)
+
+
 def _members(rows: PlacedRows, categories: pa.Table) -> pa.Table:
     stretch = rows.stretch
     starts = stretch.member_rows
     base = stretch.before.members
-    owner_of = np.where(stretch.member_ordinals > 0, stretch.member_ordinals - base - 1, -1)
-    columns = ColumnReader(rows, owner_of, len(starts)).read(MEMBER)
-    ends = _lane_ends(stretch, starts)
+    columns = _lane_reader(rows, starts).read(MEMBER)
+    ends = starts + stretch.placement.lanes.lengths[stretch.placement.lane_of[starts]]
     ordinals = np.arange(base + 1, base + 1 + len(starts), dtype=np.int64)
     return _table(
         {
@@ -80,15 +99,6 @@ def _members(rows: PlacedRows, categories: pa.Table) -> pa.Table:
     )
 
 
-def _lane_ends(stretch: Stretch, starts: Ints) -> Ints:
-    """One past the last row of the member that begins at each row."""
-    lanes = stretch.placement.lane_of
-    members = lanes[starts]
-    counts = np.bincount(lanes[lanes >= 0], minlength=len(stretch.placement.lane_starts))
-    ends: Ints = starts + counts[members]
-    return ends
-
-
 def _first_value(categories: pa.Table, name: str, ordinals: Ints) -> pa.Array:
     """Value of a member's first reporting category of that name; null where it has none."""
     named = categories.filter(pc.equal(categories["name"], name))
@@ -96,29 +106,37 @@ def _first_value(categories: pa.Table, name: str, ordinals: Ints) -> pa.Array:
     return named["value"].combine_chunks().take(wanted)
 
 
-def _owners_by_opener(stretch: Stretch, openers: Ints) -> Ints:
-    """Per row: which opener came last, -1 before the first one or in another member."""
-    count = np.zeros(len(stretch.segments), dtype=np.int64)
-    count[openers] = 1
-    owner = np.cumsum(count) - 1
-    if not len(openers):
-        return owner
-    same_lane = (
-        stretch.placement.lane_of == stretch.placement.lane_of[openers[np.maximum(owner, 0)]]
-    )
-    return np.where((owner >= 0) & same_lane, owner, -1)
+def _openers(stretch: Stretch, loop_id: str, segment_id: str) -> Ints:
+    """Rows of the segment that begins each instance of a loop, in file order."""
+    node = load_guide().segments_of(loop_id, segment_id)[0].index
+    return np.flatnonzero(stretch.placement.nodes == node).astype(np.int64, copy=False)
 
 
-def _loop_ends(owners: Ints, openers: Ints) -> Ints:
-    """One past the last row of each opener's loop instance, taken as far as the next opener."""
-    last = openers.copy()
-    rows = np.flatnonzero(owners >= 0)
-    last[owners[rows]] = rows  # later rows overwrite earlier ones
-    return last + 1
+def _owners_by_opener(stretch: Stretch, openers: Ints, rows: Ints) -> Ints:
+    """Per row of the stretch: which opener came last, -1 before the first one of its member.
+
+    Only `rows` are looked at; all others have -1.
+    """
+    owner_of = np.full(len(stretch.segments), -1, dtype=np.int64)
+    if len(openers):
+        owners = np.searchsorted(openers, rows, side="right") - 1
+        lane_of = stretch.placement.lane_of
+        same_lane = (owners >= 0) & (lane_of[rows] == lane_of[openers[owners]])
+        owner_of[rows] = np.where(same_lane, owners, -1)
+    return owner_of
 
 
-def _coverage_openers(rows: PlacedRows) -> Ints:
-    return rows.of(load_guide().segments_of("2300", "HD")[0].index)
+def _loop_ends(reader: ColumnReader, loop_id: str) -> Ints:
+    """One past the last row of each owner's loop instance, as it is in the exemplar."""
+    owners, stretch = reader.owners, reader.rows.stretch
+    begins = owners.begins[owners.in_exemplars]
+    rows = stretch.placement.exemplar_rows
+    rows = rows[np.isin(stretch.placement.nodes[rows], _nodes_within(loop_id))]
+    rows = rows[reader.owner_of[rows] >= 0]
+    last = begins.copy()
+    last[reader.owner_of[rows]] = rows  # later rows overwrite earlier ones
+    ends: Ints = owners.begins + (last + 1 - begins)[owners.alike]
+    return ends
 
 
 def _counted_in_member(stretch: Stretch, openers: Ints) -> Ints:
@@ -129,29 +147,26 @@ def _counted_in_member(stretch: Stretch, openers: Ints) -> Ints:
     return counted
 
 
-def coverage_ordinals(rows: PlacedRows) -> Ints:
+def coverage_ordinals(stretch: Stretch) -> Ints:
     """Per row of the stretch: which coverage of its member it belongs to, 0 outside 2300."""
-    stretch = rows.stretch
-    openers = _coverage_openers(rows)
-    owners = _owners_by_opener(stretch, openers)
-    inside = np.isin(stretch.placement.nodes, _nodes_within("2300")) & (owners >= 0)
+    openers = _openers(stretch, "2300", "HD")
+    rows = np.flatnonzero(np.isin(stretch.placement.nodes, _nodes_within("2300")))
+    owners = _owners_by_opener(stretch, openers, rows)[rows]
+    rows, owners = rows[owners >= 0], owners[owners >= 0]
     ordinals = np.zeros(len(stretch.segments), dtype=np.int64)
-    ordinals[inside] = _counted_in_member(stretch, openers)[owners[inside]]
+    ordinals[rows] = _counted_in_member(stretch, openers)[owners]
     return ordinals
 
 
 def _coverages(rows: PlacedRows) -> pa.Table:
     stretch = rows.stretch
-    openers = _coverage_openers(rows)
-    owners = _owners_by_opener(stretch, openers)
-    members = stretch.member_ordinals[openers]
-    inside = np.isin(stretch.placement.nodes, _nodes_within("2300"))
-    ends = _loop_ends(np.where(inside, owners, -1), openers)
+    openers = _openers(stretch, "2300", "HD")
+    reader = _loop_reader(rows, openers)
     return _table(
         {
-            **ColumnReader(rows, owners, len(openers)).read(COVERAGE),
-            **_spans(stretch, openers, ends),
-            "member_ordinal": members,
+            **reader.read(COVERAGE),
+            **_spans(stretch, openers, _loop_ends(reader, "2300")),
+            "member_ordinal": stretch.member_ordinals[openers],
             "coverage_ordinal": _counted_in_member(stretch, openers),
         },
         tables.COVERAGES,
@@ -170,18 +185,15 @@ def _nodes_within(loop_id: str) -> list[int]:
 
 def _categories(rows: PlacedRows) -> pa.Table:
     stretch = rows.stretch
-    openers = rows.of(load_guide().segments_of("2750", "N1")[0].index)
-    owners = _owners_by_opener(stretch, openers)
-    reader = ColumnReader(rows, owners, len(openers))
+    openers = _openers(stretch, "2750", "N1")
+    reader = _loop_reader(rows, openers)
     columns = reader.read(tuple(place for place in REPORTING_CATEGORY if place.kind == "text"))
     dated = [place for place in REPORTING_CATEGORY if place.kind == "date"]
     begins, ends = date_range_columns(stretch.segments, reader.tokens(dated))
-    inside = np.isin(stretch.placement.nodes, _nodes_within("2750"))
-    last = _loop_ends(np.where(inside, owners, -1), openers)
     return _table(
         {
             **columns,
-            **_spans(stretch, openers, last),
+            **_spans(stretch, openers, _loop_ends(reader, "2750")),
             "member_ordinal": stretch.member_ordinals[openers],
             "effective_begin": begins,
             "effective_end": ends,
@@ -192,12 +204,10 @@ def _categories(rows: PlacedRows) -> pa.Table:
 
 def _set_headers(rows: PlacedRows) -> pa.Table:
     stretch = rows.stretch
-    starts = np.flatnonzero(stretch.has_id("ST"))
+    starts = np.flatnonzero(stretch.has_id("ST")).astype(np.int64, copy=False)
     base = stretch.before.sets
-    owner_of = np.where(stretch.set_ordinals > base, stretch.set_ordinals - base - 1, -1)
-    columns = ColumnReader(rows, owner_of, len(starts)).read(SET_HEADER)
     ordinals = np.arange(base + 1, base + 1 + len(starts), dtype=np.int64)
-    return pa.table({"set_ordinal": ordinals, **columns})
+    return pa.table({"set_ordinal": ordinals, **_lane_reader(rows, starts).read(SET_HEADER)})
 
 
 def read_segments_table(stretch: Stretch) -> pa.Table:

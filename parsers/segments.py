@@ -21,6 +21,7 @@ Lengths = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
 KEY_BYTES = 8
+PATTERN_BITS = 31  # more elements than any segment of the guide has; those behind count as one
 _ID_BITS = 56
 _ID_LETTERS = (1 << _ID_BITS) - 1
 BLANKS = b"\t\n\v\f\r "  # what may stand between segments
@@ -116,6 +117,13 @@ class Segments:
         keys[wanted] = self._words[places[wanted]]
         return keys
 
+    def element_keys(self, rows: Ints | Rows, element: int) -> Keys:
+        """Key of an element of each segment row; 0 where the segment is shorter."""
+        has_it = self.token_count[rows] > element
+        keys = self._token_keys[self.first_token[rows] + element * has_it]
+        keys *= has_it
+        return keys
+
     def lengths(self, tokens: Ints) -> Lengths:
         """Bytes in each token."""
         return self._token_lengths[tokens]
@@ -123,6 +131,33 @@ class Segments:
     @cached_property
     def _token_lengths(self) -> Lengths:
         return (self.ends - self.starts).astype(np.int32)
+
+    @cached_property
+    def patterns(self) -> Ints:
+        """Per segment: bit k is set when element k has a value; element 0 is the id."""
+        counts = np.minimum(self.token_count, PATTERN_BITS)
+        patterns: Ints = np.left_shift(1, counts) - 1
+        if bool((self.token_count > PATTERN_BITS).any()):
+            return self._patterns_of_long(patterns)
+        empties = np.flatnonzero(self._token_lengths == 0)
+        rows = np.searchsorted(self.first_token, empties, side="right") - 1
+        positions = empties - self.first_token[np.maximum(rows, 0)]
+        known = (rows >= 0) & (positions < self.token_count[np.maximum(rows, 0)])
+        np.bitwise_xor.at(patterns, rows[known], np.left_shift(1, positions[known]))
+        return patterns
+
+    def _patterns_of_long(self, patterns: Ints) -> Ints:
+        """The same where a segment has more elements than there are bits."""
+        first_entry = np.cumsum(self.token_count) - self.token_count
+        entries = np.arange(int(self.token_count.sum()))
+        tokens = entries + np.repeat(self.first_token - first_entry, self.token_count)
+        positions = entries - np.repeat(first_entry, self.token_count)
+        bits = np.left_shift(
+            (self._token_lengths[tokens] > 0).astype(np.int64),
+            np.minimum(positions, PATTERN_BITS - 1),
+        )
+        np.bitwise_or.reduceat(bits, first_entry, out=patterns)
+        return patterns
 
     def tokens_at(self, rows: Ints, position: int) -> Ints:
         """Token of element `position` of each segment row; -1 where the segment is shorter."""
@@ -144,21 +179,20 @@ class Segments:
             return pa.array([decode(value) for value in taken.to_pylist()], pa.large_string())
 
     def _bytes_of(self, tokens: Ints) -> pa.Array:
-        """The bytes of each token, copied out of the received ones by Arrow; null where empty.
-
-        Arrow is given the received bytes with offsets 0, start, end, start, end, …: the odd
-        entries are the tokens, and nothing reads the others.
-        """
-        count = len(tokens)
-        offsets = np.zeros(2 * count + 1, dtype=np.int64)
+        """The bytes of each token, copied out of the received ones by Arrow; null where empty."""
+        is_empty = tokens < 0
         if len(self.starts):
-            offsets[1::2] = self.starts[tokens]
-            offsets[2::2] = self.ends[tokens]
-        is_empty = (offsets[1::2] == offsets[2::2]) | (tokens < 0)
+            is_empty |= self._token_lengths[tokens] == 0
+        return self._all_bytes.take(pa.array(tokens << 1, mask=is_empty))
+
+    @cached_property
+    def _all_bytes(self) -> pa.Array:
+        """The received bytes as an Arrow array: even entries are tokens, odd ones delimiters."""
+        offsets = np.empty(2 * len(self.starts), dtype=np.int64)
+        offsets[::2] = self.starts
+        offsets[1::2] = self.ends
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
-        around = pa.Array.from_buffers(pa.large_binary(), 2 * count, buffers)
-        wanted = np.arange(1, 2 * count, 2, dtype=np.int64)
-        return around.take(pa.array(wanted, mask=is_empty))
+        return pa.Array.from_buffers(pa.large_binary(), max(len(offsets) - 1, 0), buffers)
 
     @cached_property
     def is_ascii(self) -> bool:

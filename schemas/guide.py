@@ -211,6 +211,13 @@ def load_guide() -> Guide:
 
 
 @cache
+def ids_told_apart() -> frozenset[str]:
+    """Ids that stand for more than one segment of the guide, told apart by element 1."""
+    ids = [s.segment_id for s in load_guide().segments if s.qualifiers is not None]
+    return frozenset(name for name in ids if ids.count(name) > 1)
+
+
+@cache
 def known_segment_ids() -> frozenset[str]:
     """Every segment id that the maps know, of any guide: tells IK304 code 6 from code 1."""
     folder = files("pyx12").joinpath("map")

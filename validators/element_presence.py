@@ -10,32 +10,41 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
+from parsers.segments import PATTERN_BITS, Ints
 from schemas.guide import Segment, load_guide
-from validators.element_table import Values, element_kinds
+from validators.element_table import element_kinds
 from validators.issues import Findings
 
 
-def find_presence_faults(findings: Findings, values: Values) -> None:
-    """Elements that are missing, surplus, not used, or break a relational condition."""
-    _find_surplus_in_envelope(findings)
-    nodes, patterns, counts = values.shapes
-    packed = (patterns << 12) | (np.minimum(counts, 31) << 7) | nodes
+def find_presence_faults(findings: Findings, rows: Ints) -> None:
+    """Elements that are missing, surplus, not used, or break a relational condition.
+
+    Args:
+        findings: Takes what is found.
+        rows: Rows of the headers and members to judge.
+    """
+    stretch = findings.stretch
+    judged = (stretch.placement.nodes[rows] >= 0) & ~stretch.placement.is_envelope[rows]
+    rows = rows[judged]
+    nodes = stretch.placement.nodes[rows].astype(np.int64)
+    counts = np.minimum(stretch.segments.token_count[rows], PATTERN_BITS)
+    packed = (stretch.segments.patterns[rows] << 12) | (counts << 7) | nodes
     encoded = pa.array(packed).dictionary_encode()
-    judged = [_judge_shape(shape) for shape in encoded.dictionary.to_pylist()]
-    if not any(judged):
+    judged_shapes = [_judge_shape(shape) for shape in encoded.dictionary.to_pylist()]
+    if not any(judged_shapes):
         return
     shapes = encoded.indices.to_numpy(zero_copy_only=False)
     with_fault: dict[tuple[str, int], list[int]] = {}
-    for number, faults in enumerate(judged):
+    for number, faults in enumerate(judged_shapes):
         for fault in faults:
             with_fault.setdefault(fault, []).append(number)
     for (rule, element), numbers in with_fault.items():
-        is_faulty = np.zeros(len(judged), dtype=np.bool_)
+        is_faulty = np.zeros(len(judged_shapes), dtype=np.bool_)
         is_faulty[numbers] = True
-        findings.add(rule, values.rows[is_faulty[shapes]], element)
+        findings.add(rule, rows[is_faulty[shapes]], element)
 
 
-def _find_surplus_in_envelope(findings: Findings) -> None:
+def find_surplus_in_envelope(findings: Findings) -> None:
     """ST and SE with more elements than they have; their values are judged with the envelope."""
     stretch = findings.stretch
     rows = np.flatnonzero(stretch.placement.is_envelope & stretch.is_in_set).astype(np.int64)

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from parsers.segments import Flags, Ints, Lengths
+from parsers.segments import PATTERN_BITS, Flags, Ints, Lengths, Segments
 from parsers.stretch import Stretch
 from schemas.guide import Element, load_guide
 from validators.issues import Findings
 
 _DATE_PERIOD = "1251"  # data element: date time period, in the format that the element before says
-ROW_LENGTH = 31  # more elements than any segment of the guide has; those behind count as one
+ROW_LENGTH = PATTERN_BITS
 _UNLIMITED = 2**31 - 1
 
 
@@ -97,29 +97,11 @@ class Values:
     """The non-empty elements of the placed segments of a stretch, one entry per element."""
 
     def __init__(self, stretch: Stretch) -> None:
-        kinds = element_kinds()
-        segments = stretch.segments
-        self.segments = segments
-        placement = stretch.placement
-        judged = (placement.lane_of >= 0) & (placement.nodes >= 0) & ~placement.is_envelope
-        self.rows = np.flatnonzero(judged).astype(np.int64, copy=False)
-        nodes = placement.nodes[self.rows].astype(np.int64)
-        counts = segments.token_count[self.rows]
-        first = segments.first_token[self.rows]
-        first_entry = np.cumsum(counts) - counts
-        # What holds for a segment is repeated for each of its tokens: quicker than looking it up.
-        entries = np.arange(int(counts.sum()))
-        token = entries + np.repeat(first - first_entry, counts)
-        position = np.minimum(entries - np.repeat(first_entry, counts), ROW_LENGTH - 1)
-        length = segments.lengths(token)
-        filled = length > 0
-        self.patterns = _patterns(filled, position, first_entry)
-        self.shapes = (nodes, self.patterns, counts)
-        kind = position + np.repeat(nodes * ROW_LENGTH, counts)
-        looked_at = np.flatnonzero(filled & kinds.is_judged[kind])
-        self.token = token[looked_at]
-        self.length = length[looked_at]
-        self.kind = kind[looked_at]
+        self.segments = stretch.segments
+        kinds = _kinds_of_tokens(stretch)
+        self.token = np.flatnonzero(kinds).astype(np.int64, copy=False)
+        self.kind = kinds[self.token]
+        self.length = stretch.segments.lengths(self.token)
 
     @cached_property
     def _marks(self) -> npt.NDArray[np.uint8]:
@@ -156,20 +138,58 @@ class Values:
     ) -> None:
         """Records a rule as broken by the wanted entries, or by a component of each."""
         rows = np.searchsorted(self.segments.first_token, self.token[wanted], side="right") - 1
-        findings.add(rule, rows, self.kind[wanted] % ROW_LENGTH, components=components)
+        elements = (self.kind[wanted] % ROW_LENGTH).astype(np.int64)
+        findings.add(rule, rows, elements, components=components)
 
     def judge_texts(self, wanted: Ints, is_bad: Callable[[str], Any]) -> Ints:
         """Those of the wanted entries whose text is bad; each distinct text is judged once."""
         return wanted[bad_places(self.texts(wanted), is_bad)]
 
 
-def _patterns(filled: Flags, position: Ints, first_entry: Ints) -> Ints:
-    """Per segment: bit k is set when element k has a value."""
-    if not len(first_entry):
-        return np.zeros(0, np.int64)
-    bits = np.left_shift(filled, position, dtype=np.int32)
-    patterns: Ints = np.bitwise_or.reduceat(bits, first_entry).astype(np.int64)
-    return patterns
+def _kinds_of_tokens(stretch: Stretch) -> npt.NDArray[np.int16]:
+    """Per token of the stretch: the element of the guide that it fills, 0 where there is none.
+
+    What is found for the exemplar of a shape holds for all headers and members of that shape.
+    """
+    segments, placement = stretch.segments, stretch.placement
+    kinds = _kinds_in_exemplars(stretch)
+    lanes = placement.lanes
+    if not len(lanes.starts):
+        return kinds
+    begins = segments.first_token[lanes.starts]
+    distance = np.zeros(len(lanes.starts) + 1, dtype=np.int64)  # nothing stands before the first
+    distance[1:] = begins[placement.exemplar_of] - begins
+    alike = np.repeat(distance, np.diff(begins, prepend=0, append=len(kinds)))
+    alike += np.arange(len(kinds))
+    kinds = kinds.take(alike, mode="clip")
+    kinds[_tokens_of(segments, np.flatnonzero(placement.lane_of < 0))] = 0
+    return kinds
+
+
+def _kinds_in_exemplars(stretch: Stretch) -> npt.NDArray[np.int16]:
+    """The same, where only tokens of exemplars have one."""
+    segments, placement = stretch.segments, stretch.placement
+    rows = placement.exemplar_rows
+    rows = rows[(placement.nodes[rows] >= 0) & ~placement.is_envelope[rows]]
+    tokens = _tokens_of(segments, rows)
+    counts = segments.token_count[rows]
+    position = tokens - np.repeat(segments.first_token[rows], counts)
+    kind = np.minimum(position, ROW_LENGTH - 1)
+    kind += np.repeat(placement.nodes[rows] * np.int64(ROW_LENGTH), counts)
+    looked_at = element_kinds().is_judged[kind] & (segments.lengths(tokens) > 0)
+    kinds = np.zeros(len(segments.starts), dtype=np.int16)
+    kinds[tokens] = np.where(looked_at, kind, 0)
+    return kinds
+
+
+def _tokens_of(segments: Segments, rows: Ints) -> Ints:
+    """All tokens of some segments."""
+    counts = segments.token_count[rows]
+    first_entry = np.cumsum(counts) - counts
+    tokens: Ints = np.arange(int(counts.sum())) + np.repeat(
+        segments.first_token[rows] - first_entry, counts
+    )
+    return tokens
 
 
 def bad_places(column: pa.Array, is_bad: Callable[[Any], Any]) -> Ints:

@@ -18,13 +18,15 @@ from parsers.members import read_business_tables, read_segments_table
 from parsers.segments import Ints
 from parsers.stretch import Stretch, parse_stretch
 from parsers.tally import Cursor, Tally, tally_segments
+from schemas.partners import Partner
+from validators.business.judge import OpenSets, find_business_faults
 from validators.composites import find_composite_faults
-from validators.element_presence import find_presence_faults
+from validators.element_presence import find_surplus_in_envelope
 from validators.element_table import Values
 from validators.element_values import find_value_faults
 from validators.envelope_rules import issue, issue_table
 from validators.issues import Findings
-from validators.structure import find_structure_faults
+from validators.shape_faults import find_shape_faults
 
 # How an interchange is written is told once, at the first place.
 ONCE_AN_INTERCHANGE = ("blanks-between-segments", "separators-at-segment-end", "empty-segments")
@@ -41,12 +43,16 @@ class Part:
     counts: dict[str, int]
     tally: Tally  # what it adds to the cursor of the next stretch
     byte_end: int
+    open_sets: OpenSets | None  # what its rules wait for, of sets that it does not hold whole
 
 
-def check_part(content: bytes, span: Span, before: Cursor, *, wants_tables: bool) -> Part:
-    """The tables and issues of one stretch."""
+def check_part(
+    content: bytes, span: Span, before: Cursor, partner: Partner | None, *, wants_tables: bool
+) -> Part:
+    """The tables and issues of one stretch, by the rules for a partner's files."""
     stretch = parse_stretch(content, span, before)
     business = read_business_tables(stretch)
+    judged = find_business_faults(stretch, business, partner)
     tables = {
         "members": business.members,
         "coverages": business.coverages,
@@ -61,13 +67,14 @@ def check_part(content: bytes, span: Span, before: Cursor, *, wants_tables: bool
     return Part(
         tables=tables if wants_tables else {},
         issues=pa.concat_tables(
-            [_judge(stretch, span), issue_table(list(_normalised(stretch, span)))]
+            [_judge(stretch, span), issue_table(list(_normalised(stretch, span))), judged.issues]
         ),
         envelope=read_envelope_part(stretch, business.set_headers),
         member_sets=business.members["set_ordinal"].to_numpy(),
         counts=counts,
         tally=tally_segments(stretch.segments),
         byte_end=span.byte_end,
+        open_sets=judged.open_sets,
     )
 
 
@@ -76,9 +83,9 @@ def _judge(stretch: Stretch, span: Span) -> pa.Table:
     if span.is_cut_short:
         open_lane = stretch.placement.lane_of[-1:]
         findings.add("loop-too-long", stretch.placement.lane_starts[open_lane[open_lane >= 0]])
-    find_structure_faults(findings)
+    find_shape_faults(findings)
+    find_surplus_in_envelope(findings)
     values = Values(stretch)
-    find_presence_faults(findings, values)
     find_value_faults(findings, values)
     find_composite_faults(findings, values)
     return findings.to_table()

@@ -12,26 +12,28 @@ from schemas.guide import WRAPPERS, Loop, Segment, known_segment_ids, load_guide
 from validators.issues import Findings
 
 
-def find_structure_faults(findings: Findings) -> None:
-    """Segments without a place in the guide, surplus ones, and required ones that are missing."""
-    stretch = findings.stretch
-    inside = stretch.placement.lane_of >= 0
-    _find_misplaced(findings, inside)
-    nesting = _Nesting(stretch, inside)
+def find_structure_faults(findings: Findings, rows: Ints) -> None:
+    """Segments without a place in the guide, surplus ones, and required ones that are missing.
+
+    Args:
+        findings: Takes what is found.
+        rows: All rows of the headers and members to judge.
+    """
+    _find_misplaced(findings, rows)
+    nesting = _Nesting(findings.stretch, rows)
     _find_surplus(findings, nesting)
     _find_missing(findings, nesting)
 
 
-def _find_misplaced(findings: Findings, inside: Flags) -> None:
-    stretch = findings.stretch
-    nodes = stretch.placement.nodes
-    if not ((nodes < 0) & inside).any():
+def _find_misplaced(findings: Findings, rows: Ints) -> None:
+    segments = findings.stretch.segments
+    nodes = findings.stretch.placement.nodes[rows]
+    if not (nodes < 0).any():
         return
-    passed = np.flatnonzero((nodes == OUT_OF_SEQUENCE) & inside)
-    findings.add("segment-out-of-sequence", passed)
-    nowhere = np.flatnonzero((nodes == UNEXPECTED) & inside)
-    in_guide = stretch.segments.has_id(*(s.segment_id for s in load_guide().segments))[nowhere]
-    in_x12 = stretch.segments.has_id(*known_segment_ids())[nowhere]
+    findings.add("segment-out-of-sequence", rows[nodes == OUT_OF_SEQUENCE])
+    nowhere = rows[nodes == UNEXPECTED]
+    in_guide = segments.has_id(*(s.segment_id for s in load_guide().segments))[nowhere]
+    in_x12 = segments.has_id(*known_segment_ids())[nowhere]
     findings.add("segment-unexpected", nowhere[in_guide])
     findings.add("segment-not-in-set", nowhere[~in_guide & in_x12])
     findings.add("segment-unknown", nowhere[~in_guide & ~in_x12])
@@ -64,9 +66,9 @@ def _level(loop: Loop, base: int) -> int:
 class _Nesting:
     """For each placed segment: the row that began the loop instance it belongs to."""
 
-    def __init__(self, stretch: Stretch, inside: Flags) -> None:
+    def __init__(self, stretch: Stretch, rows: Ints) -> None:
         levels, openers, self.limits = _levels()
-        placed = np.flatnonzero(inside & (stretch.placement.nodes >= 0))
+        placed = rows[stretch.placement.nodes[rows] >= 0]
         nodes = stretch.placement.nodes[placed]
         level = levels[nodes]
         opens = openers[nodes]
