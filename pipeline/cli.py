@@ -239,18 +239,24 @@ def reconcile(
 def rules(
     rule_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Only this rule.")] = None,
     as_json: Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="As docs/rules.md.")] = False,
 ) -> None:
-    """List the rules with their sentence, severity, X12 code and source."""
+    """List the rules with their source, or one with all of its row and its examples."""
+    from pipeline.rules_command import in_order, markdown
     from schemas.catalog import load_rules
 
     known = load_rules()
     if rule_id is not None and rule_id not in known:
         terminal.fail(f"no rule {rule_id}. `edi834 rules` lists them all.")
         raise typer.Exit(FAILED)
-    chosen = [known[rule_id]] if rule_id else list(known.values())
+    chosen = [known[rule_id]] if rule_id else in_order(known.values())
     if as_json:
         for rule in chosen:
             print(rule.model_dump_json())  # noqa: T201 - the command's output
+    elif as_markdown:
+        print(markdown(chosen), end="")  # noqa: T201 - the command's output
+    elif rule_id:
+        terminal.show_rule(*chosen)
     else:
         terminal.show_rules(chosen)
 

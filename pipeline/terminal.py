@@ -8,12 +8,14 @@ from pathlib import Path
 
 import click
 import structlog
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.check_command import worst_issues
+from pipeline.rules_command import answer, facts, sentence
 from pipeline.show_command import Line
 from schemas.catalog import Rule, load_rules
 from validators.check import Checked, Tell
@@ -34,7 +36,6 @@ _OF_A_VERSION = (
     *("transaction", "status", "plan_id", "benefit_begin", "benefit_end"),
     *("members", "premium_total", "aptc"),
 )
-_PLACEHOLDERS = str.maketrans("{}", "<>")  # a rule's sentence is filled in for each issue
 _COLOURS = {"reject": "red", "error": "red", "warning": "yellow", "info": "dim"}
 
 
@@ -116,13 +117,25 @@ def show_timeline(policy: str, rows: list[dict[str, object]]) -> None:
 
 
 def show_rules(rules: list[Rule]) -> None:
-    """Rules as a list for reading."""
+    """Rules as a table: what each is called, how severe it is, what it earns, its source."""
+    table = Table("rule", "severity", "SNIP", "answer", "source", box=box.SIMPLE_HEAD)
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     for rule in rules:
-        answer = f", {rule.x12_field} {rule.x12_code}" if rule.x12_field else ""
-        out.print(Text.assemble((rule.id, "bold"), f" ({rule.severity}{answer})"), soft_wrap=True)
-        wording = rule.wording.translate(_PLACEHOLDERS)
-        out.print(f"  {wording} {rule.fix}", soft_wrap=True)
-        out.print(f"  Source: {rule.source}", soft_wrap=True)
+        severity = Text(rule.severity, _COLOURS[rule.severity])
+        snip = str(rule.snip or "")
+        table.add_row(rule.id, severity, snip, answer(rule), rule.source)
+    out.print(table)
+
+
+def show_rule(rule: Rule) -> None:
+    """The whole row of a rule, for reading."""
+    out.print(Text.assemble((rule.id, "bold")))
+    out.print(f"  {sentence(rule)}", soft_wrap=True)
+    table = Table.grid(padding=(0, 2))
+    for label, text in facts(rule):
+        table.add_row("", label, text)
+    out.print(table)
 
 
 @contextmanager
