@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
 
 from pipeline.checked_tables import ParquetSink
 from replies.ack999 import count_groups, write_999
 from replies.ta1 import count_ta1, write_ta1
 from replies.x12_writer import ControlNumbers, Envelope
 from schemas.partners import Exchange, Partner, load_exchange, load_partners
+from schemas.tables import ISSUES
 from schemas.verdict import Verdict
 from validators.check import Checked, Tell, Terms, check_file
 
@@ -46,7 +46,7 @@ class CheckOptions:
 
 
 def check_one(path: Path, options: CheckOptions, tell: Tell) -> Checked:
-    """The verdict on one file; with `out`, tables and answers are in `<out>/<file name>/`."""
+    """The verdict on one file; with `out`, tables, answers and reports go to `<out>/<name>/`."""
     terms = Terms(options.partner)
     if options.out is None:
         return check_file(path, terms, tell=tell, workers=options.workers)
@@ -55,8 +55,24 @@ def check_one(path: Path, options: CheckOptions, tell: Tell) -> Checked:
         checked = check_file(path, terms, sink, tell, options.workers)
         sink.write_verdict(checked.verdict)
     _write_answers(folder, checked.verdict, options)
-    csv.write_csv(checked.verdict.issues, folder / "issues.csv")
+    _write_reports(folder, path, checked.verdict, options)
     return checked
+
+
+def _write_reports(folder: Path, path: Path, verdict: Verdict, options: CheckOptions) -> None:
+    """`issues.csv` for programs; `errors.csv`, `.xlsx` and `.html` for people."""
+    from pipeline.error_files import findings_in
+    from replies.error_report import ErrorReport, Heading
+    from replies.spreadsheets import CsvWriter
+
+    with (folder / "issues.csv").open("wb") as stream, CsvWriter(stream, ISSUES) as issues:
+        issues.write(verdict.issues)
+    heading = Heading(f"Error report: {path.name}", options.as_of)
+    with (
+        findings_in(path, path.name, folder, verdict, verdict.dispositions) as findings,
+        ErrorReport(folder, heading) as report,
+    ):
+        report.add(findings)
 
 
 def _write_answers(folder: Path, verdict: Verdict, options: CheckOptions) -> None:

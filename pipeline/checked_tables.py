@@ -2,10 +2,12 @@
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas import tables
@@ -89,3 +91,9 @@ def read_verdict(folder: Path) -> Verdict:
     file_verdict, sha256, size = (folder / "verdict.txt").read_text().split()
     parts = {name: read_table(folder, name) for name in _OF_VERDICT}
     return Verdict(sha256, int(size), file_verdict, **parts)  # type: ignore[arg-type]
+
+
+def read_members(folder: Path, columns: Sequence[str], ordinals: pa.ChunkedArray) -> pa.Table:
+    """Columns of those members of a checked file that have one of the ordinals."""
+    wanted = pc.field("member_ordinal").isin(ordinals.drop_null())
+    return pq.read_table(folder / "members.parquet", columns=list(columns), filters=wanted)

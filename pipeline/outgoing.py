@@ -1,5 +1,6 @@
 """Files that we send: named, stored, recorded with their control numbers, then delivered."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -65,13 +66,18 @@ class Writer:
         return take_control_numbers(self.conn, self.partner.id, kind, count) if count else range(0)
 
     def send(
-        self, letter: Letter, content: bytes, number: int, envelopes: SentEnvelopes | None
+        self,
+        letter: Letter,
+        content: bytes | Iterable[bytes],
+        number: int,
+        envelopes: SentEnvelopes | None,
     ) -> int:
         """The id of the file in the ledger, ready for delivery.
 
         `number` is one that no other file of this kind and partner has; it keeps names apart.
         """
-        stored = self.house.landing.store([content])
+        chunks = [content] if isinstance(content, bytes) else content
+        stored = self.house.landing.store(chunks)
         sent = SentFile(
             partner_id=self.partner.id,
             name=self._name(letter, number),

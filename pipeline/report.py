@@ -1,75 +1,90 @@
-"""The night's error report to the exchange, and the same as a page for people."""
+"""The night's error report: a CSV to the exchange; workbook, page and CSV for people."""
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 import structlog
 
 from ledger.sent import sent_file_id
-from pipeline.checked_tables import read_table, read_verdict
+from pipeline.checked_tables import read_verdict
+from pipeline.error_files import findings_in
 from pipeline.outgoing import Letter, write_for
 from pipeline.runs import Run
 from pipeline.wiring import House
-from reconciliation.snapshots import write_durably
-from replies.error_report import (
-    ReportedFile,
-    Wording,
-    error_rows,
-    write_error_report_csv,
-    write_error_report_html,
-)
-from schemas.catalog import Rule, load_rules
+from replies.error_findings import ERROR_ROWS, TOLD_TO_THE_EXCHANGE, ErrorFindings
+from replies.error_report import CSV, PAGE, WORKBOOK, ErrorReport, Heading
+from replies.spreadsheets import CsvWriter
 from schemas.database import disposition, file
+from schemas.limits import load_report_limits
 from schemas.postgres_copy import copy_out
 from schemas.tables import DISPOSITIONS
 
 log = structlog.get_logger()
 
+_LETTER = "letter.csv"
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass
+class _Counts:
+    """How many findings there are, and how many of them the exchange is told."""
+
+    found: int = 0
+    told: int = 0
+
 
 def report_errors(house: House, run: Run, partner_id: str) -> int:
-    """How many rows the partner's error report of this run has; without any there is no report."""
-    with house.engine.begin() as conn:
-        parts = [
-            error_rows(_reported(house, conn, row), _wording())
-            for row in _checked_files(conn, run, partner_id)
-        ]
-        rows = pa.concat_tables(parts) if parts else None
-        if rows is None or not len(rows):
-            return 0
-        if sent_file_id(conn, "error_report", run.run_id, partner_id) is None:
-            writer = write_for(house, run, partner_id, conn)
-            code = writer.exchange.function_codes.issuer_error_report
-            letter = Letter("error_report", code, ending=".csv")
-            writer.send(letter, write_error_report_csv(rows), run.run_id, None)
-    title = f"Error report, {house.partner(partner_id).issuer_name}, run {run.run_id}"
-    page = write_error_report_html(rows, title, run.as_of)
+    """How many findings of this run the partner's exchange is told; without any it gets no report.
+
+    People are told of warnings too, in `errors.csv`, `errors.xlsx` and `errors.html`.
+    """
     folder = house.settings.reports_folder / str(run.run_id) / partner_id
-    write_durably(folder / "errors.html", page)
-    write_durably(folder / "errors.csv", write_error_report_csv(rows))
-    log.info("errors reported", partner=partner_id, rows=len(rows))
-    return len(rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".errors.", dir=folder) as name:
+        draft = Path(name)
+        with house.engine.begin() as conn:
+            counts = _write(house, conn, run, partner_id, draft)
+            already = sent_file_id(conn, "error_report", run.run_id, partner_id)
+            if counts.told and already is None:
+                writer = write_for(house, run, partner_id, conn)
+                code = writer.exchange.function_codes.issuer_error_report
+                letter = Letter("error_report", code, ending=".csv")
+                writer.send(letter, _chunks(draft / _LETTER), run.run_id, None)
+        if counts.found:
+            _put_in_place(draft, folder)
+    log.info("errors reported", partner=partner_id, rows=counts.told)
+    return counts.told
 
 
-def _wording() -> Wording:
-    rules = load_rules()
-    return Wording(
-        sentences={rule.id: _sentence(rule) for rule in rules.values()},
-        fixes={rule.id: rule.fix for rule in rules.values()},
-    )
-
-
-def _sentence(rule: Rule) -> str:
-    """What is said to a member that is rejected for a place that is not its own."""
-    if "{" not in rule.wording:
-        return rule.wording
-    return "The member is rejected with its transaction set, which breaks this rule elsewhere."
+def _write(house: House, conn: sa.Connection, run: Run, partner_id: str, draft: Path) -> _Counts:
+    """Writes the report and the letter about all checked files of the run into a folder."""
+    title = f"Error report, {house.partner(partner_id).issuer_name}, run {run.run_id}"
+    counts = _Counts()
+    with (
+        ErrorReport(draft, Heading(title, run.as_of)) as report,
+        (draft / _LETTER).open("wb") as stream,
+        CsvWriter(stream, ERROR_ROWS) as letter,
+    ):
+        for row in _checked_files(conn, run, partner_id):
+            with _findings(house, conn, row) as findings:
+                report.add(findings)
+                for rows in findings.batches(load_report_limits().batch_rows, TOLD_TO_THE_EXCHANGE):
+                    letter.write(rows)
+                    counts.told += len(rows)
+                counts.found += len(findings)
+    return counts
 
 
 def _checked_files(conn: sa.Connection, run: Run, partner_id: str) -> list[sa.Row[Any]]:
     """The enrollment files of the run that have a verdict, in the order of arrival."""
     rows = (
-        sa.select(file.c.file_id, file.c.name)
+        sa.select(file.c.file_id, file.c.name, file.c.storage_key)
         .where(
             file.c.run_id == run.run_id,
             file.c.partner_id == partner_id,
@@ -81,13 +96,26 @@ def _checked_files(conn: sa.Connection, run: Run, partner_id: str) -> list[sa.Ro
     return list(conn.execute(rows))
 
 
-def _reported(house: House, conn: sa.Connection, row: sa.Row[Any]) -> ReportedFile:
+@contextmanager
+def _findings(house: House, conn: sa.Connection, row: sa.Row[Any]) -> Iterator[ErrorFindings]:
     folder = house.settings.tables_folder / str(row.file_id)
     columns = [disposition.c[name] for name in DISPOSITIONS.names]
     decided = sa.select(*columns).where(disposition.c.file_id == row.file_id)
-    return ReportedFile(
-        file_name=row.name,
-        verdict=read_verdict(folder),
-        members=read_table(folder, "members"),
-        dispositions=copy_out(conn, decided.order_by(disposition.c.member_ordinal), DISPOSITIONS),
-    )
+    dispositions = copy_out(conn, decided.order_by(disposition.c.member_ordinal), DISPOSITIONS)
+    path = house.landing.verified_path(row.storage_key)
+    with findings_in(path, row.name, folder, read_verdict(folder), dispositions) as findings:
+        yield findings
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    """Moves the files of people to where they are looked for, each whole and on the disk."""
+    for name in (CSV, WORKBOOK, PAGE):
+        with (draft / name).open("rb") as stream:
+            os.fsync(stream.fileno())
+        (draft / name).replace(folder / name)

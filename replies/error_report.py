@@ -1,209 +1,158 @@
-"""The error report: what was rejected or waits for a person, and where in the file it stands.
+"""The error report of one or several files for people: `errors.csv`, `errors.xlsx`, `errors.html`.
 
-Two kinds of row: issues of severity `reject` and `error` from the verdict, and members whose final
-disposition is `rejected` or `pending` for a reason that is no such issue (the book's: an unknown
-policy, say). Rows hold identifiers and places, never a value of the file.
+All three are made of the same findings (`error_findings.py`). The CSV holds all of them and is
+written as they come; the workbook and the page hold as many as `schemas/limits.toml` says, and tell
+what they left out.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from io import BytesIO
+from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
 
 import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
+import xlsxwriter
 
-from schemas import tables
-from schemas.verdict import Verdict
-
-# One row per finding. `severity` is reject | error for issues, reject | pending for members.
-ERROR_ROWS = pa.schema(
-    [
-        ("file_name", tables.TEXT),
-        ("interchange_control_number", tables.TEXT),
-        ("group_control_number", tables.TEXT),
-        ("transaction_set_control_number", tables.TEXT),
-        ("exchange_policy_id", tables.TEXT),
-        ("exchange_member_id", tables.TEXT),
-        ("rule", tables.TEXT),
-        ("severity", tables.TEXT),
-        ("sentence", tables.TEXT),
-        ("segment_id", tables.TEXT),
-        ("segment_ordinal", tables.ORDINAL),
-        ("loop", tables.TEXT),
-        ("element", tables.ELEMENT),
-        ("component", tables.ELEMENT),
-        ("byte_start", tables.BYTE),
-        ("byte_end", tables.BYTE),
-        ("suggested_fix", tables.TEXT),
-    ]
+from replies.error_findings import (
+    CAUSES,
+    ERROR_ROWS,
+    SEVERITIES,
+    ErrorFindings,
+    sorted_causes,
 )
+from replies.spreadsheets import CsvWriter, Worksheet
+from schemas.limits import ReportLimits, load_report_limits
 
-SHOWN_AT_MOST = 1_000  # rows of the HTML report; the CSV holds all
-# A spreadsheet takes a cell that begins so for a formula; an apostrophe makes it text.
-FORMULA = r"^([=+\-@\t\r])"
-
-
-@dataclass(frozen=True)
-class ReportedFile:
-    """One received file as the report sees it."""
-
-    file_name: str
-    verdict: Verdict
-    members: pa.Table  # tables.MEMBERS
-    dispositions: pa.Table  # tables.DISPOSITIONS, after the book has had its say
+CSV, WORKBOOK, PAGE = "errors.csv", "errors.xlsx", "errors.html"
+_COUNTS = ("findings", "members", "transaction_sets")
 
 
 @dataclass(frozen=True)
-class Wording:
-    """What a rule or a reason of the book says, and what to do about it, by its id."""
+class Heading:
+    """What stands over a report."""
 
-    sentences: Mapping[str, str] = field(default_factory=dict)
-    fixes: Mapping[str, str] = field(default_factory=dict)
-
-
-def error_rows(file: ReportedFile, wording: Wording) -> pa.Table:
-    """The report's rows (ERROR_ROWS) of one file: its issues in file order, then its members."""
-    issues = file.verdict.issues
-    issues = issues.filter(pc.is_in(issues["severity"], _texts(["reject", "error"])))
-    return pa.concat_tables(
-        [_issue_rows(file, issues, wording), _member_rows(file, issues, wording)]
-    )
+    title: str
+    created_at: datetime
 
 
-def write_error_report_csv(rows: pa.Table) -> bytes:
-    """The rows as CSV with a header, every text quoted and no cell a formula."""
-    for position, column in enumerate(rows.schema):
-        if column.type == tables.TEXT:
-            safe = pc.replace_substring_regex(rows[position], FORMULA, r"'\1")
-            rows = rows.set_column(position, column, safe)
-    buffer = BytesIO()
-    csv.write_csv(rows, buffer)
-    return buffer.getvalue()
+class ErrorReport:
+    """Writes the report into a folder, file by file. A context manager; ready when it is left."""
 
+    def __init__(self, folder: Path, heading: Heading, limits: ReportLimits | None = None) -> None:
+        self._folder = folder
+        self._heading = heading
+        self._limits = limits or load_report_limits()
+        self._files: list[dict[str, Any]] = []
+        self._causes = [CAUSES.empty_table()]
+        self._places: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+        self._findings = 0
 
-def write_error_report_html(rows: pa.Table, title: str, created_at: datetime) -> bytes:
-    """The rows as one page that needs nothing else: no script, no style sheet, no other host.
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            stream = opened.enter_context((self._folder / CSV).open("wb"))
+            self._csv = opened.enter_context(CsvWriter(stream, ERROR_ROWS))
+            self._workbook = opened.enter_context(self._new_workbook())
+            self._cause_sheet = Worksheet(self._workbook, "Causes", CAUSES)
+            self._finding_sheet = Worksheet(self._workbook, "Findings", ERROR_ROWS)
+            self._opened = opened.pop_all()
+        return self
 
-    It begins with the number of findings per rule and shows the first 1,000 rows.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("replies"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("error_report.html").render(
-        title=title,
-        created_at=created_at,
-        total=rows.num_rows,
-        rules=_by_rule(rows),
-        rows=rows.slice(0, SHOWN_AT_MOST).to_pylist(),
-    )
-    return page.encode()
+    def add(self, findings: ErrorFindings) -> None:
+        """Takes in the findings of one file."""
+        for rows in findings.batches(self._limits.batch_rows):
+            self._csv.write(rows)
+            room = max(self._limits.workbook_rows - self._findings, 0)
+            self._finding_sheet.write(rows.slice(0, room))
+            self._findings += len(rows)
+        self._causes.append(findings.causes())
+        places = self._limits.places_of_a_cause
+        for row in findings.first_places(self._limits.causes, places).to_pylist():
+            same = self._places[_cause(row)]
+            if len(same) < places:
+                same.append(row)
+        self._files.append(_file(findings))
 
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._opened:
+            if kind is None:
+                causes = self._all_causes()
+                self._cause_sheet.write(causes)
+                self._cause_sheet.close()
+                self._finding_sheet.close()
+                (self._folder / PAGE).write_text(self._page(causes), "utf-8")
 
-def _by_rule(rows: pa.Table) -> list[dict[str, object]]:
-    counted = rows.group_by(["rule", "severity"]).aggregate([([], "count_all")])
-    order = [("count_all", "descending"), ("rule", "ascending"), ("severity", "ascending")]
-    found: list[dict[str, object]] = counted.sort_by(order).to_pylist()
-    return found
+    def _new_workbook(self) -> Any:
+        """A workbook that keeps no rows in memory and no files outside the folder."""
+        options = {"constant_memory": True, "tmpdir": str(self._folder)}
+        workbook = xlsxwriter.Workbook(self._folder / WORKBOOK, options)
+        # The format knows no time zones.
+        created = self._heading.created_at.astimezone(UTC).replace(tzinfo=None)
+        workbook.set_properties({"title": self._heading.title, "created": created})
+        return workbook
 
-
-def _issue_rows(file: ReportedFile, issues: pa.Table, wording: Wording) -> pa.Table:
-    columns = {
-        name: issues[name]
-        for name in (
-            *("rule", "severity", "segment_id", "segment_ordinal", "loop"),
-            *("element", "component", "byte_start", "byte_end"),
+    def _all_causes(self) -> pa.Table:
+        """The causes of all files together, the worst and most frequent first."""
+        together = pa.concat_tables(self._causes)
+        same = [name for name in CAUSES.names if name not in _COUNTS]
+        grouped = together.group_by(same, use_threads=False).aggregate(
+            [(name, "sum") for name in _COUNTS]
         )
-    }
-    columns["sentence"] = issues["message"]
-    return _rows(file, issues, columns, wording)
+        grouped = grouped.rename_columns(
+            [name.removesuffix("_sum") for name in grouped.column_names]
+        )
+        return sorted_causes(grouped).select(CAUSES.names).cast(CAUSES)
+
+    def _page(self, causes: pa.Table) -> str:
+        """One page that needs nothing else: no script, no style sheet, no other host."""
+        environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("replies"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        shown = causes.slice(0, self._limits.causes).to_pylist()
+        return environment.get_template("error_report.html").render(
+            heading=self._heading,
+            files=self._files,
+            severities=_by_severity(causes),
+            causes=[{**cause, "places": self._places[_cause(cause)]} for cause in shown],
+            causes_left_out=len(causes) - len(shown),
+            findings=self._findings,
+            workbook_rows=min(self._findings, self._limits.workbook_rows),
+            names={"csv": CSV, "workbook": WORKBOOK},
+        )
 
 
-def _member_rows(file: ReportedFile, issues: pa.Table, wording: Wording) -> pa.Table:
-    """Rows of members that are not accepted and have no issue of the same rule."""
-    open_members = file.dispositions.filter(
-        pc.is_in(file.dispositions["state"], _texts(["rejected", "pending"]))
-    )
-    known = pc.is_in(
-        _member_and_rule(open_members["member_ordinal"], open_members["reason"]),
-        _member_and_rule(issues["member_ordinal"], issues["rule"]).combine_chunks(),
-    )
-    members = open_members.filter(pc.invert(known))
-    place = _found(members["member_ordinal"], file.members, "member_ordinal")
-    rejected = pc.equal(members["state"], "rejected")
-    columns = {
-        "rule": members["reason"],
-        "severity": pc.if_else(rejected, _text("reject"), _text("pending")),
-        "sentence": _looked_up(members["reason"], wording.sentences),
-        "segment_id": pa.repeat(_text("INS"), members.num_rows),
-        "loop": pa.repeat(_text("2000"), members.num_rows),
-        "byte_start": place["byte_start"],
-        "byte_end": place["byte_end"],
-    }
-    return _rows(file, members, columns, wording)
+def _cause(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["severity"], row["rule"], row["sentence"]
 
 
-def _rows(
-    file: ReportedFile, source: pa.Table, columns: dict[str, pa.ChunkedArray], wording: Wording
-) -> pa.Table:
-    """ERROR_ROWS of a source that has ordinals, with names and numbers looked up by them."""
+def _by_severity(causes: pa.Table) -> list[tuple[str, int]]:
+    """How many findings there are of each severity that there is, the worst first."""
+    counts = causes.group_by("severity", use_threads=False).aggregate([("findings", "sum")])
+    found = dict(zip(*(column.to_pylist() for column in counts.columns), strict=True))
+    return [(severity, found[severity]) for severity in SEVERITIES if severity in found]
+
+
+def _file(findings: ErrorFindings) -> dict[str, Any]:
+    """What became of a file: its TA1, its transaction sets, its members."""
+    file = findings.file
     verdict = file.verdict
-    set_ordinals = source["set_ordinal"]
-    sets = _found(set_ordinals, verdict.transaction_sets, "set_ordinal")
-    group_ordinals = _ordinals(source, "group_ordinal", sets)
-    groups = _found(group_ordinals, verdict.functional_groups, "group_ordinal")
-    interchange_ordinals = _ordinals(source, "interchange_ordinal", groups)
-    interchanges = _found(interchange_ordinals, verdict.interchanges, "interchange_ordinal")
-    members = _found(source["member_ordinal"], file.members, "member_ordinal")
-    columns = {
-        "file_name": pa.repeat(_text(file.file_name), source.num_rows),
-        "interchange_control_number": interchanges["control_number"],
-        "group_control_number": groups["control_number"],
-        "transaction_set_control_number": sets["control_number"],
-        "exchange_policy_id": members["exchange_policy_id"],
-        "exchange_member_id": members["exchange_member_id"],
-        "suggested_fix": _looked_up(columns["rule"], wording.fixes),
-        **columns,
+    return {
+        "name": file.file_name,
+        "sha256": verdict.sha256,
+        "size_bytes": verdict.size_bytes,
+        "verdict": verdict.file_verdict,
+        "ta1": sorted(set(verdict.interchange_verdicts["ta1_code"].to_pylist())),
+        "sets": _counted(verdict.set_verdicts["ack"]),
+        "members": _counted(file.dispositions["state"]),
     }
-    return pa.table(
-        [
-            pc.cast(columns[name], kind) if name in columns else pa.nulls(source.num_rows, kind)
-            for name, kind in zip(ERROR_ROWS.names, ERROR_ROWS.types, strict=True)
-        ],
-        schema=ERROR_ROWS,
-    )
 
 
-def _ordinals(source: pa.Table, name: str, inner: pa.Table) -> pa.ChunkedArray:
-    """The source's own ordinal, else that of the envelope found inside it."""
-    if name not in source.schema.names:
-        return inner[name]
-    return pc.coalesce(source[name], inner[name])
-
-
-def _found(ordinals: pa.ChunkedArray, table: pa.Table, key: str) -> pa.Table:
-    """The table's row for each ordinal, all null where there is none."""
-    return table.take(pc.index_in(ordinals, value_set=table[key].combine_chunks()))
-
-
-def _looked_up(ids: pa.ChunkedArray, texts: Mapping[str, str]) -> pa.ChunkedArray:
-    place = pc.index_in(ids, value_set=_texts(list(texts)))
-    return _texts(list(texts.values())).take(place)
-
-
-def _member_and_rule(members: pa.ChunkedArray, rules: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(pc.cast(members, pa.large_string()), rules, _text(" "))
-
-
-def _texts(values: list[str]) -> pa.Array:
-    return pa.array(values, pa.large_string())
-
-
-def _text(value: str) -> pa.Scalar:
-    return pa.scalar(value, pa.large_string())
+def _counted(values: pa.ChunkedArray) -> dict[str, int]:
+    return {row["values"]: row["counts"] for row in pc.value_counts(values).to_pylist()}

@@ -1,9 +1,10 @@
-"""How much of a file is read in one piece: `limits.toml`, read once."""
+"""How much of a file is read in one piece, and how much is told of it: `limits.toml`, read once."""
 
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,28 @@ class Limits:
     issues_of_a_rule: int
 
 
+@dataclass(frozen=True)
+class ReportLimits:
+    """How much of an error report people are shown: `[error_report]` of `limits.toml`."""
+
+    causes: int
+    places_of_a_cause: int
+    workbook_rows: int
+    batch_rows: int
+
+
 @cache
 def load_limits() -> Limits:
     """The limits that hold when nothing else is said."""
-    content = files("schemas").joinpath("limits.toml").read_text("utf-8")
-    return Limits(**tomllib.loads(content))
+    numbers = {name: value for name, value in _content().items() if isinstance(value, int)}
+    return Limits(**numbers)
+
+
+@cache
+def load_report_limits() -> ReportLimits:
+    """How much of an error report is shown when nothing else is said."""
+    return ReportLimits(**_content()["error_report"])
+
+
+def _content() -> dict[str, Any]:
+    return tomllib.loads(files("schemas").joinpath("limits.toml").read_text("utf-8"))

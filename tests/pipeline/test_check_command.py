@@ -148,6 +148,42 @@ def test_a_rejected_file_names_the_place_and_keeps_the_value_to_itself(
     assert not [text for text in told if "20260230" in text]
 
 
+def test_a_faulty_file_has_a_report_for_people(edi834, faulty_file, tmp_path):
+    """As page, workbook and CSV: the member's id and the shape of the value, never the value."""
+    ended = edi834("check", faulty_file, "--json", "--out", tmp_path / "out")
+    folder = tmp_path / "out" / faulty_file.name
+    (found,) = objects(ended)
+    page = (folder / "errors.html").read_text("utf-8")
+    with (folder / "errors.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    (row,) = [row for row in rows if row["rule"] == "element-date-invalid"]
+    members = pq.read_table(folder / "members.parquet").to_pylist()
+    (member,) = [m for m in members if m["birth_date"] is None]
+
+    assert row["masked_value"] == "########"
+    assert row["file_sha256"] == found["sha256"]
+    for name in ("exchange_member_id", "exchange_subscriber_id", "exchange_policy_id"):
+        assert row[name] == member[name]
+        assert f"<bdi>{member[name]}</bdi>" in page
+    told = page, (folder / "errors.csv").read_text()
+    assert not [text for text in told if "20260230" in text or member["last_name"] in text]
+    assert (folder / "errors.xlsx").read_bytes().startswith(b"PK")
+
+
+def test_a_segment_that_begins_like_a_formula_is_text_in_every_csv(edi834, faulty_file, tmp_path):
+    """Not even three letters of a strange segment are calculated."""
+    content = faulty_file.read_bytes()
+    place = content.index(b"~INS*") + 1
+    faulty_file.write_bytes(content[:place] + b"=1+*X~" + content[place:])
+    edi834("check", faulty_file, "--out", tmp_path / "out")
+    folder = tmp_path / "out" / faulty_file.name
+
+    for name in ("issues.csv", "errors.csv"):
+        text = (folder / name).read_text()
+        assert '"\'=1+"' in text
+        assert '"=' not in text
+
+
 def test_the_worst_file_gives_the_exit_code(edi834, good_file, faulty_file, tmp_path):
     """0 accepted, 1 something rejected, 2 something not readable; each file has its object."""
     text = tmp_path / "text.834"
