@@ -105,9 +105,11 @@ def _about(example: Example) -> str:
     terms = [f"partner {example.partner}"] if example.partner else []
     terms += [f"{name} = {value}" for name, value in example.limits.items()]
     under = f" (with {', '.join(terms)})" if terms else ""
+    then = f"; outcome: {example.outcome}" if example.outcome else ""
     if example.shown is None:
-        return under
-    return f"{under}; the issue is about {_code(example.shown) if example.shown else 'no bytes'}"
+        return under + then
+    shown = _code(example.shown) if example.shown else "no bytes"
+    return f"{under}; the issue is about {shown}{then}"
 
 
 def _code(text: str) -> str:

@@ -20,6 +20,16 @@ Severity = Literal["reject", "error", "warning", "info"]
 Envelope = Literal["file", "interchange", "group", "set"]
 Content = Literal["set_header", "segment", "element", "member", "coverage", "reporting_category"]
 Whole = Literal["household", "batch", "book"]
+# What becomes of the outermost part of a file that is not accepted as a whole.
+Outcome = Literal[
+    "unreadable",
+    "interchange rejected",
+    "group rejected",
+    "set rejected",
+    "member rejected",
+    "accepted with errors",
+    "accepted",
+]
 # Segments that stand in the place of the one that begins so, or text in the place of a text.
 Edits = Mapping[str, tuple[str, ...] | str]
 OTHER_FILES = ("reconciliation.toml",)  # in the folder of the rules, with rows of another form
@@ -43,6 +53,7 @@ class Example(_Row):
     base: str = "member"
     bad: Edits | str
     good: Edits | str
+    outcome: Outcome | None = None  # of the bad content
     shown: str | None = None  # the bytes that the issue is about, or how its segment begins
     alone: bool = True  # no other rule is broken by the bad content
     partner: str | None = None  # whose file it is; none: the implementation guide alone holds

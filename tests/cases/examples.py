@@ -51,6 +51,55 @@ def terms(example):
     return Terms(partner=partner, limits=replace(load_limits(), **example.limits))
 
 
+def complaints(reader, rule):
+    """What does not hold of the examples of a rule, as sentences; the reader checks contents."""
+    bad, good = contents(rule.example)
+    if bad == good:
+        return ["the good example is the bad one"]
+    under = terms(rule.example)
+    return [
+        *_about_bad(rule, bad, reader.verdict(bad, under)),
+        *_about_good(rule, reader.rules(good, under)),
+    ]
+
+
+def _about_bad(rule, content, verdict):
+    example = rule.example
+    issues = verdict.issues.to_pylist()
+    broken = [issue for issue in issues if issue["rule"] == rule.id]
+    if not broken:
+        yield "the bad example does not break the rule"
+        return
+    if example.alone and len(issues) > 1:
+        yield f"the bad example breaks {[issue['rule'] for issue in issues]}"
+    shown = content[broken[0]["byte_start"] : broken[0]["byte_end"]].decode("latin-1")
+    if example.shown not in (None, shown) and not shown.startswith(f"{example.shown}*"):
+        yield f"the issue is about {shown!r}"
+    if example.outcome not in (None, outcome(verdict)):
+        yield f"the outcome is: {outcome(verdict)}"
+
+
+def _about_good(rule, broken):
+    if rule.id in broken or (rule.example.alone and broken):
+        yield f"the good example breaks {broken}"
+
+
+def outcome(verdict):
+    """What becomes of the outermost part of a file that is not accepted as a whole."""
+    if verdict.file_verdict == "unreadable":
+        return "unreadable"
+    if "R" in verdict.interchange_verdicts["ta1_code"].to_pylist():
+        return "interchange rejected"
+    groups = verdict.group_verdicts.select(["ack", "codes"]).to_pylist()
+    if any(group["ack"] == "R" and group["codes"] for group in groups):
+        return "group rejected"
+    if "R" in verdict.set_verdicts["ack"].to_pylist():
+        return "set rejected"
+    if "rejected" in verdict.dispositions["state"].to_pylist():
+        return "member rejected"
+    return verdict.file_verdict.replace("_", " ")
+
+
 def _content(base, recipe):
     return edited(base, recipe) if isinstance(recipe, Mapping) else _whole(base, recipe)
 

@@ -84,6 +84,7 @@ def test_an_example_is_told_in_words():
     example = {
         "bad": {"N4": [], "N3": ["N3*A\tB", "N3*C"], "a`b": ""},
         "good": "{file}\n",
+        "outcome": "set rejected",
         "shown": "",
         "partner": "somebody",
         "limits": {"interchanges": 1},
@@ -92,6 +93,6 @@ def test_an_example_is_told_in_words():
     assert row["Bad example"] == (
         r"`member`, where the segment `N4` is left out; the segment `N3` is `N3*A\tB` `N3*C`; "
         r"`a\x60b` is left out everywhere (with partner somebody, interchanges = 1); "
-        "the issue is about no bytes"
+        "the issue is about no bytes; outcome: set rejected"
     )
     assert row["Good example"] == r"the file is `{file}\n`, where {file} is `member`"
