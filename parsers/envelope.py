@@ -181,9 +181,10 @@ def _elements(stretch: Stretch, segment_id: str, columns: dict[str, int]) -> pa.
     """Elements of the segments of that id, with their ordinals and byte spans."""
     rows = np.flatnonzero(stretch.has_id(segment_id)).astype(np.int64, copy=False)
     segments = stretch.segments
+    together = [segments.tokens_at(rows, position) for position in columns.values()]
+    found = segments.texts(np.concatenate(together))
     texts = {
-        name: segments.texts(segments.tokens_at(rows, position))
-        for name, position in columns.items()
+        name: found.slice(number * len(rows), len(rows)) for number, name in enumerate(columns)
     }
     if segment_id == "ISA":  # elements of fixed length, filled up with blanks
         texts = {name: pc.utf8_rtrim(text, " ") for name, text in texts.items()}
@@ -207,9 +208,9 @@ def _bytes(stretch: Stretch, rows: Ints) -> dict[str, Ints]:
 
 def _control(stretch: Stretch) -> pa.Table:
     """Envelope segments and those outside any set; of a run of others only the first."""
-    kinds = np.full(len(stretch.segments), _OTHER, dtype=np.int8)
-    for kind, name in enumerate(KINDS[:_OTHER]):
-        kinds[stretch.has_id(name)] = kind
+    names, index = stretch.segments.id_index
+    kind_of = [KINDS.index(name) if name in KINDS[:_OTHER] else _OTHER for name in names]
+    kinds = np.array(kind_of, dtype=np.int8)[index]
     inside_body = stretch.is_in_set & (kinds == _OTHER)
     rows = np.flatnonzero(~inside_body)
     rows = rows[_begins_run(kinds[rows])]

@@ -20,6 +20,7 @@ _INTEGER = re.compile(r"-?[0-9]+")
 _DECIMAL = re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)")
 TIME = re.compile(r"([01][0-9]|2[0-3])[0-5][0-9]([0-5][0-9]([0-9]{1,2})?)?")
 _NUMERIC_TYPES = frozenset({"R", "N0", "N2"})
+_SHORT_BYTES = 7
 _CODE_BITS = 40  # codes of the guide have at most five bytes
 _CODE_MASK = (1 << _CODE_BITS) - 1
 _BLANK, _LAST_ASCII = 0x20, 0x7E
@@ -97,8 +98,20 @@ def _find_numbers_and_times(findings: Findings, values: Values) -> None:
         (Mark.DECIMAL, _DECIMAL, "element-character-invalid"),
         (Mark.TIME, TIME, "element-time-invalid"),
     ):
-        bad = values.judge_texts(values.marked(mark), partial(_differs, pattern))
+        at = values.marked(mark)
+        is_short = values.length[at] <= _SHORT_BYTES
+        short, long = at.compress(is_short), at.compress(~is_short)
+        codes = values.segments.token_keys(values.token[short])
+        codes |= values.length[short].astype(np.uint64) << np.uint64(8 * _SHORT_BYTES)
+        faulty = short[bad_places(pa.array(codes), partial(_short_differs, pattern))]
+        bad = np.union1d(faulty, values.judge_texts(long, partial(_differs, pattern)))
         values.report(findings, rule, bad)
+
+
+def _short_differs(pattern: re.Pattern[str], code: int) -> bool:
+    """The same of a text as an integer: up to seven bytes, and their number in the eighth."""
+    length = code >> 8 * _SHORT_BYTES
+    return _differs(pattern, code.to_bytes(8, "little")[:length].decode("latin-1"))
 
 
 def _differs(pattern: re.Pattern[str], text: str) -> bool:
