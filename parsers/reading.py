@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -30,18 +31,32 @@ from schemas.limits import Limits, load_limits
 
 FileKind = Literal["enrollment", "acknowledgement", "unknown"]
 
+_HASHED_BYTES = 4_000_000
 _NOT_BLANK = re.compile(rb"[^ \t\r\n\0]")
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"I\0S\0", b"\0I\0S", b"\xc9\xe2\xc1")  # UTF-16, EBCDIC "ISA"
 
 
 @dataclass(frozen=True)
 class ReceivedFile:
-    """The bytes of one file, with its SHA-256 in hex and where its interchanges are."""
+    """The bytes of one file, and where its interchanges are."""
 
     content: bytes | mmap.mmap
-    sha256: str
-    size_bytes: int
     layout: Layout
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes it has."""
+        return len(self.content)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 in hex. Other threads can go on meanwhile: hashing a window holds no lock."""
+        digest = hashlib.sha256()
+        with memoryview(self.content) as content:
+            for start in range(0, len(content), _HASHED_BYTES):
+                digest.update(content[start : start + _HASHED_BYTES])
+                let_pages_go(self.content)
+        return digest.hexdigest()
 
     @property
     def is_blank(self) -> bool:
@@ -140,12 +155,10 @@ def _border(delimiters: Delimiters) -> re.Pattern[bytes]:
 
 @contextmanager
 def open_received(path: Path) -> Iterator[ReceivedFile]:
-    """The file at `path`, hashed and mapped while the context is open."""
+    """The file at `path`, mapped while the context is open."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = file.seek(0, 2)
-        if size == 0:
-            yield ReceivedFile(b"", digest, 0, Layout((), 0, malformed_isa=False))
+        if file.seek(0, 2) == 0:
+            yield ReceivedFile(b"", Layout((), 0, malformed_isa=False))
             return
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            yield ReceivedFile(content, digest, size, locate_interchanges(content))
+            yield ReceivedFile(content, locate_interchanges(content))

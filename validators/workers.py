@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
@@ -76,14 +77,27 @@ def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Pa
     load_automaton()  # once, for all processes that are forked
     context = get_context(_start_method())
     with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
-        cursors = _cursors(spans, list(pool.map(work.tally, spans)))
-        waiting: deque[Future[_Sent]] = deque()
-        for span, before in zip(spans, cursors, strict=True):
-            if len(waiting) >= workers * _WAITING_PER_WORKER:
+        tallies = pool.map(work.tally, spans)
+        with _hashed_meanwhile(received):
+            cursors = _cursors(spans, list(tallies))
+            waiting: deque[Future[_Sent]] = deque()
+            for span, before in zip(spans, cursors, strict=True):
+                if len(waiting) >= workers * _WAITING_PER_WORKER:
+                    yield waiting.popleft().result().unpacked()
+                waiting.append(pool.submit(partial(work.send, span, before)))
+            while waiting:
                 yield waiting.popleft().result().unpacked()
-            waiting.append(pool.submit(partial(work.send, span, before)))
-        while waiting:
-            yield waiting.popleft().result().unpacked()
+
+
+@contextmanager
+def _hashed_meanwhile(received: ReceivedFile) -> Iterator[None]:
+    """Hashes the file in a thread of its own, which begins when the processes are there."""
+    thread = threading.Thread(target=lambda: received.sha256)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _begin_worker() -> None:
