@@ -134,3 +134,13 @@ REPORTING_CATEGORY = (
     Place("value", "2750", "REF", 2),
     _dtp("effective_begin", "2750", "007"),
 )
+
+# Columns of a member that no table holds, but that rules look at.
+BESIDE = (
+    Place("former_name", "2100B", "NM1", 3),
+    Place("former_birth_date", "2100B", "DMG", 2),
+    Place("former_races", "2100B", "DMG", 5),
+    Place("races", "2100A", "DMG", 5),
+    Place("custodial_parent", "2100F", "NM1", 3),
+    Place("responsible_person", "2100G", "NM1", 3),
+)

@@ -16,6 +16,8 @@ from schemas import tables
 from schemas.limits import Limits, load_limits
 from schemas.partners import Partner
 from schemas.verdict import Verdict
+from validators.business.borders import find_faults_across_stretches
+from validators.business.judge import OpenSets
 from validators.delimiter_rules import find_delimiter_faults
 from validators.envelope_rules import find_envelope_faults, issue, issue_table
 from validators.partner_rules import find_partner_faults, find_repeated_interchanges
@@ -63,12 +65,15 @@ class _Gathered:
     envelope: list[EnvelopePart] = field(default_factory=list)
     issues: list[pa.Table] = field(default_factory=list)
     member_sets: list[Ints] = field(default_factory=list)
+    open_sets: list[OpenSets] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
 
     def add(self, part: Part) -> None:
         self.envelope.append(part.envelope)
         self.issues.append(part.issues)
         self.member_sets.append(part.member_sets)
+        if part.open_sets is not None:
+            self.open_sets.append(part.open_sets)
         for name, count in part.counts.items():
             self.counts[name] += count
 
@@ -94,7 +99,7 @@ def check_file(
         if unreadable is not None:
             return _refuse(received, unreadable)
         gathered = _Gathered()
-        work = Work(path, wants_tables=sink is not None, limits=terms.limits)
+        work = Work(path, wants_tables=sink is not None, limits=terms.limits, partner=terms.partner)
         for part in check_parts(received, work, workers):
             gathered.add(part)
             for name, table in part.tables.items():
@@ -152,6 +157,8 @@ def _conclude(received: ReceivedFile, gathered: _Gathered, terms: Terms) -> Chec
     about_envelope = find_envelope_faults(envelope)
     found = [_leading(received), find_delimiter_faults(received.layout.regions), about_envelope]
     found.extend(_of_known_types(about_envelope, gathered.issues))
+    across = find_faults_across_stretches(received, envelope, gathered.open_sets, terms.partner)
+    found.extend(_of_known_types(about_envelope, list(across)))
     found.append(find_repeated_interchanges(envelope, terms.seen_interchanges))
     if terms.partner is not None:
         found.append(find_partner_faults(envelope, terms.partner))

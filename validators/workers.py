@@ -20,6 +20,7 @@ from parsers.packed import Packed, pack, unpack
 from parsers.reading import ReceivedFile, at_span
 from parsers.tally import Cursor, Tally, tally_bytes
 from schemas.limits import Limits
+from schemas.partners import Partner
 from validators.parts import Part, check_part
 from validators.processes import give_back_memory, keep_freed_memory, leave_pandas_out
 
@@ -34,10 +35,13 @@ class Work:
     path: Path
     wants_tables: bool
     limits: Limits
+    partner: Partner | None = None
 
     def check(self, span: Span, before: Cursor) -> Part:
         """The part of one span."""
-        return check_part(self._read(span), span, before, wants_tables=self.wants_tables)
+        return check_part(
+            self._read(span), span, before, self.partner, wants_tables=self.wants_tables
+        )
 
     def send(self, span: Span, before: Cursor) -> "_Sent":
         """The part of one span, for another process."""

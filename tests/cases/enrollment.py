@@ -220,8 +220,10 @@ class Set:
 
 def enrollment(*members, header=HEADER):
     """An interchange with one set of these members (`MEMBER` when there are none)."""
-    body = (*header, *(segment for member in members or (MEMBER,) for segment in member))
-    return Interchange((Group((Set(body),)),))
+    members = tuple(segment for member in members or (MEMBER,) for segment in member)
+    count = sum(segment.startswith("INS") for segment in members)
+    counted = (f"QTY*TO*{count}" if segment == "QTY*TO*1" else segment for segment in header)
+    return Interchange((Group((Set((*counted, *members)),)),))
 
 
 def everything():

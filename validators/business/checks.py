@@ -1,0 +1,161 @@
+"""Rules of the kinds in this package, made ready once for a partner: what to look at, and when."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from parsers.segments import Flags
+from schemas.catalog import Rule, load_rules
+from schemas.code_sets import load_codes
+from schemas.partners import Exchange, Partner, load_exchange, normalise_reason
+from validators.business import amounts, households, kinds
+from validators.business.facts import Clause, Facts
+
+Meanings = dict[tuple[str, str, str, bool], str]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule ready to be judged.
+
+    `table` holds the rows that may break it, `column` is where in such a row. `when` are the
+    conditions under which a row is looked at. `is_whole` tells that the members of a transaction
+    set are looked at together.
+    """
+
+    rule: Rule
+    table: str
+    column: str | None
+    when: tuple[tuple[str, Clause], ...]
+    find: Callable[[Facts, "Check"], Flags]
+    arguments: Mapping[str, Any]
+    is_whole: bool
+
+    def broken(self, facts: Facts) -> Flags:
+        """Per row of the table: whether it breaks the rule."""
+        looked_at = facts.where(self.table, self.when)
+        if looked_at is not None and not looked_at.any():
+            return looked_at
+        broken = self.find(facts, self)
+        return broken if looked_at is None else broken & looked_at
+
+    @property
+    def only_counts(self) -> bool:
+        """Whether members are counted only, however many a set has."""
+        return self.find is households.counted and not self.when
+
+    def names(self) -> set[tuple[str, str]]:
+        """The columns that it looks at, by table, where that is not known from its kind."""
+        columns = {name for name, _ in self.when} | {str(self.arguments.get("other", ""))}
+        columns |= {self.column or ""} | {name for name, _ in self.arguments.get("of", ())}
+        return {(self.table, name) for name in columns if name}
+
+
+@dataclass(frozen=True)
+class Checks:
+    """All rules that apply to the files of a partner, or to any file."""
+
+    of_rows: tuple[Check, ...]
+    of_sets: tuple[Check, ...]
+    meanings: Meanings
+
+    @property
+    def look_at_members(self) -> bool:
+        """Whether a rule looks at the members of a set together, and not only counts them."""
+        return any(not check.only_counts for check in self.of_sets)
+
+
+KINDS: dict[str, Callable[[Facts, Any], Flags]] = {
+    "required": kinds.required,
+    "forbidden": kinds.forbidden,
+    "code-in": kinds.code_in,
+    "pattern": kinds.pattern,
+    "equals": kinds.equals,
+    "days-between": kinds.days_between,
+    "age-between": kinds.age_between,
+    "day-of-month": kinds.day_of_month,
+    "amount-between": amounts.amount_between,
+    "amount-at-most": amounts.amount_at_most,
+    "readable-amount": amounts.readable_amount,
+    "balance": amounts.balance,
+    "sum-of-members": amounts.sum_of_members,
+    "counted": households.counted,
+    "unique-in-set": households.unique_in_set,
+    "first-of-set": households.first_of_set,
+}
+_OF_SETS = {"sum-of-members", "counted", "unique-in-set", "first-of-set"}
+_TABLES = {"household": "set_header"}
+
+
+def load_checks(partner: Partner | None) -> Checks:
+    """The rules for the files of that partner; without one the implementation guide's alone."""
+    return _load(partner.model_dump_json() if partner else None)
+
+
+@cache
+def _load(partner_as_json: str | None) -> Checks:
+    partner = Partner.model_validate_json(partner_as_json) if partner_as_json else None
+    exchange = load_exchange(partner.exchange) if partner else None
+    checks = [
+        _check(rule, exchange, partner)
+        for rule in load_rules().values()
+        if rule.kind in KINDS and rule.holds_for(exchange.id if exchange else None)
+    ]
+    return Checks(
+        of_rows=tuple(check for check in checks if not check.is_whole),
+        of_sets=tuple(check for check in checks if check.is_whole),
+        meanings=_meanings(exchange) if exchange else {},
+    )
+
+
+def _meanings(exchange: Exchange) -> Meanings:
+    """What each combination that the exchange may send means, by whether a subscriber has it."""
+    meanings: Meanings = {}
+    for allowed in exchange.combinations:
+        if allowed.direction != "exchange_to_issuer":
+            continue
+        for additional in map(normalise_reason, allowed.additional):
+            key = (allowed.maintenance_type, allowed.maintenance_reason, additional)
+            meanings[*key, True] = allowed.transaction
+            if allowed.members == "all":
+                meanings[*key, False] = allowed.transaction
+    return meanings
+
+
+def _check(rule: Rule, exchange: Exchange | None, partner: Partner | None) -> Check:
+    arguments = dict(rule.arguments)
+    column = arguments.pop("column", None)
+    when = _clauses(arguments.pop("when", {}))
+    if "of" in arguments:
+        arguments["of"] = _clauses(arguments["of"])
+    if isinstance(arguments.get("codes"), str):
+        arguments["codes"] = _codes(arguments["codes"], exchange, partner)
+    elif "codes" in arguments:
+        arguments["codes"] = frozenset(arguments["codes"])
+    table = _TABLES.get(str(rule.looks_at), str(rule.looks_at))
+    if table == "element":
+        loops = ",".join(arguments.pop("loops"))
+        table = f"element {arguments.pop('segment')} {loops}"
+    kind = str(rule.kind)
+    check = Check(rule, table, column, when, KINDS[kind], arguments, is_whole=kind in _OF_SETS)
+    ways = {name.partition(".")[0] for _, name in check.names()}
+    is_whole = check.is_whole or bool(ways & {"subscriber", "set"})
+    return Check(rule, table, column, when, KINDS[kind], arguments, is_whole)
+
+
+def _clauses(when: Mapping[str, Any]) -> tuple[tuple[str, Clause], ...]:
+    """Column and what it must be; a list is any of these, "" stands for nothing at all."""
+    return tuple(
+        (name, tuple(value) if isinstance(value, list) else value) for name, value in when.items()
+    )
+
+
+def _codes(name: str, exchange: Exchange | None, partner: Partner | None) -> frozenset[str]:
+    """The codes that a rule's row names: of the partner, of its exchange, or of a code set."""
+    owner, dot, field = name.partition(".")
+    if not dot:
+        return load_codes(name)
+    of: Any = partner if owner == "partner" else exchange
+    value = getattr(of, field)
+    return frozenset([value] if isinstance(value, str) else value)

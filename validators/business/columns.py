@@ -1,0 +1,180 @@
+"""Columns of tables as numbers: codes of distinct texts, days, cents and flags.
+
+Every array has one more entry than the table has rows: the last one means "no value", so that a
+row number of -1 finds it. A column of another table is this column at the rows that belong to it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from parsers.segments import Flags, Ints
+from validators.business.money import NO_AMOUNT, cents_of
+
+NO_DAY = np.int64(-(2**40))  # far from any day, so that no difference of two days reaches it
+Numbers = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Texts as numbers: the place of each in `values`, -1 where there is none."""
+
+    index: Numbers
+    values: list[str]
+
+    def among(self, wanted: frozenset[str]) -> Flags:
+        """Per row: whether its text is one of those."""
+        known = np.zeros(len(self.values) + 1, dtype=np.bool_)  # the last one: no text
+        for number, value in enumerate(self.values):
+            known[number] = value in wanted
+        return known[self.index]
+
+
+class Column:
+    """One column of a table; what is asked of it is made once."""
+
+    def __init__(self, array: pa.Array) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    @cached_property
+    def present(self) -> Flags:
+        """Per row: whether there is a value."""
+        if self.array.null_count == len(self.array):
+            return np.zeros(len(self.array) + 1, dtype=np.bool_)
+        return np.append(self.array.is_valid().to_numpy(zero_copy_only=False), False)
+
+    @cached_property
+    def coded(self) -> Coded:
+        """The texts as numbers."""
+        if self.array.null_count == len(self.array):
+            return Coded(np.full(len(self.array) + 1, -1, np.int32), [])
+        encoded = self.array.dictionary_encode()
+        index = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        return Coded(np.append(index, np.int32(-1)), encoded.dictionary.to_pylist())
+
+    @cached_property
+    def numbers(self) -> Ints:
+        """Days since 1970-01-01, or whole numbers; `NO_DAY` where there is none."""
+        array = self.array.cast(pa.int32()) if pa.types.is_date(self.array.type) else self.array
+        whole = array.cast(pa.int64()).fill_null(int(NO_DAY))
+        return np.append(whole.to_numpy(zero_copy_only=False), NO_DAY)
+
+    @cached_property
+    def cents(self) -> Ints:
+        """Amounts in cents; `NO_AMOUNT` where there is none, or none that can be read."""
+        return np.append(cents_of(self.array), NO_AMOUNT)
+
+    @cached_property
+    def flags(self) -> Flags:
+        """Per row: whether the value is true."""
+        return np.append(pc.fill_null(self.array, False).to_numpy(zero_copy_only=False), False)
+
+    @property
+    def texts(self) -> pa.Array:
+        """The values themselves."""
+        return self.array
+
+    @property
+    def is_date(self) -> bool:
+        """Whether the values are dates."""
+        return bool(pa.types.is_date(self.texts.type))
+
+
+class GatheredColumn(Column):
+    """A column of another table, at the row there that belongs to each row here (-1: none)."""
+
+    def __init__(self, source: Column, rows: Ints) -> None:
+        self.source = source
+        self.rows = rows
+        self._padded = np.append(rows, -1)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def present(self) -> Flags:
+        """Per row: whether there is a value."""
+        return np.take(self.source.present, self._padded)
+
+    @cached_property
+    def coded(self) -> Coded:
+        """The texts as numbers."""
+        return Coded(self.source.coded.index[self._padded], self.source.coded.values)
+
+    @cached_property
+    def numbers(self) -> Ints:
+        """Days since 1970-01-01, or whole numbers; `NO_DAY` where there is none."""
+        return np.take(self.source.numbers, self._padded)
+
+    @cached_property
+    def cents(self) -> Ints:
+        """Amounts in cents; `NO_AMOUNT` where there is none, or none that can be read."""
+        return np.take(self.source.cents, self._padded)
+
+    @cached_property
+    def flags(self) -> Flags:
+        """Per row: whether the value is true."""
+        return np.take(self.source.flags, self._padded)
+
+    @property
+    def texts(self) -> pa.Array:
+        """The values themselves."""
+        return self.source.texts.take(pa.array(self.rows, mask=self.rows < 0))
+
+
+class TakenColumn(GatheredColumn):
+    """A gathered column whose texts are numbered by themselves: few of many are looked at."""
+
+    @cached_property
+    def coded(self) -> Coded:
+        """The texts as numbers."""
+        return Column(self.texts).coded
+
+
+class AmountColumn(Column):
+    """Texts of which only some are amounts: only those are read as cents."""
+
+    def __init__(self, array: pa.Array, is_amount: Flags) -> None:
+        super().__init__(array)
+        self._is_amount = is_amount
+
+    @cached_property
+    def cents(self) -> Ints:
+        """Amounts in cents; `NO_AMOUNT` where there is none, or none that can be read."""
+        cents = np.full(len(self.array) + 1, NO_AMOUNT)
+        rows = np.flatnonzero(self._is_amount)
+        cents[rows] = cents_of(self.array.take(pa.array(rows)))
+        return cents
+
+
+class CodedColumn(Column):
+    """A column that is made of numbers and the texts they stand for."""
+
+    def __init__(self, coded: Coded) -> None:
+        self._coded = coded
+
+    def __len__(self) -> int:
+        return len(self._coded.index) - 1
+
+    @cached_property
+    def present(self) -> Flags:
+        """Per row: whether there is a value."""
+        return self._coded.index >= 0
+
+    @cached_property
+    def coded(self) -> Coded:
+        """The texts as numbers."""
+        return self._coded
+
+    @property
+    def texts(self) -> pa.Array:
+        """The values themselves."""
+        index = self._coded.index[:-1]
+        return pa.array(self._coded.values, pa.large_string()).take(pa.array(index, mask=index < 0))

@@ -1,0 +1,56 @@
+"""Kinds of rules about the members of a transaction set together."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from parsers.segments import Flags
+from validators.business.columns import NO_DAY
+from validators.business.facts import Facts
+
+if TYPE_CHECKING:
+    from validators.business.checks import Check
+
+
+def counted(facts: Facts, check: "Check") -> Flags:
+    """A set has not as many `what` (members, subscribers, dependents) as it must.
+
+    That is the number in the column, or from `least` to `most`. A set without members is passed
+    over.
+    """
+    members, subscribers = facts.member_counts, facts.subscriber_counts
+    what = {"members": members, "subscribers": subscribers, "dependents": members - subscribers}
+    found = what[check.arguments["what"]]
+    if check.column is not None:
+        stated = facts.column("set_header", check.column).numbers[:-1]
+        broken: Flags = (stated != found) & (stated != NO_DAY)
+    else:
+        least, most = check.arguments.get("least", 0), check.arguments.get("most", np.inf)
+        broken = (found < least) | (found > most)
+    return broken & (members > 0)
+
+
+def unique_in_set(facts: Facts, check: "Check") -> Flags:
+    """An earlier member of the set has the same values in all of `columns`."""
+    keys = [facts.set_of_member]
+    has_all = facts.set_of_member >= 0
+    for name in check.arguments["columns"]:
+        column = facts.column("member", name)
+        values = column.numbers if column.is_date else column.coded.index.astype(np.int64)
+        keys.append(values[:-1])
+        has_all &= column.present[:-1]
+    rows = np.flatnonzero(has_all)
+    order = rows[np.lexsort([key[rows] for key in reversed(keys)])]
+    repeats = np.zeros(facts.count("member"), dtype=np.bool_)
+    if len(order) > 1:
+        same = np.all([key[order[1:]] == key[order[:-1]] for key in keys], axis=0)
+        repeats[order[1:][same]] = True
+    return repeats
+
+
+def first_of_set(facts: Facts, check: "Check") -> Flags:
+    """A member of a set stands before its first subscriber."""
+    del check
+    first = facts.subscriber_of_set[facts.set_of_member]
+    before: Flags = (np.arange(facts.count("member")) < first) & (facts.set_of_member >= 0)
+    return before

@@ -1,0 +1,79 @@
+"""The tables of one stretch, with what only its segments tell: elements, and other columns."""
+
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+
+from parsers.segments import Ints, key
+from parsers.stretch import Stretch
+from schemas.guide import load_guide
+from schemas.places import BESIDE, Place
+from validators.business.checks import Checks
+from validators.business.columns import Column
+from validators.business.facts import Facts, Tables
+
+_ELEMENT = "element "
+
+
+class StretchFacts(Facts):
+    """Facts of a stretch.
+
+    A table `element N4 2100A,2100C` has one row per N4 of those loops, and its columns are the
+    elements by their position.
+    """
+
+    def __init__(self, stretch: Stretch, tables: Tables, checks: Checks) -> None:
+        super().__init__(tables, checks.meanings)
+        self.stretch = stretch
+        self._rows: dict[str, Ints] = {}
+
+    def segment_rows(self, table: str) -> Ints:
+        """Segments that are the rows of a table of elements."""
+        if table not in self._rows:
+            rows = np.flatnonzero(self.stretch.has_id(table.split(" ")[1]))
+            wanted = _nodes(table)
+            self._rows[table] = rows[wanted[self.stretch.placement.nodes[rows]]]
+        return self._rows[table]
+
+    def count(self, table: str) -> int:
+        """Rows of a table."""
+        is_of_elements = table.startswith(_ELEMENT)
+        return len(self.segment_rows(table)) if is_of_elements else super().count(table)
+
+    def _made(self, table: str, name: str) -> Column:
+        segments = self.stretch.segments
+        if table.startswith(_ELEMENT):
+            tokens = segments.tokens_at(self.segment_rows(table), int(name))
+            return Column(segments.texts(tokens))
+        if table == "member" and name in _beside():
+            return Column(self._read(_beside()[name]))
+        return super()._made(table, name)
+
+    def _read(self, place: Place) -> pa.Array:
+        """The first value of a column that stands beside the tables, for each member."""
+        rows = self.segment_rows(f"{_ELEMENT}{place.segment} {place.loop}")[::-1]
+        segments = self.stretch.segments
+        if place.qualifier is not None and len(rows):
+            qualifiers = segments.token_keys(np.maximum(segments.tokens_at(rows, 1), 0))
+            rows = rows[qualifiers == np.uint64(key(place.qualifier))]
+        tokens = np.full(self.count("member"), -1, dtype=np.int64)
+        members = self.stretch.member_ordinals[rows] - self.stretch.before.members - 1
+        tokens[members] = segments.tokens_at(rows, place.element)
+        return segments.texts(tokens)
+
+
+@cache
+def _beside() -> dict[str, Place]:
+    return {place.name: place for place in BESIDE}
+
+
+@cache
+def _nodes(table: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which segments of the guide are rows of a table of elements; the last entry: none is."""
+    _, segment_id, loops = table.split(" ")
+    guide = load_guide()
+    wanted = np.zeros(len(guide.segments) + 1, dtype=np.bool_)
+    for loop in loops.split(","):
+        wanted[[segment.index for segment in guide.segments_of(loop, segment_id)]] = True
+    return wanted
