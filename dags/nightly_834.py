@@ -75,6 +75,13 @@ def check(run: "RunIds", file: "FileIds") -> None:
 
 
 @task(**AFTER_ALL)
+def gate(run: "RunIds", partner_id: str) -> None:
+    """Judges what the partner's files would do to the book, and holds what a person must see."""
+    with partner_steps(run, partner_id) as steps:
+        steps.gate()
+
+
+@task(**AFTER_ALL)
 def apply(run: "RunIds", partner_id: str) -> None:
     """Brings the partner's book up to date."""
     with partner_steps(run, partner_id) as steps:
@@ -121,14 +128,14 @@ def close(run: "RunIds") -> str:
     doc_md=__doc__,
 )
 def nightly_834() -> None:
-    """Receive, check, apply, settle, report, deliver, close."""
+    """Receive, check, gate, apply, settle, report, deliver, close."""
     run = open_run()
     everyone = partners(run)
     received = receive.partial(run=run).expand(partner_id=everyone)
     files = waiting_files(run)
     received >> files
     done = check.partial(run=run).expand(file=files)
-    for step in (apply, settle, report, deliver):
+    for step in (gate, apply, settle, report, deliver):
         following = step.partial(run=run).expand(partner_id=everyone)
         done >> following
         done = following

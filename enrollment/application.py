@@ -36,15 +36,21 @@ class Application:
 
 
 def apply_events(
-    conn: sa.Connection, run_id: int, partner_id: str, known_at: datetime
+    conn: sa.Connection, run_id: int, partner_id: str, known_at: datetime, file_ids: list[int]
 ) -> Application:
-    """What became of the partner's staged and waiting transaction sets.
+    """What became of the staged sets of these files, and of the partner's waiting ones.
 
     `known_at` is the moment from which the book believes them. Applies each set once: what is
     applied already is not on the list. Dispositions follow: `accepted` for what is in the book,
-    `pending` with the reason for what waits for another transaction or a person.
+    `pending` with the reason for what waits for another transaction or a person. What the gate
+    has not let through is not among the files, and stays as it is.
     """
-    parameters = {"run_id": run_id, "partner_id": partner_id, "known_at": known_at}
+    parameters = {
+        "run_id": run_id,
+        "partner_id": partner_id,
+        "known_at": known_at,
+        "file_ids": file_ids,
+    }
     conn.execute(
         sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:partner_id, 834))"), parameters
     )
@@ -59,7 +65,7 @@ def apply_events(
             counts[settled] += outcomes.get(settled, 0)
     waiting = sa.text("SELECT count(*) FROM worklist WHERE NOT done")
     pending: int = conn.execute(waiting).scalar_one()
-    _mark_applied(conn, partner_id)
+    _mark(conn, file_ids, "applied")
     if counts["applied"]:
         conn.execute(_ANALYZE)
     return Application(**counts, pending=pending)
@@ -92,9 +98,19 @@ def _apply_round(conn: sa.Connection, parameters: dict[str, Any]) -> dict[str, i
     return outcomes
 
 
-def _mark_applied(conn: sa.Connection, partner_id: str) -> None:
+def refuse_files(conn: sa.Connection, run_id: int, file_ids: list[int]) -> None:
+    """Keeps everything that is staged of these files out of the book, for good.
+
+    Their members' dispositions say why. Files that are not staged stay as they are.
+    """
+    for statement in (rounds.REFUSE_DISPOSITIONS, rounds.REFUSE_SETS):
+        conn.execute(statement, {"run_id": run_id, "file_ids": file_ids})
+    _mark(conn, file_ids, "refused")
+
+
+def _mark(conn: sa.Connection, file_ids: list[int], state: str) -> None:
     conn.execute(
         sa.update(file)
-        .where(file.c.partner_id == partner_id, file.c.state == "staged")
-        .values(state="applied")
+        .where(file.c.file_id.in_(file_ids), file.c.state == "staged")
+        .values(state=state)
     )

@@ -8,7 +8,8 @@ tried, with what becomes of it. What may follow what is in the CMS guide 7.2, se
 import sqlalchemy as sa
 
 # Order of application: function code, date and time in the file's name, place in the file,
-# REQUEST SUBMIT TIMESTAMP (CMS guide 7.2, section 7.2.10). The file id only settles a draw.
+# REQUEST SUBMIT TIMESTAMP (CMS guide 7.2, section 7.2.10). The file id only settles a draw. What is
+# staged must have passed the gate with its file; what waits has passed it in a former night.
 OPEN_WORKLIST = sa.text("""
 CREATE TEMPORARY TABLE worklist ON COMMIT DROP AS
 SELECT file_id, set_ordinal, exchange_policy_id, false AS done, false AS waits,
@@ -17,7 +18,9 @@ SELECT file_id, set_ordinal, exchange_policy_id, false AS done, false AS waits,
     ORDER BY function_rank, named_at, set_ordinal, submitted_at, file_id
   ) AS place
 FROM book.event_set
-WHERE partner_id = :partner_id AND state IN ('staged', 'pending')
+WHERE partner_id = :partner_id
+  AND (state = 'pending'
+    OR state = 'staged' AND file_id = ANY(CAST(:file_ids AS bigint[])))
 """)
 
 # `outcome` is applied, duplicate or pending. A set that waits is tried again in the same night
@@ -121,6 +124,19 @@ RELEASE_WAITING = sa.text("""
 UPDATE worklist w SET waits = false
 FROM round_set r
 WHERE w.exchange_policy_id = r.exchange_policy_id AND r.outcome = 'applied' AND w.waits
+""")
+
+REFUSE_SETS = sa.text("""
+UPDATE book.event_set SET state = 'refused', reason = 'gate-refused', run_id = :run_id
+WHERE file_id = ANY(CAST(:file_ids AS bigint[])) AND state = 'staged'
+""")
+
+REFUSE_DISPOSITIONS = sa.text("""
+UPDATE ledger.disposition d
+SET state = 'rejected', reason = 'gate-refused', decided_in_run = :run_id
+FROM book.event_set s
+WHERE s.file_id = ANY(CAST(:file_ids AS bigint[])) AND s.state = 'staged'
+  AND d.file_id = s.file_id AND d.set_ordinal = s.set_ordinal AND d.state = 'accepted'
 """)
 
 AFTER_ROUND = (RECORD_OUTCOMES, RECORD_DISPOSITIONS, CLOSE_TRIED, RELEASE_WAITING)

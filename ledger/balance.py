@@ -13,6 +13,7 @@ BALANCE = pa.schema(
         ("received", COUNT),
         ("accepted", COUNT),
         ("rejected", COUNT),
+        ("held", COUNT),
         ("pending", COUNT),
     ]
 )
@@ -21,20 +22,25 @@ BALANCE = pa.schema(
 # it: two independent counts, so that a lost or doubled member shows as an imbalance.
 _BALANCE = """
 WITH received AS (
-  SELECT partner_id, file_id, state, verdict,
-    CASE WHEN state = 'duplicate' OR verdict = 'rejected' THEN 'rejected'
-         WHEN state = 'applied' THEN 'accepted'
+  SELECT f.partner_id, f.file_id, f.state, f.verdict, b.state <> 'passed' AS is_held,
+    CASE WHEN f.state IN ('duplicate', 'refused') OR f.verdict = 'rejected' THEN 'rejected'
+         WHEN f.state = 'applied' THEN 'accepted'
+         WHEN b.state <> 'passed' THEN 'held'
          ELSE 'pending' END AS part
-  FROM ledger.file
-  WHERE run_id = :run_id AND direction = 'exchange_to_issuer'
+  FROM ledger.file f
+  LEFT JOIN ledger.gate_file USING (file_id) LEFT JOIN ledger.gate_batch b USING (batch_id)
+  WHERE f.run_id = :run_id AND f.direction = 'exchange_to_issuer'
 ), decided AS (
   SELECT r.partner_id, d.file_id, d.set_ordinal,
-    CASE WHEN d.state = 'accepted' AND r.state <> 'applied' THEN 'pending' ELSE d.state END AS part
+    CASE WHEN d.state <> 'accepted' OR r.state = 'applied' THEN d.state
+         WHEN r.is_held THEN 'held'
+         ELSE 'pending' END AS part
   FROM received r JOIN ledger.disposition d USING (file_id)
 ), sets_of_members AS (
   SELECT file_id, set_ordinal,
     CASE WHEN bool_and(part = 'accepted') THEN 'accepted'
          WHEN bool_and(part = 'rejected') THEN 'rejected'
+         WHEN bool_or(part = 'held') THEN 'held'
          ELSE 'pending' END AS part
   FROM decided GROUP BY file_id, set_ordinal
 ), sets AS (
@@ -53,6 +59,7 @@ WITH received AS (
 SELECT partner_id, level, sum(received),
   count(*) FILTER (WHERE part = 'accepted'),
   count(*) FILTER (WHERE part = 'rejected'),
+  count(*) FILTER (WHERE part = 'held'),
   count(*) FILTER (WHERE part = 'pending')
 FROM counted GROUP BY partner_id, rank, level ORDER BY partner_id, rank
 """
@@ -61,9 +68,10 @@ FROM counted GROUP BY partner_id, rank, level ORDER BY partner_id, rank
 def balance(conn: sa.Connection, run_id: int) -> pa.Table:
     """What came in during the run and where it is now, one row per partner and level (BALANCE).
 
-    A file is accepted when at least a part of it is; rejected also when it is a duplicate;
-    pending while it is in quarantine or unfinished. A transaction set is accepted when all of its
-    members are, rejected when its acknowledgement is R or all of its members are, else pending.
+    A file is accepted when at least a part of it is; rejected also when it is a duplicate or was
+    refused at the gate; held while the gate keeps it from the book; pending while it is in
+    quarantine or unfinished. A transaction set is accepted when all of its members are, rejected
+    when its acknowledgement is R or all of its members are, held when one of them is, else pending.
     A member counts as accepted only when its file has been applied to the book.
 
     Only what this run received is counted, in all columns. A member that waits from a former

@@ -1,34 +1,35 @@
-"""Checked files into the book of enrollments."""
+"""What has passed the gate into the book of enrollments."""
 
 import structlog
 
-from enrollment.application import Application, apply_events
-from enrollment.staging import FileTables, stage_file
-from ledger.files import unstaged_files
-from pipeline.checked_tables import read_table
+from enrollment.application import apply_events, refuse_files
+from ledger import gates
+from pipeline.gate import judge_next_batch
 from pipeline.runs import Run
 from pipeline.wiring import House
 
 log = structlog.get_logger()
 
 
-def apply_to_book(house: House, run: Run, partner_id: str) -> Application:
-    """What became of the partner's accepted and waiting transactions.
+def apply_to_book(house: House, run: Run, partner_id: str) -> None:
+    """Brings into the partner's book what may go in, and what has been waiting for that.
 
-    Stages every checked file, then applies all of them in the exchange's order, whatever the order
-    of arrival. Each file is staged once and each transaction applied once, however often this runs.
+    All of a batch is applied in the exchange's order, whatever the order of arrival. Each
+    transaction is applied once, however often this runs. A batch that waited behind one that is
+    settled now is judged next, and so on.
     """
-    exchange = house.exchange(partner_id)
-    with house.engine.connect() as conn:
-        checked = unstaged_files(conn, partner_id)
-    for row in checked:
-        folder = house.settings.tables_folder / str(row.file_id)
-        names = ("members", "coverages", "reporting_categories")
-        parsed = FileTables(*(read_table(folder, name) for name in names))
-        with house.engine.begin() as conn:
-            stage_file(conn, row.file_id, exchange, parsed, run.run_id)
+    _settle(house, run, partner_id)
+    while judge_next_batch(house, run, partner_id):
+        _settle(house, run, partner_id)
+
+
+def _settle(house: House, run: Run, partner_id: str) -> None:
+    """Applies what passed or was released, and keeps out for good what was refused."""
     with house.engine.begin() as conn:
-        applied = apply_events(conn, run.run_id, partner_id, run.as_of)
+        refuse_files(conn, run.run_id, gates.files_to_refuse(conn, partner_id))
+        files = gates.files_to_apply(conn, partner_id)
+        applied = apply_events(conn, run.run_id, partner_id, run.as_of, files)
+        gates.settle(conn, run.run_id, partner_id)
     log.info(
         "book brought up to date",
         partner=partner_id,
@@ -36,4 +37,3 @@ def apply_to_book(house: House, run: Run, partner_id: str) -> Application:
         duplicate=applied.duplicate,
         pending=applied.pending,
     )
-    return applied

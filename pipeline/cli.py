@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from pipeline import terminal
+from pipeline.gate_command import gate
 from schemas.errors import EnrollmentError
 
 OK, OPEN_ITEMS, FAILED = 0, 1, 2
@@ -139,7 +140,8 @@ def night(
 ) -> None:
     """Run one whole nightly cycle in this process.
 
-    Exit code 0: balanced; 1: balanced with open items; 2: not balanced, or something failed.
+    Exit code 0: balanced; 1: balanced with open items, or held at the gate; 2: not balanced, or
+    something failed.
     """
     from pipeline.night import run_night
     from pipeline.night_report import show_failures, show_night
@@ -152,7 +154,7 @@ def night(
         with terminal.doing("The night runs") as say:
             result = run_night(house, _moment(as_of), wanted, say)
     if as_json:
-        print(json.dumps(_night_object(result)))  # noqa: T201 - the command's output
+        print(json.dumps(_night_object(result), default=str))  # noqa: T201 - the command's output
         show_failures(result)
     else:
         show_night(result)
@@ -161,12 +163,15 @@ def night(
 
 
 def _night_object(result: Any) -> dict[str, Any]:
+    from pipeline.gate_report import gate_object
+
     return {
         "run": result.run.run_id,
         "as_of": result.run.as_of.isoformat(),
         "state": result.state,
         "balance": result.balance.to_pylist(),
         "failures": [vars(failure) for failure in result.failures],
+        "gate": [gate_object(one) for one in result.at_gate],
     }
 
 
@@ -261,6 +266,7 @@ def rules(
         terminal.show_rules(chosen)
 
 
+app.add_typer(gate, name="gate")
 simulate = typer.Typer(no_args_is_help=True, help="The exchange in a box, piece by piece.")
 app.add_typer(simulate, name="simulate")
 

@@ -11,7 +11,7 @@ from pipeline import terminal
 from pipeline.wiring import House
 from schemas.database import file, interchange
 
-_STATES = {"staged": "waiting", "applied": "accepted"}
+_STATES = {"staged": "held", "applied": "accepted"}
 _VERDICTS = {
     "rejected": "rejected",
     "partially_accepted": "partly accepted",

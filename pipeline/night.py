@@ -5,7 +5,7 @@ A partner whose mailbox or records fail does not stop the others; what failed is
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import structlog
 
 import ledger.runs
+from ledger import gates
 from ledger.balance import balance
 from ledger.step_failures import StepFailure, failures
 from pipeline.runs import Run, open_run
@@ -32,12 +33,18 @@ Tell = Callable[[str], None]  # hears what is being done, for whoever watches
 
 @dataclass(frozen=True)
 class NightResult:
-    """How the night ended. `balance` is `ledger.balance.BALANCE`."""
+    """How the night ended. `balance` is `ledger.balance.BALANCE`.
+
+    `at_gate` holds the batches that are kept from the book, from whichever night they are, those
+    of this night with a finding out of bounds, and those that a person decided about and this night
+    has settled.
+    """
 
     run: Run
     state: State
     balance: pa.Table
     failures: tuple[StepFailure, ...]
+    at_gate: tuple[gates.AtGate, ...]
 
 
 def run_night(
@@ -66,6 +73,7 @@ def _run_partner(steps: Steps, tell: Tell) -> None:
     _try(steps.receive, steps, "fetching files", tell)
     for file_id in steps.waiting_files():
         _try(partial(steps.check, file_id), steps, f"checking file {file_id}", tell)
+    _try(steps.gate, steps, "judging the batch", tell)
     _try(steps.apply, steps, "bringing the book up to date", tell)
     _try(steps.settle, steps, "reconciling and effectuating", tell)
     _try(steps.report, steps, "reporting errors", tell)
@@ -81,27 +89,50 @@ def _try(step: Callable[[], None], steps: Steps, doing: str, tell: Tell) -> None
 def close_night(house: House, opened: Run) -> NightResult:
     """The night's balance. The run is closed by it unless something failed or is out of balance."""
     with house.engine.begin() as conn:
-        table = balance(conn, opened.run_id)
-        failed = failures(conn, opened.run_id)
-        state = _state(table, failed)
-        if state != "failed":
-            ledger.runs.close_run(conn, opened.run_id, state)
-    log.info("night closed", run=opened.run_id, state=state)
-    return NightResult(opened, state, table, failed)
+        result = _result(conn, opened)
+        if result.state != "failed":
+            ledger.runs.close_run(conn, opened.run_id, result.state)
+    log.info("night closed", run=opened.run_id, state=result.state)
+    return result
 
 
-def _state(table: pa.Table, failed: tuple[StepFailure, ...]) -> State:
+def _result(conn: sa.Connection, opened: Run) -> NightResult:
+    table = balance(conn, opened.run_id)
+    failed = failures(conn, opened.run_id)
+    at_gate = _at_gate(conn, opened)
+    return NightResult(opened, _state(table, failed, at_gate), table, failed, at_gate)
+
+
+def _at_gate(conn: sa.Connection, opened: Run) -> tuple[gates.AtGate, ...]:
+    """What a person should hear of: kept out, settled after a decision, or out of bounds."""
+    mine = [
+        gates.at_gate(conn, batch)
+        for batch in gates.batches(conn)
+        if opened.run_id in (batch.run_id, batch.settled_in_run)
+        or (batch.is_kept_out and batch.run_id < opened.run_id)
+    ]
+    return tuple(
+        one for one in mine if one.batch.is_kept_out or one.batch.decided_by or one.outside
+    )
+
+
+def _state(
+    table: pa.Table, failed: tuple[StepFailure, ...], at_gate: tuple[gates.AtGate, ...]
+) -> State:
     rows = table.to_pylist()
-    balanced = all(r["received"] == r["accepted"] + r["rejected"] + r["pending"] for r in rows)
+    parts = ("accepted", "rejected", "held", "pending")
+    balanced = all(row["received"] == sum(row[part] for part in parts) for row in rows)
     if failed or not balanced:
         return "failed"
-    return "balanced_with_open_items" if any(r["pending"] for r in rows) else "balanced"
+    is_open = any(row["pending"] for row in rows) or any(one.batch.is_kept_out for one in at_gate)
+    return "balanced_with_open_items" if is_open else "balanced"
 
 
 def closed_night(house: House, as_of: datetime, partner_ids: list[str]) -> NightResult | None:
     """What the ledger says of the night of that moment when it is closed for all these partners.
 
-    (A closed run has reconciled each of its partners.)
+    (A closed run has reconciled each of its partners.) The last night is not closed when a person
+    has decided since about a batch that was held: what follows from that is still to be done.
     """
     with house.engine.connect() as conn:
         latest = conn.execute(_latest_run(as_of)).one_or_none()
@@ -109,6 +140,9 @@ def closed_night(house: House, as_of: datetime, partner_ids: list[str]) -> Night
             return None
         partners = sa.select(reconciled.c.partner_id).where(reconciled.c.run_id == latest.run_id)
         worked_through = set(conn.execute(partners).scalars())
+        is_last = conn.execute(sa.select(sa.func.max(run.c.as_of))).scalar_one() == as_of
+        if is_last and gates.has_decided(conn, partner_ids):
+            return None
     return find_night(house, as_of) if worked_through.issuperset(partner_ids) else None
 
 
@@ -118,10 +152,8 @@ def find_night(house: House, as_of: datetime) -> NightResult | None:
         row = conn.execute(_latest_run(as_of)).one_or_none()
         if row is None:
             return None
-        table = balance(conn, row.run_id)
-        failed = failures(conn, row.run_id)
-    state = "failed" if row.state == "open" else _state(table, failed)
-    return NightResult(Run(row.run_id, as_of), state, table, failed)
+        result = _result(conn, Run(row.run_id, as_of))
+    return replace(result, state="failed") if row.state == "open" else result
 
 
 def _latest_run(as_of: datetime) -> sa.Select[Any]:

@@ -4,15 +4,18 @@ import pyarrow as pa
 from rich.table import Table
 
 from pipeline import terminal
+from pipeline.gate_report import show_at_gate
 from pipeline.night import NightResult
 
 
 def show_night(result: NightResult) -> None:
-    """The balance of the night, and what failed."""
+    """The balance of the night, what the gate says, and what failed."""
     if len(result.balance):
         terminal.out.print(balance_table(result.balance))
     else:
         terminal.out.print("No file came in.")
+    for one in result.at_gate:
+        show_at_gate(one)
     show_failures(result)
     terminal.out.print(
         f"Run {result.run.run_id} ({result.run.as_of:%Y-%m-%d %H:%M %Z}): "
@@ -31,10 +34,10 @@ def balance_table(balance: pa.Table) -> Table:
     table = Table(title="Balance of the night", title_justify="left")
     table.add_column("partner")
     table.add_column("what")
-    for name in ("in", "accepted", "rejected", "pending", "balances"):
+    for name in ("in", "accepted", "rejected", "held", "pending", "balances"):
         table.add_column(name, justify="right")
     for row in balance.to_pylist():
-        parts = row["accepted"], row["rejected"], row["pending"]
+        parts = row["accepted"], row["rejected"], row["held"], row["pending"]
         balances = row["received"] == sum(parts)
         table.add_row(
             row["partner_id"],

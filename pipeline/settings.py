@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     partners: Path | None = None  # folder of partner files; none: those of the program
     settle_seconds: float = 2.0  # how long a waiting file must keep its size
     max_file_bytes: int = 4 * 1024**3
+    operator: str | None = None  # in whose name nights run; none: the operating system's account
     mailboxes: dict[str, MailboxSettings] = {}  # by partner id
     carriers: dict[str, CarrierSettings] = {}  # by partner id
 

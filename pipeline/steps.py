@@ -17,6 +17,7 @@ from pipeline.apply import apply_to_book
 from pipeline.carrier import read_carrier_records
 from pipeline.check import check_received
 from pipeline.effectuate import effectuate
+from pipeline.gate import put_to_gate
 from pipeline.outgoing import deliver_files
 from pipeline.receive import receive_files
 from pipeline.reconcile import reconcile_partner
@@ -51,8 +52,13 @@ class Steps:
         with self._step(f"checking file {file_id}"):
             check_received(self.house, self.run, file_id)
 
+    def gate(self) -> None:
+        """Judges what the checked files would do to the book, and holds what a person must see."""
+        with self._step("judging the batch"):
+            put_to_gate(self.house, self.run, self.partner_id)
+
     def apply(self) -> None:
-        """Brings the book up to date."""
+        """Brings the book up to date with what has passed the gate."""
         with self._step("bringing the book up to date"):
             apply_to_book(self.house, self.run, self.partner_id)
 

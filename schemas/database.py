@@ -9,6 +9,7 @@ we still do. Nothing in it is updated in place except `known_to`.
 """
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas import tables
 from schemas.columns import (
@@ -73,7 +74,8 @@ file = sa.Table(
     sa.CheckConstraint(
         "(direction = 'exchange_to_issuer'"
         " AND kind IN ('enrollment', 'acknowledgement', 'unknown')"
-        " AND state IN ('received', 'checked', 'staged', 'applied', 'duplicate', 'quarantined'))"
+        " AND state IN ('received', 'checked', 'staged', 'applied', 'refused', 'duplicate',"
+        " 'quarantined'))"
         " OR (direction = 'issuer_to_exchange'"
         " AND kind IN ('ta1', '999', 'effectuation', 'error_report')"
         " AND state IN ('written', 'delivered', 'acknowledged', 'refused'))",
@@ -205,6 +207,69 @@ control_number = sa.Table(
     sa.Column("last_value", sa.BigInteger, nullable=False),
     one_of("kind", "interchange", "group", "transaction_set"),
     sa.CheckConstraint("last_value BETWEEN 1 AND 999999999", name="nine_digits"),
+    schema="ledger",
+)
+
+# What one partner's night staged, judged as a whole before it may change the book. It is settled by
+# the run that brought it into the book, or closed it as refused. No value of a file stands here.
+gate_batch = sa.Table(
+    "gate_batch",
+    metadata,
+    identity("batch_id"),
+    text("partner_id"),
+    reference("run_id", "ledger.run.run_id"),  # the run that staged it
+    sa.Column("state", sa.Text, nullable=False, server_default="waiting"),
+    reference("judged_in_run", "ledger.run.run_id", nullable=True),
+    sa.Column("judged_by", sa.Text),  # in whose name that run worked
+    reference("settled_in_run", "ledger.run.run_id", nullable=True),
+    one_of("state", "waiting", "passed", "held", "released", "refused"),
+    sa.CheckConstraint("(state = 'waiting') = (judged_by IS NULL)", name="judged"),
+    sa.Index("ix_gate_batch_partner", "partner_id", "batch_id"),
+    schema="ledger",
+)
+
+gate_file = sa.Table(
+    "gate_file",
+    metadata,
+    _file_key(),
+    reference("batch_id", "ledger.gate_batch.batch_id"),
+    sa.Index("ix_gate_file_batch_id", "batch_id"),
+    schema="ledger",
+)
+
+gate_finding = sa.Table(
+    "gate_finding",
+    metadata,
+    sa.Column(
+        "batch_id", sa.BigInteger, sa.ForeignKey("ledger.gate_batch.batch_id"), primary_key=True
+    ),
+    sa.Column("expectation", sa.Text, primary_key=True),
+    text("severity"),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("observed", sa.Double),
+    sa.Column("minimum", sa.Double),
+    sa.Column("maximum", sa.Double),
+    text("outcome"),
+    sa.Column("sentence", sa.Text),
+    sa.Column("evidence", JSONB, nullable=False),  # great-expectations' result, figures only
+    one_of("severity", "hold", "warn"),
+    one_of("outcome", "within", "outside", "not_judged"),
+    schema="ledger",
+)
+
+# Who let a held batch into the book, or kept it out, and why. Written once, never changed.
+gate_decision = sa.Table(
+    "gate_decision",
+    metadata,
+    sa.Column(
+        "batch_id", sa.BigInteger, sa.ForeignKey("ledger.gate_batch.batch_id"), primary_key=True
+    ),
+    text("decision"),
+    text("decided_by"),  # the person, as named with --by
+    text("account"),  # of the operating system, under which the command ran
+    sa.Column("decided_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    text("reason"),
+    one_of("decision", "released", "refused"),
     schema="ledger",
 )
 

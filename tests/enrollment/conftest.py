@@ -271,8 +271,10 @@ class Carrier:
         return recorded.file_id
 
     def applies(self):
-        """What became of all waiting transaction sets."""
-        return apply_events(self.conn, self.run_id, PARTNER, self.as_of)
+        """What became of all staged and waiting transaction sets."""
+        staged = sa.select(file.c.file_id).where(file.c.state == "staged")
+        file_ids = list(self.conn.execute(staged).scalars())
+        return apply_events(self.conn, self.run_id, PARTNER, self.as_of, file_ids)
 
     def book(self, known_at=None):
         """The rows of the book by (policy, member)."""

@@ -352,7 +352,7 @@ def test_the_book_cannot_learn_in_the_past(carrier, say):
     earlier = datetime.fromisoformat("2026-11-01T06:00:00+00:00")
 
     with pytest.raises(Terminal, match="Run the night with a later moment"):
-        apply_events(carrier.conn, carrier.run_id, "cedar-valley-tx", earlier)
+        apply_events(carrier.conn, carrier.run_id, "cedar-valley-tx", earlier, [])
 
 
 def test_a_late_change_does_not_bring_old_data_back(carrier, say):

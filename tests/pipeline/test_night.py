@@ -68,7 +68,7 @@ def test_a_night_balances(played, act):
     assert result.state in ("balanced", "balanced_with_open_items")
     assert len(result.balance)
     for row in result.balance.to_pylist():
-        assert row["received"] == row["accepted"] + row["rejected"] + row["pending"]
+        assert row["received"] == row["accepted"] + row["rejected"] + row["held"] + row["pending"]
 
 
 @pytest.mark.parametrize("night", [1, 2])

@@ -39,7 +39,7 @@ CREATE TABLE ledger.file (
   CONSTRAINT pk_file PRIMARY KEY (file_id),
   CONSTRAINT ck_file_direction CHECK ((direction = 'exchange_to_issuer' AND kind IN
     ('enrollment', 'acknowledgement', 'unknown') AND state IN ('received', 'checked', 'staged',
-    'applied', 'duplicate', 'quarantined')) OR (direction = 'issuer_to_exchange' AND kind IN
+    'applied', 'refused', 'duplicate', 'quarantined')) OR (direction = 'issuer_to_exchange' AND kind IN
     ('ta1', '999', 'effectuation', 'error_report') AND state IN ('written', 'delivered',
     'acknowledged', 'refused'))),
   CONSTRAINT ck_file_verdict CHECK (verdict IN ('accepted', 'accepted_with_errors',
@@ -59,6 +59,50 @@ CREATE UNIQUE INDEX uq_file_answer ON ledger.file (kind, answers_file_id)
 CREATE UNIQUE INDEX uq_file_sent_in_run
   ON ledger.file (kind, run_id, partner_id)
   WHERE direction = 'issuer_to_exchange' AND answers_file_id IS NULL;
+
+CREATE TABLE ledger.gate_batch (
+  batch_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL, run_id BIGINT NOT NULL,
+  state TEXT DEFAULT 'waiting' NOT NULL, judged_in_run BIGINT, judged_by TEXT,
+  settled_in_run BIGINT,
+  CONSTRAINT pk_gate_batch PRIMARY KEY (batch_id),
+  CONSTRAINT ck_gate_batch_state CHECK (state IN ('waiting', 'passed', 'held', 'released',
+    'refused')),
+  CONSTRAINT ck_gate_batch_judged CHECK ((state = 'waiting') = (judged_by IS NULL)),
+  CONSTRAINT fk_gate_batch_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_gate_batch_judged_in_run FOREIGN KEY(judged_in_run) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_gate_batch_settled_in_run FOREIGN KEY(settled_in_run) REFERENCES ledger.run
+    (run_id)
+);
+CREATE INDEX ix_gate_batch_partner ON ledger.gate_batch (partner_id, batch_id);
+
+CREATE TABLE ledger.gate_file (
+  file_id BIGINT NOT NULL, batch_id BIGINT NOT NULL,
+  CONSTRAINT pk_gate_file PRIMARY KEY (file_id),
+  CONSTRAINT fk_gate_file_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
+  CONSTRAINT fk_gate_file_batch_id FOREIGN KEY(batch_id) REFERENCES ledger.gate_batch (batch_id)
+);
+CREATE INDEX ix_gate_file_batch_id ON ledger.gate_file (batch_id);
+
+CREATE TABLE ledger.gate_finding (
+  batch_id BIGINT NOT NULL, expectation TEXT NOT NULL, severity TEXT NOT NULL,
+  rows BIGINT NOT NULL, observed DOUBLE PRECISION, minimum DOUBLE PRECISION,
+  maximum DOUBLE PRECISION, outcome TEXT NOT NULL, sentence TEXT, evidence JSONB NOT NULL,
+  CONSTRAINT pk_gate_finding PRIMARY KEY (batch_id, expectation),
+  CONSTRAINT ck_gate_finding_severity CHECK (severity IN ('hold', 'warn')),
+  CONSTRAINT ck_gate_finding_outcome CHECK (outcome IN ('within', 'outside', 'not_judged')),
+  CONSTRAINT fk_gate_finding_batch_id FOREIGN KEY(batch_id) REFERENCES ledger.gate_batch
+    (batch_id)
+);
+
+CREATE TABLE ledger.gate_decision (
+  batch_id BIGINT NOT NULL, decision TEXT NOT NULL, decided_by TEXT NOT NULL,
+  account TEXT NOT NULL, decided_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+  reason TEXT NOT NULL,
+  CONSTRAINT pk_gate_decision PRIMARY KEY (batch_id),
+  CONSTRAINT ck_gate_decision_decision CHECK (decision IN ('released', 'refused')),
+  CONSTRAINT fk_gate_decision_batch_id FOREIGN KEY(batch_id) REFERENCES ledger.gate_batch
+    (batch_id)
+);
 
 CREATE TABLE reconciliation.result (
   run_id BIGINT NOT NULL, partner_id TEXT NOT NULL, book_sha256 TEXT NOT NULL,

@@ -1,0 +1,106 @@
+"""What a batch of staged files would do to the book, as tables that hold no person.
+
+One table for each thing that `schemas/gate.toml` counts, one row for each of them, with truths,
+codes and counts only: ids, names and amounts stay in the database.
+"""
+
+from datetime import date
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from schemas.postgres_copy import copy_out
+from schemas.tables import COUNT, TEXT
+
+_TRUTH = pa.bool_()
+
+# What the questions below speak of; PostgreSQL works out only what a question names. A refused set
+# changes nothing, so only staged ones count. A policy is in force when it is not cancelled and its
+# last day is not over. BGN08 4 (verify) and RX (replace) say that everybody stands in the file.
+_BATCH = """
+WITH batch_file AS (
+  SELECT unnest(CAST(:file_ids AS bigint[])) AS file_id
+), staged AS (
+  SELECT s.file_id, s.set_ordinal, s.exchange_policy_id, s.transaction,
+    e.event_id, e.is_subscriber, e.maintenance_type, e.ssn
+  FROM batch_file
+  JOIN book.event_set s USING (file_id)
+  JOIN book.event e USING (file_id, set_ordinal)
+  WHERE s.state = 'staged'
+), ending AS (
+  SELECT exchange_policy_id FROM staged WHERE transaction IN ('cancellation', 'termination')
+), in_force AS (
+  SELECT exchange_policy_id FROM book.policy
+  WHERE partner_id = :partner_id AND known_to = 'infinity' AND status <> 'cancelled'
+    AND coalesce(benefit_end, 'infinity') >= CAST(:on_day AS date)
+), sent_set AS (
+  SELECT file_id, set_ordinal, action_code, action_code IN ('4', 'RX') AS is_full
+  FROM batch_file JOIN ledger.transaction_set USING (file_id)
+  WHERE action_code IS NOT NULL
+), in_full_file AS (
+  SELECT s.exchange_policy_id FROM sent_set JOIN book.event_set s USING (file_id, set_ordinal)
+  WHERE is_full AND s.exchange_policy_id IS NOT NULL
+)
+"""
+
+_QUESTIONS = {
+    "members": "SELECT maintenance_type FROM staged",
+    "enrolled_members": "SELECT ssn IS NULL FROM staged WHERE maintenance_type = '021'",
+    "enrolled_households": """
+        SELECT count(*) FROM staged WHERE transaction IN ('initial', 'renewal')
+        GROUP BY file_id, set_ordinal
+    """,
+    "sets": """
+        SELECT transaction IN ('cancellation', 'termination') FROM staged WHERE is_subscriber
+    """,
+    # A premium is told by the band it lies in, named after its lower bound in dollars.
+    "premiums": """
+        SELECT coalesce(
+          (ARRAY['0', '25', '50', '100', '200', '400', '800', '1600', '3200', '6400'])[width_bucket(
+            a.amount,
+            CAST(ARRAY[0, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400] AS numeric[])
+          )], 'below 0')
+        FROM staged JOIN book.event_amount a USING (event_id) WHERE a.name = 'PRE AMT TOT'
+    """,
+    "policies": """
+        SELECT exchange_policy_id IN (SELECT exchange_policy_id FROM ending) FROM in_force
+    """,
+    # Whoever stands in the file is not left out, even when the set is refused for its contents.
+    "policies_of_full_file": """
+        SELECT exchange_policy_id NOT IN (SELECT exchange_policy_id FROM in_full_file)
+        FROM in_force WHERE EXISTS (SELECT FROM sent_set WHERE is_full)
+    """,
+    "files": """
+        SELECT bool_or(is_full) AND bool_or(action_code = '2') FROM sent_set GROUP BY file_id
+    """,
+    "received_members": """
+        SELECT state = 'rejected' FROM batch_file JOIN ledger.disposition USING (file_id)
+    """,
+}
+_COLUMNS = {
+    "members": {"maintenance_type": TEXT},
+    "enrolled_members": {"missing_ssn": _TRUTH},
+    "enrolled_households": {"members": COUNT},
+    "sets": {"ends": _TRUTH},
+    "premiums": {"band": TEXT},
+    "policies": {"ended": _TRUTH},
+    "policies_of_full_file": {"omitted": _TRUTH},
+    "files": {"mixed": _TRUTH},
+    "received_members": {"rejected": _TRUTH},
+}
+
+
+def batch_tables(
+    conn: sa.Connection, partner_id: str, file_ids: list[int], on_day: date
+) -> dict[str, pa.Table]:
+    """By name, one table for each thing that the gate counts in the staged files of a partner.
+
+    `on_day` decides which policies of the book are in force. No value is null.
+    """
+    asked = {"partner_id": partner_id, "file_ids": file_ids, "on_day": on_day}
+    return {
+        name: copy_out(
+            conn, sa.text(_BATCH + question).bindparams(**asked), pa.schema(_COLUMNS[name])
+        )
+        for name, question in _QUESTIONS.items()
+    }

@@ -1,0 +1,83 @@
+"""Checked files to a batch that may change the book, or is held for a person."""
+
+import os
+import pwd
+
+import structlog
+
+from enrollment.batches import batch_tables
+from enrollment.staging import FileTables, stage_file
+from ledger import gates
+from ledger.files import unstaged_files
+from pipeline.checked_tables import read_table
+from pipeline.runs import Run
+from pipeline.wiring import House
+from schemas.gate import load_gate
+from validators.gate import judge_batch
+
+log = structlog.get_logger()
+
+_TABLES = ("members", "coverages", "reporting_categories")
+
+
+def put_to_gate(house: House, run: Run, partner_id: str) -> None:
+    """Stages the partner's checked files, makes a batch of them, and judges it.
+
+    Each file is staged once and is in one batch; a batch is judged once, when all earlier ones of
+    the partner are in the book or refused. Until then it waits, and this does nothing more.
+    """
+    _stage(house, run, partner_id)
+    with house.engine.begin() as conn:
+        gates.form_batch(conn, partner_id, run.run_id)
+    judge_next_batch(house, run, partner_id)
+
+
+def _stage(house: House, run: Run, partner_id: str) -> None:
+    exchange = house.exchange(partner_id)
+    with house.engine.connect() as conn:
+        checked = unstaged_files(conn, partner_id)
+    for row in checked:
+        folder = house.settings.tables_folder / str(row.file_id)
+        parsed = FileTables(*(read_table(folder, name) for name in _TABLES))
+        with house.engine.begin() as conn:
+            stage_file(conn, row.file_id, exchange, parsed, run.run_id)
+
+
+def judge_next_batch(house: House, run: Run, partner_id: str) -> bool:
+    """Whether a batch of the partner was there to be judged now, and is passed or held since.
+
+    Figures, state and who ran the night appear in the ledger at once or not at all.
+    """
+    with house.engine.begin() as conn:
+        batch_id = gates.next_to_judge(conn, partner_id)
+        if batch_id is None:
+            return False
+        files = gates.files_of(conn, batch_id)
+        tables = batch_tables(conn, partner_id, files, run.as_of.date())
+        nights = gates.earlier_findings(conn, partner_id, load_gate().history_nights)
+        found = judge_batch(tables, nights)
+        by = name_of_operator(house)
+        state = gates.record_findings(conn, batch_id, found, run.run_id, by)
+    outside = [finding.expectation for finding in found if finding.outcome == "outside"]
+    log.info("batch judged", partner=partner_id, batch=batch_id, state=state, outside=outside)
+    return True
+
+
+def batches_at_gate(house: House) -> list[gates.AtGate]:
+    """All batches with what was found about them, oldest first."""
+    with house.engine.connect() as conn:
+        return [gates.at_gate(conn, batch) for batch in gates.batches(conn)]
+
+
+def name_of_operator(house: House) -> str:
+    """In whose name the house works: the setting, else the account of the operating system."""
+    return house.settings.operator or account()
+
+
+def account() -> str:
+    """The account of the operating system under which this process runs."""
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:  # a container may run under a number that has no name
+        return f"uid {number}"

@@ -1,0 +1,189 @@
+"""The gate: a batch as a whole against `schemas/gate.toml`, judged by great-expectations.
+
+Every figure is one that great-expectations returned. It runs in memory: no project folder, no
+telemetry, no network, no Data Docs. Its import takes seconds, so it happens when a batch is judged
+and at no other time.
+"""
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from schemas.errors import Terminal
+from schemas.gate import Expectation, Finding, History, Outcome, figure, load_gate
+
+_COUNTED = "rows"  # the id of the expectation that counts the rows of a table
+_FIGURES = ("observed_value", "element_count", "unexpected_count", "unexpected_percent", "details")
+
+
+def judge_batch(tables: Mapping[str, pa.Table], history: History) -> list[Finding]:
+    """What great-expectations found for each expectation, in their order.
+
+    `tables` holds one table for each thing that is counted, without nulls and without anything
+    that tells of a person; `history` the findings of earlier nights. An expectation whose table
+    has too few rows, or that knows too few nights, is observed and not judged.
+    """
+    gate = load_gate()
+    validator = _Validator()
+    results = {
+        name: validator.validate(
+            name, tables[name], [row for row in gate.expectations if row.of == name], history
+        )
+        for name in dict.fromkeys(row.of for row in gate.expectations)
+    }
+    return [_finding(row, results[row.of], history) for row in gate.expectations]
+
+
+class _Validator:
+    """One great-expectations context, in memory."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside the library are not ours to mend
+            import great_expectations as gx
+            from great_expectations.data_context.types.base import (
+                DataContextConfig,
+                InMemoryStoreBackendDefaults,
+                ProgressBarsConfig,
+            )
+
+            in_memory = DataContextConfig(
+                store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+                analytics_enabled=False,
+                progress_bars=ProgressBarsConfig(globally=False),
+            )
+            context = gx.get_context(mode="ephemeral", project_config=in_memory)
+        self.gx = gx
+        self.source = context.data_sources.add_pandas("staged")
+
+    def validate(
+        self, name: str, table: pa.Table, rows: Iterable[Expectation], history: History
+    ) -> dict[str, dict[str, Any]]:
+        """The result of each expectation by id, with that of counting the rows."""
+        types = self.gx.expectations
+        suite = self.gx.ExpectationSuite(
+            name=name,
+            expectations=[
+                types.ExpectTableRowCountToBeBetween(min_value=0, meta={"id": _COUNTED}),
+                *(_expected(types, row, history) for row in rows),
+            ],
+        )
+        asset = self.source.add_dataframe_asset(name)
+        batch = asset.add_batch_definition_whole_dataframe(name).get_batch(
+            {"dataframe": table.to_pandas()}
+        )
+        # No sample of unexpected values is asked for: figures are all that is kept.
+        asked = {"result_format": "BASIC", "partial_unexpected_count": 0}
+        validated: Any = batch.validate(suite, result_format=asked)
+        found = json.loads(json.dumps(validated.to_json_dict()))["results"]  # plain numbers
+        results = {one["expectation_config"]["meta"]["id"]: one for one in found}
+        for identifier, result in results.items():
+            if result["exception_info"]["raised_exception"]:
+                raise Terminal(
+                    f"The gate's expectation {identifier} could not be evaluated. "
+                    "Correct its row in schemas/gate.toml, then run the night again."
+                )
+        return results
+
+
+def _expected(types: Any, row: Expectation, history: History) -> Any:
+    """The expectation as great-expectations calls it; without bounds while they are not known."""
+    known = {"meta": {"id": row.id}}
+    minimum, maximum = _bounds(row, history)
+    if row.kind == "rows":
+        return types.ExpectTableRowCountToBeBetween(min_value=minimum, max_value=maximum, **known)
+    if row.kind == "mean":
+        return types.ExpectColumnMeanToBeBetween(
+            column=row.column, min_value=minimum, max_value=maximum, **known
+        )
+    if row.kind == "share":
+        assert maximum is not None
+        return types.ExpectColumnValuesToBeInSet(
+            column=row.column, value_set=[False], mostly=1 - maximum, **known
+        )
+    shares = _usual_shares(row, history) or {"": 1.0}
+    return types.ExpectColumnKLDivergenceToBeLessThan(
+        column=row.column,
+        partition_object={"values": list(shares), "weights": list(shares.values())},
+        threshold=maximum,
+        tail_weight_holdout=load_gate().unseen_share,
+        **known,
+    )
+
+
+def _bounds(row: Expectation, history: History) -> tuple[float | None, float | None]:
+    """The least and the most that may be observed; None where there is no such bound (yet)."""
+    past = _past(row, history)
+    if len(past) < row.minimum_nights:
+        return None, None
+    if row.kind != "rows":
+        return row.at_least, row.at_most
+    mean = sum(night.rows for night in past) / len(past)
+    return _times(mean, row.at_least), _times(mean, row.at_most)
+
+
+def _times(mean: float, factor: float | None) -> float | None:
+    return None if factor is None else factor * mean
+
+
+def _past(row: Expectation, history: History) -> list[Finding]:
+    """What those of the earlier nights that brought anything found, as many as count."""
+    found = [night[row.id] for night in history if row.id in night and night[row.id].rows]
+    return found[-load_gate().history_nights :]
+
+
+def _usual_shares(row: Expectation, history: History) -> dict[str, float]:
+    """The share of each value in the rows of earlier nights together; empty without any."""
+    past = _past(row, history)
+    rows = sum(night.rows for night in past) or 1
+    counts: dict[str, float] = {}
+    for night in past:
+        for value, share in _observed_shares(night.evidence):
+            counts[value] = counts.get(value, 0.0) + share * night.rows
+    return {value: count / rows for value, count in counts.items() if count}
+
+
+def _observed_shares(evidence: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
+    observed = evidence["details"]["observed_partition"]
+    return zip(observed["values"], observed["weights"], strict=True)
+
+
+def _finding(row: Expectation, results: dict[str, dict[str, Any]], history: History) -> Finding:
+    result = results[row.id]
+    figures = result["result"]
+    rows = int(results[_COUNTED]["result"]["observed_value"])
+    observed = figures.get("observed_value")
+    if row.kind == "share" and rows:
+        observed = figures["unexpected_percent"] / 100
+    minimum, maximum = _bounds(row, history)
+    known = minimum is not None or maximum is not None
+    judged = known and observed is not None and rows >= row.minimum_rows
+    outcome: Outcome = "within" if result["success"] else "outside"
+    return Finding(
+        expectation=row.id,
+        severity=row.severity,
+        rows=rows,
+        observed=observed if known or row.kind != "mix" else None,
+        minimum=minimum,
+        maximum=maximum,
+        outcome=outcome if judged else "not_judged",
+        sentence=_sentence(row, rows, observed=observed, minimum=minimum, maximum=maximum)
+        if judged and outcome == "outside"
+        else None,
+        evidence={
+            "type": result["expectation_config"]["type"],
+            "success": result["success"],
+            **{name: figures[name] for name in _FIGURES if name in figures},
+        },
+    )
+
+
+def _sentence(row: Expectation, rows: int, **figures: float | None) -> str:
+    """The row's wording with the figures that there are."""
+    written = {
+        name: figure(row.kind, number) for name, number in figures.items() if number is not None
+    }
+    return row.wording.format(rows=f"{rows:,}", **written)
