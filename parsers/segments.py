@@ -180,19 +180,22 @@ class Segments:
 
     def _bytes_of(self, tokens: Ints) -> pa.Array:
         """The bytes of each token, copied out of the received ones by Arrow; null where empty."""
-        is_empty = tokens < 0
-        if len(self.starts):
-            is_empty |= self._token_lengths[tokens] == 0
-        return self._all_bytes.take(pa.array(tokens << 1, mask=is_empty))
+        return self._all_bytes.take(pa.array((tokens + 1) << 1))
 
     @cached_property
     def _all_bytes(self) -> pa.Array:
-        """The received bytes as an Arrow array: even entries are tokens, odd ones delimiters."""
-        offsets = np.empty(2 * len(self.starts), dtype=np.int64)
-        offsets[::2] = self.starts
-        offsets[1::2] = self.ends
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
-        return pa.Array.from_buffers(pa.large_binary(), max(len(offsets) - 1, 0), buffers)
+        """The received bytes as an Arrow array, of which token t is entry 2t + 2.
+
+        Between two tokens stands a delimiter. The first entry and empty tokens are null.
+        """
+        offsets = np.zeros(2 * len(self.starts) + 2, dtype=np.int64)
+        offsets[2::2] = self.starts
+        offsets[3::2] = self.ends
+        is_valid = np.zeros(len(offsets) - 1, dtype=np.bool_)
+        is_valid[2::2] = self._token_lengths > 0
+        bits = np.packbits(is_valid, bitorder="little")
+        buffers = [pa.py_buffer(buffer) for buffer in (bits, offsets, self.data)]
+        return pa.Array.from_buffers(pa.large_binary(), len(is_valid), buffers)
 
     @cached_property
     def is_ascii(self) -> bool:

@@ -21,7 +21,7 @@ def find_composite_faults(findings: Findings, values: Values) -> None:
     at = values.marked(Mark.STRUCTURED)
     holding = values.holding(_separator_places(values.segments))
     faults = _Faults()
-    _find_in_plain(faults, values, np.setdiff1d(holding, at))
+    _find_in_plain(faults, values, holding[~values.is_marked(holding, Mark.STRUCTURED)])
     separators = _separators(values.segments)
     for kind in np.unique(values.kind[at]).tolist():
         same = at[values.kind[at] == kind]

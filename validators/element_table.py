@@ -118,12 +118,12 @@ class Values:
         return found
 
     def holding(self, places: Ints) -> Ints:
-        """Entries whose value holds one of these places in the data of the stretch."""
+        """Entries whose value holds one of these places, in order, in the data of the stretch."""
         segments = self.segments
         tokens = np.searchsorted(segments.ends, places, side="right")
         inside = tokens < len(segments.ends)
         inside[inside] = segments.starts[tokens[inside]] <= places[inside]
-        wanted = np.unique(tokens[inside])
+        wanted = _distinct(tokens[inside])
         entries = np.searchsorted(self.token, wanted)
         known = entries < len(self.token)
         known[known] = self.token[entries[known]] == wanted[known]
@@ -144,6 +144,11 @@ class Values:
     def judge_texts(self, wanted: Ints, is_bad: Callable[[str], Any]) -> Ints:
         """Those of the wanted entries whose text is bad; each distinct text is judged once."""
         return wanted[bad_places(self.texts(wanted), is_bad)]
+
+
+def _distinct(ordered: Ints) -> Ints:
+    """The distinct ones of numbers in ascending order."""
+    return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
 def _kinds_of_tokens(stretch: Stretch) -> npt.NDArray[np.int16]:
