@@ -5,10 +5,10 @@ VENV := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz rules format constraints clean
+.PHONY: help demo test check bench fuzz mutate-rules rules format constraints clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 $(READY): constraints.txt pyproject.toml scripts/set-up
 	@PYTHON='$(PYTHON)' scripts/set-up
@@ -32,6 +32,9 @@ bench: $(READY) ## How fast and how small `edi834 check` is, beside pyx12: bench
 
 fuzz: $(READY) ## Files with one fault each, shown to us and to pyx12, until interrupted
 	$(VENV)/python -m tests.laws.fuzz
+
+mutate-rules: $(READY) ## Each rule taken away and made milder: does a test notice?
+	$(VENV)/python -m tests.cases.mutate_rules
 
 rules: $(READY) ## Write docs/rules.md from the rows in schemas/rules/
 	$(VENV)/edi834 rules --markdown >docs/rules.md

@@ -53,7 +53,7 @@ class Example(_Row):
     base: str = "member"
     bad: Edits | str
     good: Edits | str
-    outcome: Outcome | None = None  # of the bad content
+    outcome: Outcome | None = None  # of the bad content, by what this rule says of it
     shown: str | None = None  # the bytes that the issue is about, or how its segment begins
     alone: bool = True  # no other rule is broken by the bad content
     partner: str | None = None  # whose file it is; none: the implementation guide alone holds

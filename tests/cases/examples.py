@@ -77,6 +77,8 @@ def _about_bad(rule, content, verdict):
         yield f"the issue is about {shown!r}"
     if example.outcome not in (None, outcome(verdict)):
         yield f"the outcome is: {outcome(verdict)}"
+    if "rejected" in (example.outcome or "") and broken[0]["severity"] not in ("reject", "error"):
+        yield "it is not this rule that rejects"
 
 
 def _about_good(rule, broken):

@@ -1,0 +1,46 @@
+"""The mutation run over the rules finds a rule that nothing holds."""
+
+import pytest
+
+from schemas.catalog import load_rules
+from tests.cases.examples import complaints
+from tests.cases.mutate_rules import Subject, can_be_milder, milder, noticed, without
+from tests.cases.reading import Reader
+
+CODE = load_rules()["element-code-invalid"]
+LETTERS = load_rules()["element-letters-beyond-ascii"]
+EMPTY = load_rules()["file-empty"]
+
+
+@pytest.fixture
+def reader(tmp_path):
+    return Reader(tmp_path)
+
+
+def example(reader, rule):
+    """The example of a rule, as the run judges it."""
+    return Subject(rule.id, frozenset({rule.id}), lambda: complaints(reader, rule))
+
+
+@pytest.mark.parametrize("change", [without, milder])
+def test_the_example_of_a_rule_notices_its_change(reader, change):
+    """And all is as before when the run is over."""
+    subject = example(reader, CODE)
+    assert noticed(CODE.id, change, [subject]) == [CODE.id]
+    assert subject.complain() == []
+
+
+def test_a_rule_for_files_that_cannot_be_read_is_taken_away_too(reader):
+    """Such a file has no verdicts on its parts."""
+    assert noticed(EMPTY.id, without, [example(reader, EMPTY)]) == [EMPTY.id]
+
+
+def test_a_change_that_matters_to_nobody_survives(reader):
+    """Another rule's example says nothing, nor does one that looks at nothing."""
+    blind = Subject("blind", frozenset({CODE.id}), list)
+    assert noticed(CODE.id, without, [example(reader, LETTERS), blind]) == []
+
+
+def test_only_what_rejects_can_be_made_milder():
+    """A warning is one already, and what cannot be read stays so."""
+    assert [can_be_milder(rule) for rule in (CODE, LETTERS, EMPTY)] == [True, False, False]
