@@ -1,6 +1,7 @@
 """One received file: checked, its verdict recorded, its TA1 and 999 written."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -43,7 +44,9 @@ def check_received(house: House, run: Run, file_id: int) -> str:
     path = house.landing.verified_path(row.storage_key)
     if row.kind == "acknowledgement":
         return _take_acknowledgement(house, row, path)
-    terms = Terms(house.partner(row.partner_id), _seen(house, row, path))
+    with house.engine.connect() as conn:
+        seen = seen_before(conn, row, path)
+    terms = Terms(house.partner(row.partner_id), seen, day=run.as_of.date())
     with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
         verdict = check_file(path, terms, sink).verdict
         sink.write_verdict(verdict)
@@ -54,18 +57,17 @@ def check_received(house: House, run: Run, file_id: int) -> str:
     return verdict.file_verdict
 
 
-def _seen(house: House, row: sa.Row[tuple[object, ...]], path: Path) -> frozenset[tuple[str, str]]:
+def seen_before(conn: sa.Connection, row: sa.Row[Any], path: Path) -> frozenset[tuple[str, str]]:
     """Those interchanges of the file that an earlier file of the partner brought already."""
     with open_received(path) as received:
         keys = received.interchange_keys
-    with house.engine.connect() as conn:
-        return frozenset(
-            (sender, number)
-            for sender in {sender for sender, _ in keys}
-            for number in seen_interchange_control_numbers(
-                conn, row.partner_id, sender, [n for s, n in keys if s == sender], row.file_id
-            )
+    return frozenset(
+        (sender, number)
+        for sender in {sender for sender, _ in keys}
+        for number in seen_interchange_control_numbers(
+            conn, row.partner_id, sender, [n for s, n in keys if s == sender], row.file_id
         )
+    )
 
 
 def _acknowledge(writer: Writer, file_id: int, verdict: Verdict) -> None:

@@ -47,7 +47,7 @@ class CheckOptions:
 
 def check_one(path: Path, options: CheckOptions, tell: Tell) -> Checked:
     """The verdict on one file; with `out`, tables, answers and reports go to `<out>/<name>/`."""
-    terms = Terms(options.partner)
+    terms = Terms(options.partner, day=options.as_of.date())
     if options.out is None:
         return check_file(path, terms, tell=tell, workers=options.workers)
     folder = options.out / path.name

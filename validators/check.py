@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Protocol
 
@@ -15,11 +16,13 @@ from parsers.segments import Ints
 from schemas import tables
 from schemas.limits import Limits, load_limits
 from schemas.partners import Partner
+from schemas.rule_sets import Rulebook, RuleSet, load_rulebook
 from schemas.verdict import Verdict
 from validators.business.borders import find_faults_across_stretches
 from validators.business.judge import OpenSets
 from validators.delimiter_rules import find_delimiter_faults
 from validators.envelope_rules import find_envelope_faults, issue, issue_table
+from validators.in_force import in_force
 from validators.partner_rules import find_partner_faults, find_repeated_interchanges
 from validators.parts import ONCE_AN_INTERCHANGE, Part
 from validators.processes import give_back_memory
@@ -49,13 +52,22 @@ class Sink(Protocol):
 class Terms:
     """Under which terms a file is checked.
 
-    Without a partner the implementation guide alone holds. `seen_interchanges` are the (ISA06,
-    ISA13) of earlier files. `limits` say in how large pieces a file is read.
+    Without a partner the implementation guide alone holds, without a day every rule whatever its
+    dates. `seen_interchanges` are the (ISA06, ISA13) of earlier files. `limits` say in how large
+    pieces a file is read. `rulebook` has the rules, companion guides and partners that hold.
     """
 
     partner: Partner | None = None
     seen_interchanges: frozenset[tuple[str, str]] = frozenset()
     limits: Limits = field(default_factory=load_limits)
+    day: date | None = None
+    rulebook: Rulebook = field(default_factory=load_rulebook)
+
+    @property
+    def rules(self) -> RuleSet:
+        """What holds for the file."""
+        partner = self.rulebook.partner(self.partner) if self.partner else None
+        return RuleSet(self.rulebook, partner, self.day)
 
 
 @dataclass
@@ -94,12 +106,13 @@ def check_file(
     Nothing in the file raises: what is wrong with it is in `verdict.issues`. `tell` hears how many
     bytes are done. Large files are judged by up to `workers` processes; the result is the same.
     """
+    rules = terms.rules
     with open_received(path) as received:
         unreadable = _unreadable(received, terms.limits)
         if unreadable is not None:
             return _refuse(received, unreadable)
         gathered = _Gathered()
-        work = Work(path, wants_tables=sink is not None, limits=terms.limits, partner=terms.partner)
+        work = Work(path, wants_tables=sink is not None, limits=terms.limits, rules=rules)
         for part in check_parts(received, work, workers):
             gathered.add(part)
             for name, table in part.tables.items():
@@ -107,7 +120,7 @@ def check_file(
                     sink.write(name, table)
             if tell is not None:
                 tell(part.byte_end)
-        return _conclude(received, gathered, terms)
+        return _conclude(received, gathered, rules, terms.seen_interchanges)
 
 
 def _unreadable(received: ReceivedFile, limits: Limits) -> str | None:
@@ -150,19 +163,24 @@ def _leading(received: ReceivedFile) -> pa.Table:
     return issue_table([issue("leading-bytes", "ISA", shown)])
 
 
-def _conclude(received: ReceivedFile, gathered: _Gathered, terms: Terms) -> Checked:
+def _conclude(
+    received: ReceivedFile,
+    gathered: _Gathered,
+    rules: RuleSet,
+    seen_interchanges: frozenset[tuple[str, str]],
+) -> Checked:
     envelope = gather_envelope(gathered.envelope)
     gathered.envelope.clear()
     give_back_memory()
     about_envelope = find_envelope_faults(envelope)
     found = [_leading(received), find_delimiter_faults(received.layout.regions), about_envelope]
     found.extend(_of_known_types(about_envelope, gathered.issues))
-    across = find_faults_across_stretches(received, envelope, gathered.open_sets, terms.partner)
+    across = find_faults_across_stretches(received, envelope, gathered.open_sets, rules)
     found.extend(_of_known_types(about_envelope, list(across)))
-    found.append(find_repeated_interchanges(envelope, terms.seen_interchanges))
-    if terms.partner is not None:
-        found.append(find_partner_faults(envelope, terms.partner))
-    issues = _once_an_interchange(pa.concat_tables(found)).sort_by(
+    found.append(find_repeated_interchanges(envelope, seen_interchanges))
+    if rules.partner is not None and rules.exchange is not None:
+        found.append(find_partner_faults(envelope, rules.partner, rules.exchange))
+    issues = _once_an_interchange(in_force(pa.concat_tables(found), rules)).sort_by(
         [("byte_start", "ascending"), ("element", "ascending")]
     )
     verdict = _verdict(received, envelope, issues, np.concatenate(gathered.member_sets))

@@ -5,16 +5,16 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from parsers.envelope import Envelope
-from schemas.partners import Partner, load_exchange
+from schemas.partners import Exchange, Partner
 from validators.envelope_rules import Fault, issue_at, issue_table
 
 
-def find_partner_faults(envelope: Envelope, partner: Partner) -> pa.Table:
+def find_partner_faults(envelope: Envelope, partner: Partner, exchange: Exchange) -> pa.Table:
     """Issues of interchanges and groups that this partner's exchange would not send to us."""
     issues = [
         issue_at(envelope, fault, "interchange_ordinal")
         for row in envelope.interchanges.to_pylist()
-        for fault in _interchange_faults(row, partner)
+        for fault in _interchange_faults(row, partner, exchange)
     ]
     issues += [
         issue_at(envelope, fault, "group_ordinal")
@@ -24,8 +24,10 @@ def find_partner_faults(envelope: Envelope, partner: Partner) -> pa.Table:
     return issue_table(issues)
 
 
-def _interchange_faults(row: dict[str, object], partner: Partner) -> Iterable[Fault]:
-    if row["sender_id"] != load_exchange(partner.exchange).interchange.exchange_id:
+def _interchange_faults(
+    row: dict[str, object], partner: Partner, exchange: Exchange
+) -> Iterable[Fault]:
+    if row["sender_id"] != exchange.interchange.exchange_id:
         yield Fault("sender-unknown", "ISA", row)
     if row["receiver_id"] != partner.trading_partner_id:
         yield Fault("receiver-unknown", "ISA", row)

@@ -18,7 +18,7 @@ from parsers.members import read_business_tables, read_segments_table
 from parsers.segments import Ints
 from parsers.stretch import Stretch, parse_stretch
 from parsers.tally import Cursor, Tally, tally_segments
-from schemas.partners import Partner
+from schemas.rule_sets import RuleSet
 from validators.business.judge import OpenSets, find_business_faults
 from validators.composites import find_composite_faults
 from validators.element_presence import find_surplus_in_envelope
@@ -47,12 +47,12 @@ class Part:
 
 
 def check_part(
-    content: bytes, span: Span, before: Cursor, partner: Partner | None, *, wants_tables: bool
+    content: bytes, span: Span, before: Cursor, rules: RuleSet, *, wants_tables: bool
 ) -> Part:
-    """The tables and issues of one stretch, by the rules for a partner's files."""
+    """The tables and issues of one stretch, by the rules that hold for its file."""
     stretch = parse_stretch(content, span, before)
     business = read_business_tables(stretch)
-    judged = find_business_faults(stretch, business, partner)
+    judged = find_business_faults(stretch, business, rules)
     tables = {
         "members": business.members,
         "coverages": business.coverages,

@@ -20,7 +20,7 @@ from parsers.packed import Packed, pack, unpack
 from parsers.reading import ReceivedFile, at_span
 from parsers.tally import Cursor, Tally, tally_bytes
 from schemas.limits import Limits
-from schemas.partners import Partner
+from schemas.rule_sets import RuleSet
 from validators.parts import Part, check_part
 from validators.processes import give_back_memory, keep_freed_memory, leave_pandas_out
 
@@ -35,12 +35,12 @@ class Work:
     path: Path
     wants_tables: bool
     limits: Limits
-    partner: Partner | None = None
+    rules: RuleSet
 
     def check(self, span: Span, before: Cursor) -> Part:
         """The part of one span."""
         return check_part(
-            self._read(span), span, before, self.partner, wants_tables=self.wants_tables
+            self._read(span), span, before, self.rules, wants_tables=self.wants_tables
         )
 
     def send(self, span: Span, before: Cursor) -> "_Sent":

@@ -20,7 +20,7 @@ from parsers.segments import Flags
 from parsers.stretch import parse_stretch
 from parsers.tally import Cursor
 from schemas.limits import load_limits
-from schemas.partners import Partner
+from schemas.rule_sets import RuleSet
 from validators.business.checks import Checks, load_checks
 from validators.business.facts import Facts, Tables
 from validators.business.judge import OF_MEMBERS, OpenSets, Teller, is_household, tables_of
@@ -29,10 +29,10 @@ from validators.issues import Findings
 
 
 def find_faults_across_stretches(
-    received: ReceivedFile, envelope: Envelope, handed: list[OpenSets], partner: Partner | None
+    received: ReceivedFile, envelope: Envelope, handed: list[OpenSets], rules: RuleSet
 ) -> Iterator[pa.Table]:
     """Issues of the sets that no stretch held whole, as `tables.ISSUES`."""
-    checks = load_checks(partner)
+    checks = load_checks(rules)
     if not handed or not checks.of_sets:
         return
     tables = _put_together(envelope, handed)

@@ -1,14 +1,15 @@
-"""Rules of the kinds in this package, made ready once for a partner: what to look at, and when."""
+"""Rules of the kinds in this package, made ready once for a rule set: what to look at, and when."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from parsers.segments import Flags
-from schemas.catalog import Rule, load_rules
+from schemas.catalog import Rule
 from schemas.code_sets import load_codes
-from schemas.partners import Exchange, Partner, load_exchange, normalise_reason
+from schemas.partners import Exchange, Partner, normalise_reason
+from schemas.rule_sets import RuleSet
 from validators.business import amounts, households, kinds
 from validators.business.facts import Clause, Facts
 
@@ -54,7 +55,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Checks:
-    """All rules that apply to the files of a partner, or to any file."""
+    """The rules of a rule set that are of these kinds."""
 
     of_rows: tuple[Check, ...]
     of_sets: tuple[Check, ...]
@@ -88,24 +89,18 @@ _OF_SETS = {"sum-of-members", "counted", "unique-in-set", "first-of-set"}
 _TABLES = {"household": "set_header"}
 
 
-def load_checks(partner: Partner | None) -> Checks:
-    """The rules for the files of that partner; without one the implementation guide's alone."""
-    return _load(partner.model_dump_json() if partner else None)
-
-
-@cache
-def _load(partner_as_json: str | None) -> Checks:
-    partner = Partner.model_validate_json(partner_as_json) if partner_as_json else None
-    exchange = load_exchange(partner.exchange) if partner else None
+@lru_cache(maxsize=64)
+def load_checks(rules: RuleSet) -> Checks:
+    """The rules of this package among those that hold."""
     checks = [
-        _check(rule, exchange, partner)
-        for rule in load_rules().values()
-        if rule.kind in KINDS and rule.holds_for(exchange.id if exchange else None)
+        _check(rule, rules.exchange, rules.partner)
+        for rule in rules.rules.values()
+        if rule.kind in KINDS
     ]
     return Checks(
         of_rows=tuple(check for check in checks if not check.is_whole),
         of_sets=tuple(check for check in checks if check.is_whole),
-        meanings=_meanings(exchange) if exchange else {},
+        meanings=_meanings(rules.exchange) if rules.exchange else {},
     )
 
 

@@ -16,7 +16,7 @@ from parsers.members import BusinessTables
 from parsers.packed import Packed, pack
 from parsers.segments import Flags, Ints
 from parsers.stretch import Stretch
-from schemas.partners import Partner
+from schemas.rule_sets import RuleSet
 from validators.business.checks import Check, Checks, load_checks
 from validators.business.facts import Facts, Tables
 from validators.business.places import Places
@@ -47,11 +47,9 @@ class Judged:
     open_sets: OpenSets | None
 
 
-def find_business_faults(
-    stretch: Stretch, business: BusinessTables, partner: Partner | None
-) -> Judged:
-    """What breaks a rule in a stretch; the rules of `partner` and of its exchange included."""
-    checks = load_checks(partner)
+def find_business_faults(stretch: Stretch, business: BusinessTables, rules: RuleSet) -> Judged:
+    """What breaks a rule in a stretch."""
+    checks = load_checks(rules)
     facts = StretchFacts(stretch, tables_of(business), checks)
     findings = Findings(stretch)
     teller = Teller(facts, findings)

@@ -1,0 +1,181 @@
+"""All that files are judged by, as a value: rules, companion guides of exchanges, partners.
+
+The program's own rulebook is one of many: a folder of changes makes another, and both can be used
+side by side in one process. A row of a change names the row that it changes and holds only what is
+different:
+
+    rules/*.toml         rows [[rules]] with `id`; `severity = "off"` takes a rule out
+    companions/*.toml    an exchange, by the name of its file
+    partners/*.toml      a partner, by the name of its file
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache, cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from schemas.catalog import Rule, load_rules
+from schemas.errors import Terminal
+from schemas.partners import Exchange, Partner, load_exchange, load_partner
+
+OFF = "off"  # the severity of a rule that is taken out
+
+Row = TypeVar("Row", bound=BaseModel)
+
+
+@dataclass(frozen=True, eq=False)
+class Rulebook:
+    """All rules by id, and those exchanges and partners that are not as the program has them."""
+
+    rules: Mapping[str, Rule]
+    exchanges: Mapping[str, Exchange] = field(default_factory=dict)
+    partners: Mapping[str, Partner] = field(default_factory=dict)
+
+    def exchange(self, exchange_id: str) -> Exchange:
+        """The exchange of that id."""
+        return self.exchanges.get(exchange_id) or load_exchange(exchange_id)
+
+    def partner(self, partner: Partner) -> Partner:
+        """The partner as this rulebook has it."""
+        return self.partners.get(partner.id, partner)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the content, in hex: the version of the rules."""
+        digest = sha256()
+        for rows in (self.rules, self.exchanges, self.partners):
+            for row in rows.values():
+                digest.update(row.model_dump_json().encode() + b"\n")
+        return digest.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rulebook) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __reduce__(self) -> tuple[Callable[..., "Rulebook"], tuple[Any, ...]]:
+        """For other processes: the program's own rulebook they read themselves."""
+        if self is load_rulebook():
+            return load_rulebook, ()
+        return Rulebook, (self.rules, self.exchanges, self.partners)
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """What holds for one file: the rulebook, whose file it is, and the day on which it came.
+
+    Without a partner the implementation guide alone holds, without a day every rule whatever its
+    dates.
+    """
+
+    rulebook: Rulebook
+    partner: Partner | None = None
+    day: date | None = None
+
+    @cached_property
+    def exchange(self) -> Exchange | None:
+        """The partner's exchange."""
+        return self.rulebook.exchange(self.partner.exchange) if self.partner else None
+
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        """The rules that hold, by id."""
+        exchange = self.partner.exchange if self.partner else None
+        return {
+            rule.id: rule
+            for rule in self.rulebook.rules.values()
+            if rule.holds_for(exchange) and (self.day is None or rule.holds_on(self.day))
+        }
+
+    def __hash__(self) -> int:
+        return hash((self.rulebook, self.partner.id if self.partner else None, self.day))
+
+    def __reduce__(self) -> tuple[type["RuleSet"], tuple[Any, ...]]:
+        return RuleSet, (self.rulebook, self.partner, self.day)
+
+
+@cache
+def load_rulebook() -> Rulebook:
+    """The program's own rulebook."""
+    return Rulebook(load_rules())
+
+
+def read_changes(folder: Path, partners: Path | None = None) -> Rulebook:
+    """The program's rulebook with the changes of a folder.
+
+    Raises Terminal when the folder changes nothing, or when one of its files is wrong. `partners`
+    is the folder of the partners that are changed, if it is not the program's.
+    """
+    changed = Rulebook(
+        rules=_changed_rules(folder),
+        exchanges={
+            path.stem: _merged(path, load_exchange(path.stem), content)
+            for path, content in _files(folder, "companions")
+        },
+        partners={
+            path.stem: _merged(path, load_partner(path.stem, partners), content)
+            for path, content in _files(folder, "partners")
+        },
+    )
+    if changed == load_rulebook():
+        raise Terminal(
+            f"{folder} changes nothing. Put rows into its rules/, companions/ or partners/."
+        )
+    return changed
+
+
+def _changed_rules(folder: Path) -> dict[str, Rule]:
+    rules = dict(load_rules())
+    for path, content in _files(folder, "rules"):
+        rows = content.get("rules")
+        if not isinstance(rows, list):
+            raise Terminal(f"{path}: a file of rules is TOML with rows [[rules]].")
+        for row in rows:
+            known = load_rules().get(row.get("id"))
+            if known is None:
+                raise Terminal(
+                    f"{path}: no rule {row.get('id')}. Only rules that exist can be changed; "
+                    "`edi834 rules` lists them."
+                )
+            if row.get("severity") == OFF:
+                rules.pop(known.id, None)
+            else:
+                rules[known.id] = _merged(path, known, row)
+    return rules
+
+
+def _files(folder: Path, kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The TOML files of a kind with their content, in the order of their names."""
+    if not folder.is_dir():
+        raise Terminal(f"{folder} is no folder. Name one that holds changed rules.")
+    for path in sorted((folder / kind).glob("*.toml")):
+        try:
+            yield path, tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise Terminal(f"{path} is not valid TOML: {error}. Correct the file.") from error
+
+
+def _merged(path: Path, row: Row, changes: Mapping[str, Any]) -> Row:
+    """The row with changes, table by table. Raises Terminal when it is no row any more."""
+    try:
+        return type(row).model_validate(_over(row.model_dump(exclude_unset=True), changes))
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        place = ".".join(str(part) for part in wrong["loc"]) or "row"
+        whose = f"{changes['id']}: " if "id" in changes else ""
+        raise Terminal(f"{path}: {whose}{place}: {wrong['msg']}. Correct the file.") from error
+
+
+def _over(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(known)
+    for key, value in changes.items():
+        is_table = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _over(merged[key], value) if is_table else value
+    return merged
