@@ -220,16 +220,18 @@ def _envelope_nodes(guide: Guide, segments: Segments) -> tuple[Nodes, Flags]:
     return nodes, nodes >= 0
 
 
-def _symbols(segments: Segments, rows: Ints, automaton: Automaton) -> npt.NDArray[np.int32]:
-    """The symbol of each row; only distinct (id, qualifier) pairs are looked at one by one."""
+def _symbols(segments: Segments, automaton: Automaton) -> npt.NDArray[np.int32]:
+    """The symbol of each segment; only distinct (id, qualifier) pairs are looked at one by one.
+
+    Segments of the envelope have none: 0.
+    """
     names, index = segments.id_index
     told_apart = np.array([name in automaton.discriminating for name in names], dtype=np.bool_)
-    ids = index[rows]
-    asked = np.flatnonzero(told_apart[ids] & (segments.token_count[rows] > 1))
-    qualifiers = segments.token_keys(segments.first_token[rows[asked]] + 1)
+    asked = np.flatnonzero(told_apart[index] & (segments.token_count > 1))
+    qualifiers = segments.token_keys(segments.first_token[asked] + 1)
     # Qualifiers of the guide have at most 4 bytes; a longer one gets a mark and is no known one.
     is_long = (qualifiers > np.uint64(_QUALIFIER_MASK)).astype(np.uint64)
-    packed = ids.astype(np.uint64) << np.uint64(_ID_SHIFT)
+    packed = index.astype(np.uint64) << np.uint64(_ID_SHIFT)
     packed[asked] |= (qualifiers & np.uint64(_QUALIFIER_MASK)) | (is_long << np.uint64(_MARK_SHIFT))
     encoded = pa.array(packed).dictionary_encode()
     numbers = np.array(
@@ -256,19 +258,15 @@ def place_segments(segments: Segments, open_lane: bool) -> Placement:
     """
     automaton = load_automaton()
     nodes, is_envelope = _envelope_nodes(automaton.guide, segments)
-    rows = np.arange(len(segments), dtype=np.int64)
     is_ins = segments.has_id("INS")
     is_st = segments.has_id("ST")
     in_set = _inside_sets(is_envelope, is_st, open_lane)
     opens = is_st | (is_ins & in_set)
-    lane_of = np.cumsum(opens) - 1
-    lane_of[~in_set] = -1
+    lane_of = np.where(in_set, np.cumsum(opens) - 1, -1)
     lanes = Lanes(np.flatnonzero(opens).astype(np.int64, copy=False), lane_of)
-    placed = in_set & ~is_st
-    symbols = np.zeros(len(segments), dtype=np.int32)
-    symbols[placed] = _symbols(segments, rows[placed], automaton)
+    symbols = _symbols(segments, automaton)
     ins_node = automaton.guide.segments_of("2000", "INS")[0].index
-    nodes[is_ins & in_set] = ins_node
+    nodes[np.flatnonzero(is_ins & in_set)] = ins_node
     exemplar_of = find_exemplars(segments, symbols, lanes)
     placement = Placement(nodes, is_envelope, np.zeros(len(segments), np.bool_), lanes, exemplar_of)
     if len(lanes.starts):
@@ -293,7 +291,7 @@ def _place_exemplars(
 def _place_others(placement: Placement) -> None:
     """Gives each segment the place that it has in the exemplar of its lane."""
     lanes = placement.lanes
-    rows = np.flatnonzero(lanes.lane_of >= 0)
+    rows = lanes.rows
     distance = lanes.starts[placement.exemplar_of] - lanes.starts
     alike = rows + distance[lanes.lane_of[rows]]
     placement.nodes[rows] = placement.nodes[alike]

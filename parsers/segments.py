@@ -282,19 +282,24 @@ def split_segments(content: bytes, base: int, delimiters: Delimiters) -> Segment
     starts[first_token] = moved
     token_count = last_tokens - first_token + 1
     filled = (token_count > 1) | (ends[first_token] > moved)
-    clean = _has_only_line_ends(data, begins, moved)
-    has_empty_behind = np.append(~filled[1:], False)
+    unclean = ~_has_only_line_ends(data, begins, moved)
+    empties_behind = np.append(~filled[1:], False)
+    if not filled.all():
+        by_segment = (first_token, token_count, unclean, empties_behind)
+        first_token, token_count, unclean, empties_behind = (
+            column[filled] for column in by_segment
+        )
     return Segments(
         data=data,
         base=base,
         delimiters=delimiters,
         starts=starts,
         ends=ends,
-        first_token=first_token[filled],
-        token_count=token_count[filled],
+        first_token=first_token,
+        token_count=token_count,
         is_terminated=is_terminated,
-        blanks_removed=~clean[filled],
-        empties_behind=has_empty_behind[filled],
+        blanks_removed=unclean,
+        empties_behind=empties_behind,
     )
 
 
@@ -324,6 +329,6 @@ def find_heads(content: bytes, delimiters: Delimiters) -> Heads:
     ends = np.append(ends, np.int64(len(content)))
     starts = np.append(np.int64(0), ends[:-1] + 1)
     moved = _skip_blanks(data, starts, ends)
-    filled = moved < ends
+    filled = np.flatnonzero(moved < ends)
     starts, ends = moved[filled], ends[filled]
     return Heads(starts, ends, _words_of(data)[starts], delimiters.element)

@@ -39,9 +39,13 @@ class Lanes:
     @cached_property
     def lengths(self) -> Ints:
         """Number of rows of each lane."""
-        inside = self.lane_of[self.lane_of >= 0]
-        counts = np.bincount(inside, minlength=len(self.starts))
-        return counts.astype(np.int64, copy=False)
+        counts = np.bincount(self.lane_of + 1, minlength=len(self.starts) + 1)
+        return counts[1:].astype(np.int64, copy=False)
+
+    @cached_property
+    def rows(self) -> Ints:
+        """All rows inside a lane."""
+        return np.flatnonzero(self.lane_of >= 0).astype(np.int64, copy=False)
 
 
 def find_exemplars(segments: Segments, symbols: npt.NDArray[np.int32], lanes: Lanes) -> Ints:
@@ -61,7 +65,7 @@ def find_exemplars(segments: Segments, symbols: npt.NDArray[np.int32], lanes: La
 
 def _lanes_that_differ(keys: Keys, first_token: Ints, lanes: Lanes, candidates: Ints) -> Ints:
     """Lanes with a row unlike that of their candidate, or at another distance from the first."""
-    rows = np.flatnonzero(lanes.lane_of >= 0)
+    rows = lanes.rows
     lane_of = lanes.lane_of[rows]
     others = rows + (lanes.starts[candidates] - lanes.starts)[lane_of]
     np.minimum(others, len(keys) - 1, out=others)
@@ -141,6 +145,5 @@ def _first_alike(sums: Keys) -> Ints:
 
 def rows_of_lanes(lanes: Lanes, wanted: Flags) -> Ints:
     """All rows of the lanes that are wanted, in file order."""
-    rows = np.flatnonzero(lanes.lane_of >= 0).astype(np.int64, copy=False)
-    found: Ints = rows[wanted[lanes.lane_of[rows]]]
+    found: Ints = lanes.rows.compress(wanted[lanes.lane_of[lanes.rows]])
     return found

@@ -84,8 +84,7 @@ class Stretch:
         """Per segment: ordinal of its member in the file, 0 in headers, trailers and outside."""
         count = np.cumsum(self.is_member_start, dtype=np.int64) + self.before.members
         lane_is_member = self.is_member_start[self.placement.lane_starts]
-        inside = self.placement.lane_of >= 0
-        inside[inside] = lane_is_member[self.placement.lane_of[inside]]
+        inside = np.append(lane_is_member, False)[self.placement.lane_of]  # outside, it is -1
         return np.where(inside, count, 0)
 
     @cached_property
