@@ -282,24 +282,20 @@ def split_segments(content: bytes, base: int, delimiters: Delimiters) -> Segment
     starts[first_token] = moved
     token_count = last_tokens - first_token + 1
     filled = (token_count > 1) | (ends[first_token] > moved)
-    unclean = ~_has_only_line_ends(data, begins, moved)
-    empties_behind = np.append(~filled[1:], False)
-    if not filled.all():
-        by_segment = (first_token, token_count, unclean, empties_behind)
-        first_token, token_count, unclean, empties_behind = (
-            column[filled] for column in by_segment
-        )
+    kept = np.flatnonzero(filled)
+    clean = _has_only_line_ends(data, begins, moved)
+    has_empty_behind = np.append(~filled[1:], False)
     return Segments(
         data=data,
         base=base,
         delimiters=delimiters,
         starts=starts,
         ends=ends,
-        first_token=first_token,
-        token_count=token_count,
+        first_token=first_token[kept],
+        token_count=token_count[kept],
         is_terminated=is_terminated,
-        blanks_removed=unclean,
-        empties_behind=empties_behind,
+        blanks_removed=~clean[kept],
+        empties_behind=has_empty_behind[kept],
     )
 
 
