@@ -13,7 +13,8 @@ from schemas import tables
 from schemas.postgres_copy import copy_out, copy_to_temporary
 
 # A policy owes what TOT RES AMT says for its first day. Without any payment that is nothing, and
-# the first month counts as paid through.
+# the first month counts as paid through. A policy waits while the gate keeps something of it from
+# the book: that may be its cancellation.
 _DECIDE = sa.text("""
 INSERT INTO book.decision (partner_id, exchange_policy_id, kind, event_id, responsible_amount,
   paid_amount, paid_on, paid_through, run_id)
@@ -39,6 +40,11 @@ LEFT JOIN (
 WHERE p.partner_id = :partner_id AND p.known_to = 'infinity'
   AND p.status = 'initial' AND p.needs_effectuation
   AND coalesce(paid.amount, 0) >= a.amount
+  AND NOT EXISTS (
+    SELECT FROM book.event_set s
+    WHERE s.exchange_policy_id = p.exchange_policy_id AND s.partner_id = p.partner_id
+      AND s.state = 'staged'
+  )
 ON CONFLICT (event_id, kind) DO NOTHING
 """)
 

@@ -60,7 +60,8 @@ class ExchangeInABox:
     """One exchange with some trading partners, over many nights. Its memory is under `home`.
 
     Night 1 is `first_night`, night 2 the next day. `members` is about how many persons enroll in
-    the first night, over all partners; `faults` is the rate of faults beyond the standard ones.
+    the first night, over all partners; `faults` is the rate of faults beyond the standard ones;
+    `mass_ending` is a night in which the exchange ends all coverage, each file of it well formed.
     """
 
     def __init__(  # noqa: PLR0913 - a scenario, spelled out for the caller
@@ -73,8 +74,11 @@ class ExchangeInABox:
         faults: float,
         partners: Mapping[str, Partner],
         exchange: Exchange,
+        mass_ending: int | None = None,
     ) -> None:
-        self.scenario = Scenario(seed, members, first_night, faults, partners, exchange)
+        self.scenario = Scenario(
+            seed, members, first_night, faults, partners, exchange, mass_ending
+        )
         self.state = State(home / "exchange.sqlite")
         self.mailboxes = Mailboxes(home, partners)
 

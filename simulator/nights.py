@@ -37,6 +37,7 @@ class Scenario:
     faults: float
     partners: Mapping[str, Partner]
     exchange: Exchange
+    mass_ending: int | None = None  # the night whose evening file ends all coverage
 
     def day(self, night: int) -> date:
         """The date of a night; night 1 is the first."""
@@ -132,14 +133,21 @@ class _PartnerNight:
 
     def _changes(self) -> list[Entry]:
         candidates = self._changeable()
+        ends_all = self.night == self.scenario.mass_ending
         wanted = max(_FEWEST_CHANGES, round(len(candidates) * _CHANGED))
+        if ends_all:
+            wanted = len(candidates)
         chosen = self.random.sample(candidates, min(wanted, len(candidates)))
         entries = []
         for number, history in enumerate(chosen):
             (last,) = self.state.load_transactions(history.transaction_ids[-1:])
             policy = with_effectuation(self.state, last.policy)
             if policy.state == "active":
-                entries.append(self._entry(self._change(policy, number)))
+                if ends_all:
+                    change = events.termination(policy, self._occasion())
+                else:
+                    change = self._change(policy, number)
+                entries.append(self._entry(change))
         return entries
 
     def _changeable(self) -> list[History]:

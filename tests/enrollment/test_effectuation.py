@@ -165,3 +165,18 @@ def test_a_run_sends_one_file_and_leaves_the_rest_to_the_next(enrolled, say):
     enrolled.begins_night(NEXT_NIGHT)
     confirmed = enrolled.decides(both).to_pylist()
     assert [row["exchange_policy_id"] for row in confirmed] == ["P2"]
+
+
+def test_a_policy_waits_while_something_of_it_is_at_the_gate(enrolled, say):
+    """What is staged may cancel the policy: it is confirmed only once that is in the book."""
+    enrolled.receives(say.enrollment("P2", "S2"))
+    enrolled.applies()
+    enrolled.receives(say.termination("P1", "S1", date(2027, 3, 31)))
+    paid = [("P1", "200.00"), ("P2", "200.00")]
+
+    meanwhile = enrolled.decides(paid).to_pylist()
+    enrolled.sends_effectuations()
+    enrolled.applies()
+
+    assert [row["exchange_policy_id"] for row in meanwhile] == ["P2"]
+    assert enrolled.decides(paid).num_rows == 0  # it is terminated by now

@@ -119,7 +119,9 @@ def _toml(name: str, value: object) -> str:
 
 
 @contextmanager
-def opened_world(folder: Path, database_url: str, members: int = 60) -> Iterator[World]:
+def opened_world(
+    folder: Path, database_url: str, members: int = 60, mass_ending: int | None = None
+) -> Iterator[World]:
     """A world of about that many members; nothing has been sent."""
     partners = load_partners()
     exchange = ExchangeInABox(
@@ -130,6 +132,7 @@ def opened_world(folder: Path, database_url: str, members: int = 60) -> Iterator
         faults=0.0,
         partners=partners,
         exchange=load_exchange("ffe"),
+        mass_ending=mass_ending,
     )
     with serve(folder / "exchange", partners) as endpoint:
         settings = Settings(

@@ -1,0 +1,94 @@
+"""What the gate counts in the staged files of a night, and that it tells of nobody."""
+
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from enrollment.batches import batch_tables
+
+PARTNER = "cedar-valley-tx"
+TODAY = date(2027, 2, 1)
+
+
+@pytest.fixture
+def tables(carrier):
+    """The tables of a batch of these files, as lists of their only column."""
+
+    def ask(*file_ids, on_day=TODAY):
+        found = batch_tables(carrier.conn, PARTNER, list(file_ids), on_day)
+        return {name: table.column(0).to_pylist() for name, table in found.items()}
+
+    return ask
+
+
+def test_members_sets_and_premiums_of_the_staged_files_are_counted(carrier, say, tables):
+    """One row for each member, set, household, premium and received member."""
+    one = carrier.receives(
+        say.enrollment("P1", "S1", "D1", premium="300.00"),
+        say.enrollment("P2", "S2", premium="12.50", aptc="0.00", ssn="900101234"),
+    )
+    two = carrier.receives(say.termination("P3", "S3", date(2027, 3, 31)))
+
+    found = tables(one, two)
+
+    assert sorted(found["members"]) == ["021", "021", "021", "024"]
+    assert sorted(found["enrolled_members"]) == [False, True, True]
+    assert sorted(found["enrolled_households"]) == [1, 2]
+    assert sorted(found["sets"]) == [False, False, True]
+    assert sorted(found["premiums"]) == ["0", "200"]
+    assert found["received_members"] == [False] * 4
+    assert tables(two)["members"] == ["024"]
+
+
+def test_policies_in_force_are_those_that_a_batch_may_end(carrier, say, tables):
+    """Neither a cancelled policy nor one that is over is in force."""
+    carrier.receives(*(say.enrollment(f"P{n}", f"S{n}") for n in range(1, 5)))
+    carrier.applies()
+    carrier.receives(say.cancellation("P3", "S3"), say.termination("P4", "S4", date(2027, 1, 31)))
+    carrier.applies()
+    ending = carrier.receives(say.termination("P1", "S1", date(2027, 3, 31)))
+
+    assert sorted(tables(ending)["policies"]) == [False, True]
+    assert sorted(tables(ending, on_day=date(2027, 1, 31))["policies"]) == [False, False, True]
+    assert tables()["policies"] == [False, False]
+
+
+def test_a_full_file_tells_which_policies_it_leaves_out(carrier, say, tables):
+    """BGN08 4 in the sets of a file: whoever is in force and not in it, is left out."""
+    carrier.receives(*(say.enrollment(f"P{n}", f"S{n}") for n in range(1, 4)))
+    carrier.applies()
+    audit = [say.enrollment(f"P{n}", f"S{n}", maintenance_type="030") for n in (1, 2)]
+    for one in audit:
+        one.header["action_code"] = "4"
+    file_id = carrier.receives(*audit)
+    changes = carrier.receives(say.termination("P1", "S1", date(2027, 3, 31)))
+
+    assert sorted(tables(file_id)["policies_of_full_file"]) == [False, False, True]
+    assert tables(file_id)["members"] == []  # the guide of this exchange knows no audit
+    assert tables(changes)["policies_of_full_file"] == []
+
+
+@pytest.mark.parametrize(("codes", "mixed"), [("22", False), ("44", False), ("24", True)])
+def test_a_file_of_full_sets_and_changes_is_mixed(carrier, say, tables, codes, mixed):
+    """One truth a file."""
+    sets = [say.enrollment(f"P{n}", f"S{n}") for n in range(len(codes))]
+    for one, code in zip(sets, codes, strict=True):
+        one.header["action_code"] = code
+
+    assert tables(carrier.receives(*sets))["files"] == [mixed]
+
+
+def test_what_the_gate_is_given_tells_of_nobody(carrier, say):
+    """Truths, counts, and two columns of codes: no id, name, date or amount."""
+    file_id = carrier.receives(say.enrollment("P1", "S1", ssn="900101234", last_name="Q"))
+    found = batch_tables(carrier.conn, PARTNER, [file_id], TODAY)
+    types = {name: table.schema.types for name, table in found.items()}
+    codes = {name for name, (only,) in types.items() if pa.types.is_large_string(only)}
+    others = {only for name, (only,) in types.items() if name not in codes}
+
+    assert {name: found[name].column(0).to_pylist() for name in codes} == {
+        "members": ["021"],
+        "premiums": ["200"],
+    }
+    assert others == {pa.bool_(), pa.int64()}
