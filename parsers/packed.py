@@ -1,4 +1,4 @@
-"""Tables that wait, or go from one process to another, in a fraction of their memory."""
+"""Tables that go from one process to another, and tables that wait in a fraction of their memory."""
 
 from dataclasses import dataclass
 
@@ -16,16 +16,28 @@ class Packed:
     compressed: bytes
 
 
-def pack(table: pa.Table) -> Packed:
-    """A table, packed."""
+def to_buffer(table: pa.Table) -> pa.Buffer:
+    """The rows of a table and nothing else, as an Arrow IPC stream.
+
+    (A table that is pickled brings along all that its columns were cut from.)
+    """
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
-    content = sink.getvalue()
+    return sink.getvalue()
+
+
+def from_buffer(buffer: pa.Buffer) -> pa.Table:
+    """The table of an Arrow IPC stream."""
+    return pa.ipc.open_stream(buffer).read_all()
+
+
+def pack(table: pa.Table) -> Packed:
+    """A table, packed."""
+    content = to_buffer(table)
     return Packed(content.size, _CODEC.compress(content, asbytes=True))
 
 
 def unpack(packed: Packed) -> pa.Table:
     """The table that was packed."""
-    content = _CODEC.decompress(packed.compressed, packed.size_bytes)
-    return pa.ipc.open_stream(content).read_all()
+    return from_buffer(_CODEC.decompress(packed.compressed, packed.size_bytes))

@@ -14,9 +14,11 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import pyarrow as pa
+
 from parsers.delimiters import Span
 from parsers.loops import load_automaton
-from parsers.packed import Packed, pack, unpack
+from parsers.packed import from_buffer, to_buffer
 from parsers.reading import ReceivedFile, at_span
 from parsers.tally import Cursor, Tally, tally_bytes
 from schemas.limits import Limits
@@ -46,7 +48,7 @@ class Work:
     def send(self, span: Span, before: Cursor) -> "_Sent":
         """The part of one span, for another process."""
         part = self.check(span, before)
-        tables = {name: pack(table) for name, table in part.tables.items()}
+        tables = {name: to_buffer(table) for name, table in part.tables.items()}
         return _Sent(replace(part, tables={}), tables)
 
     def tally(self, span: Span) -> Tally:
@@ -61,13 +63,13 @@ class Work:
 
 @dataclass(frozen=True)
 class _Sent:
-    """A part on its way between processes. Its tables share buffers, so they are packed."""
+    """A part on its way between processes, its tables as Arrow IPC streams."""
 
     part: Part
-    tables: dict[str, Packed]
+    tables: dict[str, pa.Buffer]
 
-    def unpacked(self) -> Part:
-        tables = {name: unpack(buffer) for name, buffer in self.tables.items()}
+    def received(self) -> Part:
+        tables = {name: from_buffer(buffer) for name, buffer in self.tables.items()}
         return replace(self.part, tables=tables)
 
 
@@ -87,10 +89,10 @@ def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Pa
             waiting: deque[Future[_Sent]] = deque()
             for span, before in zip(spans, cursors, strict=True):
                 if len(waiting) >= workers * _WAITING_PER_WORKER:
-                    yield waiting.popleft().result().unpacked()
+                    yield waiting.popleft().result().received()
                 waiting.append(pool.submit(partial(work.send, span, before)))
             while waiting:
-                yield waiting.popleft().result().unpacked()
+                yield waiting.popleft().result().received()
 
 
 @contextmanager
