@@ -1,4 +1,4 @@
-"""Tables that go from one process to another, and tables that wait in a fraction of their memory."""
+"""Tables that go between processes, and tables that wait in a fraction of their memory."""
 
 from dataclasses import dataclass
 
