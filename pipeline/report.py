@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from pipeline.wiring import House
 from replies.error_findings import ERROR_ROWS, TOLD_TO_THE_EXCHANGE, ErrorFindings
 from replies.error_report import CSV, PAGE, WORKBOOK, ErrorReport, Heading
 from replies.spreadsheets import CsvWriter
-from schemas.database import disposition, file
+from schemas.database import disposition, file, gate_batch, gate_file
 from schemas.limits import load_report_limits
 from schemas.postgres_copy import copy_out
 from schemas.tables import DISPOSITIONS
@@ -82,11 +82,18 @@ def _write(house: House, conn: sa.Connection, run: Run, partner_id: str, draft: 
 
 
 def _checked_files(conn: sa.Connection, run: Run, partner_id: str) -> list[sa.Row[Any]]:
-    """The enrollment files of the run that have a verdict, in the order of arrival."""
+    """The enrollment files of the run that have a verdict, in the order of arrival.
+
+    Among them are files of former nights whose batch a person has refused since: `is_refused`.
+    """
+    is_refused = file.c.state == "refused"
     rows = (
-        sa.select(file.c.file_id, file.c.name, file.c.storage_key)
+        sa.select(file.c.file_id, file.c.name, file.c.storage_key, is_refused.label("is_refused"))
+        .outerjoin(gate_file, gate_file.c.file_id == file.c.file_id)
+        .outerjoin(gate_batch, gate_batch.c.batch_id == gate_file.c.batch_id)
         .where(
-            file.c.run_id == run.run_id,
+            (file.c.run_id == run.run_id)
+            | (is_refused & (gate_batch.c.settled_in_run == run.run_id)),
             file.c.partner_id == partner_id,
             file.c.direction == "exchange_to_issuer",
             file.c.verdict.is_not(None),
@@ -101,9 +108,13 @@ def _findings(house: House, conn: sa.Connection, row: sa.Row[Any]) -> Iterator[E
     folder = house.settings.tables_folder / str(row.file_id)
     columns = [disposition.c[name] for name in DISPOSITIONS.names]
     decided = sa.select(*columns).where(disposition.c.file_id == row.file_id)
+    verdict = read_verdict(folder)
+    if row.is_refused:  # its own faults were told in its night
+        decided = decided.where(disposition.c.reason == "gate-refused")
+        verdict = replace(verdict, issues=verdict.issues.slice(0, 0))
     dispositions = copy_out(conn, decided.order_by(disposition.c.member_ordinal), DISPOSITIONS)
     path = house.landing.verified_path(row.storage_key)
-    with findings_in(path, row.name, folder, read_verdict(folder), dispositions) as findings:
+    with findings_in(path, row.name, folder, verdict, dispositions) as findings:
         yield findings
 
 

@@ -1,5 +1,6 @@
 """A night that would end most coverage: held, decided by a second person, applied exactly once."""
 
+import csv
 import json
 import os
 import subprocess
@@ -239,6 +240,19 @@ def test_what_was_refused_stays_out_and_what_waited_goes_on(story):
     assert story.at_end[6] == ("passed", run_id)
     assert reasons == [("rejected", "gate-refused", "refused")]
     assert terminated(story.world)[HARBOR] == story.ended_at_first[HARBOR]
+
+
+def test_the_refused_members_are_reported_in_the_night_that_settles_them(story):
+    """Each of them once, with what to do; faults that were told before are not told again."""
+    folder = story.world.house.settings.reports_folder / str(story.third_again.run.run_id) / HARBOR
+    rows = list(csv.DictReader((folder / "errors.csv").open(encoding="utf-8")))
+    refused = story.world.rows(
+        "SELECT count(*) FROM ledger.disposition WHERE reason = 'gate-refused'"
+    )
+
+    assert {row["rule"] for row in rows} == {"gate-refused"}
+    assert refused == [(len(rows),)]
+    assert "a person has refused it" in rows[0]["sentence"]
 
 
 def test_a_night_without_decisions_left_is_closed_again(story):
