@@ -110,7 +110,7 @@ def check_file(
     with open_received(path) as received:
         unreadable = _unreadable(received, terms.limits)
         if unreadable is not None:
-            return _refuse(received, unreadable)
+            return _refuse(received, unreadable, rules)
         gathered = _Gathered()
         work = Work(path, wants_tables=sink is not None, limits=terms.limits, rules=rules)
         for part in check_parts(received, work, workers):
@@ -138,7 +138,7 @@ def _unreadable(received: ReceivedFile, limits: Limits) -> str | None:
     return "file-not-x12"
 
 
-def _refuse(received: ReceivedFile, rule_id: str) -> Checked:
+def _refuse(received: ReceivedFile, rule_id: str, rules: RuleSet) -> Checked:
     shown = {"byte_start": 0, "byte_end": min(received.size_bytes, _SHOWN_BYTES)}
     verdict = Verdict(
         sha256=received.sha256,
@@ -150,7 +150,7 @@ def _refuse(received: ReceivedFile, rule_id: str) -> Checked:
         interchange_verdicts=tables.INTERCHANGE_VERDICTS.empty_table(),
         group_verdicts=tables.GROUP_VERDICTS.empty_table(),
         set_verdicts=tables.SET_VERDICTS.empty_table(),
-        issues=issue_table([issue(rule_id, "ISA", shown)]),
+        issues=in_force(issue_table([issue(rule_id, "ISA", shown)]), rules),
         dispositions=tables.DISPOSITIONS.empty_table(),
     )
     return Checked(verdict, _Gathered().counts | _envelope_counts(verdict))

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from schemas.limits import load_limits
 from schemas.partners import load_partner
+from schemas.rule_sets import load_rulebook
 from tests.cases.enrollment import (
     DEPENDENT,
     HEADER,
@@ -45,18 +46,21 @@ def contents(example):
     return _content(base, example.bad), _content(base, example.good)
 
 
-def terms(example):
-    """Under which terms an example is checked."""
-    partner = load_partner(example.partner) if example.partner else None
-    return Terms(partner=partner, limits=replace(load_limits(), **example.limits))
+def terms(example, rulebook=None):
+    """Under which terms an example is checked, by the program's rulebook or another one."""
+    return Terms(
+        partner=load_partner(example.partner) if example.partner else None,
+        limits=replace(load_limits(), **example.limits),
+        rulebook=rulebook or load_rulebook(),
+    )
 
 
-def complaints(reader, rule):
+def complaints(reader, rule, rulebook=None):
     """What does not hold of the examples of a rule, as sentences; the reader checks contents."""
     bad, good = contents(rule.example)
     if bad == good:
         return ["the good example is the bad one"]
-    under = terms(rule.example)
+    under = terms(rule.example, rulebook)
     return [
         *_about_bad(rule, bad, reader.verdict(bad, under)),
         *_about_good(rule, reader.rules(good, under)),

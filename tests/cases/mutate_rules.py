@@ -1,76 +1,55 @@
 """Takes each rule away, and makes each milder, to see that a test notices: `make mutate-rules`.
 
-The examples in the rows of the rules are judged again without the findings of the rule, and once
-more with its severity lowered to a warning. A rule that survives either is held by no test: its
-line says so, and the exit code is 1. Rules of the book have no file to be judged.
+The examples in the rows of the rules are judged by a rulebook without the rule, and by one in which
+it is only a warning. A rule that survives either is held by no test: its line says so, and the exit
+code is 1. What the book decides no file shows: there the run looks for the test of the book that
+expects the rule.
 """
 
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from unittest.mock import patch
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from schemas.catalog import load_rules
+from schemas.rule_sets import Rulebook
 from tests.cases.examples import complaints, contents, terms
 from tests.cases.reading import Reader
-from validators import check
+
+TESTS = Path(__file__).parents[1]
+TESTS_OF_THE_BOOK = ("enrollment", "pipeline")
 
 
 @dataclass(frozen=True)
 class Subject:
     """A content that is judged: its name, the rules that it breaks, and what tests say of it.
 
-    An example has the name of its rule.
+    An example has the name of its rule. `complain` is given the rulebook that holds.
     """
 
     name: str
     breaks: frozenset[str]
-    complain: Callable[[], list[str]]
+    complain: Callable[[Rulebook | None], list[str]]
 
 
-def without(rule_id):
-    """Issues from which those of a rule are gone."""
-    return lambda issues: issues.filter(pc.not_equal(issues["rule"], rule_id))
+def without(rule):
+    """The program's rulebook without a rule."""
+    return Rulebook({name: row for name, row in load_rules().items() if name != rule.id})
 
 
-def milder(rule_id):
-    """Issues in which those of a rule are warnings."""
-
-    def lower(issues):
-        is_meant = pc.equal(issues["rule"], rule_id)
-        lowered = pc.if_else(is_meant, pa.scalar("warning", pa.large_string()), issues["severity"])
-        place = issues.schema.get_field_index("severity")
-        return issues.set_column(place, issues.schema.field(place), lowered)
-
-    return lower
+def milder(rule):
+    """The program's rulebook with a rule that only warns."""
+    return Rulebook(load_rules() | {rule.id: rule.model_copy(update={"severity": "warning"})})
 
 
-def mutated(change):
-    """While it is entered, issues pass through a change before the verdict is made of them."""
-    judge, refuse = check._verdict, check._refuse
-
-    def judged(received, envelope, issues, member_sets):
-        return judge(received, envelope, change(issues), member_sets)
-
-    def refused(*arguments):
-        checked = refuse(*arguments)
-        return replace(
-            checked, verdict=replace(checked.verdict, issues=change(checked.verdict.issues))
-        )
-
-    stack = ExitStack()
-    stack.enter_context(patch.object(check, "_verdict", judged))
-    stack.enter_context(patch.object(check, "_refuse", refused))
-    return stack
+def can_be_milder(rule):
+    """What cannot be read is unreadable, however severe the rule is that says so."""
+    return rule.severity in ("reject", "error") and rule.example.outcome != "unreadable"
 
 
 def examples(reader):
@@ -81,39 +60,42 @@ def examples(reader):
             yield Subject(
                 rule.id,
                 frozenset(reader.rules(bad, terms(rule.example))),
-                lambda rule=rule: complaints(reader, rule),
+                lambda rulebook, rule=rule: complaints(reader, rule, rulebook),
             )
 
 
-def noticed(rule_id, change, subjects):
-    """What complains when a rule is changed."""
-    with mutated(change(rule_id)):
-        return [s.name for s in subjects if rule_id in s.breaks and s.complain()]
+def noticed(rule, rulebook, subjects):
+    """The subjects that break a rule, and complain when another rulebook holds."""
+    return [s.name for s in subjects if rule.id in s.breaks and s.complain(rulebook)]
+
+
+def expected_by(rule):
+    """The tests of the book that name a rule."""
+    paths = (path for folder in TESTS_OF_THE_BOOK for path in (TESTS / folder).glob("test_*.py"))
+    return [path.name for path in sorted(paths) if f'"{rule.id}"' in path.read_text()]
+
+
+def results(rule, subjects):
+    """For each change of a rule: what noticed it."""
+    if rule.example is None:
+        return [expected_by(rule)]
+    changes = [without, milder] if can_be_milder(rule) else [without]
+    return [noticed(rule, change(rule), subjects) for change in changes]
 
 
 def run(folder):
     """Prints what noticed each change, and returns how many changes nothing noticed."""
     subjects = list(examples(Reader(folder)))
-    failing = [subject.name for subject in subjects if subject.complain()]
+    failing = [subject.name for subject in subjects if subject.complain(None)]
     if failing:
         sys.exit(f"These fail without any change: {', '.join(failing)}.")
     table, survived = Table("rule", "taken away", "as a warning", box=box.SIMPLE_HEAD), 0
     for rule in load_rules().values():
-        if rule.example is None:
-            table.add_row(rule.id, f"not tried: {rule.kind}")
-            continue
-        results = [noticed(rule.id, without, subjects)]
-        if can_be_milder(rule):
-            results.append(noticed(rule.id, milder, subjects))
-        table.add_row(rule.id, *(_cell(rule, names) for names in results))
-        survived += results.count([])
+        found = results(rule, subjects)
+        table.add_row(rule.id, *(_cell(rule, names) for names in found))
+        survived += found.count([])
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     return survived
-
-
-def can_be_milder(rule):
-    """What cannot be read is unreadable, however severe the rule is that says so."""
-    return rule.severity in ("reject", "error") and rule.example.outcome != "unreadable"
 
 
 def _cell(rule, names):

@@ -1,10 +1,12 @@
 """The mutation run over the rules finds a rule that nothing holds."""
 
+from functools import partial
+
 import pytest
 
 from schemas.catalog import load_rules
 from tests.cases.examples import complaints
-from tests.cases.mutate_rules import Subject, can_be_milder, milder, noticed, without
+from tests.cases.mutate_rules import Subject, can_be_milder, milder, noticed, results, without
 from tests.cases.reading import Reader
 
 CODE = load_rules()["element-code-invalid"]
@@ -19,28 +21,35 @@ def reader(tmp_path):
 
 def example(reader, rule):
     """The example of a rule, as the run judges it."""
-    return Subject(rule.id, frozenset({rule.id}), lambda: complaints(reader, rule))
+    return Subject(rule.id, frozenset({rule.id}), partial(complaints, reader, rule))
 
 
 @pytest.mark.parametrize("change", [without, milder])
 def test_the_example_of_a_rule_notices_its_change(reader, change):
-    """And all is as before when the run is over."""
+    """And nothing is wrong with it while nothing is changed."""
     subject = example(reader, CODE)
-    assert noticed(CODE.id, change, [subject]) == [CODE.id]
-    assert subject.complain() == []
+    assert noticed(CODE, change(CODE), [subject]) == [CODE.id]
+    assert subject.complain(None) == []
 
 
 def test_a_rule_for_files_that_cannot_be_read_is_taken_away_too(reader):
     """Such a file has no verdicts on its parts."""
-    assert noticed(EMPTY.id, without, [example(reader, EMPTY)]) == [EMPTY.id]
+    assert noticed(EMPTY, without(EMPTY), [example(reader, EMPTY)]) == [EMPTY.id]
 
 
 def test_a_change_that_matters_to_nobody_survives(reader):
     """Another rule's example says nothing, nor does one that looks at nothing."""
-    blind = Subject("blind", frozenset({CODE.id}), list)
-    assert noticed(CODE.id, without, [example(reader, LETTERS), blind]) == []
+    blind = Subject("blind", frozenset({CODE.id}), lambda _: [])
+    assert noticed(CODE, without(CODE), [example(reader, LETTERS), blind]) == []
 
 
 def test_only_what_rejects_can_be_made_milder():
     """A warning is one already, and what cannot be read stays so."""
     assert [can_be_milder(rule) for rule in (CODE, LETTERS, EMPTY)] == [True, False, False]
+
+
+def test_a_rule_of_the_book_is_held_by_a_test_of_the_book():
+    """One that no test names is found too."""
+    unknown = load_rules()["unknown-policy"]
+    assert results(unknown, []) == [["test_application.py"]]
+    assert results(unknown.model_copy(update={"id": "nobody-tests-this"}), []) == [[]]
