@@ -23,7 +23,8 @@ BALANCE = pa.schema(
 _BALANCE = """
 WITH received AS (
   SELECT f.partner_id, f.file_id, f.state, f.verdict, b.state <> 'passed' AS is_held,
-    CASE WHEN f.state IN ('duplicate', 'refused') OR f.verdict = 'rejected' THEN 'rejected'
+    CASE WHEN f.state = 'quarantined' THEN 'pending'
+         WHEN f.state IN ('duplicate', 'refused') OR f.verdict = 'rejected' THEN 'rejected'
          WHEN f.state = 'applied' THEN 'accepted'
          WHEN b.state <> 'passed' THEN 'held'
          ELSE 'pending' END AS part

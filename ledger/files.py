@@ -163,15 +163,6 @@ def file_row(conn: sa.Connection, file_id: int) -> sa.Row[Any]:
     return conn.execute(sa.select(file).where(file.c.file_id == file_id)).one()
 
 
-def mark_quarantined(conn: sa.Connection, file_id: int, note: str) -> None:
-    """Sets a received file apart, with the reason as a sentence that holds nothing of the file."""
-    conn.execute(
-        sa.update(file)
-        .where(file.c.file_id == file_id, file.c.direction == _FROM_EXCHANGE)
-        .values(state="quarantined", note=note)
-    )
-
-
 def mark_acknowledgement_applied(conn: sa.Connection, file_id: int) -> None:
     """Marks a received TA1 or 999 file as read into the ledger."""
     conn.execute(

@@ -79,16 +79,26 @@ class ReceivedFile:
 
     @property
     def kind(self) -> FileKind:
-        """What the file holds, by the first segment behind its first ISA."""
-        if not self.layout.regions:
-            return "unknown"
-        region = self.layout.regions[0]
+        """What the file holds: enrollments, if any of its groups does, else acknowledgements."""
+        if any(self._begins_group(region, b"BE") for region in self.layout.regions):
+            return "enrollment"
+        return "acknowledgement" if self.brings_acknowledgements else "unknown"
+
+    @property
+    def brings_acknowledgements(self) -> bool:
+        """Whether an interchange opens with a TA1 or with a group of 999s."""
+        return any(self._opens_with_answer(region) for region in self.layout.regions)
+
+    def _opens_with_answer(self, region: Region) -> bool:
         start = region.byte_start + ISA_BYTES
         following = self.content[start : start + ISA_BYTES].lstrip()
         separator = bytes([region.delimiters.element])
-        if following.startswith((b"TA1" + separator, b"GS" + separator + b"FA" + separator)):
-            return "acknowledgement"
-        return "enrollment" if following.startswith(b"GS" + separator + b"BE") else "unknown"
+        return following.startswith((b"TA1" + separator, b"GS" + separator + b"FA" + separator))
+
+    def _begins_group(self, region: Region, functional_identifier: bytes) -> bool:
+        start = region.byte_start + ISA_BYTES - 1  # at the terminator of ISA
+        wanted = _border(region.delimiters, b"GS", functional_identifier)
+        return wanted.search(self.content, start, region.byte_end) is not None
 
     def spans(self, limits: Limits | None = None) -> Iterator[Span]:
         """The spans of all stretches in file order. No result depends on their size."""
@@ -119,7 +129,7 @@ def _cut(content: bytes | mmap.mmap, region: Region, limits: Limits) -> Iterator
 
     A header or member that goes on for too long is cut short; the next span begins behind it.
     """
-    border = _border(region.delimiters)
+    border = _border(region.delimiters, b"INS|ST|SE|GS|GE|IEA")
     terminator = bytes([region.delimiters.segment])
     start = region.byte_start
     while start < region.byte_end:
@@ -141,8 +151,10 @@ def _cut(content: bytes | mmap.mmap, region: Region, limits: Limits) -> Iterator
         start = following
 
 
-def _border(delimiters: Delimiters) -> re.Pattern[bytes]:
-    """The terminator before a place where headers and members begin or end.
+def _border(
+    delimiters: Delimiters, segment_ids: bytes, first_element: bytes = b""
+) -> re.Pattern[bytes]:
+    """The terminator before one of some segments, which may begin with a certain element.
 
     A few blanks may stand there too. (More than a few would make the search slow.)
     """
@@ -150,7 +162,8 @@ def _border(delimiters: Delimiters) -> re.Pattern[bytes]:
     separator = re.escape(bytes([delimiters.element]))
     blanks = bytes(byte for byte in BLANKS if byte != delimiters.segment)
     between = rb"[" + blanks + rb"]{0,80}"
-    return re.compile(terminator + between + rb"(?:INS|ST|SE|GS|GE|IEA)" + separator)
+    element = re.escape(first_element) + separator if first_element else b""
+    return re.compile(terminator + between + rb"(?:" + segment_ids + rb")" + separator + element)
 
 
 @contextmanager

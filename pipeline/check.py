@@ -1,5 +1,7 @@
 """One received file: checked, its verdict recorded, its TA1 and 999 written."""
 
+from contextlib import suppress
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,13 @@ import structlog
 from ledger.acknowledgements import record_acknowledgements
 from ledger.files import file_row, mark_acknowledgement_applied, to_check_before
 from ledger.sent import SentEnvelopes
-from ledger.verdicts import record_verdict, seen_interchange_control_numbers
-from parsers.acknowledgements import read_acknowledgements
+from ledger.verdicts import (
+    EarlierFiles,
+    record_verdict,
+    seen_group_control_numbers,
+    seen_interchange_control_numbers,
+)
+from parsers.acknowledgements import Acknowledgements, read_acknowledgements
 from parsers.reading import open_received
 from pipeline.checked_tables import ParquetSink
 from pipeline.outgoing import Letter, Writer, write_for
@@ -20,9 +27,13 @@ from pipeline.runs import Run
 from pipeline.wiring import House
 from replies import ack999, ta1
 from replies.x12_writer import ControlNumbers
+from schemas.catalog import load_rules
+from schemas.errors import Terminal
+from schemas.limits import load_limits
 from schemas.tables import FUNCTIONAL_GROUPS, INTERCHANGES, TEXT, TRANSACTION_SETS
 from schemas.verdict import Verdict
 from validators.check import Terms, check_file
+from validators.duplicates import Numbers
 
 log = structlog.get_logger()
 
@@ -40,33 +51,60 @@ def check_received(house: House, run: Run, file_id: int) -> str:
     if row.verdict is not None:
         return str(row.verdict)
     for earlier_file_id in earlier:
-        check_received(house, run, earlier_file_id)
+        with suppress(Terminal):  # a damaged one says so in its own step; its number stays taken
+            check_received(house, run, earlier_file_id)
     path = house.landing.verified_path(row.storage_key)
     if row.kind == "acknowledgement":
         return _take_acknowledgement(house, row, path)
-    with house.engine.connect() as conn:
-        seen = seen_before(conn, row, path)
-    terms = Terms(house.partner(row.partner_id), seen, day=run.as_of.date())
     with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
-        verdict = check_file(path, terms, sink).verdict
+        verdict = check_file(path, terms_of(house, row, path, run.as_of.date()), sink).verdict
         sink.write_verdict(verdict)
     with house.engine.begin() as conn:
         if record_verdict(conn, file_id, verdict, run.run_id):
             _acknowledge(write_for(house, run, row.partner_id, conn), file_id, verdict)
-    log.info("file checked", file_id=file_id, verdict=verdict.file_verdict)
+            _read_answers(conn, row, path)
+    _log(row, verdict)
     return verdict.file_verdict
+
+
+def _log(row: sa.Row[Any], verdict: Verdict) -> None:
+    log.info("file checked", file_id=row.file_id, verdict=verdict.file_verdict)
+    if verdict.quarantine is not None:
+        rule, known = verdict.quarantine.rule, {"partner": row.partner_id, "file_id": row.file_id}
+        is_suspect = load_rules()[rule].quarantine == "silent"
+        log.warning("security alert" if is_suspect else "file quarantined", rule=rule, **known)
+
+
+def terms_of(house: House, row: sa.Row[Any], path: Path, day: date) -> Terms:
+    """The terms of the partner that sent the file, with what the ledger knows of earlier files."""
+
+    def seen_groups(pairs: Numbers) -> Numbers:
+        with house.engine.connect() as conn:
+            return seen_group_control_numbers(conn, _earlier(row), pairs)
+
+    with house.engine.connect() as conn:
+        seen = seen_before(conn, row, path)
+    return Terms(
+        partner=house.partner(row.partner_id),
+        day=day,
+        other_receivers=house.other_receivers(row.partner_id),
+        seen_interchanges=seen,
+        seen_groups=seen_groups,
+        is_copy=row.duplicate_of is not None,
+    )
 
 
 def seen_before(conn: sa.Connection, row: sa.Row[Any], path: Path) -> frozenset[tuple[str, str]]:
     """Those interchanges of the file that an earlier file of the partner brought already."""
     with open_received(path) as received:
-        keys = received.interchange_keys
-    return frozenset(
-        (sender, number)
-        for sender in {sender for sender, _ in keys}
-        for number in seen_interchange_control_numbers(
-            conn, row.partner_id, sender, [n for s, n in keys if s == sender], row.file_id
-        )
+        return seen_interchange_control_numbers(conn, _earlier(row), received.interchange_keys)
+
+
+def _earlier(row: sa.Row[Any]) -> EarlierFiles:
+    return EarlierFiles(
+        partner_id=row.partner_id,
+        before_file_id=row.file_id,
+        since=row.recorded_at - timedelta(days=load_limits().control_number_days),
     )
 
 
@@ -143,17 +181,28 @@ def _columns(schema: pa.Schema, *names: str) -> pa.Schema:
     return pa.schema([schema.field(name) for name in names])
 
 
-def _take_acknowledgement(house: House, row: sa.Row[tuple[object, ...]], path: Path) -> str:
+def _take_acknowledgement(house: House, row: sa.Row[Any], path: Path) -> str:
     """Records the exchange's answers to what we sent."""
-    answers = read_acknowledgements(path)
     with house.engine.begin() as conn:
-        unknown = record_acknowledgements(
-            conn, row.partner_id, answers.interchanges, answers.groups, answers.sets
-        )
+        _record_answers(conn, row, read_acknowledgements(path))
         mark_acknowledgement_applied(conn, row.file_id)
+    return "acknowledgement"
+
+
+def _read_answers(conn: sa.Connection, row: sa.Row[Any], path: Path) -> None:
+    """Records answers that came in the same file as enrollments."""
+    with open_received(path) as received:
+        brings_answers = received.brings_acknowledgements
+    if brings_answers:
+        _record_answers(conn, row, read_acknowledgements(path))
+
+
+def _record_answers(conn: sa.Connection, row: sa.Row[Any], answers: Acknowledgements) -> None:
+    unknown = record_acknowledgements(
+        conn, row.partner_id, answers.interchanges, answers.groups, answers.sets
+    )
     for level in ("interchanges", "groups", "transaction_sets"):
         for number in getattr(unknown, level):
             log.warning(
                 "answer to an unknown number", file_id=row.file_id, level=level, number=number
             )
-    return "acknowledgement"

@@ -1,8 +1,10 @@
 """The tables and the verdict of a checked file as Parquet, written whole or not at all."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +14,7 @@ import pyarrow.parquet as pq
 
 from schemas import tables
 from schemas.details import detail_schemas
-from schemas.verdict import Verdict
+from schemas.verdict import Quarantine, Verdict
 
 _BUSINESS = {
     "segments": tables.SEGMENTS,
@@ -30,7 +32,9 @@ _OF_VERDICT = (
     "set_verdicts",
     "issues",
     "dispositions",
+    "business_units",
 )
+_OF_FILE = ("sha256", "size_bytes", "file_verdict")
 
 
 class ParquetSink:
@@ -62,9 +66,9 @@ class ParquetSink:
         """Writes the tables of the verdict."""
         for name in _OF_VERDICT:
             pq.write_table(getattr(verdict, name), self._unfinished / f"{name}.parquet")
-        (self._unfinished / "verdict.txt").write_text(
-            f"{verdict.file_verdict}\n{verdict.sha256}\n{verdict.size_bytes}\n"
-        )
+        known = {name: getattr(verdict, name) for name in _OF_FILE}
+        known["quarantine"] = asdict(verdict.quarantine) if verdict.quarantine else None
+        (self._unfinished / "verdict.json").write_text(json.dumps(known))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Closes the tables; moves the folder in place unless the block failed."""
@@ -103,9 +107,10 @@ def read_table(folder: Path, name: str) -> pa.Table:
 
 def read_verdict(folder: Path) -> Verdict:
     """The verdict of a checked file."""
-    file_verdict, sha256, size = (folder / "verdict.txt").read_text().split()
+    known = json.loads((folder / "verdict.json").read_text())
+    quarantine = Quarantine(**known["quarantine"]) if known["quarantine"] else None
     parts = {name: read_table(folder, name) for name in _OF_VERDICT}
-    return Verdict(sha256, int(size), file_verdict, **parts)  # type: ignore[arg-type]
+    return Verdict(**{name: known[name] for name in _OF_FILE}, **parts, quarantine=quarantine)
 
 
 def read_members(folder: Path, columns: Sequence[str], ordinals: pa.ChunkedArray) -> pa.Table:

@@ -74,10 +74,12 @@ def _write(house: House, conn: sa.Connection, run: Run, partner_id: str, draft: 
         for row in _checked_files(conn, run, partner_id):
             with _findings(house, conn, row) as findings:
                 report.add(findings)
+                counts.found += len(findings)
+                if not findings.file.verdict.is_answered:
+                    continue  # nobody whom we know sent it: only our own people are told
                 for rows in findings.batches(load_report_limits().batch_rows, TOLD_TO_THE_EXCHANGE):
                     letter.write(rows)
                     counts.told += len(rows)
-                counts.found += len(findings)
     return counts
 
 

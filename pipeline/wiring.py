@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ledger.server import embedded_url, open_engine, upgrade
 from pipeline.settings import Settings
 from schemas.errors import Terminal
-from schemas.partners import Exchange, Partner, load_exchange, load_partner
+from schemas.partners import Exchange, Partner, load_exchange, load_partner, load_partners
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.mailbox import Mailbox
 
@@ -38,6 +38,12 @@ class House:
     def partner(self, partner_id: str) -> Partner:
         """The trading partner. Raises Terminal when there is none of that id."""
         return load_partner(partner_id, self.settings.partners)
+
+    def other_receivers(self, partner_id: str) -> frozenset[str]:
+        """Our trading partner ids at which files in this partner's mailbox are not addressed."""
+        partners = load_partners(self.settings.partners).values()
+        own = self.partner(partner_id).trading_partner_id
+        return frozenset(partner.trading_partner_id for partner in partners) - {own}
 
     def exchange(self, partner_id: str) -> Exchange:
         """The partner's exchange."""

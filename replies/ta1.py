@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from replies.x12_writer import Envelope, close_interchange, open_interchange
 from schemas.errors import Terminal
 from schemas.verdict import Verdict
@@ -9,7 +12,7 @@ from schemas.verdict import Verdict
 
 def count_ta1(verdict: Verdict) -> int:
     """How many interchanges `write_ta1` will write, each with its own control number."""
-    return int(verdict.interchange_verdicts.num_rows)
+    return int(_answered(verdict).num_rows)
 
 
 def write_ta1(verdict: Verdict, envelopes: Sequence[Envelope]) -> bytes:
@@ -17,17 +20,29 @@ def write_ta1(verdict: Verdict, envelopes: Sequence[Envelope]) -> bytes:
 
     A TA1 answers one interchange, so each stands in an interchange of its own: one bad reader on
     the other side can then lose one answer, not all. ISA14 is 0, for an answer asks for none.
-    Without interchanges (an unreadable file) the result is empty.
+    Without anything to answer (an unreadable file, an unknown sender) the result is empty.
     """
-    needed = count_ta1(verdict)
-    if len(envelopes) != needed:
-        raise Terminal(f"{needed} envelopes are needed for TA1, {len(envelopes)} were given.")
+    answers = _answered(verdict).to_pylist()
+    if len(envelopes) != len(answers):
+        raise Terminal(f"{len(answers)} envelopes are needed for TA1, {len(envelopes)} were given.")
     received = {row["interchange_ordinal"]: row for row in verdict.interchanges.to_pylist()}
-    answers = verdict.interchange_verdicts.to_pylist()
     return b"".join(
         _interchange(answer, received[answer["interchange_ordinal"]], envelope)
         for answer, envelope in zip(answers, envelopes, strict=True)
     )
+
+
+def _answered(verdict: Verdict) -> pa.Table:
+    """The verdicts of the interchanges that have a TA1.
+
+    One that only brings TA1s and is as it should be has none, or two systems would never end.
+    """
+    judged = verdict.interchange_verdicts
+    if not verdict.is_answered:
+        return judged.slice(0, 0)
+    of_groups = verdict.functional_groups["interchange_ordinal"].combine_chunks()
+    has_groups = pc.is_in(judged["interchange_ordinal"], value_set=of_groups)
+    return judged.filter(pc.or_(has_groups, pc.equal(judged["ta1_code"], "R")))
 
 
 def _interchange(

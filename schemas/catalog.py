@@ -57,6 +57,7 @@ class Example(_Row):
     shown: str | None = None  # the bytes that the issue is about, or how its segment begins
     alone: bool = True  # no other rule is broken by the bad content
     partner: str | None = None  # whose file it is; none: the implementation guide alone holds
+    day: date | None = None  # on which it is checked, where that matters
     limits: Mapping[str, int] = {}  # of limits.toml, where others are needed
 
 
@@ -75,6 +76,8 @@ class Rule(_Row):
     kind: str | None = None  # of checks, or "function" for a rule that no kind can say
     arguments: Mapping[str, Any] = {}  # of the kind; {function = "module.name"}, in validators
     exchanges: tuple[str, ...] = ()  # to whose files it applies; empty: to all
+    # Whether a file that breaks it is set apart for a person, and its sender answered.
+    quarantine: Literal["answered", "silent"] | None = None
     effective_from: date | None = None
     effective_to: date | None = None  # the last day on which it holds
     example: Example | None = None

@@ -15,6 +15,9 @@ class Limits:
     longest_loop_bytes: int
     interchanges: int
     issues_of_a_rule: int
+    file_bytes: int
+    interchange_date_days: int
+    control_number_days: int
 
 
 @dataclass(frozen=True)

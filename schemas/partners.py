@@ -130,6 +130,7 @@ class Partner(_Row):
     tenant_id: str
     usage_indicator: Literal["P", "T"]
     on_member_error: Literal["set_reject", "member_reject"]
+    on_unknown_sender: Literal["quarantine", "answer"] = "quarantine"
     plans: tuple[Plan, ...]
     carrier_records: CarrierRecordColumns
 

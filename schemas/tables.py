@@ -257,6 +257,14 @@ SET_VERDICTS = pa.schema(
     ]
 )
 
+# Whom an error of the 999 concerns: the subscriber number (REF*0F) of each member that has one.
+BUSINESS_UNITS = pa.schema(
+    [
+        ("member_ordinal", ORDINAL),
+        ("subscriber_number", TEXT),
+    ]
+)
+
 # The book as it stands for one partner, one row per member and policy: a reconciliation's one side.
 BOOK_MEMBERS = pa.schema(
     [

@@ -4,14 +4,28 @@ It is declared among the facts because three rooms share it: `validators` makes 
 `ledger` read it, and none of them may import the others.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pyarrow as pa
 
+from schemas.tables import BUSINESS_UNITS
+
 FileVerdict = Literal[
     "accepted", "accepted_with_errors", "partially_accepted", "rejected", "unreadable"
 ]
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """Why a file is set apart for a person: a rule, and whether its sender hears of it.
+
+    Where the transport itself is suspect (an unknown sender, a mailbox that is not the receiver's)
+    there is neither TA1, 999 nor a row of the error report: they would go to a stranger.
+    """
+
+    rule: str
+    is_answered: bool
 
 
 @dataclass(frozen=True)
@@ -34,3 +48,10 @@ class Verdict:
     set_verdicts: pa.Table  # tables.SET_VERDICTS
     issues: pa.Table  # tables.ISSUES, in file order
     dispositions: pa.Table  # tables.DISPOSITIONS: rejected by us, or accepted so far
+    business_units: pa.Table = field(default_factory=BUSINESS_UNITS.empty_table)
+    quarantine: Quarantine | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the sender hears of the file at all: TA1, 999 and error report."""
+        return self.quarantine is None or self.quarantine.is_answered

@@ -12,27 +12,31 @@ import pyarrow.compute as pc
 
 from parsers.envelope import Envelope, EnvelopePart, gather_envelope
 from parsers.reading import ReceivedFile, open_received
-from parsers.segments import Ints
 from schemas import tables
 from schemas.limits import Limits, load_limits
 from schemas.partners import Partner
 from schemas.rule_sets import Rulebook, RuleSet, load_rulebook
-from schemas.verdict import Verdict
+from schemas.verdict import Quarantine, Verdict
 from validators.business.borders import find_faults_across_stretches
 from validators.business.judge import OpenSets
 from validators.delimiter_rules import find_delimiter_faults
+from validators.dispositions import dispose_members
+from validators.duplicates import (
+    Numbers,
+    Recall,
+    find_repeated_groups,
+    find_repeated_interchanges,
+    recall_nothing,
+)
 from validators.envelope_rules import find_envelope_faults, issue, issue_table
+from validators.file_kinds import unreadable_rule
 from validators.in_force import in_force
-from validators.partner_rules import find_partner_faults, find_repeated_interchanges
+from validators.members import Members
+from validators.partner_rules import find_far_dates, find_partner_faults
 from validators.parts import ONCE_AN_INTERCHANGE, Part
 from validators.processes import give_back_memory
-from validators.verdict import (
-    dispose_members,
-    judge_file,
-    judge_groups,
-    judge_interchanges,
-    judge_sets,
-)
+from validators.quarantine import quarantine_of, spread_over_file
+from validators.verdict import judge_file, judge_groups, judge_interchanges, judge_sets, weigh
 from validators.workers import Work, check_parts
 
 _SHOWN_BYTES = 106
@@ -53,12 +57,17 @@ class Terms:
     """Under which terms a file is checked.
 
     Without a partner the implementation guide alone holds, without a day every rule whatever its
-    dates. `seen_interchanges` are the (ISA06, ISA13) of earlier files. `limits` say in how large
-    pieces a file is read. `rulebook` has the rules, companion guides and partners that hold.
+    dates. `seen_interchanges` are the (ISA06, ISA13) of earlier files, `seen_groups` tells which
+    (GS02, GS06) an earlier one brought, and `is_copy` whether one had the same bytes. `limits` say
+    in how large pieces a file is read. `rulebook` has the rules, companion guides and partners
+    that hold.
     """
 
     partner: Partner | None = None
-    seen_interchanges: frozenset[tuple[str, str]] = frozenset()
+    other_receivers: frozenset[str] = frozenset()  # trading partner ids of our other mailboxes
+    seen_interchanges: Numbers = frozenset()
+    seen_groups: Recall = recall_nothing
+    is_copy: bool = False
     limits: Limits = field(default_factory=load_limits)
     day: date | None = None
     rulebook: Rulebook = field(default_factory=load_rulebook)
@@ -76,14 +85,16 @@ class _Gathered:
 
     envelope: list[EnvelopePart] = field(default_factory=list)
     issues: list[pa.Table] = field(default_factory=list)
-    member_sets: list[Ints] = field(default_factory=list)
+    members: list[Members] = field(default_factory=list)
+    business_units: list[pa.Table] = field(default_factory=list)
     open_sets: list[OpenSets] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
 
     def add(self, part: Part) -> None:
         self.envelope.append(part.envelope)
         self.issues.append(part.issues)
-        self.member_sets.append(part.member_sets)
+        self.members.append(part.members)
+        self.business_units.append(part.business_units)
         if part.open_sets is not None:
             self.open_sets.append(part.open_sets)
         for name, count in part.counts.items():
@@ -108,7 +119,7 @@ def check_file(
     """
     rules = terms.rules
     with open_received(path) as received:
-        unreadable = _unreadable(received, terms.limits)
+        unreadable = unreadable_rule(received, terms.limits)
         if unreadable is not None:
             return _refuse(received, unreadable, rules)
         gathered = _Gathered()
@@ -120,22 +131,7 @@ def check_file(
                     sink.write(name, table)
             if tell is not None:
                 tell(part.byte_end)
-        return _conclude(received, gathered, rules, terms.seen_interchanges)
-
-
-def _unreadable(received: ReceivedFile, limits: Limits) -> str | None:
-    """The rule by which nothing of the file can be read, if there is one."""
-    if len(received.layout.regions) > limits.interchanges:
-        return "interchanges-too-many"
-    if received.layout.regions:
-        return None
-    if received.is_blank:
-        return "file-empty"
-    if received.is_wide:
-        return "file-wide-characters"
-    if received.layout.malformed_isa:
-        return "interchange-header-malformed"
-    return "file-not-x12"
+        return _conclude(received, gathered, terms, rules)
 
 
 def _refuse(received: ReceivedFile, rule_id: str, rules: RuleSet) -> Checked:
@@ -152,6 +148,7 @@ def _refuse(received: ReceivedFile, rule_id: str, rules: RuleSet) -> Checked:
         set_verdicts=tables.SET_VERDICTS.empty_table(),
         issues=in_force(issue_table([issue(rule_id, "ISA", shown)]), rules),
         dispositions=tables.DISPOSITIONS.empty_table(),
+        quarantine=Quarantine(rule_id, is_answered=True),
     )
     return Checked(verdict, _Gathered().counts | _envelope_counts(verdict))
 
@@ -166,8 +163,8 @@ def _leading(received: ReceivedFile) -> pa.Table:
 def _conclude(
     received: ReceivedFile,
     gathered: _Gathered,
+    terms: Terms,
     rules: RuleSet,
-    seen_interchanges: frozenset[tuple[str, str]],
 ) -> Checked:
     envelope = gather_envelope(gathered.envelope)
     gathered.envelope.clear()
@@ -177,14 +174,26 @@ def _conclude(
     found.extend(_of_known_types(about_envelope, gathered.issues))
     across = find_faults_across_stretches(received, envelope, gathered.open_sets, rules)
     found.extend(_of_known_types(about_envelope, list(across)))
-    found.append(find_repeated_interchanges(envelope, seen_interchanges))
-    if rules.partner is not None and rules.exchange is not None:
-        found.append(find_partner_faults(envelope, rules.partner, rules.exchange))
-    issues = _once_an_interchange(in_force(pa.concat_tables(found), rules)).sort_by(
+    found += _of_partnership(received, envelope, terms, rules)
+    counted = _once_an_interchange(in_force(pa.concat_tables(found), rules))
+    issues = weigh(spread_over_file(counted, envelope, rules.partner), rules.partner).sort_by(
         [("byte_start", "ascending"), ("element", "ascending")]
     )
-    verdict = _verdict(received, envelope, issues, np.concatenate(gathered.member_sets))
+    verdict = _verdict(received, envelope, issues, gathered, rules.partner)
     return Checked(verdict, gathered.counts | _envelope_counts(verdict))
+
+
+def _of_partnership(
+    received: ReceivedFile, envelope: Envelope, terms: Terms, rules: RuleSet
+) -> Iterator[pa.Table]:
+    """Issues of numbers that came before, and of what was not agreed with the partner."""
+    yield find_repeated_interchanges(
+        envelope, received.content, terms.seen_interchanges, is_copy=terms.is_copy
+    )
+    if rules.partner is not None and rules.exchange is not None:
+        yield find_repeated_groups(envelope, terms.seen_groups)
+        yield find_partner_faults(envelope, rules.partner, rules.exchange, terms.other_receivers)
+        yield find_far_dates(envelope, terms.day)
 
 
 def _once_an_interchange(issues: pa.Table) -> pa.Table:
@@ -208,15 +217,22 @@ def _of_known_types(about_envelope: pa.Table, found: list[pa.Table]) -> Iterator
 
 
 def _verdict(
-    received: ReceivedFile, envelope: Envelope, issues: pa.Table, member_sets: Ints
+    received: ReceivedFile,
+    envelope: Envelope,
+    issues: pa.Table,
+    gathered: _Gathered,
+    partner: Partner | None,
 ) -> Verdict:
+    members = Members.gathered(gathered.members)
     interchanges = judge_interchanges(envelope, issues)
-    sets = judge_sets(envelope, issues, interchanges)
+    sets = judge_sets(envelope, issues, interchanges, members)
     groups = judge_groups(envelope, issues, interchanges, sets)
+    dispositions = dispose_members(envelope, issues, sets, members)
+    file_verdict = judge_file(interchanges, groups, sets, dispositions)
     return Verdict(
         sha256=received.sha256,
         size_bytes=received.size_bytes,
-        file_verdict=judge_file(interchanges, groups, sets),
+        file_verdict=file_verdict,
         interchanges=envelope.interchanges,
         functional_groups=envelope.functional_groups,
         transaction_sets=envelope.transaction_sets,
@@ -224,7 +240,9 @@ def _verdict(
         group_verdicts=groups,
         set_verdicts=sets,
         issues=issues,
-        dispositions=dispose_members(envelope, issues, sets, member_sets),
+        dispositions=dispositions,
+        business_units=pa.concat_tables(gathered.business_units),
+        quarantine=quarantine_of(issues, file_verdict, partner),
     )
 
 

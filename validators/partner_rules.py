@@ -1,20 +1,31 @@
 """SNIP 7: what the companion guide and the trading partner's file say of the envelope."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
 from parsers.envelope import Envelope
+from schemas.limits import load_limits
 from schemas.partners import Exchange, Partner
 from validators.envelope_rules import Fault, issue_at, issue_table
 
 
-def find_partner_faults(envelope: Envelope, partner: Partner, exchange: Exchange) -> pa.Table:
-    """Issues of interchanges and groups that this partner's exchange would not send to us."""
+def find_partner_faults(
+    envelope: Envelope, partner: Partner, exchange: Exchange, other_receivers: Collection[str]
+) -> pa.Table:
+    """Issues of interchanges and groups that this partner's exchange would not send to us.
+
+    Args:
+        envelope: The envelope of the file.
+        partner: Whose mailbox the file came from.
+        exchange: The partner's exchange.
+        other_receivers: Trading partner ids of our other partnerships.
+    """
     issues = [
         issue_at(envelope, fault, "interchange_ordinal")
         for row in envelope.interchanges.to_pylist()
-        for fault in _interchange_faults(row, partner, exchange)
+        for fault in _interchange_faults(row, partner, exchange, other_receivers)
     ]
     issues += [
         issue_at(envelope, fault, "group_ordinal")
@@ -25,14 +36,41 @@ def find_partner_faults(envelope: Envelope, partner: Partner, exchange: Exchange
 
 
 def _interchange_faults(
-    row: dict[str, object], partner: Partner, exchange: Exchange
+    row: dict[str, object],
+    partner: Partner,
+    exchange: Exchange,
+    other_receivers: Collection[str],
 ) -> Iterable[Fault]:
     if row["sender_id"] != exchange.interchange.exchange_id:
         yield Fault("sender-unknown", "ISA", row)
-    if row["receiver_id"] != partner.trading_partner_id:
+    if row["receiver_id"] in other_receivers:
+        yield Fault("receiver-of-another-mailbox", "ISA", row)
+    elif row["receiver_id"] != partner.trading_partner_id:
         yield Fault("receiver-unknown", "ISA", row)
     if row["usage_indicator"] in ("P", "T") and row["usage_indicator"] != partner.usage_indicator:
         yield Fault("usage-not-agreed", "ISA", row)
+
+
+def find_far_dates(envelope: Envelope, day: date | None) -> pa.Table:
+    """Issues of interchanges written long before or after the day; without a day there are none.
+
+    An ISA09 that is no date has a rule of its own.
+    """
+    days = timedelta(days=load_limits().interchange_date_days)
+    issues = []
+    for row in envelope.interchanges.to_pylist():
+        written = _date_of(row)
+        if day is not None and written is not None and abs(written - day) > days:
+            fault = Fault("interchange-date-far", "ISA", row)
+            issues.append(issue_at(envelope, fault, "interchange_ordinal"))
+    return issue_table(issues)
+
+
+def _date_of(row: dict[str, object]) -> date | None:
+    try:
+        return datetime.strptime(str(row["date"]), "%y%m%d").date()
+    except ValueError:
+        return None
 
 
 def _group_faults(row: dict[str, object], partner: Partner) -> Iterable[Fault]:
@@ -40,21 +78,3 @@ def _group_faults(row: dict[str, object], partner: Partner) -> Iterable[Fault]:
         yield Fault("group-sender-unknown", "GS", row)
     if row["receiver_code"] not in {plan.plan_id for plan in partner.plans}:
         yield Fault("group-plan-unknown", "GS", row)
-
-
-def find_repeated_interchanges(envelope: Envelope, seen: frozenset[tuple[str, str]]) -> pa.Table:
-    """Issues of interchanges whose (sender, control number) was received before.
-
-    Args:
-        envelope: The envelope of the file.
-        seen: Pairs of ISA06 and ISA13 of earlier files. Within the file the first one counts.
-    """
-    known = set(seen)
-    issues = []
-    for row in envelope.interchanges.to_pylist():
-        pair = (row["sender_id"], row["control_number"])
-        if pair in known:
-            fault = Fault("interchange-duplicate", "ISA", row)
-            issues.append(issue_at(envelope, fault, "interchange_ordinal"))
-        known.add(pair)
-    return issue_table(issues)

@@ -15,7 +15,6 @@ from parsers.delimiters import Span
 from parsers.details import read_details
 from parsers.envelope import EnvelopePart, read_envelope_part
 from parsers.members import read_business_tables, read_segments_table
-from parsers.segments import Ints
 from parsers.stretch import Stretch, parse_stretch
 from parsers.tally import Cursor, Tally, tally_segments
 from schemas.rule_sets import RuleSet
@@ -26,6 +25,7 @@ from validators.element_table import Values
 from validators.element_values import find_value_faults
 from validators.envelope_rules import issue, issue_table
 from validators.issues import Findings
+from validators.members import Members, business_units
 from validators.shape_faults import find_shape_faults
 
 # How an interchange is written is told once, at the first place.
@@ -39,7 +39,8 @@ class Part:
     tables: dict[str, pa.Table]
     issues: pa.Table  # tables.ISSUES
     envelope: EnvelopePart
-    member_sets: Ints  # set ordinal of each member
+    members: Members
+    business_units: pa.Table  # tables.BUSINESS_UNITS of the members with errors of the 999
     counts: dict[str, int]
     tally: Tally  # what it adds to the cursor of the next stretch
     byte_end: int
@@ -64,13 +65,15 @@ def check_part(
     if wants_tables:
         tables["segments"] = read_segments_table(stretch)
         tables |= read_details(stretch)
+    issues = _judge(stretch, span)
     return Part(
         tables=tables if wants_tables else {},
         issues=pa.concat_tables(
-            [_judge(stretch, span), issue_table(list(_normalised(stretch, span))), judged.issues]
+            [issues, issue_table(list(_normalised(stretch, span))), judged.issues]
         ),
         envelope=read_envelope_part(stretch, business.set_headers),
-        member_sets=business.members["set_ordinal"].to_numpy(),
+        members=Members.of(business.members),
+        business_units=business_units(business.members, issues),
         counts=counts,
         tally=tally_segments(stretch.segments),
         byte_end=span.byte_end,

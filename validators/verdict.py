@@ -5,12 +5,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers.envelope import Envelope
-from parsers.segments import Flags, Ints
+from parsers.segments import Flags
 from schemas import tables
+from schemas.partners import Partner
 from schemas.verdict import FileVerdict
+from validators.dispositions import reasons_of_members
+from validators.members import SEGMENT_FIELDS, Members
 
 MAX_CODES = 5  # IK502-06 and AK905-09
 SEGMENTS_IN_ERROR = "5"  # IK502: one or more segments in error
+_SET_FIELDS = ("IK502", *SEGMENT_FIELDS)
 
 
 def _has(issues: pa.Table, severity: str, by: str, count: int, fields: tuple[str, ...]) -> Flags:
@@ -21,6 +25,23 @@ def _has(issues: pa.Table, severity: str, by: str, count: int, fields: tuple[str
     )
     ordinals = issues.filter(of)[by].drop_null().to_numpy()
     return np.bincount(ordinals, minlength=count + 1) > 0
+
+
+def weigh(issues: pa.Table, partner: Partner | None) -> pa.Table:
+    """The issues as heavy as they are with this partner.
+
+    With `member_reject`, a fault inside a member is an error of that member and spares the rest of
+    its transaction set; otherwise it rejects the set.
+    """
+    if partner is None or partner.on_member_error == "set_reject":
+        return issues
+    of_member = pc.and_(
+        pc.is_valid(issues["member_ordinal"]),
+        pc.is_in(issues["x12_field"], pa.array(SEGMENT_FIELDS, tables.TEXT)),
+    )
+    spared = pc.and_(of_member, pc.equal(issues["severity"], "reject"))
+    severity = pc.if_else(spared, pa.scalar("error", tables.TEXT), issues["severity"])
+    return issues.set_column(issues.schema.get_field_index("severity"), "severity", severity)
 
 
 def judge_interchanges(envelope: Envelope, issues: pa.Table) -> pa.Table:
@@ -44,12 +65,19 @@ def judge_interchanges(envelope: Envelope, issues: pa.Table) -> pa.Table:
     )
 
 
-def judge_sets(envelope: Envelope, issues: pa.Table, interchanges: pa.Table) -> pa.Table:
-    """`tables.SET_VERDICTS`. A set of a rejected interchange or group is rejected with it."""
+def judge_sets(
+    envelope: Envelope, issues: pa.Table, interchanges: pa.Table, members: Members
+) -> pa.Table:
+    """`tables.SET_VERDICTS`. A set of a rejected interchange or group is rejected with it.
+
+    So is a set in which the errors that the 999 tells leave no member.
+    """
     sets = envelope.transaction_sets
     count = len(sets)
-    rejected = _has(issues, "reject", "set_ordinal", count, ("IK502", "IK304", "IK403"))[1:]
-    noted = _has(issues, "error", "set_ordinal", count, ("IK502", "IK304", "IK403"))[1:]
+    rejected = _has(issues, "reject", "set_ordinal", count, _SET_FIELDS)[1:]
+    noted = _has(issues, "error", "set_ordinal", count, _SET_FIELDS)[1:]
+    if noted.any():
+        rejected |= _without_members(issues, members, count)[1:]
     group_count = len(envelope.functional_groups)
     group_rejected = _has(issues, "reject", "group_ordinal", group_count, ("AK905",))
     rejected |= group_rejected[sets["group_ordinal"].to_numpy()]
@@ -65,6 +93,16 @@ def judge_sets(envelope: Envelope, issues: pa.Table, interchanges: pa.Table) -> 
         },
         schema=tables.SET_VERDICTS,
     )
+
+
+def _without_members(issues: pa.Table, members: Members, count: int) -> Flags:
+    """Per set (entry 0 unused): whether errors of the 999 reject each of its members."""
+    of_999 = issues.filter(pc.is_in(issues["x12_field"], pa.array(SEGMENT_FIELDS, tables.TEXT)))
+    lost = reasons_of_members(of_999, members) > 0
+    all_of_set = np.bincount(members.set_ordinals, minlength=count + 1)
+    lost_of_set = np.bincount(members.set_ordinals[lost], minlength=count + 1)
+    without: Flags = (lost_of_set > 0) & (lost_of_set == all_of_set)
+    return without
 
 
 def _rejected_interchanges(interchanges: pa.Table) -> Flags:
@@ -128,56 +166,10 @@ def judge_groups(
     )
 
 
-def dispose_members(
-    envelope: Envelope, issues: pa.Table, sets: pa.Table, member_sets: Ints
-) -> pa.Table:
-    """`tables.DISPOSITIONS`: members of rejected sets are rejected, the others accepted so far.
-
-    Args:
-        envelope: The envelope of the file.
-        issues: All issues of the file, in file order.
-        sets: `tables.SET_VERDICTS`.
-        member_sets: The set ordinal of each member, in file order.
-    """
-    rejected = np.append(False, pc.equal(sets["ack"], "R").to_numpy())
-    reasons = _first_reasons(envelope, issues)
-    is_rejected = pa.array(rejected[member_sets])
-    states = (pa.scalar(state, pa.large_string()) for state in ("rejected", "accepted"))
-    reason = pa.array(reasons.tolist(), pa.large_string()).take(pa.array(member_sets))
-    return pa.table(
-        {
-            "set_ordinal": member_sets,
-            "member_ordinal": np.arange(1, len(member_sets) + 1),
-            "state": pc.if_else(is_rejected, *states),
-            "reason": pc.if_else(is_rejected, reason, None),
-        },
-        schema=tables.DISPOSITIONS,
-    )
-
-
-def _first_reasons(
-    envelope: Envelope, issues: pa.Table
-) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    """Per set (entry 0 unused): the rule that rejected it, else its group's or interchange's."""
-    sets = envelope.transaction_sets
-    reasons = np.full(len(sets) + 1, None, dtype=object)
-    severe = issues.filter(pc.equal(issues["severity"], "reject"))
-    for by, objects, fields in (
-        ("interchange_ordinal", envelope.interchanges, ("TA105",)),
-        ("group_ordinal", envelope.functional_groups, ("AK905",)),
-        ("set_ordinal", sets, ("IK502", "IK304", "IK403")),
-    ):
-        own = severe.filter(pc.is_in(severe["x12_field"], pa.array(fields, pa.large_string())))
-        ordinals = sets[by].to_numpy()
-        first = np.full(len(objects) + 1, None, dtype=object)
-        known = own[by].to_numpy()[::-1]
-        first[known] = own["rule"].to_numpy()[::-1]
-        reasons[1:] = np.where(first[ordinals] != None, first[ordinals], reasons[1:])  # noqa: E711
-    return reasons
-
-
-def judge_file(interchanges: pa.Table, groups: pa.Table, sets: pa.Table) -> FileVerdict:
-    """What became of the file as a whole, from the three tables of verdicts.
+def judge_file(
+    interchanges: pa.Table, groups: pa.Table, sets: pa.Table, dispositions: pa.Table
+) -> FileVerdict:
+    """What became of the file as a whole, from the three tables of verdicts and its members.
 
     An interchange may hold no group at all, only TA1 segments.
     """
@@ -188,6 +180,8 @@ def judge_file(interchanges: pa.Table, groups: pa.Table, sets: pa.Table) -> File
     if (interchange == "R").all() or (len(group) > 0 and (group == "R").all()):
         return "rejected"
     if any((code == "R").any() for code in (interchange, group, of_set)):
+        return "partially_accepted"
+    if pc.any(pc.equal(dispositions["state"], "rejected")).as_py():
         return "partially_accepted"
     clean = all((code == "A").all() for code in (interchange, group, of_set))
     return "accepted" if clean else "accepted_with_errors"

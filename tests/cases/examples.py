@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from schemas.limits import load_limits
-from schemas.partners import load_partner
+from schemas.partners import load_partner, load_partners
 from schemas.rule_sets import load_rulebook
 from tests.cases.enrollment import (
     DEPENDENT,
@@ -33,7 +33,10 @@ BASES = {
         "family": (enrollment(MEMBER, DEPENDENT, DEPENDENT),),
         "two-sets": (Interchange((Group((_ONE, _OTHER)),)),),
         "two-groups": (Interchange((Group((_ONE,)), Group((_ONE,), number="902"))),),
-        "two-interchanges": (enrollment(), enrollment().with_isa(13, "000000902")),
+        "two-interchanges": (
+            enrollment(),
+            Interchange((Group((_ONE,), number="902"),)).with_isa(13, "000000902"),
+        ),
     }.items()
 }
 _TIMES = re.compile(r"(\d+) x (.*)")
@@ -48,8 +51,12 @@ def contents(example):
 
 def terms(example, rulebook=None):
     """Under which terms an example is checked, by the program's rulebook or another one."""
+    partner = load_partner(example.partner) if example.partner else None
+    others = {known.trading_partner_id for known in load_partners().values() if known != partner}
     return Terms(
-        partner=load_partner(example.partner) if example.partner else None,
+        partner=partner,
+        day=example.day,
+        other_receivers=frozenset(others),
         limits=replace(load_limits(), **example.limits),
         rulebook=rulebook or load_rulebook(),
     )

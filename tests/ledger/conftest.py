@@ -59,7 +59,9 @@ def an_answer(run_id, kind, answers_file_id=None, name="ANSWER", **more):
     )
 
 
-def a_verdict(*sets, control_number="000000001", ta1_code="A", file_verdict="accepted"):
+def a_verdict(
+    *sets, control_number="000000001", ta1_code="A", file_verdict="accepted", quarantine=None
+):
     """A verdict on one interchange; each set is a list of dispositions (state, reason).
 
     A set is acknowledged with R when all of its members are rejected.
@@ -81,6 +83,7 @@ def a_verdict(*sets, control_number="000000001", ta1_code="A", file_verdict="acc
     ]
     interchange = {"interchange_ordinal": 1, "control_number": control_number}
     group = {"interchange_ordinal": 1, "group_ordinal": 1, "control_number": "1"}
+    group_sender = {"sender_code": "TX0"}
     sender = {"sender_id": "CMSFFM"}
     issue = {"rule": "a-rule", "severity": "warning", "set_ordinal": 1, "message": 'It is "so".'}
     ta1 = {"ta1_code": ta1_code, "ta1_note": "000"}
@@ -90,7 +93,7 @@ def a_verdict(*sets, control_number="000000001", ta1_code="A", file_verdict="acc
         size_bytes=1000,
         file_verdict=file_verdict,
         interchanges=rows([interchange | sender], schema=tables.INTERCHANGES),
-        functional_groups=rows([group], schema=tables.FUNCTIONAL_GROUPS),
+        functional_groups=rows([group | group_sender], schema=tables.FUNCTIONAL_GROUPS),
         transaction_sets=rows(set_rows, schema=tables.TRANSACTION_SETS),
         interchange_verdicts=rows([interchange | ta1], schema=tables.INTERCHANGE_VERDICTS),
         group_verdicts=rows(
@@ -100,6 +103,7 @@ def a_verdict(*sets, control_number="000000001", ta1_code="A", file_verdict="acc
         set_verdicts=rows(set_verdicts, schema=tables.SET_VERDICTS),
         issues=rows([issue, issue], schema=tables.ISSUES),
         dispositions=rows(numbered, schema=tables.DISPOSITIONS),
+        quarantine=quarantine,
     )
 
 

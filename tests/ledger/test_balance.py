@@ -6,10 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from ledger.balance import BALANCE, balance
-from ledger.files import mark_acknowledgement_applied, mark_quarantined, record_received
+from ledger.files import mark_acknowledgement_applied, record_received
 from ledger.runs import open_run
 from ledger.verdicts import record_verdict
 from schemas.database import disposition, file
+from schemas.verdict import Quarantine
 
 ACCEPTED, REJECTED, PENDING = ("accepted", None), ("rejected", "a-rule"), ("pending", "unknown")
 
@@ -19,9 +20,9 @@ def receives(conn, given):
     """Records a file with a verdict and, if it was readable, marks it as applied to the book."""
     letters = iter("abcdef")
 
-    def receive(run_id, *sets, file_verdict="accepted"):
+    def receive(run_id, *sets, **more):
         file_id = record_received(conn, given.file(run_id, content=next(letters))).file_id
-        verdict = given.verdict(*sets, file_verdict=file_verdict)
+        verdict = given.verdict(*sets, **more)
         record_verdict(conn, file_id, verdict, run_id)
         conn.execute(
             sa.update(file)
@@ -49,7 +50,8 @@ def test_a_night_balances_at_every_level(conn, given, run_id, receives):
     """Files, transaction sets and members in are accepted, rejected or pending."""
     receives(run_id, [ACCEPTED] * 3, [REJECTED] * 2, [PENDING])
     receives(run_id, [REJECTED], file_verdict="rejected")
-    receives(run_id, file_verdict="unreadable")
+    empty = Quarantine("file-empty", is_answered=False)
+    receives(run_id, file_verdict="unreadable", quarantine=empty)
     answer = record_received(conn, given.file(run_id, name="TA1", kind="acknowledgement",
                                               content="e")).file_id  # fmt: skip
     mark_acknowledgement_applied(conn, answer)
@@ -124,12 +126,16 @@ def test_a_member_of_a_former_night_does_not_disturb_tonight(conn, given, run_id
     assert _counts(conn, tonight)["members"] == (3, 3, 0, 0, 0)
 
 
-def test_a_quarantined_file_is_an_open_item(conn, given, run_id):
+def test_a_quarantined_file_is_an_open_item(conn, given, run_id, receives):
     """It was received, so it must be accounted for until a person decides."""
-    file_id = record_received(conn, given.file(run_id)).file_id
-    mark_quarantined(conn, file_id, "The sender is unknown.")
+    why = Quarantine("sender-unknown", is_answered=False)
+    receives(run_id, [REJECTED], file_verdict="rejected", quarantine=why)
 
-    assert _counts(conn, run_id) == {"files": (1, 0, 0, 0, 1)}
+    assert _counts(conn, run_id) == {
+        "files": (1, 0, 0, 0, 1),
+        "transaction sets": (1, 0, 1, 0, 0),
+        "members": (1, 0, 1, 0, 0),
+    }
 
 
 def test_a_night_without_files_has_no_rows(conn, run_id):

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from ledger.files import (
     file_row,
     mark_acknowledgement_applied,
-    mark_quarantined,
     record_received,
     to_check_before,
     unchecked_files,
@@ -95,19 +94,28 @@ def test_one_content_under_many_names_at_once_has_one_original(engine, given):
 
 
 def test_a_file_waits_for_its_verdict_and_then_for_the_book(conn, given, run_id):
-    """Duplicates wait for a verdict too, because they get an answer, but never for the book."""
+    """Duplicates wait for a verdict too, because they get an answer, but not for the book."""
     original = record_received(conn, given.file(run_id, name="ONE")).file_id
     duplicate = record_received(conn, given.file(run_id, name="TWO")).file_id
-    unreadable = record_received(conn, given.file(run_id, content="b")).file_id
-    mark_quarantined(conn, unreadable, "The file is empty.")
     waiting = [row.file_id for row in unchecked_files(conn, given.partner)]
-    for file_id in waiting:
-        record_verdict(conn, file_id, given.verdict([("accepted", None)]), run_id)
+    record_verdict(conn, original, given.verdict([("accepted", None)]), run_id)
+    rejected = given.verdict([("rejected", "a-rule")], ta1_code="R", file_verdict="rejected")
+    record_verdict(conn, duplicate, rejected, run_id)
 
     assert waiting == [original, duplicate]
     assert unchecked_files(conn, given.partner) == []
     assert [row.file_id for row in unstaged_files(conn, given.partner)] == [original]
-    assert file_row(conn, unreadable).note == "The file is empty."
+
+
+def test_a_copy_of_which_something_is_accepted_goes_into_the_book(conn, given, run_id):
+    """The first one may have been refused for a reason that no longer holds: our answer counts."""
+    first = record_received(conn, given.file(run_id, name="ONE")).file_id
+    rejected = given.verdict([("rejected", "a-rule")], ta1_code="R", file_verdict="rejected")
+    record_verdict(conn, first, rejected, run_id)
+    copy = record_received(conn, given.file(run_id, name="TWO")).file_id
+    record_verdict(conn, copy, given.verdict([("accepted", None)]), run_id)
+
+    assert (file_row(conn, copy).state, file_row(conn, copy).duplicate_of) == ("checked", first)
 
 
 def test_an_acknowledgement_file_is_applied_when_it_was_read(conn, given, run_id):

@@ -1,10 +1,20 @@
 """What the ledger keeps of a verdict, and what it can say about numbers it has seen."""
 
+from datetime import timedelta
+
+import pytest
 import sqlalchemy as sa
 
 from ledger.files import file_row, record_received
-from ledger.verdicts import record_verdict, seen_interchange_control_numbers
+from ledger.verdicts import (
+    EarlierFiles,
+    record_verdict,
+    seen_group_control_numbers,
+    seen_interchange_control_numbers,
+)
+from schemas.catalog import load_rules
 from schemas.database import disposition, functional_group, interchange, issue, transaction_set
+from schemas.verdict import Quarantine
 
 
 def _rows(conn, table):
@@ -43,13 +53,17 @@ def test_a_second_verdict_changes_nothing(conn, given, run_id):
     assert [row["state"] for row in _rows(conn, disposition)] == ["accepted"]
 
 
-def test_an_unreadable_file_goes_to_quarantine(conn, given, run_id):
-    """It has a verdict, but no X12 answer, and never reaches the book."""
+@pytest.mark.parametrize("file_verdict", ["unreadable", "rejected"])
+def test_a_file_is_set_apart_with_its_reason(conn, given, run_id, file_verdict):
+    """It waits for a person in quarantine, and never reaches the book."""
     file_id = record_received(conn, given.file(run_id)).file_id
+    why = Quarantine("file-empty", is_answered=False)
 
-    record_verdict(conn, file_id, given.verdict(file_verdict="unreadable"), run_id)
+    record_verdict(conn, file_id, given.verdict(file_verdict=file_verdict, quarantine=why), run_id)
 
-    assert file_row(conn, file_id).state == "quarantined"
+    row = file_row(conn, file_id)
+    assert (row.state, row.verdict) == ("quarantined", file_verdict)
+    assert row.note == load_rules()["file-empty"].wording
 
 
 def test_a_nul_character_does_not_stop_the_ledger(conn, given, run_id):
@@ -72,19 +86,52 @@ def test_an_empty_element_is_not_a_missing_one(conn, given, run_id):
     assert (row["control_number"], row["usage_indicator"]) == ("", None)
 
 
-def test_a_control_number_is_seen_when_an_earlier_file_brought_it(conn, given, run_id):
-    """Only earlier files of the same sender count, and no interchange that we rejected."""
-    brought = {"000000001": "A", "000000002": "R", "000000003": "E"}
-    for letter, (number, code) in zip("abc", brought.items(), strict=True):
-        file_id = record_received(conn, given.file(run_id, content=letter)).file_id
-        verdict = given.verdict([], control_number=number, ta1_code=code)
-        record_verdict(conn, file_id, verdict, run_id)
+@pytest.fixture
+def four_files(conn, given, run_id):
+    """Ids of four files with ISA13 1 (accepted), 2 (rejected), 3 (accepted) and 4 (unchecked)."""
+    file_ids = []
+    for letter, code in zip("abcd", "ARE?", strict=True):
+        number = f"{len(file_ids) + 1:09d}"
+        content = {"content": letter, "interchanges": (("CMSFFM", number),)}
+        file_ids.append(record_received(conn, given.file(run_id, **content)).file_id)
+        if code != "?":
+            verdict = given.verdict([], control_number=number, ta1_code=code)
+            record_verdict(conn, file_ids[-1], verdict, run_id)
+    return file_ids
 
-    def seen(sender, before):
-        return seen_interchange_control_numbers(
-            conn, given.partner, sender, [*brought, "000000009"], before
-        )
 
-    assert seen("CMSFFM", file_id + 1) == {"000000001", "000000003"}
-    assert seen("CMSFFM", file_id) == {"000000001"}
-    assert seen("SOMEBODY", file_id + 1) == set()
+def _numbers(conn, given, sender, before_file_id, since=None):
+    earlier = EarlierFiles(given.partner, before_file_id, since or given.six_o_clock)
+    asked = [(sender, f"{n:09d}") for n in range(1, 10)]
+    seen = seen_interchange_control_numbers(conn, earlier, asked)
+    assert {found for found, _ in seen} <= {sender}
+    return sorted(int(number) for _, number in seen)
+
+
+def test_a_control_number_is_seen_when_an_earlier_file_brought_it(conn, given, four_files):
+    """Only earlier files of the same sender count, and no interchange that we rejected.
+
+    The number of a file without a verdict is taken: nobody knows yet what becomes of it.
+    """
+    last = four_files[-1]
+    assert _numbers(conn, given, "CMSFFM", last + 1) == [1, 3, 4]
+    assert _numbers(conn, given, "CMSFFM", last) == [1, 3]
+    assert _numbers(conn, given, "SOMEBODY", last + 1) == []
+
+
+def test_a_control_number_comes_again_after_the_counter_began_anew(conn, given, four_files):
+    """Behind 999999999 the sender counts from 1 again: files of long ago are forgotten."""
+    later = given.six_o_clock + timedelta(days=1)
+    assert _numbers(conn, given, "CMSFFM", four_files[-1] + 1, since=later) == []
+
+
+def test_a_group_number_is_seen_with_its_sender(conn, given, run_id):
+    """GS06 counts for each GS02, and not where we rejected the group."""
+    file_id = record_received(conn, given.file(run_id)).file_id
+    record_verdict(conn, file_id, given.verdict([]), run_id)
+    earlier = EarlierFiles(given.partner, file_id + 1, given.six_o_clock)
+    asked = [("TX0", "1"), ("TX0", "2"), ("NC0", "1")]
+
+    assert seen_group_control_numbers(conn, earlier, asked) == {("TX0", "1")}
+    conn.execute(sa.update(functional_group).values(ack="R"))
+    assert seen_group_control_numbers(conn, earlier, asked) == frozenset()

@@ -70,11 +70,15 @@ CASES = {
     ),
     "unknown_sender": Bad(
         changed(b"*ZZ*CMSFFM         *", b"*ZZ*999999999      *"),
-        "applied", "rejected", "R*006", rule="sender-unknown",
+        "quarantined", "rejected", None, rule="sender-unknown",
     ),
     "not_for_us": Bad(
-        changed(b"*ZZ*001234567T     *", b"*ZZ*007654321T     *"),
+        changed(b"*ZZ*001234567T     *", b"*ZZ*009999999T     *"),
         "applied", "rejected", "R*008", rule="receiver-unknown",
+    ),
+    "in_the_wrong_mailbox": Bad(
+        changed(b"*ZZ*001234567T     *", b"*ZZ*007654321T     *"),
+        "quarantined", "rejected", None, rule="receiver-of-another-mailbox",
     ),
     "wrong_group_count": Bad(
         counted_up(b"IEA"), "applied", "rejected", "R*021", rule="interchange-group-count-differs"
@@ -150,6 +154,21 @@ def reported(world):
     return rules
 
 
+def test_the_exchange_is_not_told_of_files_that_it_may_not_have_sent(night):
+    """What a stranger sent, or is another issuer's, stands only in the report for our people."""
+    world, _, _ = night
+    ((key,),) = world.rows(
+        "SELECT storage_key FROM ledger.file WHERE kind = 'error_report' AND partner_id = :p",
+        p=CEDAR,
+    )
+    letter = (world.house.settings.landing_folder / key).read_text()
+    for case in ("unknown_sender", "in_the_wrong_mailbox"):
+        name = NAME.format(101 + list(CASES).index(case))
+        assert name in reported(world)
+        assert name not in letter
+    assert NAME.format(101 + list(CASES).index("test_file")) in letter
+
+
 def test_good_files_go_on_beside_bad_ones(night):
     """The good file of the same partner and all files of the other partner are applied."""
     world, result, _ = night
@@ -186,7 +205,8 @@ def test_the_same_interchange_number_with_other_content_is_refused(night):
     world, _, _ = night
     other = world.file_named(NAME.format(203))
 
-    assert other.verdict == "rejected"
+    assert (other.state, other.verdict) == ("quarantined", "rejected")
+    assert "with other content" in other.note
     assert "*R*025~" in world.answer("ta1", other.name)
     assert world.rows(
         "SELECT count(*) FROM book.event WHERE file_id = :other", other=other.file_id

@@ -69,6 +69,29 @@ def test_a_damaged_file_does_not_keep_later_ones_from_their_verdict(world, steps
         steps.check(damaged)
 
     assert steps.waiting_files() == [damaged]
+    assert len(world.rows("SELECT * FROM ledger.file WHERE verdict IS NOT NULL")) == len(others)
     ((step, sentence),) = world.rows("SELECT step, sentence FROM ledger.step_failure")
     assert step == f"checking file {damaged}"
     assert "damaged" in sentence
+
+
+def test_a_damaged_original_does_not_keep_other_content_under_its_number_waiting(world, steps):
+    """Its number stays taken: the later file is set apart, and a person decides which one holds."""
+    original = steps.waiting_files()[0]
+    name, key = world.rows(
+        "SELECT name, storage_key FROM ledger.file WHERE file_id = :i", i=original
+    )[0]
+    stored = world.house.settings.landing_folder / key
+    other = stored.read_bytes() + b"\n"
+    (world.outbox(CEDAR) / name.replace(".T", ".T1")).write_bytes(other)
+    steps.receive()
+    stored.chmod(0o600)
+    stored.write_bytes(b"ISA*damaged")
+    steps.check(max(steps.waiting_files()))
+
+    ((state, verdict, note),) = world.rows(
+        "SELECT state, verdict, note FROM ledger.file WHERE file_id ="
+        " (SELECT max(file_id) FROM ledger.file WHERE direction = 'exchange_to_issuer')"
+    )
+    assert (state, verdict) == ("quarantined", "rejected")
+    assert "with other content" in note

@@ -1,17 +1,15 @@
 """Builders of verdicts and effectuations, and pyx12 as the second opinion."""
 
-import io
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pytest
-import pyx12.params
-from pyx12.x12n_document import x12n_document
 
 from replies.x12_writer import Envelope
 from schemas import tables
 from schemas.partners import load_exchange, load_partner
 from schemas.verdict import Verdict
+from tests.cases.answers import complaints_about_999
 
 NIGHT = datetime(2026, 1, 2, 4, 30, 15, 250_000, tzinfo=UTC)  # 23:30:15.25 on 1 January in New York
 
@@ -116,14 +114,6 @@ def _member(policy, member, **changes):
     return {**row, **changes}
 
 
-def _complaints_of_pyx12(content):
-    """What pyx12's validator says against the file; empty when it is valid."""
-    report = io.StringIO()
-    text = io.StringIO(content.decode("ascii"))
-    valid = x12n_document(pyx12.params.ParamsBase(), text, None, None, None, report)
-    return "" if valid else report.getvalue() or "invalid"
-
-
 @pytest.fixture
 def table():
     return _table
@@ -151,7 +141,7 @@ def effectuations():
 
 @pytest.fixture
 def complaints_of_pyx12():
-    return _complaints_of_pyx12
+    return complaints_about_999
 
 
 @pytest.fixture

@@ -1,0 +1,32 @@
+"""What pyx12 says about our TA1 and 999."""
+
+import io
+
+import pyx12.params
+from pyx12.map_if import load_map_file
+from pyx12.segment import Segment
+from pyx12.x12n_document import x12n_document
+
+
+def complaints_about_ta1(content):
+    """What pyx12 says against a file of TA1s; empty when it is valid.
+
+    Its validator wants a group in each interchange, so each segment is held against its map of
+    control segments.
+    """
+    control = load_map_file("x12.control.00501.xml", pyx12.params.ParamsBase())
+    segments = content.decode("ascii").split("~")
+    assert segments.pop() == ""
+    complaints = []
+    for text in segments:
+        node = control.getnodebypath(f"/ISA_LOOP/{text[:3]}")
+        complaints += node.is_valid_errors(Segment(text, "~", "*", ":"))[1]
+    return complaints
+
+
+def complaints_about_999(content):
+    """What pyx12's validator says against a 999; empty when it is valid."""
+    report = io.StringIO()
+    text = io.StringIO(content.decode("ascii"))
+    valid = x12n_document(pyx12.params.ParamsBase(), text, None, None, None, report)
+    return "" if valid else report.getvalue() or "invalid"
