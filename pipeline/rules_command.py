@@ -1,5 +1,6 @@
 """`edi834 rules`: the rows of the rules as sentences, for a terminal and for `docs/rules.md`."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -36,6 +37,11 @@ and `info` fail nothing. *Answer* is the element of the TA1 or 999 and its code.
 good file of `tests/cases/examples.py`: the tests read it from the same row, and prove that the bad
 one breaks the rule and the good one does not. `make mutate-rules` proves that no rule is there in
 vain."""
+
+
+_KINDS_HEAD = """What a rule of a kind finds in the rows that it looks at. `when` narrows them down to those in
+which each column has one of the values. A rule of the kind `function` is a function of its own, one
+of the kind `book` is decided when accepted members are applied to the book."""
 
 
 def in_order(rules: Iterable[Rule]) -> list[Rule]:
@@ -76,8 +82,10 @@ def facts(rule: Rule) -> Iterator[tuple[str, str]]:
 def _decider(rule: Rule) -> str:
     if rule.kind == "function":
         return f"the function validators.{rule.arguments['function']}"
-    arguments = ", ".join(f"{name} = {value}" for name, value in rule.arguments.items())
-    return f"the kind {rule.kind}" + (f", {arguments}" if arguments else "")
+    arguments = (
+        f"`{name} = {json.dumps(value, default=str)}`" for name, value in rule.arguments.items()
+    )
+    return ", ".join((f"the kind {rule.kind}", *arguments))
 
 
 def _days(first: date | None, last: date | None) -> str:
@@ -127,6 +135,7 @@ def markdown(rules: Iterable[Rule]) -> str:
         parts.append(f"## {title}")
         parts.append(_NO_RULES[level] if level in _NO_RULES else _table(chosen))
         parts += [_section(rule) for rule in chosen]
+    parts += ["## Kinds of rules", _KINDS_HEAD, "\n".join(_kinds())]
     return "\n\n".join(parts) + "\n"
 
 
@@ -136,6 +145,13 @@ def _table(rules: list[Rule]) -> str:
         cells = (f"[{rule.id}](#{rule.id})", rule.severity, answer(rule), _plain(rule.source))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _kinds() -> Iterator[str]:
+    from validators.business.checks import KINDS
+
+    for kind, function in KINDS.items():
+        yield f"- *{kind}:* {_plain(' '.join((function.__doc__ or '').split()))}"
 
 
 def _section(rule: Rule) -> str:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.rules_command import LEVELS, facts, markdown
 from schemas.catalog import Rule, load_rules
+from validators.business.checks import KINDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
 ROW = {"id": "a-rule", "severity": "reject", "wording": "W.", "fix": "F.", "source": "S"}
@@ -65,6 +66,12 @@ def test_every_snip_type_has_its_part_of_the_page():
     assert {rule.snip for rule in load_rules().values()} <= LEVELS.keys() - {6}
 
 
+def test_every_kind_is_explained():
+    """The page says what each finds."""
+    page = markdown(load_rules().values())
+    assert all(f"\n- *{kind}:* " in page for kind in KINDS)
+
+
 def test_dates_exchanges_kind_and_arguments_are_told():
     """What narrows a rule is never left out."""
     row = told(
@@ -74,7 +81,7 @@ def test_dates_exchanges_kind_and_arguments_are_told():
         effective_from="2026-01-01",
         effective_to="2026-12-31",
     )
-    assert row["Decided by"] == "the kind one_of, column = state"
+    assert row["Decided by"] == 'the kind one_of, `column = "state"`'
     assert row["Exchanges"] == "ga, ffe"
     assert row["In effect"] == "from 2026-01-01 to 2026-12-31"
 
