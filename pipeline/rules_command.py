@@ -39,9 +39,9 @@ one breaks the rule and the good one does not. `make mutate-rules` proves that n
 vain."""
 
 
-_KINDS_HEAD = """What a rule of a kind finds in the rows that it looks at. `when` narrows them down to those in
-which each column has one of the values. A rule of the kind `function` is a function of its own, one
-of the kind `book` is decided when accepted members are applied to the book."""
+_KINDS_HEAD = """What a rule of a kind finds in the rows that it looks at. `when` narrows them
+down to those in which each column has one of the values. A rule of the kind `function` is a
+function of its own, one of the kind `book` is decided when accepted members are applied."""
 
 
 def in_order(rules: Iterable[Rule]) -> list[Rule]:
