@@ -1,6 +1,5 @@
 """`edi834 check`: files to verdicts without any database, as JSON Lines, tables and answers."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,30 +17,14 @@ from schemas.tables import ISSUES
 from schemas.verdict import Verdict
 from validators.check import Checked, Tell, Terms, check_file
 
-_ISSUE_KEYS = (
-    "rule",
-    "severity",
-    "snip",
-    "segment_id",
-    "segment_ordinal",
-    "loop",
-    "element",
-    "component",
-    "byte_start",
-    "byte_end",
-    "x12_code",
-    "message",
-)
-
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """What to check under, and where to. `reveal` puts the faulty values into the issues."""
+    """What to check under, and where to."""
 
     partner: Partner | None
     as_of: datetime
     out: Path | None = None
-    reveal: bool = False
     workers: int = 1
 
 
@@ -116,46 +99,6 @@ def _sender_as_exchange(partner: Partner, received: dict[str, Any]) -> Exchange:
         }
     )
     return exchange.model_copy(update={"interchange": facts})
-
-
-def as_object(path: Path, checked: Checked, options: CheckOptions) -> dict[str, Any]:
-    """The verdict as the one JSON object that `check --json` prints for a file."""
-    verdict = checked.verdict
-    issues = verdict.issues.select(_ISSUE_KEYS).to_pylist()
-    if options.reveal:
-        content = path.read_bytes()
-        for row in issues:
-            row["value"] = content[row["byte_start"] : row["byte_end"]].decode("utf-8", "replace")
-    return {
-        "file": str(path),
-        "sha256": verdict.sha256,
-        "bytes": verdict.size_bytes,
-        "verdict": verdict.file_verdict,
-        "interchanges": _interchanges(verdict),
-        "counts": checked.counts,
-        "issues": issues,
-    }
-
-
-def _interchanges(verdict: Verdict) -> list[dict[str, Any]]:
-    sets = defaultdict(list)
-    for row in verdict.set_verdicts.to_pylist():
-        sets[row["group_ordinal"]].append(
-            {key: row[key] for key in ("control_number", "ack", "codes")}
-        )
-    groups = defaultdict(list)
-    for row in verdict.group_verdicts.to_pylist():
-        shown = {key: row[key] for key in ("control_number", "ack", "codes")}
-        shown["sets"] = sets[row["group_ordinal"]]
-        groups[row["interchange_ordinal"]].append(shown)
-    return [
-        {
-            "control_number": row["control_number"],
-            "ta1": {"code": row["ta1_code"], "note": row["ta1_note"]},
-            "groups": groups[row["interchange_ordinal"]],
-        }
-        for row in verdict.interchange_verdicts.to_pylist()
-    ]
 
 
 def worst_issues(issues: pa.Table) -> list[dict[str, Any]]:

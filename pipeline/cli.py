@@ -78,14 +78,15 @@ def check(  # noqa: PLR0913 - one parameter an option
 
     Exit code 0: all accepted; 1: something rejected; 2: a file cannot be read.
     """
-    from pipeline.check_command import CheckOptions, as_object, check_one
+    from pipeline.check_command import CheckOptions, check_one
+    from pipeline.check_json import json_pieces
     from schemas.partners import load_partner
     from validators.processes import leave_pandas_out
 
     leave_pandas_out()
     known = load_partner(partner) if partner else None
     cores = len(os.sched_getaffinity(0))
-    options = CheckOptions(known, _moment(as_of), out, reveal, workers or cores)
+    options = CheckOptions(known, _moment(as_of), out, workers or cores)
     names = [path.name for path in files]
     if out is not None and len(set(names)) < len(names):
         raise typer.BadParameter("Two files have the same name; --out has one folder for each.")
@@ -99,7 +100,8 @@ def check(  # noqa: PLR0913 - one parameter an option
             worst = FAILED
             continue
         if as_json:
-            print(json.dumps(as_object(path, checked, options)))  # noqa: T201 - the command's output
+            sys.stdout.writelines(json_pieces(path, checked, reveal=reveal))
+            sys.stdout.write("\n")
         else:
             terminal.show_checked(path, checked)
         worst = max(worst, _exit_code(checked.verdict.file_verdict))
