@@ -2,18 +2,18 @@
 
 Acknowledgement codes come from the verdict and are never worked out again. Each received group is
 answered by one functional group with one 999, whose GS02 and GS03 are the received ones swapped.
-IK404, the copy of a bad value, is never written: it may be PHI (decision 0007).
+IK404, the copy of a bad value, is never written: it may be PHI; CTX tells whose error it is by the
+subscriber number that the exchange itself assigned (decision 0007).
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from replies.error_lines import COMPONENT, LARGEST_COUNT, Line, set_lines
 from replies.x12_writer import (
     Composer,
     ControlNumbers,
@@ -32,13 +32,8 @@ from schemas.verdict import Verdict
 
 FUNCTIONAL_IDENTIFIER = "FA"
 VERSION = "005010X231A1"
-ELEMENT_ERRORS = "8"  # IK304: the segment has element errors, which IK4 names
-UNKNOWN_SEGMENT = "ZZZ"  # IK301 for an identifier that is no 2-3 letters or digits
-LARGEST_COUNT = 999_999  # IK302 and AK902-04 hold six digits
 CODES_AT_MOST = 5  # IK502-06, AK905-09
 OPEN, SETS, CLOSE = 0, 1, 2  # order of the pieces within a group
-
-Issue = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,7 @@ def write_999(verdict: Verdict, envelope: Envelope, control: ControlNumbers) -> 
         return None
     control.require(groups=count, sets=count)
     facts = envelope.exchange.interchange
-    set_texts, set_segments = _sets(answered, _error_segments(verdict.issues, facts), facts)
+    set_texts, set_segments = _sets(answered, _error_segments(verdict, facts), facts)
     segments = np.bincount(answered.group_of_set, weights=set_segments, minlength=count)
     groups = Composer(facts, count)
     opening = _opening(groups, answered.groups, envelope, control)
@@ -91,6 +86,8 @@ def _answered(verdict: Verdict) -> _Answered:
         pc.equal(verdict.interchange_verdicts["ta1_code"], "R")
     )["interchange_ordinal"]
     received = verdict.functional_groups
+    if not verdict.is_answered:
+        received = received.slice(0, 0)
     is_refused = pc.is_in(received["interchange_ordinal"], value_set=refused.combine_chunks())
     is_999 = pc.fill_null(pc.equal(received["functional_identifier"], FUNCTIONAL_IDENTIFIER), False)
     received = received.filter(pc.invert(pc.or_(is_refused, is_999)))
@@ -157,7 +154,7 @@ def _opening(
 def _sets(
     answered: _Answered, errors: dict[int, tuple[str, int]], facts: InterchangeFacts
 ) -> tuple[pa.Array, Rows]:
-    """AK2, its IK3 and IK4, and IK5 of each set, and how many segments these are."""
+    """AK2, its IK3, CTX and IK4, and IK5 of each set, and how many segments these are."""
     sets = answered.sets
     compose = Composer(facts, sets.num_rows)
     padded = pc.utf8_lpad(pc.fill_null(compose.text(sets["control_number"]), ""), 4, "0")
@@ -217,11 +214,12 @@ def _count(column: pa.ChunkedArray) -> pa.Array:
     return numbers(pc.min_element_wise(column.combine_chunks(), LARGEST_COUNT))
 
 
-def _error_segments(issues: pa.Table, facts: InterchangeFacts) -> dict[int, tuple[str, int]]:
-    """IK3 and IK4 by set ordinal: their text and how many segments it holds.
+def _error_segments(verdict: Verdict, facts: InterchangeFacts) -> dict[int, tuple[str, int]]:
+    """IK3, CTX and IK4 by set ordinal: their text and how many segments it holds.
 
     Row by row, for only sets with errors have any.
     """
+    issues = verdict.issues
     shown = issues.filter(
         pc.and_(
             pc.is_in(issues["x12_field"], pa.array(["IK304", "IK403"], pa.large_string())),
@@ -230,49 +228,18 @@ def _error_segments(issues: pa.Table, facts: InterchangeFacts) -> dict[int, tupl
     )
     rows = [row for row in shown.to_pylist() if row["set_ordinal"] is not None]
     rows.sort(key=lambda row: (row["set_ordinal"], row["segment_ordinal"] or 0))
+    units = {
+        row["member_ordinal"]: row["subscriber_number"]
+        for row in verdict.business_units.to_pylist()
+    }
     texts = {}
     for ordinal, of_set in groupby(rows, key=lambda row: int(row["set_ordinal"])):
-        lines = list(_set_lines(of_set))
+        lines = list(set_lines(of_set, units))
         ended = [_line(elements, facts.element_separator) for elements in lines]
         text = facts.segment_terminator.join([*ended, ""])
-        texts[ordinal] = (text.replace("\0", facts.component_separator), len(lines))
+        texts[ordinal] = (text.replace(COMPONENT, facts.component_separator), len(lines))
     return texts
 
 
-def _set_lines(issues: Iterable[Issue]) -> Iterator[tuple[str, ...]]:
-    """One IK3 per segment and code, followed by an IK4 per faulty element."""
-    segments: dict[tuple[str, ...], dict[tuple[str, ...], None]] = {}
-    for issue in issues:
-        elements = segments.setdefault(_error_identification(issue), {})
-        if issue["x12_field"] == "IK403" and issue["element"] is not None:
-            elements[_element_error(issue)] = None
-    for segment, elements in segments.items():
-        yield segment
-        yield from elements
-
-
-def _error_identification(issue: Issue) -> tuple[str, ...]:
-    """IK3. A loop identifier is written as its first four characters, all that IK303 holds."""
-    identifier = issue["segment_id"] or ""
-    known = 2 <= len(identifier) <= 3 and identifier.isascii() and identifier.isalnum()
-    loop = issue["loop"] or ""
-    return (
-        "IK3",
-        identifier if known else UNKNOWN_SEGMENT,
-        str(min(issue["segment_ordinal"] or 1, LARGEST_COUNT)),
-        loop[:4] if loop[:4].isdigit() else "",
-        issue["x12_code"] if issue["x12_field"] == "IK304" else ELEMENT_ERRORS,
-    )
-
-
-def _element_error(issue: Issue) -> tuple[str, ...]:
-    """IK4, without IK404."""
-    position = str(issue["element"])
-    if issue["component"] is not None:
-        position += f"\0{issue['component']}"
-    number = issue["data_element"] or ""
-    return ("IK4", position, number if number.isdigit() else "", issue["x12_code"])
-
-
-def _line(elements: tuple[str, ...], separator: str) -> str:
+def _line(elements: Line, separator: str) -> str:
     return separator.join(elements).rstrip(separator)

@@ -72,6 +72,9 @@ class Rule(_Row):
     snip: int | None = None  # WEDI SNIP type; None where the question comes before X12
     x12_field: str | None = None  # TA105 | AK905 | IK502 | IK304 | IK403
     x12_code: str | None = None
+    # For IK304 I6 and I9: which segment is missing or surplus, and the element that says so.
+    dependent_segment: str | None = None
+    trigger: str | None = None
     looks_at: Envelope | Content | Whole | None = None
     kind: str | None = None  # of checks, or "function" for a rule that no kind can say
     arguments: Mapping[str, Any] = {}  # of the kind; {function = "module.name"}, in validators

@@ -218,6 +218,7 @@ ISSUES = pa.schema(
         ("loop", TEXT),
         ("element", ELEMENT),  # 1-based; null for a whole segment
         ("component", ELEMENT),
+        ("repetition", ELEMENT),  # of an element that is repeated; null where it stands once
         ("data_element", TEXT),  # X12 data element number, for IK402
         ("byte_start", BYTE),
         ("byte_end", BYTE),

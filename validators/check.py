@@ -64,8 +64,8 @@ class Terms:
     """
 
     partner: Partner | None = None
-    other_receivers: frozenset[str] = frozenset()  # trading partner ids of our other mailboxes
     seen_interchanges: Numbers = frozenset()
+    other_receivers: frozenset[str] = frozenset()  # trading partner ids of our other mailboxes
     seen_groups: Recall = recall_nothing
     is_copy: bool = False
     limits: Limits = field(default_factory=load_limits)

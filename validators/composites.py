@@ -13,7 +13,7 @@ from parsers.segments import Ints, Segments
 from schemas.guide import Element
 from schemas.x12_codes import codes_of_x12
 from validators.element_table import Mark, Values, element_kinds
-from validators.issues import Findings
+from validators.issues import REPETITION, Findings
 
 
 def find_composite_faults(findings: Findings, values: Values) -> None:
@@ -71,20 +71,24 @@ def _separator_places(segments: Segments) -> Ints:
 
 @lru_cache(maxsize=4096)
 def _judge(kind: int, separators: tuple[str, str], text: str) -> tuple[tuple[str, int], ...]:
-    """Faults (rule, component; 0 = the whole) of an element, over all its repetitions."""
+    """Faults (rule, place within) of an element, over all its repetitions.
+
+    The place is 0 for the whole element; where it is repeated, it tells the repetition too.
+    """
     element = element_kinds().elements[kind]
     assert element is not None
     component, repetition = separators
     expected = element.components or (element,)
     repetitions = text.split(repetition)
     faults = [("repetitions-too-many", 0)] if len(repetitions) > element.repeat else []
-    for value in repetitions:
+    for count, value in enumerate(repetitions, 1):
+        whole = count * REPETITION if len(repetitions) > 1 else 0
         parts = value.split(component)
         if len(parts) > len(expected):
-            faults.append(("components-too-many", 0))
+            faults.append(("components-too-many", whole))
         parts.extend([""] * (len(expected) - len(parts)))
         for number, (one, part) in enumerate(zip(expected, parts, strict=False), 1):
-            position = number if element.components else 0
+            position = whole + (number if element.components else 0)
             faults.extend((rule, position) for rule in _judge_component(one, part) if value)
     return tuple(dict.fromkeys(faults))
 

@@ -16,13 +16,15 @@ from schemas.guide import Element, Segment, load_guide
 from schemas.limits import load_limits
 
 NO_PLACE = -1
+REPETITION = 100  # a component of a repeated element: its repetition times this, plus its place
 
 
 @dataclass(frozen=True)
 class Finding:
     """One rule broken at several rows of a stretch.
 
-    `elements` is 0 for a whole segment, `components` for a whole element; `nodes` names the segment
+    `elements` is 0 for a whole segment, `components` for a whole element, and in an element that is
+    repeated it tells the repetition too (`REPETITION`); `nodes` names the segment
     of the guide that the wording speaks of (usually the row's own, another one for a segment that
     is missing).
     """
@@ -99,7 +101,8 @@ class Findings:
 def _rows(stretch: Stretch, finding: Finding) -> pa.Table:
     rule = load_rules()[finding.rule]
     rows = finding.rows
-    numbers = (finding.nodes, finding.elements, finding.components)
+    components, repetitions = finding.components % REPETITION, finding.components // REPETITION
+    numbers = (finding.nodes, finding.elements, components)
     about = [_about(*three) for three in zip(*(n.tolist() for n in numbers), strict=True)]
     segments = stretch.segments
     # A strange segment id may be anything and of any length: three characters of it tell enough.
@@ -123,7 +126,8 @@ def _rows(stretch: Stretch, finding: Finding) -> pa.Table:
         "segment_ordinal": pa.array(stretch.segment_ordinals[rows], mask=~in_set),
         "loop": pa.array([a.loop_id for a in about], pa.large_string()),
         "element": pa.array(finding.elements, tables.ELEMENT, mask=finding.elements == 0),
-        "component": pa.array(finding.components, tables.ELEMENT, mask=finding.components == 0),
+        "component": pa.array(components, tables.ELEMENT, mask=components == 0),
+        "repetition": pa.array(repetitions, tables.ELEMENT, mask=repetitions == 0),
         "data_element": pa.array([a.data_element for a in about], pa.large_string()),
         "byte_start": start,
         "byte_end": end,

@@ -1,5 +1,6 @@
 """999s, checked against the structure of 005010X231A1 and by pyx12's validator."""
 
+import pyarrow as pa
 import pytest
 
 from replies.ack999 import count_groups, write_999
@@ -220,3 +221,73 @@ def test_a_large_file_is_acknowledged_set_by_set(verdict, envelope, segments):
     place = found.index("AK2*834*004000*005010X220A1")
     assert found[place + 1 : place + 3] == ["IK3*DTP*12*2300*5", "IK5*E*5"]
     assert sum(s.startswith("IK3") for s in found) == 1
+
+
+def _member_1(number):
+    row = {"member_ordinal": 1, "subscriber_number": number}
+    return pa.Table.from_pylist([row], schema=tables.BUSINESS_UNITS)
+
+
+def test_an_error_names_the_member_by_its_subscriber_number(
+    verdict, envelope, segments, complaints_of_pyx12
+):
+    """CTX follows each IK3 of a member, before its elements; the header is nobody's."""
+    about = verdict(
+        {"17": {"1001": ("R", ["5"])}},
+        issues=[
+            element_issue("9", 4, segment_id="BGN", segment_ordinal=2, loop="HEADER"),
+            element_issue("8", 3, member_ordinal=1, data_element="1251"),
+            issue("5", member_ordinal=1, segment_ordinal=13),
+            issue("5", member_ordinal=2, segment_ordinal=14),
+        ],
+        business_units=_member_1("0001000001"),
+    )
+    content = written(about, envelope)
+    assert segments(content)[5:-4] == [
+        "IK3*BGN*2**8",
+        "IK4*4**9",
+        "IK3*DTP*12*2300*8",
+        "CTX*SUBSCRIBER NUMBER REF02:0001000001",
+        "IK4*3*1251*8",
+        "IK3*DTP*13*2300*5",
+        "CTX*SUBSCRIBER NUMBER REF02:0001000001",
+        "IK3*DTP*14*2300*5",
+        "IK5*R*5",
+    ]
+    assert "SE*14*000000901" in segments(content)
+    assert complaints_of_pyx12(content) == ""
+
+
+@pytest.mark.parametrize("number", ["900121234", "12:3", "A B", "", None, "1" * 36])
+def test_a_number_that_may_be_a_social_security_number_is_left_out(verdict, envelope, number):
+    """So is one that the element of our answer cannot hold."""
+    about = verdict(
+        {"17": {"1001": ("R", ["5"])}},
+        issues=[issue("5", member_ordinal=1)],
+        business_units=_member_1(number),
+    )
+    assert b"CTX" not in written(about, envelope)
+
+
+def test_a_faulty_subscriber_number_is_not_copied(verdict, envelope):
+    """The 999 holds no copy of a bad value, neither in IK404 nor in CTX."""
+    about = verdict(
+        {"17": {"1001": ("R", ["5"])}},
+        issues=[element_issue("6", 2, segment_id="REF", loop="2000", member_ordinal=1)],
+        business_units=_member_1("0001000001"),
+    )
+    assert b"CTX" not in written(about, envelope)
+
+
+def test_repetition_and_component_are_told(verdict, envelope, segments, complaints_of_pyx12):
+    """IK401 has element, component and repetition, with an empty place where one has none."""
+    about = verdict(
+        {"17": {"1001": ("R", ["5"])}},
+        issues=[
+            element_issue("7", 5, component=2, repetition=3),
+            element_issue("13", 5, repetition=2),
+        ],
+    )
+    content = written(about, envelope)
+    assert segments(content)[6:8] == ["IK4*5:2:3**7", "IK4*5::2**13"]
+    assert complaints_of_pyx12(content) == ""

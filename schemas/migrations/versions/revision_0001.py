@@ -166,7 +166,8 @@ CREATE TABLE ledger.issue (
   file_id BIGINT NOT NULL, issue_ordinal BIGINT NOT NULL, rule TEXT, severity TEXT,
   snip SMALLINT, x12_field TEXT, x12_code TEXT, interchange_ordinal BIGINT, group_ordinal BIGINT,
   set_ordinal BIGINT, member_ordinal BIGINT, segment_id TEXT, segment_ordinal BIGINT, loop TEXT,
-  element SMALLINT, component SMALLINT, data_element TEXT, byte_start BIGINT, byte_end BIGINT,
+  element SMALLINT, component SMALLINT, repetition SMALLINT, data_element TEXT,
+  byte_start BIGINT, byte_end BIGINT,
   message TEXT,
   CONSTRAINT pk_issue PRIMARY KEY (file_id, issue_ordinal),
   CONSTRAINT fk_issue_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id)
