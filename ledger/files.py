@@ -1,7 +1,7 @@
 """Received files: each recorded once, before anything is read from it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -142,6 +142,27 @@ def to_check_before(conn: sa.Connection, file_id: int) -> list[int]:
         )
     )
     return list(conn.execute(waiting.order_by(earlier.c.file_id)).scalars())
+
+
+def received_enrollments(
+    conn: sa.Connection, since: date, until: date | None, partner_id: str | None = None
+) -> list[sa.Row[Any]]:
+    """The enrollment files of all partners, or of one, that came from one day to another (UTC).
+
+    In the order of arrival; both days are included, and copies of files are left out.
+    """
+    rows = sa.select(file).where(
+        file.c.direction == _FROM_EXCHANGE,
+        file.c.kind == "enrollment",
+        file.c.duplicate_of.is_(None),
+        file.c.recorded_at >= datetime.combine(since, time(), UTC),
+    )
+    if until is not None:
+        behind = datetime.combine(until, time(), UTC) + timedelta(days=1)
+        rows = rows.where(file.c.recorded_at < behind)
+    if partner_id is not None:
+        rows = rows.where(file.c.partner_id == partner_id)
+    return list(conn.execute(rows.order_by(file.c.file_id)).all())
 
 
 def unstaged_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:

@@ -243,6 +243,39 @@ def reconcile(
 
 
 @app.command()
+def whatif(
+    folder: Annotated[Path, typer.Option("--rules", help="Folder of changed rows.")],
+    since: Annotated[datetime, typer.Option(help="Files received from this day on (UTC).")],
+    until: Annotated[datetime | None, typer.Option(help="The last day; today by default.")] = None,
+    partner: Annotated[str | None, typer.Option(help="Only this partner's files.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what changed rules would have done with the stored files. Nothing is changed by it.
+
+    Exit code 0: nothing would be otherwise; 1: something would; 2: the rules cannot be used.
+    """
+    from pipeline.whatif import Question, what_if
+    from pipeline.whatif_report import as_object, show_answer
+    from schemas.rule_sets import changes_in, read_changes
+
+    terminal.silence_logs()
+    with _house() as house:
+        if partner:
+            house.partner(partner)  # a wrong name is said before anything is done
+        partners = house.settings.partners
+        last_day = until.date() if until else None
+        question = Question(read_changes(folder, partners), since.date(), last_day, partner)
+        with terminal.doing("Files are judged by both rulebooks") as say:
+            answer = what_if(house, question, say, len(os.sched_getaffinity(0)))
+        changes = changes_in(question.rulebook, partners)
+    if as_json:
+        print(json.dumps(as_object(question, answer, changes)))  # noqa: T201 - the command's output
+    else:
+        show_answer(question, answer, changes)
+    raise typer.Exit(OK if answer.is_the_same else OPEN_ITEMS)
+
+
+@app.command()
 def rules(
     rule_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Only this rule.")] = None,
     as_json: Json = False,

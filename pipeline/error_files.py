@@ -51,4 +51,4 @@ def _sentence(rule: Rule) -> str:
     """What is said to a member that is rejected for a place that is not its own."""
     if "{" not in rule.wording:
         return rule.wording
-    return f"The member is rejected with its transaction set, which breaks {rule.id} elsewhere."
+    return f"The member is rejected for {rule.id}, broken at another place of its transaction set."

@@ -148,6 +148,8 @@ def _file(findings: ErrorFindings) -> dict[str, Any]:
         "sha256": verdict.sha256,
         "size_bytes": verdict.size_bytes,
         "verdict": verdict.file_verdict,
+        "is_set_apart": verdict.quarantine is not None,
+        "is_answered": verdict.is_answered,
         "ta1": sorted(set(verdict.interchange_verdicts["ta1_code"].to_pylist())),
         "sets": _counted(verdict.set_verdicts["ack"]),
         "members": _counted(file.dispositions["state"]),

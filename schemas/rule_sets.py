@@ -131,6 +131,39 @@ def read_changes(folder: Path, partners: Path | None = None) -> Rulebook:
     return changed
 
 
+@dataclass(frozen=True)
+class Change:
+    """One thing that a rulebook has otherwise than the program: of a rule, exchange or partner."""
+
+    kind: str
+    id: str
+    field: str
+    before: Any
+    after: Any
+
+
+def changes_in(book: Rulebook, partners: Path | None = None) -> list[Change]:
+    """What the rulebook has otherwise than the program, in the order of the rows."""
+    found = []
+    for rule in load_rules().values():
+        if rule.id in book.rules:
+            found += _changes("rule", rule.id, rule, book.rules[rule.id])
+        else:
+            found.append(Change("rule", rule.id, "severity", rule.severity, OFF))
+    for exchange_id, exchange in book.exchanges.items():
+        found += _changes("exchange", exchange_id, load_exchange(exchange_id), exchange)
+    for partner_id, partner in book.partners.items():
+        found += _changes("partner", partner_id, load_partner(partner_id, partners), partner)
+    return found
+
+
+def _changes(kind: str, row_id: str, before: BaseModel, after: BaseModel) -> list[Change]:
+    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+    return [
+        Change(kind, row_id, name, old[name], new[name]) for name in old if old[name] != new[name]
+    ]
+
+
 def _changed_rules(folder: Path) -> dict[str, Rule]:
     rules = dict(load_rules())
     for path, content in _files(folder, "rules"):

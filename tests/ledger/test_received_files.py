@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ledger.files import (
     file_row,
     mark_acknowledgement_applied,
+    received_enrollments,
     record_received,
     to_check_before,
     unchecked_files,
@@ -158,3 +159,39 @@ def test_earlier_files_with_the_same_control_number_are_checked_first(conn, give
     assert to_check_before(conn, ids["a"]) == []
     assert to_check_before(conn, ids["b"]) == []
     assert to_check_before(conn, ids["c"]) == [ids["a"], ids["b"]]
+
+
+def test_enrollments_are_found_by_the_days_on_which_they_came(conn, given, run_id):
+    """Both days are included, in UTC; copies and files of other kinds are left out."""
+    partner_id, first_day = "asked-about", given.six_o_clock.date()
+    files = {
+        name: record_received(
+            conn,
+            given.file(
+                run_id,
+                name=name,
+                partner_id=partner_id,
+                sha256=name[:1] * 64,
+                received_at=given.six_o_clock + timedelta(days=days),
+                **kind,
+            ),
+        ).file_id
+        for name, days, kind in (
+            ("A", 0, {}),
+            ("A again", 0, {}),
+            ("B", 1, {}),
+            ("C", 1, {"kind": "acknowledgement"}),
+            ("D", 2, {}),
+        )
+    }
+
+    def found(since, until, partner=partner_id):
+        first, last = (day and first_day + timedelta(days=day - 1) for day in (since, until))
+        rows = received_enrollments(conn, first, last, partner)
+        return [name for row in rows for name in files if files[name] == row.file_id]
+
+    assert found(1, None) == found(1, 3) == ["A", "B", "D"]
+    assert found(1, 3, None) == ["A", "B", "D"]
+    assert found(1, 1) == ["A"]
+    assert found(2, 2) == ["B"]
+    assert found(4, None) == found(1, 3, "somebody-else") == []
