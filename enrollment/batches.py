@@ -4,19 +4,24 @@ One table for each thing that `schemas/gate.toml` counts, one row for each of th
 codes and counts only: ids, names and amounts stay in the database.
 """
 
+from dataclasses import dataclass, field
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from schemas.postgres_copy import copy_out
+from schemas.database import transaction_set
+from schemas.postgres_copy import copy_out, copy_to_temporary
 from schemas.tables import COUNT, TEXT
 
 _TRUTH = pa.bool_()
+_FULL = ["4", "RX"]  # BGN08: verify, replace
 
 # What the questions below speak of; PostgreSQL works out only what a question names. A refused set
 # changes nothing, so only staged ones count. A policy is in force when it is not cancelled and its
-# last day is not over. BGN08 4 (verify) and RX (replace) say that everybody stands in the file.
+# last day is not over. A full set (BGN08) says that everybody stands in the file; one that was
+# rejected says nothing. `in_full_file` is the temporary table of those who do.
 _BATCH = """
 WITH batch_file AS (
   SELECT unnest(CAST(:file_ids AS bigint[])) AS file_id
@@ -34,12 +39,9 @@ WITH batch_file AS (
   WHERE partner_id = :partner_id AND known_to = 'infinity' AND status <> 'cancelled'
     AND coalesce(benefit_end, 'infinity') >= CAST(:on_day AS date)
 ), sent_set AS (
-  SELECT file_id, set_ordinal, action_code, action_code IN ('4', 'RX') AS is_full
+  SELECT file_id, set_ordinal, action_code, action_code = ANY(:full) AS is_full
   FROM batch_file JOIN ledger.transaction_set USING (file_id)
-  WHERE action_code IS NOT NULL
-), in_full_file AS (
-  SELECT s.exchange_policy_id FROM sent_set JOIN book.event_set s USING (file_id, set_ordinal)
-  WHERE is_full AND s.exchange_policy_id IS NOT NULL
+  WHERE action_code IS NOT NULL AND ack <> 'R'
 )
 """
 
@@ -65,7 +67,7 @@ _QUESTIONS = {
     "policies": """
         SELECT exchange_policy_id IN (SELECT exchange_policy_id FROM ending) FROM in_force
     """,
-    # Whoever stands in the file is not left out, even when the set is refused for its contents.
+    # Whoever stands in the file is not left out, even when nothing of it can be staged.
     "policies_of_full_file": """
         SELECT exchange_policy_id NOT IN (SELECT exchange_policy_id FROM in_full_file)
         FROM in_force WHERE EXISTS (SELECT FROM sent_set WHERE is_full)
@@ -90,17 +92,44 @@ _COLUMNS = {
 }
 
 
-def batch_tables(
-    conn: sa.Connection, partner_id: str, file_ids: list[int], on_day: date
-) -> dict[str, pa.Table]:
-    """By name, one table for each thing that the gate counts in the staged files of a partner.
+@dataclass(frozen=True)
+class StagedFiles:
+    """The files of a batch. `in_full_files` holds the policy ids that its full files name."""
+
+    partner_id: str
+    file_ids: list[int]
+    in_full_files: pa.ChunkedArray = field(default_factory=lambda: pa.chunked_array([], TEXT))
+
+
+def full_files(conn: sa.Connection, file_ids: list[int]) -> list[int]:
+    """Those of the files that hold full sets."""
+    full = (
+        sa.select(transaction_set.c.file_id)
+        .distinct()
+        .where(
+            transaction_set.c.file_id.in_(file_ids),
+            transaction_set.c.action_code.in_(_FULL),
+            transaction_set.c.ack != "R",
+        )
+    )
+    return list(conn.execute(full).scalars())
+
+
+def batch_tables(conn: sa.Connection, staged: StagedFiles, on_day: date) -> dict[str, pa.Table]:
+    """By name, one table for each thing that the gate counts in the files of a batch.
 
     `on_day` decides which policies of the book are in force. No value is null.
     """
-    asked = {"partner_id": partner_id, "file_ids": file_ids, "on_day": on_day}
-    return {
-        name: copy_out(
-            conn, sa.text(_BATCH + question).bindparams(**asked), pa.schema(_COLUMNS[name])
-        )
-        for name, question in _QUESTIONS.items()
+    named = pa.table({"exchange_policy_id": pc.unique(staged.in_full_files.drop_null())})
+    copy_to_temporary(conn, "in_full_file", named)
+    asked = {
+        "partner_id": staged.partner_id,
+        "file_ids": staged.file_ids,
+        "on_day": on_day,
+        "full": _FULL,
     }
+    tables = {}
+    for name, question in _QUESTIONS.items():
+        query = sa.text(_BATCH + question).bindparams(**asked)
+        tables[name] = copy_out(conn, query, pa.schema(_COLUMNS[name]))
+    return tables

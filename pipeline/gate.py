@@ -3,9 +3,11 @@
 import os
 import pwd
 
+import pyarrow as pa
+import sqlalchemy as sa
 import structlog
 
-from enrollment.batches import batch_tables
+from enrollment.batches import StagedFiles, batch_tables, full_files
 from enrollment.staging import FileTables, stage_file
 from ledger import gates
 from ledger.files import unstaged_files
@@ -13,6 +15,7 @@ from pipeline.checked_tables import read_table
 from pipeline.runs import Run
 from pipeline.wiring import House
 from schemas.gate import load_gate
+from schemas.tables import TEXT
 from validators.gate import judge_batch
 
 log = structlog.get_logger()
@@ -52,8 +55,8 @@ def judge_next_batch(house: House, run: Run, partner_id: str) -> bool:
         batch_id = gates.next_to_judge(conn, partner_id)
         if batch_id is None:
             return False
-        files = gates.files_of(conn, batch_id)
-        tables = batch_tables(conn, partner_id, files, run.as_of.date())
+        staged = _staged_files(house, conn, partner_id, gates.files_of(conn, batch_id))
+        tables = batch_tables(conn, staged, run.as_of.date())
         nights = gates.earlier_findings(conn, partner_id, load_gate().history_nights)
         found = judge_batch(tables, nights)
         by = name_of_operator(house)
@@ -61,6 +64,18 @@ def judge_next_batch(house: House, run: Run, partner_id: str) -> bool:
     outside = [finding.expectation for finding in found if finding.outcome == "outside"]
     log.info("batch judged", partner=partner_id, batch=batch_id, state=state, outside=outside)
     return True
+
+
+def _staged_files(
+    house: House, conn: sa.Connection, partner_id: str, file_ids: list[int]
+) -> StagedFiles:
+    """The batch's files, with what its full files name: rejected members are named too."""
+    named = [
+        read_table(house.settings.tables_folder / str(file_id), "members")["exchange_policy_id"]
+        for file_id in full_files(conn, file_ids)
+    ]
+    chunks = [chunk for column in named for chunk in column.chunks]
+    return StagedFiles(partner_id, file_ids, pa.chunked_array(chunks, TEXT))
 
 
 def batches_at_gate(house: House) -> list[gates.AtGate]:

@@ -4,8 +4,10 @@ from datetime import date
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
-from enrollment.batches import batch_tables
+from enrollment.batches import StagedFiles, batch_tables, full_files
+from schemas.database import transaction_set
 
 PARTNER = "cedar-valley-tx"
 TODAY = date(2027, 2, 1)
@@ -15,8 +17,10 @@ TODAY = date(2027, 2, 1)
 def tables(carrier):
     """The tables of a batch of these files, as lists of their only column."""
 
-    def ask(*file_ids, on_day=TODAY):
-        found = batch_tables(carrier.conn, PARTNER, list(file_ids), on_day)
+    def ask(*file_ids, on_day=TODAY, in_full_files=()):
+        named = pa.chunked_array([in_full_files], pa.large_string())
+        staged = StagedFiles(PARTNER, list(file_ids), named)
+        found = batch_tables(carrier.conn, staged, on_day)
         return {name: table.column(0).to_pylist() for name, table in found.items()}
 
     return ask
@@ -64,9 +68,28 @@ def test_a_full_file_tells_which_policies_it_leaves_out(carrier, say, tables):
     file_id = carrier.receives(*audit)
     changes = carrier.receives(say.termination("P1", "S1", date(2027, 3, 31)))
 
-    assert sorted(tables(file_id)["policies_of_full_file"]) == [False, False, True]
+    named = ["P1", "P2", None, "P1", "P9"]
+    found = tables(file_id, changes, in_full_files=named)
+
+    assert full_files(carrier.conn, [file_id, changes]) == [file_id]
+    assert sorted(found["policies_of_full_file"]) == [False, False, True]
     assert tables(file_id)["members"] == []  # the guide of this exchange knows no audit
     assert tables(changes)["policies_of_full_file"] == []
+
+
+def test_a_full_file_that_was_rejected_leaves_nobody_out(carrier, say, tables):
+    """The exchange was told by the 999; nothing of the file can change the book."""
+    carrier.receives(say.enrollment("P1", "S1"))
+    carrier.applies()
+    audit = say.enrollment("P2", "S2", maintenance_type="030")
+    audit.header["action_code"] = "4"
+    file_id = carrier.receives(audit)
+    carrier.conn.execute(
+        sa.update(transaction_set).where(transaction_set.c.file_id == file_id).values(ack="R")
+    )
+
+    assert full_files(carrier.conn, [file_id]) == []
+    assert tables(file_id)["policies_of_full_file"] == []
 
 
 @pytest.mark.parametrize(("codes", "mixed"), [("22", False), ("44", False), ("24", True)])
@@ -82,7 +105,7 @@ def test_a_file_of_full_sets_and_changes_is_mixed(carrier, say, tables, codes, m
 def test_what_the_gate_is_given_tells_of_nobody(carrier, say):
     """Truths, counts, and two columns of codes: no id, name, date or amount."""
     file_id = carrier.receives(say.enrollment("P1", "S1", ssn="900101234", last_name="Q"))
-    found = batch_tables(carrier.conn, PARTNER, [file_id], TODAY)
+    found = batch_tables(carrier.conn, StagedFiles(PARTNER, [file_id]), TODAY)
     types = {name: table.schema.types for name, table in found.items()}
     codes = {name for name, (only,) in types.items() if pa.types.is_large_string(only)}
     others = {only for name, (only,) in types.items() if name not in codes}
