@@ -16,6 +16,7 @@ from validators.check import Terms
 _MEMBERS_SHOWN = 20
 _VALUE_SHOWN = 40  # characters
 _CHANGES = (REJECTED, ACCEPTED)
+_MONEY = ("premium_total_cents", "aptc_cents")
 
 Row = dict[str, Any]
 
@@ -80,24 +81,31 @@ def _of(answer: Answer, file: Row) -> pa.Table:
 
 def _badness(row: Row) -> list[int]:
     """Who would be rejected comes first: by money, then by members."""
-    counts = ("premium_total_cents", "aptc_cents", "members")
-    return [-row[change][name] for change in _CHANGES for name in counts]
+    return [-row[change][name] for change in _CHANGES for name in (*_MONEY, "members")]
 
 
 def _totals(members: pa.Table) -> Row:
-    """Members, policies and money that each change is about."""
+    """Members, policies and money that each change is about.
+
+    Each policy's money counts once, as it was stated last, however often the policy was sent.
+    """
     totals = {}
     for change in _CHANGES:
         part = members.filter(pc.equal(members["change"], change))
         totals[change] = {
             "members": len(part),
             "policies": len(pc.unique(part["exchange_policy_id"].drop_null())),
-            **{
-                name: pc.sum(part[name]).as_py() or 0
-                for name in ("premium_total_cents", "aptc_cents")
-            },
+            **_money_of_policies(part),
         }
     return totals
+
+
+def _money_of_policies(members: pa.Table) -> dict[str, int]:
+    stated = members.filter(pc.not_equal(pc.bit_wise_or(*(members[name] for name in _MONEY)), 0))
+    last = stated.group_by(["partner_id", "exchange_policy_id"], use_threads=False).aggregate(
+        [(name, "last") for name in _MONEY]
+    )
+    return {name: pc.sum(last[f"{name}_last"]).as_py() or 0 for name in _MONEY}
 
 
 def _in_dollars(value: Any) -> Any:
@@ -148,6 +156,8 @@ def show_answer(question: Question, answer: Answer, changes: list[Change]) -> No
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{len(value)} entries"
     text = "nothing" if value is None else str(value)
     return text if len(text) <= _VALUE_SHOWN else f"{text[:_VALUE_SHOWN]}…"
 
@@ -229,7 +239,7 @@ def _show_members(members: pa.Table) -> None:
         title = "Members"
     table = _table(title, "member", "policy", "premium", "APTC", "what becomes of it", "rule")
     for row in shown.to_pylist():
-        money = (_money(row[name]) for name in ("premium_total_cents", "aptc_cents"))
+        money = (_money(row[name]) for name in _MONEY)
         ids = (row[name] or "none" for name in ("exchange_member_id", "exchange_policy_id"))
         table.add_row(*ids, *money, _words(row["change"]).lower(), row["rule"])
     terminal.out.print(table)

@@ -72,6 +72,11 @@ def dollars(content, name):
     return sum(map(Decimal, (amount.decode() for amount in amounts)))
 
 
+def is_stated(row):
+    """Whether the member's own loop states an amount of the policy."""
+    return Decimal(row["premium_total"]) or Decimal(row["aptc"])
+
+
 def state_of(world):
     """Everything that the database and the home hold."""
     names = [name for (name,) in world.rows(EVERY_TABLE)]
@@ -138,6 +143,10 @@ def test_a_stricter_partner_would_have_rejected_its_members_and_no_others(past, 
     assert partners[CEDAR]["newly_rejected"]["members"] == accepted[CEDAR] > 0
     assert partners[HARBOR]["newly_rejected"]["members"] == 0
     assert list(partners) == [CEDAR, HARBOR]
+    last = {row["exchange_policy_id"]: row for row in found["members"] if is_stated(row)}
+    assert len(last) < len([row for row in found["members"] if is_stated(row)])
+    total = sum(Decimal(row["premium_total"]) for row in last.values())
+    assert Decimal(partners[CEDAR]["newly_rejected"]["premium_total"]) == total
     assert {row["rule"] for row in found["members"]} == {"group-plan-unknown"}
     assert {row["change"] for row in found["members"]} == {"newly_rejected"}
     assert all(
