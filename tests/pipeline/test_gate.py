@@ -296,6 +296,44 @@ def test_effectuations_of_held_policies_wait_for_the_decision(story):
     assert not story.answers.effectuations_rejected
 
 
+def as_full_file(content):
+    """The file with other control numbers, and BGN08 4 in each of its sets."""
+    content = content[:90] + b"000009999" + content[99:]
+    content = re.sub(rb"(~IEA\*\d+\*)\d+", rb"\g<1>000009999", content)
+    for trailer_or_header in (rb"(~GS\*(?:[^*~]*\*){5})(\d+)", rb"(~GE\*\d+\*)(\d+)"):
+        content = re.sub(trailer_or_header, rb"\g<1>99\g<2>", content)
+    content, changed = re.subn(rb"(~BGN\*[^~]*\*)2(?=~)", rb"\g<1>4", content)
+    assert changed
+    return content
+
+
+def test_a_full_file_that_leaves_out_policies_is_held(world):
+    """It names those of one file; how many of the book it leaves out is the figure that is told."""
+    world.send(1)
+    good = [f for f in world.exchange.sent_files(1) if not f.fault and not f.set_faults]
+    mine = [file for file in good if file.partner_id == CEDAR]
+    largest = max(mine, key=lambda file: file.members)
+    content = (world.outbox(CEDAR) / largest.name).read_bytes()
+    world.run(1)
+    in_force = world.rows(
+        "SELECT exchange_policy_id FROM book.policy WHERE partner_id = :p"
+        " AND known_to = 'infinity' AND status <> 'cancelled'",
+        p=CEDAR,
+    )
+    name = "OPR.001234567T.I834.D261202.T180000000.P"
+    (world.outbox(CEDAR) / name).write_bytes(as_full_file(content))
+    world.write_carrier_records(1)
+    result = world.run(2)
+    left_out = [p for (p,) in in_force if f"*{p}~".encode() not in content]
+
+    (one,) = result.at_gate
+    finding = {found.expectation: found for found in one.outside}["full-file-omits"]
+    assert one.batch.state == "held"
+    assert (finding.rows, finding.observed) == (len(in_force), len(left_out) / len(in_force))
+    assert 0 < finding.observed < 1
+    assert result.state == "balanced_with_open_items"
+
+
 JUDGE = """
 import sys
 from datetime import datetime
