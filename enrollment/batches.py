@@ -18,20 +18,22 @@ from schemas.tables import COUNT, TEXT
 _TRUTH = pa.bool_()
 _FULL = ["4", "RX"]  # BGN08: verify, replace
 
-# What the questions below speak of; PostgreSQL works out only what a question names. A refused set
-# changes nothing, so only staged ones count. A policy is in force when it is not cancelled and its
-# last day is not over. A full set (BGN08) says that everybody stands in the file; one that was
-# rejected says nothing. `in_full_file` is the temporary table of those who do.
+# The members that may go into the book: a refused set changes nothing.
+_STAGED = sa.text("""
+CREATE TEMPORARY TABLE staged ON COMMIT DROP AS
+SELECT s.file_id, s.set_ordinal, s.exchange_policy_id, s.transaction,
+  e.event_id, e.is_subscriber, e.maintenance_type, e.ssn IS NULL AS missing_ssn
+FROM book.event_set s JOIN book.event e USING (file_id, set_ordinal)
+WHERE s.file_id = ANY(CAST(:file_ids AS bigint[])) AND s.state = 'staged'
+""")
+
+# What the questions below speak of; PostgreSQL works out only what a question names. A policy is
+# in force when it is not cancelled and its last day is not over. A full set (BGN08) says that
+# everybody stands in the file; one that was rejected says nothing. `in_full_file` is the temporary
+# table of those who do.
 _BATCH = """
 WITH batch_file AS (
   SELECT unnest(CAST(:file_ids AS bigint[])) AS file_id
-), staged AS (
-  SELECT s.file_id, s.set_ordinal, s.exchange_policy_id, s.transaction,
-    e.event_id, e.is_subscriber, e.maintenance_type, e.ssn
-  FROM batch_file
-  JOIN book.event_set s USING (file_id)
-  JOIN book.event e USING (file_id, set_ordinal)
-  WHERE s.state = 'staged'
 ), ending AS (
   SELECT exchange_policy_id FROM staged WHERE transaction IN ('cancellation', 'termination')
 ), in_force AS (
@@ -47,7 +49,7 @@ WITH batch_file AS (
 
 _QUESTIONS = {
     "members": "SELECT maintenance_type FROM staged",
-    "enrolled_members": "SELECT ssn IS NULL FROM staged WHERE maintenance_type = '021'",
+    "enrolled_members": "SELECT missing_ssn FROM staged WHERE maintenance_type = '021'",
     "enrolled_households": """
         SELECT count(*) FROM staged WHERE transaction IN ('initial', 'renewal')
         GROUP BY file_id, set_ordinal
@@ -122,6 +124,9 @@ def batch_tables(conn: sa.Connection, staged: StagedFiles, on_day: date) -> dict
     """
     named = pa.table({"exchange_policy_id": pc.unique(staged.in_full_files.drop_null())})
     copy_to_temporary(conn, "in_full_file", named)
+    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.staged"))
+    conn.execute(_STAGED, {"file_ids": staged.file_ids})
+    conn.execute(sa.text("ANALYZE staged"))
     asked = {
         "partner_id": staged.partner_id,
         "file_ids": staged.file_ids,
