@@ -32,8 +32,9 @@ def _standing(one: AtGate) -> str:
         behind = f"batch {batch.waits_for}" if batch.waits_for else "the next night"
         return f"Waiting: {name} waits for {behind}."
     if batch.state == "passed":
+        where = "is in the book" if batch.settled_in_run else "may go into the book"
         unusual = ", and a figure of it is unusual" if one.outside else ""
-        return f"Passed: {name} may go into the book{unusual}."
+        return f"Passed: {name} {where}{unusual}."
     by = f"{batch.state.capitalize()} by {batch.decided_by}: {name}"
     if batch.settled_in_run is None:
         return f"{by}. The next night settles it."
@@ -44,7 +45,7 @@ def _standing(one: AtGate) -> str:
 def batch_table(batches: list[AtGate]) -> Table:
     """One row a batch, oldest first."""
     table = Table(title="Batches at the gate", title_justify="left")
-    for name in ("batch", "partner", "night", "files", "state", "why", "settled in run"):
+    for name in ("batch", "partner", "night (UTC)", "files", "state", "why", "settled in run"):
         table.add_column(name, overflow="fold")
     for one in batches:
         batch = one.batch
