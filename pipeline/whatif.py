@@ -40,6 +40,7 @@ FILES = pa.schema(
         ("answered", tables.TEXT),  # the verdict of the ledger; null without one
         ("verdict_before", tables.TEXT),
         ("verdict_after", tables.TEXT),
+        ("answers_otherwise", tables.COUNT),  # interchanges, groups and sets: TA1, AK901, IK501
     ]
 )
 
@@ -55,16 +56,15 @@ MEMBERS = pa.schema(
         ("exchange_subscriber_id", tables.TEXT),
         ("exchange_member_id", tables.TEXT),
         ("exchange_policy_id", tables.TEXT),
-        (
-            "premium_total_cents",
-            pa.int64(),
-        ),  # PRE AMT TOT in the member's own loop, a month; else 0
-        ("aptc_cents", pa.int64()),  # APTC AMT likewise
+        # PRE AMT TOT and APTC AMT of a month as the member's own loop states them, else 0
+        ("premium_total_cents", pa.int64()),
+        ("aptc_cents", pa.int64()),
     ]
 )
 
 # How often each rule is broken, before and after, file by file.
 FINDINGS = pa.schema([("rule", tables.TEXT), ("before", tables.COUNT), ("after", tables.COUNT)])
+_ANSWERS = {"interchange_verdicts": "ta1_code", "group_verdicts": "ack", "set_verdicts": "ack"}
 _AMOUNTS = {"PRE AMT TOT": "premium_total_cents", "APTC AMT": "aptc_cents"}
 _OF_A_MEMBER = tuple(name for name in MEMBERS.names if name in tables.MEMBERS.names)
 _MONEY = r"^-?[0-9]{1,10}([.][0-9]{1,2})?$"
@@ -93,7 +93,8 @@ class Answer:
         """Whether nothing would be otherwise."""
         same_verdicts = self.files["verdict_before"].equals(self.files["verdict_after"])
         same_findings = self.findings["before"].equals(self.findings["after"])
-        return not len(self.members) and same_verdicts and same_findings
+        otherwise = len(self.members) + (pc.sum(self.files["answers_otherwise"]).as_py() or 0)
+        return not otherwise and same_verdicts and same_findings
 
 
 def what_if(
@@ -141,7 +142,16 @@ class _Both:
             "answered": self.row.verdict,
             "verdict_before": self.before.file_verdict,
             "verdict_after": self.after.file_verdict,
+            "answers_otherwise": self._answers_otherwise(),
         }
+
+    def _answers_otherwise(self) -> int:
+        """How many interchanges, groups and sets have another acknowledgement."""
+        differ = (
+            pc.not_equal(getattr(self.before, level)[ack], getattr(self.after, level)[ack])
+            for level, ack in _ANSWERS.items()
+        )
+        return sum(pc.sum(one).as_py() or 0 for one in differ)
 
     def findings(self) -> pa.Table:
         """FINDINGS of the file."""
@@ -162,10 +172,11 @@ class _Both:
             return MEMBERS.empty_table()
         kept = _Kept()
         self._read(kept)
+        told_of = kept.members()
         is_rejected = pc.equal(new["state"], "rejected")
         ordinals = new["member_ordinal"].to_numpy()
         count = len(new)
-        columns = {name: kept.members[name].take(ordinals - 1) for name in _OF_A_MEMBER}
+        columns = {name: told_of[name].take(ordinals - 1) for name in _OF_A_MEMBER}
         columns |= {
             "partner_id": pa.repeat(pa.scalar(self.row.partner_id, tables.TEXT), count),
             "file_id": pa.repeat(self.row.file_id, count),
@@ -194,7 +205,6 @@ class _Kept:
             wanted = pc.is_in(table["name"], value_set=pa.array(_AMOUNTS, tables.TEXT))
             self._amounts.append(table.filter(wanted).select(["member_ordinal", "name", "value"]))
 
-    @property
     def members(self) -> pa.Table:
         """The members in file order."""
         return pa.concat_tables(self._members)

@@ -217,13 +217,15 @@ def _show_partners(rows: list[Row]) -> None:
 
 
 def _show_files(answer: Answer) -> None:
-    table = _table("By file", "file", "verdict", *map(_words, _CHANGES))
+    table = _table("By file", "file", "verdict", "other answers", *map(_words, _CHANGES))
     rows = [{**row, **_totals(_of(answer, row))} for row in answer.files.to_pylist()]
     for row in sorted(rows, key=_badness):
         is_touched = any(row[change]["members"] for change in _CHANGES)
-        if is_touched or row["verdict_before"] != row["verdict_after"]:
+        answers = row["answers_otherwise"]
+        if is_touched or answers or row["verdict_before"] != row["verdict_after"]:
             verdicts = (row[f"verdict_{when}"].replace("_", " ") for when in ("before", "after"))
-            table.add_row(row["file_name"], _from_to(*verdicts), *_money_cells(row))
+            cells = (row["file_name"], _from_to(*verdicts), f"{answers:,}")
+            table.add_row(*cells, *_money_cells(row))
     terminal.out.print(table)
 
 

@@ -107,6 +107,11 @@ def test_a_milder_rule_would_have_accepted_these_members(past, ask):
     assert ended.code == 1
     assert len(members) == gained["members"] == len(rejected) > 3
     assert [(row["member_ordinal"],) for row in members] == rejected
+    assert [(file["answers_otherwise"],)] == past.world.rows(
+        "SELECT (SELECT count(*) FROM ledger.transaction_set WHERE file_id = :f AND ack <> 'A')"
+        " + (SELECT count(*) FROM ledger.functional_group WHERE file_id = :f AND ack <> 'A')",
+        f=file["file_id"],
+    )
     assert file["newly_rejected"]["members"] == found["totals"]["newly_rejected"]["members"] == 0
     assert Decimal(gained["premium_total"]) == dollars(past.content, b"PRE AMT TOT") > 0
     assert Decimal(gained["aptc"]) == dollars(past.content, b"APTC AMT") > 0
