@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from schemas.errors import Terminal
 from schemas.gate import load_gate
 from validators.gate import judge_batch
 
@@ -170,6 +171,12 @@ def test_a_night_is_compared_with_the_last_nights_only(nights):
     history = [*nights, *[small] * load_gate().history_nights]
 
     assert judged(history)["volume-high"].maximum == 10 * ROWS["volume-high"].at_most
+
+
+def test_an_expectation_that_cannot_be_evaluated_stops_the_gate(nights):
+    """A row whose column is not there: nothing is judged, and the sentence names the row."""
+    with pytest.raises(Terminal, match="expectation missing-ssn could not be evaluated"):
+        judged(nights, enrolled_members={"other": [True, False]})
 
 
 OFFLINE = """
