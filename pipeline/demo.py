@@ -30,7 +30,7 @@ from pipeline.night import NightResult, closed_night, run_night
 from pipeline.night_report import show_night
 from pipeline.settings import Settings, load_settings
 from pipeline.wiring import House, open_house
-from schemas.partners import load_exchange, load_partners
+from schemas.partners import load_exchange, partners_of
 from simulator.answers import AnswerSummary
 from simulator.carrier import CarrierCore
 from simulator.exchange import ExchangeInABox
@@ -60,7 +60,7 @@ def run_demo(plan: DemoPlan) -> bool:
 
 def _run_in_home(settings: Settings, plan: DemoPlan) -> bool:
     prepare_home(settings, plan)
-    with serve(exchange_home(settings), load_partners()) as endpoint:
+    with serve(exchange_home(settings), partners_of(_EXCHANGE)) as endpoint:
         write_configuration(settings, endpoint)
         settings = load_settings()
         with open_house(settings) as house:
@@ -85,7 +85,7 @@ class _Play:
             members=plan.members,
             first_night=FIRST_NIGHT,
             faults=plan.faults,
-            partners=load_partners(),
+            partners=partners_of(_EXCHANGE),
             exchange=exchange,
         )
         self.carrier = CarrierCore(self.box, plan.seed)

@@ -31,12 +31,16 @@ def load_code_sets() -> dict[str, CodeSet]:
 @cache
 def load_codes(name: str) -> frozenset[str]:
     """The codes of a set. Raises Terminal when there is no set of that name."""
+    return frozenset(code for code, _ in load_pairs(name))
+
+
+@cache
+def load_pairs(name: str) -> frozenset[tuple[str, str]]:
+    """The codes of a set, each with what stands beside it. Raises Terminal when there is none."""
     if name not in load_code_sets():
-        raise Terminal(
-            f"schemas/codes/codes.toml has no code set {name!r}. Correct the rule's row."
-        )
+        raise Terminal(f"schemas/codes/codes.toml has no code set {name!r}. Correct the rule.")
     rows = csv.reader(_text(f"{name}.csv").splitlines()[1:])
-    return frozenset(row[0] for row in rows)
+    return frozenset((row[0], row[1]) for row in rows)
 
 
 def _text(name: str) -> str:

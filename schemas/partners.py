@@ -10,7 +10,7 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -79,6 +79,15 @@ class Combination(_Row):
     source: str | None = None
 
 
+class ReportingCategory(_Row):
+    """A reporting category (2750) that the exchange names: its REF01, and who carries it."""
+
+    name: str
+    qualifier: str
+    dated: bool = True  # with DTP*007
+    members: Literal["all", "subscriber"] = "all"
+
+
 class Effectuation(_Row):
     """Which renewals need no effectuation, by their ADDL MAINT REASON."""
 
@@ -86,9 +95,15 @@ class Effectuation(_Row):
 
 
 class Exchange(_Row):
-    """One exchange and its companion guide."""
+    """One exchange and its companion guide.
+
+    A file that `extends` another exchange holds only what is different there. `codes` are values of
+    elements by a name; rules refer to them.
+    """
 
     id: str
+    extends: str | None = None
+    left_out: tuple[str, ...] = ()  # what its guide surely says, but no source at hand confirms
     name: str
     guide: str
     effective_from: date
@@ -100,6 +115,33 @@ class Exchange(_Row):
     schedule: Schedule
     combinations: tuple[Combination, ...]
     effectuation: Effectuation
+    reporting_categories: tuple[ReportingCategory, ...] = ()
+    codes: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def dated_categories(self) -> tuple[str, ...]:
+        """Names of the reporting categories that have a date."""
+        return tuple(row.name for row in self.reporting_categories if row.dated)
+
+    @property
+    def undated_categories(self) -> tuple[str, ...]:
+        """Names of the reporting categories that have none."""
+        return tuple(row.name for row in self.reporting_categories if not row.dated)
+
+    @property
+    def subscriber_categories(self) -> tuple[str, ...]:
+        """Names of the reporting categories that only a subscriber carries."""
+        return tuple(row.name for row in self.reporting_categories if row.members == "subscriber")
+
+    @property
+    def category_names(self) -> tuple[str, ...]:
+        """Names of all reporting categories."""
+        return tuple(row.name for row in self.reporting_categories)
+
+    @property
+    def category_qualifiers(self) -> tuple[tuple[str, str], ...]:
+        """Name and REF01 of each reporting category."""
+        return tuple((row.name, row.qualifier) for row in self.reporting_categories)
 
 
 class Plan(_Row):
@@ -114,6 +156,22 @@ class CarrierRecordColumns(_Row):
 
     members: dict[str, str]
     payments: dict[str, str]
+
+
+class Tolerance(_Row):
+    """What a partner may do although a rule says otherwise: who agreed to it, when, and why."""
+
+    rule: str
+    effect: Literal["warning", "off"]
+    effective_from: date
+    effective_to: date | None = None  # the last day
+    agreed_with: str
+    agreed_on: date
+    reason: str
+
+    def holds_on(self, day: date | None) -> bool:
+        """Whether it is in effect on a day; on an unknown day it is not."""
+        return day is not None and self.effective_from <= day <= (self.effective_to or day)
 
 
 class Partner(_Row):
@@ -133,6 +191,17 @@ class Partner(_Row):
     on_unknown_sender: Literal["quarantine", "answer"] = "quarantine"
     plans: tuple[Plan, ...]
     carrier_records: CarrierRecordColumns
+    tolerances: tuple[Tolerance, ...] = ()
+
+    @property
+    def standard_components(self) -> tuple[str, ...]:
+        """The 14 characters of each plan that the issuer sells."""
+        return tuple(plan.plan_id for plan in self.plans)
+
+    @property
+    def rating_area_prefix(self) -> str:
+        """How the rating areas of the issuer's state begin."""
+        return f"R-{self.state}"
 
 
 def normalise_reason(reason: str) -> str:
@@ -145,17 +214,31 @@ def normalise_reason(reason: str) -> str:
 
 
 def _read(path: Path, kind: type[Row]) -> Row:
+    content = _content(path)
     try:
-        with path.open("rb") as file:
-            return kind.model_validate(tomllib.load(file))
-    except FileNotFoundError as error:
-        raise Terminal(f"No configuration file {path}. Check the name.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise Terminal(f"{path} is not valid TOML: {error}. Correct the file.") from error
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise Terminal(f"{path}: {place}: {first['msg']}. Correct the file.") from error
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """The content of a file, laid table by table over that of the one it extends."""
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except FileNotFoundError as error:
+        raise Terminal(f"No configuration file {path}. Check the name.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise Terminal(f"{path} is not valid TOML: {error}. Correct the file.") from error
+    if "extends" not in content:
+        return content
+    below = _content(path.with_name(f"{content['extends']}.toml"))
+    return below | {
+        key: below[key] | value if isinstance(value, dict) and key in below else value
+        for key, value in content.items()
+    }
 
 
 def _folder(name: str) -> Path:
@@ -181,6 +264,12 @@ def load_partners(folder: Path | None = None) -> dict[str, Partner]:
         load_exchange(partner.exchange)
         partners[partner.id] = partner
     return partners
+
+
+def partners_of(exchange_id: str) -> dict[str, Partner]:
+    """The trading partners at one exchange, by id."""
+    known = load_partners().items()
+    return {partner_id: one for partner_id, one in known if one.exchange == exchange_id}
 
 
 def load_partner(partner_id: str, folder: Path | None = None) -> Partner:

@@ -86,13 +86,24 @@ class RuleSet:
 
     @cached_property
     def rules(self) -> dict[str, Rule]:
-        """The rules that hold, by id."""
+        """The rules that hold, by id, as milder as was agreed with the partner."""
         exchange = self.partner.exchange if self.partner else None
+        agreed = self._tolerances
         return {
-            rule.id: rule
+            rule.id: rule.model_copy(update={"severity": agreed[rule.id]})
+            if rule.id in agreed
+            else rule
             for rule in self.rulebook.rules.values()
-            if rule.holds_for(exchange) and (self.day is None or rule.holds_on(self.day))
+            if rule.holds_for(exchange)
+            and (self.day is None or rule.holds_on(self.day))
+            and agreed.get(rule.id) != OFF
         }
+
+    @property
+    def _tolerances(self) -> dict[str, str]:
+        """What becomes of the rules that the partner may break on that day, by their ids."""
+        agreed = self.partner.tolerances if self.partner else ()
+        return {one.rule: one.effect for one in agreed if one.holds_on(self.day)}
 
     def __hash__(self) -> int:
         return hash((self.rulebook, self.partner.id if self.partner else None, self.day))

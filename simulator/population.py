@@ -54,7 +54,7 @@ def household(seed: int, partner: Partner, index: int) -> Household:
     random = Random(f"{seed}/{partner.id}/{index}")
     application = _application(random, partner, index)
     size = random.choices(_SIZES, _SIZE_WEIGHTS)[0]
-    subscriber_age = random.randint(3, 17) if random.random() < 0.01 else random.randint(19, 64)
+    subscriber_age = random.randint(3, 16) if random.random() < 0.01 else random.randint(19, 64)
     if subscriber_age < 18:
         size = 1
         guardian = random.choice(_names()["female"])
@@ -141,7 +141,7 @@ class _Family:
         if married:
             yield self.person(1, _SPOUSE, self.random.randint(20, 63))
         for number in range(2 if married else 1, size):
-            yield self.person(number, _CHILD, self.random.randint(0, 25))
+            yield self.person(number, _CHILD, self.random.randint(0, 24))
 
 
 def _never_issued_ssn(serial: int) -> str:

@@ -80,7 +80,7 @@ EVERYTHING_MEMBER = (
     "ICM*1*4321.5*40",
     "AMT*P3*12.5",
     "HLH*T*68*172",
-    "LUI*LD*12*SPANISH*7",
+    "LUI*LD*SPA*SPANISH*7",
     "NM1*70*1*DOO*JANE",
     "DMG*D8*19800228*F",
     "NM1*31*1",

@@ -21,6 +21,7 @@ from tests.cases.enrollment import (
     enrollment,
     everything,
 )
+from tests.cases.ffe import FFE, STATES
 from validators.check import Terms
 
 _ONE = Set((*HEADER, *MEMBER))
@@ -37,7 +38,14 @@ BASES = {
             enrollment(),
             Interchange((Group((_ONE,), number="902"),)).with_isa(13, "000000902"),
         ),
+        **FFE,
+        **STATES,
     }.items()
+}
+PARTNER_OF = {  # whose file a base is, by how its name begins
+    "ffe": "harbor-light-nc",
+    "georgia": "peachtree-ga",
+    "dc": "potomac-dc",
 }
 _TIMES = re.compile(r"(\d+) x (.*)")
 _FILE = re.compile(r"\{file(?::([a-z0-9-]+))?\}")

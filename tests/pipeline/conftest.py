@@ -18,7 +18,7 @@ from pipeline.night import NightResult, run_night
 from pipeline.settings import CarrierSettings, MailboxSettings, Settings
 from pipeline.wiring import House, open_house
 from schemas.database import file
-from schemas.partners import load_exchange, load_partners
+from schemas.partners import load_exchange, partners_of
 from simulator.carrier import CarrierCore
 from simulator.exchange import ExchangeInABox
 from simulator.server import Endpoint, serve
@@ -123,7 +123,7 @@ def opened_world(
     folder: Path, database_url: str, members: int = 60, mass_ending: int | None = None
 ) -> Iterator[World]:
     """A world of about that many members; nothing has been sent."""
-    partners = load_partners()
+    partners = partners_of("ffe")
     exchange = ExchangeInABox(
         folder / "exchange",
         seed=7,

@@ -10,7 +10,7 @@ import pytest
 from pyx12.params import params
 from pyx12.x12n_document import x12n_document
 
-from schemas.partners import load_exchange, load_partners
+from schemas.partners import load_exchange, partners_of
 from simulator.exchange import ExchangeInABox
 from simulator.faults import FILE_FAULTS
 
@@ -18,7 +18,7 @@ from simulator.faults import FILE_FAULTS
 @pytest.fixture
 def partners():
     """Both trading partners."""
-    return load_partners()
+    return partners_of("ffe")
 
 
 @pytest.fixture

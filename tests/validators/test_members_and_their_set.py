@@ -7,11 +7,13 @@ import pytest
 
 from schemas.partners import load_partner
 from tests.cases.enrollment import DEPENDENT, HEADER, MEMBER, Group, Interchange, Set, changed
+from tests.cases.ffe import told_in_the_district
 from validators.check import Terms
 from validators.members import Members
 
-SET_REJECT = load_partner("harbor-light-nc")
-MEMBER_REJECT = SET_REJECT.model_copy(update={"on_member_error": "member_reject"})
+# At an exchange whose sets may have several households.
+MEMBER_REJECT = load_partner("potomac-dc")
+SET_REJECT = MEMBER_REJECT.model_copy(update={"on_member_error": "set_reject"})
 BAD_DATE = "element-date-invalid"
 BAD = changed(MEMBER, "DMG", "DMG*D8*20260230*F")
 BAD_DEPENDENT = changed(DEPENDENT, "DMG", "DMG*D8*20150732*M")
@@ -26,7 +28,7 @@ def _file(*sets):
 
 
 def _verdict(reader, partner, *members, header=HEADER):
-    return reader.verdict(_file((header, *members)), Terms(partner))
+    return reader.verdict(told_in_the_district(_file((header, *members))), Terms(partner))
 
 
 def _fallen(verdict):
@@ -78,7 +80,7 @@ def test_a_fault_of_the_header_rejects_the_set_in_any_case(reader):
 def test_neighbouring_sets_are_judged_each_on_its_own(reader):
     """A household ends where its set ends, even when the next one has no subscriber."""
     content = _file((HEADER, BAD), (HEADER, DEPENDENT), (HEADER, MEMBER, DEPENDENT))
-    verdict = reader.verdict(content, Terms(MEMBER_REJECT))
+    verdict = reader.verdict(told_in_the_district(content), Terms(MEMBER_REJECT))
     assert verdict.set_verdicts["ack"].to_pylist()[0] == "R"
     assert _fallen(verdict)[0] == BAD_DATE
     assert BAD_DATE not in _fallen(verdict)[1:]

@@ -7,14 +7,14 @@ import pytest
 from schemas.limits import load_limits
 from schemas.partners import load_partner
 from schemas.verdict import Quarantine
-from tests.cases.enrollment import enrollment
+from tests.cases.ffe import FFE
 from validators.check import Terms
 
 HARBOR = load_partner("harbor-light-nc")
 OURS = Terms(HARBOR, other_receivers=frozenset({"001234567T"}))
 SEEN = frozenset({("CMSFFM", "000000001")})
-STRANGER = enrollment().with_isa(6, f"{'STRANGER':15}")
-GOOD = enrollment()
+(GOOD,) = FFE["ffe-cancellation"]
+STRANGER = GOOD.with_isa(6, f"{'STRANGER':15}")
 
 
 def test_a_stranger_is_not_answered(reader):

@@ -1,13 +1,13 @@
 """Rules of the kinds in this package, made ready once for a rule set: what to look at, and when."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from parsers.segments import Flags
 from schemas.catalog import Rule
-from schemas.code_sets import load_codes
+from schemas.code_sets import load_codes, load_pairs
 from schemas.partners import Exchange, Partner, normalise_reason
 from schemas.rule_sets import RuleSet
 from validators.business import amounts, households, kinds
@@ -20,15 +20,17 @@ Meanings = dict[tuple[str, str, str, bool], str]
 class Check:
     """A rule ready to be judged.
 
-    `table` holds the rows that may break it, `column` is where in such a row. `when` are the
-    conditions under which a row is looked at. `is_whole` tells that the members of a transaction
-    set are looked at together.
+    `table` holds the rows that may break it, `column` is where in such a row; what is shown of it
+    is that column or another one. A row is looked at where all of `when` hold and not all of
+    `unless`. `is_whole` tells that the members of a transaction set are looked at together.
     """
 
     rule: Rule
     table: str
     column: str | None
+    shown: str | None
     when: tuple[tuple[str, Clause], ...]
+    unless: tuple[tuple[str, Clause], ...]
     find: Callable[[Facts, "Check"], Flags]
     arguments: Mapping[str, Any]
     is_whole: bool
@@ -36,6 +38,9 @@ class Check:
     def broken(self, facts: Facts) -> Flags:
         """Per row of the table: whether it breaks the rule."""
         looked_at = facts.where(self.table, self.when)
+        left_out = facts.where(self.table, self.unless)
+        if left_out is not None:
+            looked_at = ~left_out if looked_at is None else looked_at & ~left_out
         if looked_at is not None and not looked_at.any():
             return looked_at
         broken = self.find(facts, self)
@@ -46,11 +51,13 @@ class Check:
         """Whether members are counted only, however many a set has."""
         return self.find is households.counted and not self.when
 
-    def names(self) -> set[tuple[str, str]]:
-        """The columns that it looks at, by table, where that is not known from its kind."""
-        columns = {name for name, _ in self.when} | {str(self.arguments.get("other", ""))}
+    def names(self) -> set[str]:
+        """The columns that it names."""
+        columns = {name for name, _ in (*self.when, *self.unless)} | {
+            str(self.arguments.get("other", ""))
+        }
         columns |= {self.column or ""} | {name for name, _ in self.arguments.get("of", ())}
-        return {(self.table, name) for name in columns if name}
+        return columns
 
 
 @dataclass(frozen=True)
@@ -67,15 +74,20 @@ class Checks:
         return any(not check.only_counts for check in self.of_sets)
 
 
-KINDS: dict[str, Callable[[Facts, Any], Flags]] = {
+KINDS: dict[str, Callable[[Any, Any], Flags]] = {
     "required": kinds.required,
     "forbidden": kinds.forbidden,
     "code-in": kinds.code_in,
+    "pair-in": kinds.pair_in,
+    "repetitions-in": kinds.repetitions_in,
     "pattern": kinds.pattern,
+    "digits": kinds.digits,
     "equals": kinds.equals,
     "days-between": kinds.days_between,
     "age-between": kinds.age_between,
     "day-of-month": kinds.day_of_month,
+    "number-between": kinds.number_between,
+    "ascending": kinds.ascending,
     "amount-between": amounts.amount_between,
     "amount-at-most": amounts.amount_at_most,
     "readable-amount": amounts.readable_amount,
@@ -121,36 +133,55 @@ def _meanings(exchange: Exchange) -> Meanings:
 def _check(rule: Rule, exchange: Exchange | None, partner: Partner | None) -> Check:
     arguments = dict(rule.arguments)
     column = arguments.pop("column", None)
-    when = _clauses(arguments.pop("when", {}))
+    named = _Named(exchange, partner)
+    when, unless = (named.clauses(arguments.pop(name, {})) for name in ("when", "unless"))
     if "of" in arguments:
-        arguments["of"] = _clauses(arguments["of"])
-    if isinstance(arguments.get("codes"), str):
-        arguments["codes"] = _codes(arguments["codes"], exchange, partner)
-    elif "codes" in arguments:
-        arguments["codes"] = frozenset(arguments["codes"])
+        arguments["of"] = named.clauses(arguments["of"])
+    for name in ("codes", "pairs"):
+        if name in arguments:
+            arguments[name] = frozenset(named.values(arguments[name]))
+    if "pairs" in arguments:
+        arguments["firsts"] = frozenset(first for first, _ in arguments["pairs"])
     table = _TABLES.get(str(rule.looks_at), str(rule.looks_at))
     if table == "element":
         loops = ",".join(arguments.pop("loops"))
         table = f"element {arguments.pop('segment')} {loops}"
     kind = str(rule.kind)
-    check = Check(rule, table, column, when, KINDS[kind], arguments, is_whole=kind in _OF_SETS)
-    ways = {name.partition(".")[0] for _, name in check.names()}
-    is_whole = check.is_whole or bool(ways & {"subscriber", "set"})
-    return Check(rule, table, column, when, KINDS[kind], arguments, is_whole)
-
-
-def _clauses(when: Mapping[str, Any]) -> tuple[tuple[str, Clause], ...]:
-    """Column and what it must be; a list is any of these, "" stands for nothing at all."""
-    return tuple(
-        (name, tuple(value) if isinstance(value, list) else value) for name, value in when.items()
+    shown = arguments.pop("shown", column)
+    check = Check(
+        rule, table, column, shown, when, unless, KINDS[kind], arguments, kind in _OF_SETS
     )
+    ways = {name.partition(".")[0] for name in check.names()}
+    return replace(check, is_whole=check.is_whole or bool(ways & {"subscriber", "set"}))
 
 
-def _codes(name: str, exchange: Exchange | None, partner: Partner | None) -> frozenset[str]:
-    """The codes that a rule's row names: of the partner, of its exchange, or of a code set."""
-    owner, dot, field = name.partition(".")
-    if not dot:
-        return load_codes(name)
-    of: Any = partner if owner == "partner" else exchange
-    value = getattr(of, field)
-    return frozenset([value] if isinstance(value, str) else value)
+@dataclass(frozen=True)
+class _Named:
+    """Values that rules call by a name: of the partner, of its exchange, or of a code set."""
+
+    exchange: Exchange | None
+    partner: Partner | None
+
+    def clauses(self, when: Mapping[str, Any]) -> tuple[tuple[str, Clause], ...]:
+        """Columns and what they must be: true, "present", or any of some values ("": none)."""
+        return tuple((name, self._clause(clause)) for name, clause in when.items())
+
+    def _clause(self, clause: Any) -> Clause:
+        if isinstance(clause, bool) or clause in ("present", "absent"):
+            return clause  # type: ignore[no-any-return]
+        return tuple(self.values(clause))
+
+    def values(self, named: Any) -> Iterable[Any]:
+        """The values of a list, or those that a name stands for."""
+        if not isinstance(named, str):
+            return (tuple(value) if isinstance(value, list) else value for value in named)
+        owner, _, field = named.partition(".")
+        if owner == "codes":
+            return load_codes(field)
+        if owner == "pairs":
+            return load_pairs(field)
+        of: Any = self.partner if owner == "partner" else self.exchange
+        if owner == "exchange" and field in of.codes:
+            return of.codes[field]  # type: ignore[no-any-return]
+        value = getattr(of, field)
+        return [value] if isinstance(value, str) else value

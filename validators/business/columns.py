@@ -4,6 +4,7 @@ Every array has one more entry than the table has rows: the last one means "no v
 row number of -1 finds it. A column of another table is this column at the rows that belong to it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,19 +20,28 @@ NO_DAY = np.int64(-(2**40))  # far from any day, so that no difference of two da
 Numbers = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Coded:
-    """Texts as numbers: the place of each in `values`, -1 where there is none."""
+    """Texts as numbers: the place of each in `distinct`, -1 where there is none."""
 
     index: Numbers
-    values: list[str]
+    distinct: pa.Array
+
+    @cached_property
+    def values(self) -> list[str]:
+        """The distinct texts."""
+        texts: list[str] = self.distinct.to_pylist()
+        return texts
 
     def among(self, wanted: frozenset[str]) -> Flags:
         """Per row: whether its text is one of those."""
-        known = np.zeros(len(self.values) + 1, dtype=np.bool_)  # the last one: no text
-        for number, value in enumerate(self.values):
-            known[number] = value in wanted
-        return known[self.index]
+        return self.where([value in wanted for value in self.values])
+
+    def where(self, known: Sequence[bool] | Flags) -> Flags:
+        """Per row: what is said of its text; of no text nothing."""
+        flags = np.zeros(len(self.distinct) + 1, dtype=np.bool_)
+        flags[:-1] = known
+        return np.take(flags, self.index)
 
 
 class Column:
@@ -54,17 +64,18 @@ class Column:
     def coded(self) -> Coded:
         """The texts as numbers."""
         if self.array.null_count == len(self.array):
-            return Coded(np.full(len(self.array) + 1, -1, np.int32), [])
+            return Coded(np.full(len(self.array) + 1, -1, np.int32), self.array[:0])
         encoded = self.array.dictionary_encode()
-        index = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return Coded(np.append(index, np.int32(-1)), encoded.dictionary.to_pylist())
+        indices = encoded.indices.fill_null(-1) if encoded.null_count else encoded.indices
+        return Coded(np.append(indices.to_numpy(), np.int32(-1)), encoded.dictionary)
 
     @cached_property
     def numbers(self) -> Ints:
         """Days since 1970-01-01, or whole numbers; `NO_DAY` where there is none."""
-        array = self.array.cast(pa.int32()) if pa.types.is_date(self.array.type) else self.array
-        whole = array.cast(pa.int64()).fill_null(int(NO_DAY))
-        return np.append(whole.to_numpy(zero_copy_only=False), NO_DAY)
+        array = self.array.view(pa.int32()) if pa.types.is_date(self.array.type) else self.array
+        whole = array.cast(pa.int64())
+        whole = whole.fill_null(int(NO_DAY)) if whole.null_count else whole
+        return np.append(whole.to_numpy(), NO_DAY)
 
     @cached_property
     def cents(self) -> Ints:
@@ -82,6 +93,11 @@ class Column:
         return self.array
 
     @property
+    def root(self) -> "Column":
+        """The column of which this one has values, in another order."""
+        return self
+
+    @property
     def is_date(self) -> bool:
         """Whether the values are dates."""
         return bool(pa.types.is_date(self.texts.type))
@@ -95,6 +111,16 @@ class GatheredColumn(Column):
         self.rows = rows
         self._padded = np.append(rows, -1)
 
+    @property
+    def root(self) -> Column:
+        """The column of which this one has values, in another order."""
+        return self.source.root
+
+    @property
+    def is_date(self) -> bool:
+        """Whether the values are dates."""
+        return self.source.is_date
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -106,7 +132,7 @@ class GatheredColumn(Column):
     @cached_property
     def coded(self) -> Coded:
         """The texts as numbers."""
-        return Coded(self.source.coded.index[self._padded], self.source.coded.values)
+        return Coded(np.take(self.source.coded.index, self._padded), self.source.coded.distinct)
 
     @cached_property
     def numbers(self) -> Ints:
@@ -131,6 +157,11 @@ class GatheredColumn(Column):
 
 class TakenColumn(GatheredColumn):
     """A gathered column whose texts are numbered by themselves: few of many are looked at."""
+
+    @property
+    def root(self) -> Column:
+        """Itself: its numbers are its own."""
+        return self
 
     @cached_property
     def coded(self) -> Coded:
@@ -177,4 +208,4 @@ class CodedColumn(Column):
     def texts(self) -> pa.Array:
         """The values themselves."""
         index = self._coded.index[:-1]
-        return pa.array(self._coded.values, pa.large_string()).take(pa.array(index, mask=index < 0))
+        return self._coded.distinct.take(pa.array(index, mask=index < 0))

@@ -134,7 +134,8 @@ class Facts:
             return CodedColumn(self._transactions())
         if name == "normalised_reason":
             coded = self.column(table, "additional_maintenance_reason").coded
-            return CodedColumn(Coded(coded.index, [normalise_reason(one) for one in coded.values]))
+            normalised = [normalise_reason(reason) for reason in coded.values]
+            return CodedColumn(Coded(coded.index, pa.array(normalised, pa.large_string())))
         array = _array(self.tables[table], name)
         if table == "reporting_category" and name == "value":
             qualifier = self.column(table, "qualifier").coded
@@ -166,17 +167,20 @@ class Facts:
         additional = self.column("member", "normalised_reason").coded
         is_subscriber = self.column("member", "is_subscriber").flags
         numbers = (kinds.index + 1).astype(np.int64)
-        for index, size in ((reasons.index, reasons.values), (additional.index, additional.values)):
-            numbers = numbers * (len(size) + 1) + index + 1
+        for coded in (reasons, additional):
+            numbers = numbers * (len(coded.distinct) + 1) + coded.index + 1
         numbers = numbers * 2 + is_subscriber
-        _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+        encoded = pa.array(numbers).dictionary_encode()
+        index = encoded.indices.to_numpy()
+        first = np.zeros(len(encoded.dictionary), dtype=np.int64)
+        first[index] = np.arange(len(index))
         names = [
             self._meanings.get((_at(kinds, row), _at(reasons, row), _at(additional, row), flag))
             for row, flag in zip(first.tolist(), is_subscriber[first].tolist(), strict=True)
         ]
         values = sorted({name for name in names if name is not None})
         places = [-1 if name is None else values.index(name) for name in names]
-        return Coded(np.array(places, dtype=np.int32)[inverse], values)
+        return Coded(np.array(places, dtype=np.int32)[index], pa.array(values, pa.large_string()))
 
     # ---- conditions
 

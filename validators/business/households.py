@@ -8,6 +8,8 @@ from parsers.segments import Flags
 from validators.business.columns import NO_DAY
 from validators.business.facts import Facts
 
+_MANY = 2**41  # more than there are days or distinct texts
+
 if TYPE_CHECKING:
     from validators.business.checks import Check
 
@@ -32,19 +34,23 @@ def counted(facts: Facts, check: "Check") -> Flags:
 
 def unique_in_set(facts: Facts, check: "Check") -> Flags:
     """An earlier member of the set has the same values in all of `columns`."""
-    keys = [facts.set_of_member]
-    has_all = facts.set_of_member >= 0
+    groups = facts.set_of_member
+    rows = np.flatnonzero(groups >= 0)
+    groups = groups[rows]
     for name in check.arguments["columns"]:
         column = facts.column("member", name)
         values = column.numbers if column.is_date else column.coded.index.astype(np.int64)
-        keys.append(values[:-1])
-        has_all &= column.present[:-1]
-    rows = np.flatnonzero(has_all)
-    order = rows[np.lexsort([key[rows] for key in reversed(keys)])]
+        alike = groups * _MANY + values[rows]
+        order = np.argsort(alike, kind="stable")
+        begins = np.ones(len(order), dtype=np.bool_)
+        begins[1:] = alike[order[1:]] != alike[order[:-1]]
+        number = np.cumsum(begins) - 1
+        is_kept = (np.bincount(number)[number] > 1) & column.present[rows[order]]
+        rows, groups = rows[order[is_kept]], number[is_kept]
+        if not len(rows):
+            break
     repeats = np.zeros(facts.count("member"), dtype=np.bool_)
-    if len(order) > 1:
-        same = np.all([key[order[1:]] == key[order[:-1]] for key in keys], axis=0)
-        repeats[order[1:][same]] = True
+    repeats[rows[1:][groups[1:] == groups[:-1]]] = True
     return repeats
 
 

@@ -88,12 +88,12 @@ class Teller:
         rows = np.flatnonzero(broken)
         if check.table.startswith("element"):
             self.findings.add(
-                check.rule.id, self.facts.segment_rows(check.table)[rows], int(str(check.column))
+                check.rule.id, self.facts.segment_rows(check.table)[rows], int(str(check.shown))
             )
             return
         stretch = self.facts.stretch
         places = Places(stretch, self.facts, PlacedRows(stretch))
-        self.findings.add(check.rule.id, *places.find(check.table, rows, check.column))
+        self.findings.add(check.rule.id, *places.find(check.table, rows, check.shown))
 
     def tell_of_sets(self, checks: Checks, is_whole: Flags) -> None:
         """Adds what is wrong with the members of those sets that are whole, taken together."""

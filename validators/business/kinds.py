@@ -3,18 +3,25 @@
 Each returns per row whether it breaks the rule. A row without the value breaks only `required`.
 """
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers.segments import Flags, Ints
+from schemas.partners import normalise_reason
 from validators.business.columns import NO_DAY, Column
 from validators.business.facts import Facts
 
 if TYPE_CHECKING:
     from validators.business.checks import Check
+    from validators.business.stretch_facts import StretchFacts
+
+
+_SHORTEST_YEAR, _LONGEST_YEAR = 365, 366  # days
+_OLDEST = 9999  # years
+_WHOLE = re.compile("[0-9]{1,9}")
 
 
 def _column(facts: Facts, check: "Check") -> Column:
@@ -39,33 +46,114 @@ def code_in(facts: Facts, check: "Check") -> Flags:
     length = check.arguments.get("length")
     codes: frozenset[str] = check.arguments["codes"]
     coded = _column(facts, check).coded
+    known = codes
     if length is not None:
-        codes = frozenset(value for value in coded.values if value[:length] in codes)
-    broken: Flags = ~coded.among(codes)[:-1]
-    return broken & (coded.index[:-1] >= 0)
+        known = frozenset(value for value in coded.values if value[:length] in codes)
+    if check.arguments.get("normalised"):
+        wanted = frozenset(map(normalise_reason, codes))
+        known = frozenset(value for value in coded.values if normalise_reason(value) in wanted)
+    broken: Flags = ~coded.among(known)[:-1]
+    broken &= coded.index[:-1] >= 0
+    return broken
+
+
+def pair_in(facts: Facts, check: "Check") -> Flags:
+    """The column and `other` have values, but no pair of `pairs`.
+
+    A value of the column that stands in no pair at all breaks nothing.
+    """
+    pairs: frozenset[tuple[str, str]] = check.arguments["pairs"]
+    ours = _column(facts, check).coded
+    others = facts.column(check.table, check.arguments["other"]).coded
+    firsts: frozenset[str] = check.arguments["firsts"]
+    wrong = np.zeros((len(ours.values) + 1, len(others.values) + 1), dtype=np.bool_)
+    for row, one in enumerate(ours.values):
+        if one in firsts:
+            wrong[row, :-1] = [(one, other) not in pairs for other in others.values]
+    return wrong[ours.index[:-1], others.index[:-1]]
+
+
+def repetitions_in(facts: "StretchFacts", check: "Check") -> Flags:
+    """A component of an element that may be repeated is none of `codes`, in any repetition.
+
+    `component` says which one; repetitions with another `qualifier` before it are passed over.
+    """
+    at, codes = check.arguments["component"] - 1, check.arguments["codes"]
+    qualifier = check.arguments["qualifier"]
+    coded = _column(facts, check).coded
+    repetition, component = facts.separators
+    wrong = [
+        any(
+            len(parts) > at and parts[at - 1] == qualifier and parts[at] not in codes
+            for parts in (one.split(component) for one in value.split(repetition))
+        )
+        for value in coded.values
+    ]
+    return coded.where(wrong)[:-1]
+
+
+def number_between(facts: Facts, check: "Check") -> Flags:
+    """The whole number is below `least` or above `most`."""
+    numbers = _column(facts, check).numbers[:-1]
+    broken: Flags = numbers < check.arguments.get("least", NO_DAY)
+    if "most" in check.arguments:
+        broken |= numbers > check.arguments["most"]
+    broken &= numbers != NO_DAY
+    return broken
+
+
+def ascending(facts: "StretchFacts", check: "Check") -> Flags:
+    """The number is not above that of the row before, where both are of one member."""
+    coded = _column(facts, check).coded
+    read = [int(value) if _WHOLE.fullmatch(value) else -1 for value in coded.values]
+    numbers = np.array([*read, -1], dtype=np.int64)[coded.index[:-1]]
+    members = facts.members_of(check.table)
+    broken = np.zeros(len(numbers), dtype=np.bool_)
+    is_known = (numbers[1:] >= 0) & (numbers[:-1] >= 0) & (members[1:] == members[:-1])
+    broken[1:] = is_known & (numbers[1:] <= numbers[:-1])
+    return broken
 
 
 def pattern(facts: Facts, check: "Check") -> Flags:
     """The value has not the form `form`, or has the form `never`."""
     coded = _column(facts, check).coded
-    values = pa.array(coded.values, pa.large_string())
-    wrong = np.zeros(len(coded.values) + 1, dtype=np.bool_)  # the last one: no value
+    wrong = np.zeros(len(coded.distinct), dtype=np.bool_)
     if "form" in check.arguments:
-        fits = pc.match_substring_regex(values, f"^(?:{check.arguments['form']})$")
-        wrong[:-1] = ~fits.to_numpy(zero_copy_only=False)
+        fits = pc.match_substring_regex(coded.distinct, f"^(?:{check.arguments['form']})$")
+        wrong |= ~fits.to_numpy(zero_copy_only=False)
     if "never" in check.arguments:
-        fits = pc.match_substring_regex(values, f"^(?:{check.arguments['never']})$")
-        wrong[:-1] |= fits.to_numpy(zero_copy_only=False)
-    return wrong[coded.index[:-1]]
+        fits = pc.match_substring_regex(coded.distinct, f"^(?:{check.arguments['never']})$")
+        wrong |= fits.to_numpy(zero_copy_only=False)
+    return coded.where(wrong)[:-1]
+
+
+def digits(facts: Facts, check: "Check") -> Flags:
+    """The value is anything but digits, from `least` to `most` of them."""
+    texts = _column(facts, check).texts
+    least, most = check.arguments["least"], check.arguments["most"]
+    lengths = pc.binary_length(texts)
+    shortest_and_longest = pc.min_max(lengths).as_py().values()
+    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int64)[texts.offset :]
+    content = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)
+    content = content[offsets[0] : offsets[len(texts)]] if len(texts) else content
+    if (content - np.uint8(ord("0")) <= 9).all() and all(
+        length is None or least <= length <= most for length in shortest_and_longest
+    ):
+        return np.zeros(len(texts), dtype=np.bool_)  # so it is in nearly every file
+    fits = pc.match_substring_regex(texts, f"^[0-9]{{{least},{most}}}$")
+    broken: Flags = ~pc.fill_null(fits, True).to_numpy(zero_copy_only=False)
+    return broken
 
 
 def equals(facts: Facts, check: "Check") -> Flags:
-    """The value differs from that of `other`; with `differs` they must not be equal."""
-    ours = _column(facts, check).texts
-    others = facts.column(check.table, check.arguments["other"]).texts
-    same = pc.equal(ours, others)
-    unlike = same if check.arguments.get("differs") else pc.invert(same)
-    broken: Flags = pc.fill_null(unlike, False).to_numpy(zero_copy_only=False)
+    """The value differs from that of `other`."""
+    ours, others = _column(facts, check), facts.column(check.table, check.arguments["other"])
+    if ours.root is others.root and not ours.is_date:
+        numbers = ours.coded.index[:-1], others.coded.index[:-1]
+        differs: Flags = (numbers[0] != numbers[1]) & (numbers[0] >= 0) & (numbers[1] >= 0)
+        return differs
+    same = pc.fill_null(pc.equal(ours.texts, others.texts), True)
+    broken: Flags = ~same.to_numpy(zero_copy_only=False)
     return broken
 
 
@@ -87,11 +175,19 @@ def age_between(facts: Facts, check: "Check") -> Flags:
     """Who was born on the date is younger than `least` or older than `most` on the day `other`."""
     births = _column(facts, check).numbers[:-1]
     days = facts.column(check.table, check.arguments["other"]).numbers[:-1]
-    known = (births != NO_DAY) & (days != NO_DAY)
-    ages = _ages(np.where(known, births, 0), np.where(known, days, 0))
-    broken: Flags = ages < check.arguments.get("least", 0)
-    broken |= ages > check.arguments.get("most", 999)
-    broken &= known
+    between = days - births
+    broken: Flags = np.zeros(len(births), dtype=np.bool_)
+    if "least" in check.arguments:
+        broken |= between < check.arguments["least"] * _LONGEST_YEAR
+    if "most" in check.arguments:
+        broken |= between > check.arguments["most"] * _SHORTEST_YEAR
+    broken &= (births != NO_DAY) & (days != NO_DAY)
+    looked_at = facts.where(check.table, check.when)
+    rows = np.flatnonzero(broken if looked_at is None else broken & looked_at)
+    ages = _ages(births[rows], days[rows])  # of the few that may be too young or too old
+    least, most = check.arguments.get("least", -_OLDEST), check.arguments.get("most", _OLDEST)
+    broken[:] = False
+    broken[rows] = (ages < least) | (ages > most)
     return broken
 
 

@@ -1,16 +1,16 @@
 """The tables of one stretch, with what only its segments tell: elements, and other columns."""
 
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import pyarrow as pa
 
-from parsers.segments import Ints, key
+from parsers.segments import KEY_BYTES, Flags, Ints, Segments, key
 from parsers.stretch import Stretch
 from schemas.guide import load_guide
 from schemas.places import BESIDE, Place
 from validators.business.checks import Checks
-from validators.business.columns import Column
+from validators.business.columns import Coded, Column
 from validators.business.facts import Facts, Tables
 
 _ELEMENT = "element "
@@ -41,11 +41,22 @@ class StretchFacts(Facts):
         is_of_elements = table.startswith(_ELEMENT)
         return len(self.segment_rows(table)) if is_of_elements else super().count(table)
 
+    @property
+    def separators(self) -> tuple[str, str]:
+        """What separates repetitions, and what separates components."""
+        delimiters = self.stretch.segments.delimiters
+        return chr(delimiters.repetition), chr(delimiters.component)
+
+    def members_of(self, table: str) -> Ints:
+        """Row of the member to which each row of a table of elements belongs."""
+        behind: Ints = np.searchsorted(self.stretch.member_rows, self.segment_rows(table), "right")
+        return behind - 1
+
     def _made(self, table: str, name: str) -> Column:
         segments = self.stretch.segments
         if table.startswith(_ELEMENT):
             tokens = segments.tokens_at(self.segment_rows(table), int(name))
-            return Column(segments.texts(tokens))
+            return ElementColumn(segments, tokens)
         if table == "member" and name in _beside():
             return Column(self._read(_beside()[name]))
         return super()._made(table, name)
@@ -58,9 +69,51 @@ class StretchFacts(Facts):
             qualifiers = segments.token_keys(np.maximum(segments.tokens_at(rows, 1), 0))
             rows = rows[qualifiers == np.uint64(key(place.qualifier))]
         tokens = np.full(self.count("member"), -1, dtype=np.int64)
-        members = self.stretch.member_ordinals[rows] - self.stretch.before.members - 1
+        members = np.searchsorted(self.stretch.member_rows, rows, "right") - 1
         tokens[members] = segments.tokens_at(rows, place.element)
         return segments.texts(tokens)
+
+
+class ElementColumn(Column):
+    """Elements of segments: short ones are told apart as integers, and no text is made of them."""
+
+    def __init__(self, segments: Segments, tokens: Ints) -> None:
+        self._segments = segments
+        self._tokens = tokens
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    @cached_property
+    def array(self) -> pa.Array:
+        """The values themselves."""
+        return self._segments.texts(self._tokens)
+
+    @cached_property
+    def present(self) -> Flags:
+        """Per row: whether there is a value."""
+        return self.coded.index >= 0
+
+    @cached_property
+    def coded(self) -> Coded:
+        """The texts as numbers."""
+        tokens = np.maximum(self._tokens, 0)
+        segments = self._segments
+        if not len(tokens) or not segments.is_ascii or segments.lengths(tokens).max() > KEY_BYTES:
+            return super().coded
+        keys = segments.token_keys(tokens)
+        keys[self._tokens < 0] = 0
+        encoded = pa.array(keys).dictionary_encode()
+        letters = encoded.dictionary.to_numpy().astype("<u8").tobytes()
+        texts = [
+            letters[at : at + KEY_BYTES].rstrip(b"\0").decode("ascii") or None
+            for at in range(0, len(letters), KEY_BYTES)
+        ]
+        places = np.array([-1 if text is None else at for at, text in enumerate(texts)] + [-1])
+        index = np.append(encoded.indices.to_numpy(), -1)
+        return Coded(
+            places[index].astype(np.int32), pa.array(texts, pa.large_string()).fill_null("")
+        )
 
 
 @cache
