@@ -3,6 +3,7 @@
 import csv
 import itertools
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
@@ -19,6 +20,7 @@ from replies.error_findings import (
 from replies.error_report import ErrorReport, Heading
 from schemas import tables
 from schemas.limits import ReportLimits, load_report_limits
+from schemas.verdict import Quarantine
 
 HEADING = Heading("Error report", datetime(2026, 1, 2, 7, 0, tzinfo=UTC))
 NAME = "CMSFFM.001234567T.I834.D260101.T180000000.P"
@@ -342,6 +344,20 @@ def test_the_page_tells_cause_place_and_what_to_do(found, report):
     assert "DTP03 in loop 2300, segment 12 bytes 1,500 to 1,520" in text
     assert f"{NAME} 1 byte, SHA-256 0000000000000000…" in text
     assert "3: 1 rejected, 1 pending" in text
+
+
+def test_a_file_that_is_set_apart_says_so(found, report, verdict):
+    """And whether its sender hears of it: a stranger does not."""
+    about = verdict({"17": {}}, issues=[BAD_DATE])
+    silent, answered = (
+        found(verdict=replace(about, quarantine=Quarantine("sender-unknown", is_answered=is_told)))
+        for is_told in (False, True)
+    )
+    assert "set apart for a person; the sender is not told" in Page(report(silent)).text
+    text = Page(report(answered)).text
+    assert "set apart for a person" in text
+    assert "not told" not in text.partition("What the severities mean")[0]
+    assert "set apart" not in Page(report(found())).text
 
 
 def test_an_interchange_comes_before_what_falls_with_it(found, report):
