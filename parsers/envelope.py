@@ -50,6 +50,7 @@ _GS_COLUMNS = {
     "version": 8,
 }
 _ST_COLUMNS = {"control_number": 2, "identifier": 1, "convention": 3}
+_TA1_COLUMNS = {"control_number": 1, "date": 2, "time": 3, "code": 4, "note": 5}
 
 _BY = {
     "ISA": "interchange_ordinal",
@@ -74,6 +75,7 @@ class Envelope:
     functional_groups: pa.Table  # tables.FUNCTIONAL_GROUPS
     transaction_sets: pa.Table  # tables.TRANSACTION_SETS
     control: pa.Table
+    acknowledgements: pa.Table  # elements, ordinals and bytes of each TA1, outside any group
 
     def span(self, segment_id: str, ordinal: int) -> tuple[int, int]:
         """Bytes of the first ISA or IEA, GS or GE, ST or SE of the object of that ordinal."""
@@ -118,7 +120,12 @@ def read_envelope_part(stretch: Stretch, set_headers: pa.Table) -> EnvelopePart:
     """The envelope segments of a stretch, and the totals of the sets in it."""
     elements = {
         name: _elements(stretch, name, columns)
-        for name, columns in (("ISA", _ISA_COLUMNS), ("GS", _GS_COLUMNS), ("ST", _ST_COLUMNS))
+        for name, columns in (
+            ("ISA", _ISA_COLUMNS),
+            ("GS", _GS_COLUMNS),
+            ("ST", _ST_COLUMNS),
+            ("TA1", _TA1_COLUMNS),
+        )
     }
     for name in ("SE", "GE", "IEA"):
         elements[name] = _elements(stretch, name, {"count": 1, "number": 2})
@@ -142,6 +149,7 @@ def gather_envelope(gathered: list[EnvelopePart]) -> Envelope:
         functional_groups=_with_trailer(elements, "GS", "GE", control),
         transaction_sets=_transaction_sets(elements, gathered),
         control=control,
+        acknowledgements=elements["TA1"],
     )
 
 

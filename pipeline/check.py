@@ -1,11 +1,13 @@
 """One received file: checked, its verdict recorded, its TA1 and 999 written."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 import structlog
 
@@ -36,6 +38,8 @@ from validators.check import Terms, check_file
 from validators.duplicates import Numbers
 
 log = structlog.get_logger()
+
+_TA1_CODES = pa.array(["A", "E", "R"], TEXT)
 
 
 def check_received(house: House, run: Run, file_id: int) -> str:
@@ -82,6 +86,7 @@ def terms_of(house: House, row: sa.Row[Any], path: Path, day: date) -> Terms:
         with house.engine.connect() as conn:
             return seen_group_control_numbers(conn, _earlier(row), pairs)
 
+    limits = load_limits()
     with house.engine.connect() as conn:
         seen = seen_before(conn, row, path)
     return Terms(
@@ -91,6 +96,7 @@ def terms_of(house: House, row: sa.Row[Any], path: Path, day: date) -> Terms:
         seen_interchanges=seen,
         seen_groups=seen_groups,
         is_copy=row.duplicate_of is not None,
+        limits=replace(limits, file_bytes=min(limits.file_bytes, house.settings.max_file_bytes)),
     )
 
 
@@ -198,8 +204,13 @@ def _read_answers(conn: sa.Connection, row: sa.Row[Any], path: Path) -> None:
 
 
 def _record_answers(conn: sa.Connection, row: sa.Row[Any], answers: Acknowledgements) -> None:
+    """Records what the exchange answered. A TA1 that says nothing that X12 knows is passed over."""
     unknown = record_acknowledgements(
-        conn, row.partner_id, answers.interchanges, answers.groups, answers.sets
+        conn,
+        row.partner_id,
+        answers.interchanges.filter(pc.is_in(answers.interchanges["code"], _TA1_CODES)),
+        answers.groups,
+        answers.sets,
     )
     for level in ("interchanges", "groups", "transaction_sets"):
         for number in getattr(unknown, level):

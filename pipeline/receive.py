@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from ledger.files import ReceivedFile, record_received
+from ledger.files import ReceivedFile, Recorded, record_received
 from parsers.reading import open_received
 from pipeline.runs import Run
 from pipeline.wiring import House
@@ -61,9 +61,7 @@ def _receive(
     if isinstance(fetched, Refused):
         reception.left.append(f"{fetched.name}: {fetched.reason}")
         return
-    received = _describe(house.landing, house.exchange(fetched.partner_id), fetched, run)
-    with house.engine.begin() as conn:
-        recorded = record_received(conn, received)
+    recorded = take_in(house, run, fetched)
     if recorded.is_new:
         reception.file_ids.append(recorded.file_id)
         log.info("file received", partner=fetched.partner_id, file_id=recorded.file_id)
@@ -72,6 +70,13 @@ def _receive(
     removal = remove(client, waiting)
     if not removal.removed:
         log.warning("file not removed", file_id=recorded.file_id, why=removal.reason)
+
+
+def take_in(house: House, run: Run, fetched: Fetched) -> Recorded:
+    """The place in the ledger of a file that lies in the landing zone."""
+    received = _describe(house.landing, house.exchange(fetched.partner_id), fetched, run)
+    with house.engine.begin() as conn:
+        return record_received(conn, received)
 
 
 def _describe(landing: LandingZone, exchange: Exchange, fetched: Fetched, run: Run) -> ReceivedFile:

@@ -1,6 +1,9 @@
 """TA1: the answer to each received interchange (CMS guide 7.2, section 5.1, table 4)."""
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,9 +54,9 @@ def _interchange(
     facts, now = envelope.exchange.interchange, envelope.local_time
     elements = (
         "TA1",
-        _digits(received["control_number"], 9, "0" * 9),
-        _digits(received["date"], 6, f"{now:%y%m%d}"),
-        _digits(received["time"], 4, f"{now:%H%M}"),
+        _number(received["control_number"]),
+        _moment(received["date"], "%y%m%d", now),
+        _moment(received["time"], "%H%M", now),
         answer["ta1_code"],
         answer["ta1_note"],
     )
@@ -65,8 +68,14 @@ def _interchange(
     )
 
 
-def _digits(value: str | None, length: int, otherwise: str) -> str:
-    """The received value where TA1 can hold it; a damaged one would damage our answer too."""
-    if value is not None and len(value) == length and value.isascii() and value.isdigit():
-        return value
-    return otherwise
+def _number(value: str | None) -> str:
+    """The received number where TA1 can hold it; a damaged one would damage our answer too."""
+    return value if value is not None and re.fullmatch("[0-9]{9}", value) else "0" * 9
+
+
+def _moment(value: str | None, form: str, otherwise: datetime) -> str:
+    """The received date or time where there is such a one, else ours."""
+    with suppress(ValueError):
+        if value is not None and datetime.strptime(value, form).strftime(form) == value:
+            return value
+    return otherwise.strftime(form)

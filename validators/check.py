@@ -17,6 +17,7 @@ from schemas.limits import Limits, load_limits
 from schemas.partners import Partner
 from schemas.rule_sets import Rulebook, RuleSet, load_rulebook
 from schemas.verdict import Quarantine, Verdict
+from validators.acknowledgement_rules import find_acknowledgement_faults
 from validators.business.borders import find_faults_across_stretches
 from validators.business.judge import OpenSets
 from validators.delimiter_rules import find_delimiter_faults
@@ -171,6 +172,7 @@ def _conclude(
     give_back_memory()
     about_envelope = find_envelope_faults(envelope)
     found = [_leading(received), find_delimiter_faults(received.layout.regions), about_envelope]
+    found.append(find_acknowledgement_faults(envelope))
     found.extend(_of_known_types(about_envelope, gathered.issues))
     across = find_faults_across_stretches(received, envelope, gathered.open_sets, rules)
     found.extend(_of_known_types(about_envelope, list(across)))

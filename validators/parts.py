@@ -65,12 +65,10 @@ def check_part(
     if wants_tables:
         tables["segments"] = read_segments_table(stretch)
         tables |= read_details(stretch)
-    issues = _judge(stretch, span)
+    issues = pa.concat_tables([_judge(stretch, span), judged.issues])
     return Part(
         tables=tables if wants_tables else {},
-        issues=pa.concat_tables(
-            [issues, issue_table(list(_normalised(stretch, span))), judged.issues]
-        ),
+        issues=pa.concat_tables([issues, issue_table(list(_normalised(stretch, span)))]),
         envelope=read_envelope_part(stretch, business.set_headers),
         members=Members.of(business.members),
         business_units=business_units(business.members, issues),

@@ -6,6 +6,7 @@ import pytest
 from replies.ack999 import count_groups, write_999
 from replies.x12_writer import ControlNumbers
 from schemas import tables
+from schemas.catalog import load_rules
 
 ACCEPTED = ("A", [])
 
@@ -290,4 +291,23 @@ def test_repetition_and_component_are_told(verdict, envelope, segments, complain
     )
     content = written(about, envelope)
     assert segments(content)[6:8] == ["IK4*5:2:3**7", "IK4*5::2**13"]
+    assert complaints_of_pyx12(content) == ""
+
+
+def test_a_missing_dependent_segment_is_told_with_its_trigger(
+    verdict, envelope, segments, complaints_of_pyx12
+):
+    """IK304 I6: IK3 names the missing segment, CTX the element that made it necessary."""
+    (rule,) = [rule for rule in load_rules().values() if rule.trigger == "HD01"]
+    about = verdict(
+        {"17": {"1001": ("R", ["5"])}},
+        issues=[issue("I6", rule=rule.id, segment_id="HD", member_ordinal=1)],
+        business_units=_member_1("0001000001"),
+    )
+    content = written(about, envelope)
+    assert segments(content)[5:8] == [
+        "IK3*DTP*12*2300*I6",
+        "CTX*SUBSCRIBER NUMBER REF02:0001000001",
+        "CTX*SITUATIONAL TRIGGER*HD*12*2300*1*875",
+    ]
     assert complaints_of_pyx12(content) == ""

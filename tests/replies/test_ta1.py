@@ -33,9 +33,11 @@ def test_each_received_interchange_has_its_own_answer(verdict, table, envelope):
     )
 
 
-def test_a_damaged_header_does_not_damage_the_answer(verdict, table, envelope):
+@pytest.mark.parametrize(("date", "time"), [("2601", None), ("260230", "2460"), (None, "12:0")])
+def test_a_damaged_header_does_not_damage_the_answer(verdict, table, envelope, date, time):
     """What TA1's fixed elements cannot hold is replaced; the note says what was wrong."""
-    damaged = {"interchange_ordinal": 1, "control_number": "12~", "date": "2601", "time": None}
+    number = {"interchange_ordinal": 1, "control_number": "12~"}
+    damaged = {**number, "date": date, "time": time}
     about = verdict({}, ta1=("R", "018"), interchanges=table(tables.INTERCHANGES, [damaged]))
     assert b"~TA1*000000000*260101*2330*R*018~" in write_ta1(about, [envelope(31)])
 

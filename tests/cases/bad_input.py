@@ -1,0 +1,125 @@
+"""The bad inputs as data: `NN-short-name/case.toml` says what comes in and what must become of it.
+
+row            the row of the table of bad inputs, which `answer` repeats in its own words
+decided        what was decided where the table leaves it open
+completed_by   which later part of the product completes the answer, where one does
+to_book        whether the night goes on into the book
+max_file_bytes the setting, where another one is needed
+[[files]]      each file that comes in, in the order of arrival:
+    content    `base` with `edits` or a whole `text`, as `schemas.catalog.Example` has them;
+               `<9 x A>` in an edit stands for nine of them; `keep_bytes` cuts the end off;
+               `archive` is a ZIP with texts by their names
+    name, partner, day   of the mailbox; the day of the night
+    expected   state and verdict in the ledger; TA1 by interchange; IK3 to AK9 of the 999; rules
+               in the error report, and those that only warn; members by their disposition
+[extract]      instead: what the carrier's extract holds, and how its refusal is worded
+"""
+
+import io
+import re
+import tomllib
+import zipfile
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from tests.cases.examples import BASES, edited, written
+
+_REPEATED = re.compile(r"<(\d+) x (.+?)>", re.DOTALL)
+_FILE = re.compile(r"\{file(?::([a-z0-9-]+))?\}")
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Expected(_Row):
+    """What must become of one file."""
+
+    state: str
+    verdict: str | None = None
+    ta1: tuple[str, ...] = ()
+    report_999: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
+    members: dict[str, int] = {}
+
+
+class Content(_Row):
+    """The bytes of one file."""
+
+    base: str = "ffe-initial"
+    edits: dict[str, list[str] | str] = {}
+    text: str | None = None
+    keep_bytes: int | None = None
+    archive: dict[str, str] = {}
+
+    def bytes(self):
+        """The content as it lies in the mailbox."""
+        if self.archive:
+            return self._zipped()
+        if self.text is not None:
+            return self._whole(self.text)
+        content = edited(BASES[self.base], self.edits).decode("latin-1")
+        return _expanded(content).encode("latin-1")[: self.keep_bytes]
+
+    def _whole(self, text):
+        pieces = _FILE.split(_expanded(text))
+        parts = [pieces[0].encode("latin-1")]
+        for encoding, after in zip(pieces[1::2], pieces[2::2], strict=True):
+            parts += [written(BASES[self.base]).encode(encoding or "latin-1")]
+            parts += [after.encode("latin-1")]
+        return b"".join(parts)
+
+    def _zipped(self):
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, text in self.archive.items():
+                entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+                archive.writestr(entry, self._whole(text), zipfile.ZIP_DEFLATED)
+        return target.getvalue()
+
+
+def _expanded(text):
+    return _REPEATED.sub(lambda found: found[2] * int(found[1]), text)
+
+
+class Received(_Row):
+    """One file that comes in."""
+
+    content: Content = Content()
+    name: str | None = None
+    partner: str = "harbor-light-nc"
+    day: date = date(2026, 1, 2)
+    expected: Expected
+
+
+class Extract(_Row):
+    """An extract of the carrier that is refused."""
+
+    content: Content
+    ending: str = ".csv"
+    refused: str
+
+
+class Case(_Row):
+    """One row of the table."""
+
+    row: int
+    input: str
+    answer: str
+    decided: str | None = None
+    completed_by: str | None = None
+    to_book: bool = False
+    max_file_bytes: int | None = None
+    files: tuple[Received, ...] = ()
+    extracts: tuple[Extract, ...] = ()
+
+
+def load_case(folder):
+    """The case of a folder."""
+    return Case.model_validate(tomllib.loads((folder / "case.toml").read_text("utf-8")))
+
+
+FOLDERS = sorted(Path(__file__).parent.glob("[0-9][0-9]-*"))
