@@ -19,7 +19,7 @@ from schemas.rule_sets import Rulebook, RuleSet, load_rulebook
 from schemas.verdict import Quarantine, Verdict
 from validators.acknowledgement_rules import find_acknowledgement_faults
 from validators.business.borders import find_faults_across_stretches
-from validators.business.judge import OpenSets
+from validators.business.judge import HandedOn
 from validators.delimiter_rules import find_delimiter_faults
 from validators.dispositions import dispose_members
 from validators.duplicates import (
@@ -88,7 +88,7 @@ class _Gathered:
     issues: list[pa.Table] = field(default_factory=list)
     members: list[Members] = field(default_factory=list)
     business_units: list[pa.Table] = field(default_factory=list)
-    open_sets: list[OpenSets] = field(default_factory=list)
+    handed_on: list[HandedOn] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
 
     def add(self, part: Part) -> None:
@@ -96,8 +96,7 @@ class _Gathered:
         self.issues.append(part.issues)
         self.members.append(part.members)
         self.business_units.append(part.business_units)
-        if part.open_sets is not None:
-            self.open_sets.append(part.open_sets)
+        self.handed_on.append(part.handed_on)
         for name, count in part.counts.items():
             self.counts[name] += count
 
@@ -174,7 +173,7 @@ def _conclude(
     found = [_leading(received), find_delimiter_faults(received.layout.regions), about_envelope]
     found.append(find_acknowledgement_faults(envelope))
     found.extend(_of_known_types(about_envelope, gathered.issues))
-    across = find_faults_across_stretches(received, envelope, gathered.open_sets, rules)
+    across = find_faults_across_stretches(received, envelope, gathered.handed_on, rules)
     found.extend(_of_known_types(about_envelope, list(across)))
     found += _of_partnership(received, envelope, terms, rules)
     counted = _once_an_interchange(in_force(pa.concat_tables(found), rules))

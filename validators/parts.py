@@ -18,7 +18,7 @@ from parsers.members import read_business_tables, read_segments_table
 from parsers.stretch import Stretch, parse_stretch
 from parsers.tally import Cursor, Tally, tally_segments
 from schemas.rule_sets import RuleSet
-from validators.business.judge import OpenSets, find_business_faults
+from validators.business.judge import HandedOn, find_business_faults
 from validators.composites import find_composite_faults
 from validators.element_presence import find_surplus_in_envelope
 from validators.element_table import Values
@@ -44,7 +44,7 @@ class Part:
     counts: dict[str, int]
     tally: Tally  # what it adds to the cursor of the next stretch
     byte_end: int
-    open_sets: OpenSets | None  # what its rules wait for, of sets that it does not hold whole
+    handed_on: HandedOn  # what its rules need of the rest of the file
 
 
 def check_part(
@@ -75,7 +75,7 @@ def check_part(
         counts=counts,
         tally=tally_segments(stretch.segments),
         byte_end=span.byte_end,
-        open_sets=judged.open_sets,
+        handed_on=judged.handed_on,
     )
 
 

@@ -1,7 +1,7 @@
-"""Transaction sets that lie in several stretches, judged when the whole file is read.
+"""What lies in several stretches, judged when the whole file is read: groups and transaction sets.
 
-Their rows are put together and judged; a set in which something is wrong is then read again by
-itself, because only its segments tell the places.
+The rows of such sets are put together and judged; a set in which something is wrong is then read
+again by itself, because only its segments tell the places.
 """
 
 from collections.abc import Iterator
@@ -23,16 +23,28 @@ from schemas.limits import load_limits
 from schemas.rule_sets import RuleSet
 from validators.business.checks import Checks, load_checks
 from validators.business.facts import Facts, Tables
-from validators.business.judge import OF_MEMBERS, OpenSets, Teller, is_household, tables_of
+from validators.business.judge import (
+    OF_MEMBERS,
+    HandedOn,
+    OpenSets,
+    Teller,
+    is_household,
+    tables_of,
+)
+from validators.business.plans import find_plans_of_other_groups
 from validators.business.stretch_facts import StretchFacts
+from validators.envelope_rules import issue_table
 from validators.issues import Findings
 
 
 def find_faults_across_stretches(
-    received: ReceivedFile, envelope: Envelope, handed: list[OpenSets], rules: RuleSet
+    received: ReceivedFile, envelope: Envelope, handed_on: list[HandedOn], rules: RuleSet
 ) -> Iterator[pa.Table]:
-    """Issues of the sets that no stretch held whole, as `tables.ISSUES`."""
+    """Issues that no stretch could tell alone, as `tables.ISSUES`."""
     checks = load_checks(rules)
+    seen = (plan for one in handed_on for plan in one.plans)
+    yield issue_table(list(find_plans_of_other_groups(envelope, seen)))
+    handed = [one.open_sets for one in handed_on if one.open_sets is not None]
     if not handed or not checks.of_sets:
         return
     tables = _put_together(envelope, handed)

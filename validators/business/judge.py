@@ -20,6 +20,8 @@ from schemas.rule_sets import RuleSet
 from validators.business.checks import Check, Checks, load_checks
 from validators.business.facts import Facts, Tables
 from validators.business.places import Places
+from validators.business.plans import RULE as PLAN_RULE
+from validators.business.plans import PlanSeen, plans_seen
 from validators.business.stretch_facts import StretchFacts
 from validators.issues import Findings
 
@@ -40,11 +42,19 @@ class OpenSets:
 
 
 @dataclass(frozen=True)
+class HandedOn:
+    """What waits for the rest of the file."""
+
+    open_sets: OpenSets | None
+    plans: tuple[PlanSeen, ...]
+
+
+@dataclass(frozen=True)
 class Judged:
     """Issues of a stretch, as `tables.ISSUES`, and what waits for the rest of the file."""
 
     issues: pa.Table
-    open_sets: OpenSets | None
+    handed_on: HandedOn
 
 
 def find_business_faults(stretch: Stretch, business: BusinessTables, rules: RuleSet) -> Judged:
@@ -57,7 +67,8 @@ def find_business_faults(stretch: Stretch, business: BusinessTables, rules: Rule
         teller.tell(check)
     is_open = _is_open(facts)
     teller.tell_of_sets(checks, ~is_open)
-    return Judged(findings.to_table(), _hand_on(facts, checks, is_open))
+    seen = plans_seen(facts) if PLAN_RULE in rules.rules else ()
+    return Judged(findings.to_table(), HandedOn(_hand_on(facts, checks, is_open), seen))
 
 
 def tables_of(business: BusinessTables, counts: dict[str, Ints] | None = None) -> Tables:
