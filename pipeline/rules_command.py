@@ -16,6 +16,7 @@ its guide has no such segments. The line of insurance that it does name (HD03) i
 types 2 and 4. Some vendors call individual, dental and small-group enrollment product types; what
 these ask for is written in the companion guides, so here it is type 7."""
 }
+_SENDERS = {"answered": "answered", "silent": "not answered"}
 LEVELS: dict[int | None, str] = {
     None: "Before X12: is it a file that can be read?",
     1: "SNIP type 1: integrity of the syntax",
@@ -65,10 +66,12 @@ def facts(rule: Rule) -> Iterator[tuple[str, str]]:
     yield "Severity", rule.severity if rule.snip is None else f"{rule.severity}, SNIP {rule.snip}"
     if rule.x12_field:
         yield "Answer", answer(rule)
-    if rule.looks_at:
-        yield "Looks at", rule.looks_at.replace("_", " ")
-    if rule.kind:
-        yield "Decided by", _decider(rule)
+    yield "Looks at", rule.looks_at.replace("_", " ")
+    yield "Decided by", _decider(rule)
+    if rule.dependent_segment or rule.trigger:
+        yield "The 999 names", ", ".join(filter(None, (rule.dependent_segment, rule.trigger)))
+    if rule.quarantine:
+        yield "The file", f"is set apart for a person; its sender is {_SENDERS[rule.quarantine]}"
     if rule.exchanges:
         yield "Exchanges", ", ".join(rule.exchanges)
     if rule.effective_from or rule.effective_to:
@@ -111,9 +114,10 @@ def _edit(old: str, new: tuple[str, ...] | str) -> str:
 
 def _about(example: Example) -> str:
     terms = [f"partner {example.partner}"] if example.partner else []
+    terms += [f"on {example.day}"] if example.day else []
     terms += [f"{name} = {value}" for name, value in example.limits.items()]
     under = f" (with {', '.join(terms)})" if terms else ""
-    then = f"; outcome: {example.outcome}" if example.outcome else ""
+    then = f"; outcome: {example.outcome}"
     if example.shown is None:
         return under + then
     shown = _code(example.shown) if example.shown else "no bytes"

@@ -53,7 +53,7 @@ class Example(_Row):
     base: str = "member"
     bad: Edits | str
     good: Edits | str
-    outcome: Outcome | None = None  # of the bad content, by what this rule says of it
+    outcome: Outcome  # of the bad content, were this the only rule
     shown: str | None = None  # the bytes that the issue is about, or how its segment begins
     alone: bool = True  # no other rule is broken by the bad content
     partner: str | None = None  # whose file it is; none: the implementation guide alone holds
@@ -65,6 +65,8 @@ class Rule(_Row):
     """One rule. `wording` may name {segment}, {element}, {name}, {loop} and {detail}."""
 
     id: str
+    looks_at: Envelope | Content | Whole
+    kind: str  # of checks, "function" for a rule that no kind can say, "book"
     severity: Severity
     wording: str
     fix: str
@@ -75,8 +77,6 @@ class Rule(_Row):
     # For IK304 I6 and I9: which segment is missing or surplus, and the element that says so.
     dependent_segment: str | None = None
     trigger: str | None = None
-    looks_at: Envelope | Content | Whole | None = None
-    kind: str | None = None  # of checks, or "function" for a rule that no kind can say
     arguments: Mapping[str, Any] = {}  # of the kind; {function = "module.name"}, in validators
     exchanges: tuple[str, ...] = ()  # to whose files it applies; empty: to all
     # Whether a file that breaks it is set apart for a person, and its sender answered.
@@ -95,6 +95,13 @@ class Rule(_Row):
     def holds_for(self, exchange: str | None) -> bool:
         """Whether the rule applies to files of an exchange (None: to any file at all)."""
         return not self.exchanges or exchange in self.exchanges
+
+    @model_validator(mode="after")
+    def _is_shown(self) -> "Rule":
+        # What the book decides depends on what it knows already: no file shows it.
+        if (self.example is None) != (self.kind == "book"):
+            raise ValueError("a rule has an example, unless its kind is book")
+        return self
 
     @model_validator(mode="after")
     def _code_has_a_field(self) -> "Rule":

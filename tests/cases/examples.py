@@ -76,10 +76,19 @@ def complaints(reader, rule, rulebook=None):
     if bad == good:
         return ["the good example is the bad one"]
     under = terms(rule.example, rulebook)
+    verdict = reader.verdict(bad, under)
+    by_itself = verdict if rule.example.alone else reader.verdict(bad, _only(rule, under))
     return [
-        *_about_bad(rule, bad, reader.verdict(bad, under)),
+        *_about_bad(rule, bad, verdict),
+        *_about_outcome(rule, by_itself),
         *_about_good(rule, reader.rules(good, under)),
     ]
+
+
+def _only(rule, under):
+    """The terms with a rulebook that has one rule, if it has it."""
+    rules = {name: row for name, row in under.rulebook.rules.items() if name == rule.id}
+    return replace(under, rulebook=replace(under.rulebook, rules=rules))
 
 
 def _about_bad(rule, content, verdict):
@@ -94,10 +103,11 @@ def _about_bad(rule, content, verdict):
     shown = content[broken[0]["byte_start"] : broken[0]["byte_end"]].decode("latin-1")
     if example.shown not in (None, shown) and not shown.startswith(f"{example.shown}*"):
         yield f"the issue is about {shown!r}"
-    if example.outcome not in (None, outcome(verdict)):
-        yield f"the outcome is: {outcome(verdict)}"
-    if "rejected" in (example.outcome or "") and broken[0]["severity"] not in ("reject", "error"):
-        yield "it is not this rule that rejects"
+
+
+def _about_outcome(rule, verdict):
+    if rule.example.outcome != outcome(verdict):
+        yield f'its row must say outcome = "{outcome(verdict)}"'
 
 
 def _about_good(rule, broken):

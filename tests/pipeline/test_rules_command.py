@@ -12,7 +12,16 @@ from schemas.catalog import Rule, load_rules
 from validators.business.checks import KINDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
-ROW = {"id": "a-rule", "severity": "reject", "wording": "W.", "fix": "F.", "source": "S"}
+ROW = {
+    "id": "a-rule",
+    "looks_at": "element",
+    "kind": "one_of",
+    "severity": "reject",
+    "wording": "W.",
+    "fix": "F.",
+    "source": "S",
+    "example": {"bad": {"N4": []}, "good": {}, "outcome": "set rejected"},
+}
 
 
 @pytest.fixture
@@ -75,14 +84,18 @@ def test_every_kind_is_explained():
 def test_dates_exchanges_kind_and_arguments_are_told():
     """What narrows a rule is never left out."""
     row = told(
-        kind="one_of",
         arguments={"column": "state"},
         exchanges=["ga", "ffe"],
+        dependent_segment="DTP",
+        trigger="HD",
+        quarantine="silent",
         effective_from="2026-01-01",
         effective_to="2026-12-31",
     )
     assert row["Decided by"] == 'the kind one_of, `column = "state"`'
     assert row["Exchanges"] == "ga, ffe"
+    assert row["The 999 names"] == "DTP, HD"
+    assert row["The file"] == "is set apart for a person; its sender is not answered"
     assert row["In effect"] == "from 2026-01-01 to 2026-12-31"
 
 
@@ -94,12 +107,14 @@ def test_an_example_is_told_in_words():
         "outcome": "set rejected",
         "shown": "",
         "partner": "somebody",
+        "day": "2026-03-01",
         "limits": {"interchanges": 1},
     }
     row = told(example=example)
     assert row["Bad example"] == (
         r"`member`, where the segment `N4` is left out; the segment `N3` is `N3*A\tB` `N3*C`; "
-        r"`a\x60b` is left out everywhere (with partner somebody, interchanges = 1); "
+        r"`a\x60b` is left out everywhere (with partner somebody, on 2026-03-01, "
+        "interchanges = 1); "
         "the issue is about no bytes; outcome: set rejected"
     )
     assert row["Good example"] == r"the file is `{file}\n`, where {file} is `member`"
