@@ -92,7 +92,8 @@ WITH next AS (
 )
 SELECT judged.*,
   CASE WHEN judgement IN ('applied', 'duplicate') THEN judgement ELSE 'pending' END AS outcome,
-  CASE WHEN judgement NOT IN ('applied', 'duplicate') THEN judgement END AS reason
+  CASE judgement WHEN 'applied' THEN NULL WHEN 'duplicate' THEN 'transaction-duplicate'
+    ELSE judgement END AS reason
 FROM judged
 """)
 
@@ -103,7 +104,8 @@ UPDATE book.event_set s SET state = r.outcome, reason = r.reason, run_id = :run_
 FROM round_set r WHERE s.file_id = r.file_id AND s.set_ordinal = r.set_ordinal
 """)
 
-# A duplicate is accepted: it says what the book says already. On the usual path every member is
+# A duplicate is accepted without effect, and the ledger says so: what it tells is in the book
+# already. On the usual path every member is
 # accepted as it was, and no row is written.
 RECORD_DISPOSITIONS = sa.text("""
 UPDATE ledger.disposition d

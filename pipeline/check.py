@@ -24,7 +24,7 @@ from parsers.acknowledgements import Acknowledgements, read_acknowledgements
 from parsers.reading import open_received
 from pipeline.checked_tables import ParquetSink
 from pipeline.outgoing import Letter, Writer, write_for
-from pipeline.proof import prove_acknowledgements
+from pipeline.proof import prove_acknowledgements, prove_interchange_acknowledgements
 from pipeline.runs import Run
 from pipeline.wiring import House
 from replies import ack999, ta1
@@ -122,6 +122,7 @@ def _acknowledge(writer: Writer, file_id: int, verdict: Verdict) -> None:
         return  # nothing of it was X12: the quarantine answers, not the protocol
     envelopes = writer.envelopes(count)
     answer = ta1.write_ta1(verdict, envelopes)
+    prove_interchange_acknowledgements(answer, verdict)
     letter = Letter("ta1", codes.acknowledgement_interchange, file_id)
     numbers = [envelope.interchange_control_number for envelope in envelopes]
     writer.send(letter, answer, numbers[0], sent_envelopes(numbers, [], []))

@@ -15,7 +15,7 @@ from schemas.verdict import Verdict
 
 def count_ta1(verdict: Verdict) -> int:
     """How many interchanges `write_ta1` will write, each with its own control number."""
-    return int(_answered(verdict).num_rows)
+    return int(answered_interchanges(verdict).num_rows)
 
 
 def write_ta1(verdict: Verdict, envelopes: Sequence[Envelope]) -> bytes:
@@ -25,7 +25,7 @@ def write_ta1(verdict: Verdict, envelopes: Sequence[Envelope]) -> bytes:
     the other side can then lose one answer, not all. ISA14 is 0, for an answer asks for none.
     Without anything to answer (an unreadable file, an unknown sender) the result is empty.
     """
-    answers = _answered(verdict).to_pylist()
+    answers = answered_interchanges(verdict).to_pylist()
     if len(envelopes) != len(answers):
         raise Terminal(f"{len(answers)} envelopes are needed for TA1, {len(envelopes)} were given.")
     received = {row["interchange_ordinal"]: row for row in verdict.interchanges.to_pylist()}
@@ -35,7 +35,7 @@ def write_ta1(verdict: Verdict, envelopes: Sequence[Envelope]) -> bytes:
     )
 
 
-def _answered(verdict: Verdict) -> pa.Table:
+def answered_interchanges(verdict: Verdict) -> pa.Table:
     """The verdicts of the interchanges that have a TA1.
 
     One that only brings TA1s and is as it should be has none, or two systems would never end.

@@ -374,6 +374,6 @@ DISPOSITIONS = pa.schema(
         ("set_ordinal", ORDINAL),
         ("member_ordinal", ORDINAL),
         ("state", TEXT),  # accepted | rejected | pending
-        ("reason", TEXT),  # rule id, or the reason the book gives; null when accepted
+        ("reason", TEXT),  # rule id, or the reason the book gives; null when accepted with effect
     ]
 )

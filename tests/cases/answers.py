@@ -1,4 +1,4 @@
-"""What pyx12 says about our TA1 and 999."""
+"""What pyx12 says about our TA1 and 999, and whether their counts are right."""
 
 import io
 
@@ -30,3 +30,17 @@ def complaints_about_999(content):
     text = io.StringIO(content.decode("ascii"))
     valid = x12n_document(pyx12.params.ParamsBase(), text, None, None, None, report)
     return "" if valid else report.getvalue() or "invalid"
+
+
+def assert_counts_are_right(segments):
+    """AK903 and AK904 count the sets that are answered and accepted, in each group."""
+    received = accepted = 0
+    for elements in (segment.split("*") for segment in segments):
+        if elements[0] == "AK1":
+            received = accepted = 0
+        if elements[0] == "IK5":
+            received += 1
+            accepted += elements[1] in ("A", "E")
+        if elements[0] == "AK9":
+            assert elements[3] == str(received)
+            assert elements[4] == str(0 if elements[1] == "R" else accepted)

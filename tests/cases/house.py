@@ -69,8 +69,8 @@ class Nights:
         """What became of a file, in the terms of a case."""
         with self.house.engine.connect() as conn:
             row = conn.execute(sa.select(file).where(file.c.file_id == file_id)).one()
-            decided = sa.select(disposition.c.state).where(disposition.c.file_id == file_id)
-            members = Counter(conn.execute(decided).scalars())
+            decided = sa.select(disposition).where(disposition.c.file_id == file_id)
+            members = Counter(map(_state, conn.execute(decided)))
         findings = self.findings(row)
         return Expected(
             state=row.state,
@@ -115,6 +115,11 @@ class Nights:
         with self.house.engine.connect() as conn:
             letters = [self.house.landing.folder / key for key in conn.execute(query).scalars()]
         return [*letters, *self.house.settings.reports_folder.glob("*/*/errors.*")]
+
+
+def _state(row):
+    """The state of a member, with what the book says of one that it accepts."""
+    return f"{row.state}, {row.reason}" if row.state == "accepted" and row.reason else row.state
 
 
 def _rules(findings, *severities):

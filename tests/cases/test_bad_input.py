@@ -9,7 +9,11 @@ import pytest
 from pipeline.carrier import read_carrier_records
 from pipeline.settings import CarrierSettings
 from schemas.errors import Terminal
-from tests.cases.answers import complaints_about_999, complaints_about_ta1
+from tests.cases.answers import (
+    assert_counts_are_right,
+    complaints_about_999,
+    complaints_about_ta1,
+)
 from tests.cases.bad_input import FOLDERS, load_case
 from tests.cases.house import Nights, opened_house
 
@@ -61,20 +65,6 @@ def assert_answers_agree(nights, file_id):
     if report:
         assert complaints_about_999(report) == ""
         assert_counts_are_right(nights.segments(file_id, "999"))
-
-
-def assert_counts_are_right(segments):
-    """AK903 and AK904 count the sets that are answered and accepted, in each group."""
-    received = accepted = 0
-    for elements in (segment.split("*") for segment in segments):
-        if elements[0] == "AK1":
-            received = accepted = 0
-        if elements[0] == "IK5":
-            received += 1
-            accepted += elements[1] in ("A", "E")
-        if elements[0] == "AK9":
-            assert elements[3] == str(received)
-            assert elements[4] == str(0 if elements[1] == "R" else accepted)
 
 
 def assert_reports_are_harmless(nights):

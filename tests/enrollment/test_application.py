@@ -217,7 +217,8 @@ def test_the_same_enrollment_again_has_no_effect(carrier, say):
     result = carrier.applies()
 
     assert (result.applied, result.duplicate, result.pending) == (1, 1, 1)
-    assert carrier.dispositions(again) == [("accepted", None)] * 3
+    duplicate = ("accepted", "transaction-duplicate")
+    assert carrier.dispositions(again) == [("accepted", None)] * 2 + [duplicate]
     assert carrier.dispositions(other) == [("pending", "policy-exists")]
     assert carrier.book()["P1", "S1"]["premium_total"] == Decimal("300.00")
 
