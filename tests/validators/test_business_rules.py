@@ -1,12 +1,15 @@
 """Business rules over whole files: alike wherever a file is cut, at the right bytes, and quiet."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pyarrow as pa
 import pytest
 
 import validators.workers
+from schemas.catalog import load_rules
 from schemas.code_sets import load_code_sets, load_codes
 from schemas.limits import load_limits
 from schemas.partners import load_partner, load_partners
@@ -14,6 +17,7 @@ from simulator.generate import write_enrollment_file
 from tests.cases.enrollment import Group, Interchange, Set
 from tests.cases.ffe import FFE
 from tests.cases.reading import Reader
+from validators.business.checks import KINDS
 from validators.business.judge import HOUSEHOLD_MEMBERS
 from validators.business.money import NO_AMOUNT, cents_of
 from validators.check import Terms, check_file
@@ -134,3 +138,11 @@ def test_code_sets_are_whole():
     }
     assert {"37119", "48453", "09110", "02063"} <= load_codes("counties")
     assert {"ENG", "SPA", "CHI", "ZHO"} <= load_codes("languages_639_2")
+
+
+def test_the_page_of_business_rules_names_rules_that_exist():
+    """What a reader looks up by the page is there: every V has its line, every name its row."""
+    page = (Path(__file__).parents[2] / "docs" / "business-rules.md").read_text("utf-8")
+    named = set(re.findall(r"`([a-z]+(?:-[a-z0-9]+)+)`", page))
+    assert named <= load_rules().keys() | KINDS.keys()
+    assert re.findall(r"^\| V(\d\d) ", page, re.MULTILINE) == [f"{n:02d}" for n in range(1, 37)]
