@@ -112,12 +112,13 @@ def _rejected_interchanges(interchanges: pa.Table) -> Flags:
 def _codes(issues: pa.Table, by: str, count: int, field: str) -> pa.Array:
     """At most five distinct codes per ordinal; IK502 tells also of segments in error."""
     found: dict[int, list[str]] = {}
+    coded = pc.and_(pc.is_valid(issues["x12_field"]), pc.is_valid(issues[by]))
     severe = issues.filter(
-        pc.is_in(issues["severity"], pa.array(["reject", "error"], pa.large_string()))
+        pc.and_(
+            coded, pc.is_in(issues["severity"], pa.array(["reject", "error"], pa.large_string()))
+        )
     )
     for row in severe.select([by, "x12_field", "x12_code"]).to_pylist():
-        if row[by] is None or row["x12_field"] is None:
-            continue
         code = row["x12_code"] if row["x12_field"] == field else None
         if field == "IK502" and row["x12_field"] in ("IK304", "IK403"):
             code = SEGMENTS_IN_ERROR
