@@ -5,7 +5,6 @@ when every trailer is known. What is wrong with the envelope is for `validators`
 module only tells, for each envelope segment, which one stood before it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -140,9 +139,9 @@ def read_envelope_part(stretch: Stretch, set_headers: pa.Table) -> EnvelopePart:
 def gather_envelope(gathered: list[EnvelopePart]) -> Envelope:
     """The envelope of a file from the parts of all its stretches, in file order."""
     elements = {
-        name: _unpack_all(part.elements[name] for part in gathered) for name in gathered[0].elements
+        name: unpack(part.elements[name] for part in gathered) for name in gathered[0].elements
     }
-    control = _unpack_all(part.control for part in gathered)
+    control = unpack(part.control for part in gathered)
     control = control.filter(pa.array(_begins_run(control["kind"].to_numpy())))
     return Envelope(
         interchanges=_with_trailer(elements, "ISA", "IEA", control),
@@ -153,22 +152,18 @@ def gather_envelope(gathered: list[EnvelopePart]) -> Envelope:
     )
 
 
-def _unpack_all(packed: Iterable[Packed]) -> pa.Table:
-    return pa.concat_tables([unpack(buffer) for buffer in packed])
-
-
 def _transaction_sets(elements: dict[str, pa.Table], gathered: list[EnvelopePart]) -> pa.Table:
     sets = elements["ST"]
     segments, members, ends = (np.zeros(len(sets) + 1, np.int64) for _ in range(3))
     for part in gathered:
         ordinals, in_set, with_ins, last_byte = (
-            column.to_numpy() for column in unpack(part.set_totals)
+            column.to_numpy() for column in unpack([part.set_totals])
         )
         segments[ordinals] += in_set
         members[ordinals] += with_ins
         ends[ordinals] = last_byte
     trailer_count, trailer_number = _trailers(sets, elements["SE"], "set_ordinal")
-    headers = _unpack_all(part.set_headers for part in gathered)
+    headers = unpack(part.set_headers for part in gathered)
     columns = {name: sets[name] for name in sets.column_names if name != "byte_end"}
     columns |= {name: headers[name] for name in headers.column_names if name != "set_ordinal"}
     columns |= {

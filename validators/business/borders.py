@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from parsers.delimiters import Span
 from parsers.envelope import Envelope
 from parsers.members import read_business_tables
-from parsers.packed import Packed, unpack
+from parsers.packed import unpack
 from parsers.reading import ReceivedFile
 from parsers.segments import Flags
 from parsers.stretch import parse_stretch
@@ -55,21 +55,17 @@ def find_faults_across_stretches(
 
 def _put_together(envelope: Envelope, handed: list[OpenSets]) -> Tables:
     """The rows of all stretches, by set and in file order."""
-    counted = _all(one.counts for one in handed)
+    counted = unpack(one.counts for one in handed)
     ordinals, places = np.unique(counted["set_ordinal"].to_numpy(), return_inverse=True)
     counts = {}
     for name in ("members", "subscribers"):
         counts[name] = np.zeros(len(ordinals), dtype=np.int64)
         np.add.at(counts[name], places, counted[name].to_numpy())
     members, coverages, categories = (
-        _all(one.rows[table] for one in handed) for table in OF_MEMBERS
+        unpack(one.rows[table] for one in handed).combine_chunks() for table in OF_MEMBERS
     )
     headers = envelope.transaction_sets.take(pa.array(ordinals - 1))
     return Tables(members, coverages, categories, headers, counts)
-
-
-def _all(packed: Iterator[Packed]) -> pa.Table:
-    return pa.concat_tables([unpack(one) for one in packed]).combine_chunks()
 
 
 def _with_faults(facts: Facts, checks: Checks) -> Flags:
