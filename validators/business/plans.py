@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from parsers.envelope import Envelope
 from parsers.segments import Ints
@@ -40,10 +41,17 @@ def plans_seen(facts: StretchFacts) -> tuple[PlanSeen, ...]:
         facts.stretch.segments.byte_starts, spans["byte_start"].to_numpy()[rows]
     )
     groups = _count(facts.stretch, "GS", segments) + facts.stretch.before.groups
-    pairs, first = np.unique(np.stack([groups, coded.index[rows]]), axis=1, return_index=True)
+    plans = coded.index[rows].astype(np.int64)
+    pairs = pa.array(groups * len(coded.distinct) + plans).dictionary_encode()
+    first = np.zeros(len(pairs.dictionary), dtype=np.int64)
+    first[pairs.indices.to_numpy()[::-1]] = np.arange(len(rows))[::-1]
     return tuple(
-        PlanSeen(group, coded.values[plan][:_COMPONENT], _place(facts, rows[row], segments[row]))
-        for (group, plan), row in zip(pairs.T.tolist(), first.tolist(), strict=True)
+        PlanSeen(
+            int(groups[row]),
+            coded.values[plans[row]][:_COMPONENT],
+            _place(facts, int(rows[row]), int(segments[row])),
+        )
+        for row in first.tolist()
     )
 
 

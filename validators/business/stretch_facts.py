@@ -48,9 +48,9 @@ class StretchFacts(Facts):
         return chr(delimiters.repetition), chr(delimiters.component)
 
     def members_of(self, table: str) -> Ints:
-        """Row of the member to which each row of a table of elements belongs."""
-        behind: Ints = np.searchsorted(self.stretch.member_rows, self.segment_rows(table), "right")
-        return behind - 1
+        """A number that is the same for rows of a table of elements that are of one member."""
+        lanes: Ints = self.stretch.placement.lane_of[self.segment_rows(table)]
+        return lanes
 
     def _made(self, table: str, name: str) -> Column:
         segments = self.stretch.segments
