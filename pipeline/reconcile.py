@@ -13,6 +13,7 @@ from pipeline.wiring import House
 from reconciliation.comparison import Comparison, reconcile_folders
 from reconciliation.snapshots import freeze
 from schemas.database import difference, result
+from schemas.errors import Terminal
 from schemas.postgres_copy import copy_into
 
 log = structlog.get_logger()
@@ -29,10 +30,18 @@ class Reconciled:
 def reconcile_partner(
     house: House, run: Run, partner_id: str, records: CarrierRecords
 ) -> Reconciled:
-    """Compares the partner's book with the carrier's records and keeps the differences."""
+    """Compares the partner's book with the carrier's records and keeps the differences.
+
+    Raises Terminal when the book has members and the carrier's records have none.
+    """
     folder = house.settings.reports_folder / str(run.run_id) / partner_id / "reconciliation"
     with house.engine.connect() as conn:
         book = book_snapshot(conn, partner_id, run.as_of)
+    if book.num_rows and not records.members.num_rows:
+        raise Terminal(
+            f"{house.settings.carriers[partner_id].members} holds no member record. Deliver it "
+            f"again, or all {book.num_rows:,} members of the book would count as missing there."
+        )
     _, book_sha256 = freeze(book, folder / "book", "members")
     _, carrier_sha256 = freeze(records.members, folder / "carrier", "members")
     comparison = reconcile_folders(folder / "book", folder / "carrier", folder)

@@ -1,9 +1,9 @@
 """The carrier's own member records and payments, from its extract or its table.
 
 A source is a CSV or Parquet file, or a table in PostgreSQL; the partner's column mapping says which
-of its columns is which of ours. A source that is empty, cut off, short of a column, or holds what
-its column cannot hold is refused as a whole: half an extract would make thousands of false "missing
-at carrier". The refusal names source, column and data row (from 1), never a value.
+of its columns is which of ours. A source that has no header, is cut off, short of a column, or
+holds what its column cannot hold is refused as a whole: half an extract would make thousands of
+false "missing at carrier". The refusal names source, column and data row (from 1), never a value.
 """
 
 import io
@@ -43,15 +43,10 @@ Source = Path | CarrierTable
 def read_members(source: Source, partner: Partner) -> pa.Table:
     """The carrier's member records as tables.CARRIER_MEMBERS, in the order of the source.
 
-    Raises Terminal when the source is not whole or not right, holds no row, or holds two of one
-    policy and member.
+    Raises Terminal when the source is not whole or not right, or holds two rows of one policy and
+    member. There may be none, as long as the book has none either.
     """
     read = _read(source, partner.carrier_records.members, tables.CARRIER_MEMBERS, partner)
-    if not read.rows.num_rows:
-        raise Terminal(
-            f"{read.name} holds no member record. Deliver it again, or every member would count "
-            "as missing at the carrier."
-        )
     read.require_values(MEMBER_KEY)
     read.require_unique(MEMBER_KEY)
     return read.rows
