@@ -5,8 +5,17 @@ from functools import partial
 import pytest
 
 from schemas.catalog import load_rules
+from tests.cases.bad_input import FOLDERS
 from tests.cases.examples import complaints
-from tests.cases.mutate_rules import Subject, can_be_milder, milder, noticed, results, without
+from tests.cases.mutate_rules import (
+    Subject,
+    can_be_milder,
+    cases,
+    milder,
+    noticed,
+    results,
+    without,
+)
 from tests.cases.reading import Reader
 
 CODE = load_rules()["element-code-invalid"]
@@ -30,6 +39,16 @@ def test_the_example_of_a_rule_notices_its_change(reader, change):
     subject = example(reader, CODE)
     assert noticed(CODE, change(CODE), [subject]) == [CODE.id]
     assert subject.complain(None) == []
+
+
+@pytest.mark.parametrize("change", [without, milder])
+def test_a_case_of_bad_input_notices_a_change(reader, change):
+    """Its 999 has another code then, or none; of a rule that it does not break it says nothing."""
+    [folder] = [folder for folder in FOLDERS if folder.name == "69-codes"]
+    [case] = cases(reader, [folder])
+    unused = load_rules()["code-not-in-guide"]
+    assert noticed(unused, change(unused), [case]) == ["69-codes"]
+    assert noticed(LETTERS, change(LETTERS), [case]) == []
 
 
 def test_a_rule_for_files_that_cannot_be_read_is_taken_away_too(reader):
