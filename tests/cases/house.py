@@ -1,9 +1,12 @@
 """A house without a mailbox: files begin their way in its landing zone."""
 
 import csv
+import re
 from collections import Counter
 from datetime import UTC, datetime, time
+from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -33,6 +36,17 @@ def opened_house(folder, engine, **settings):
     )
     known.landing_folder.mkdir(parents=True)
     return House(known, engine, LandingZone(known.landing_folder))
+
+
+def partners_with(folder, **switches):
+    """A folder with the shipped partners, their switches set otherwise."""
+    folder.mkdir()
+    for path in Path(str(files("schemas"))).glob("partners/*.toml"):
+        text = path.read_text("utf-8")
+        for name, value in switches.items():
+            text = re.sub(rf"(?m)^{name}\s*=.*$", f'{name} = "{value}"', text)
+        (folder / path.name).write_text(text, "utf-8")
+    return folder
 
 
 class Nights:
