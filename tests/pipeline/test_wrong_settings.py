@@ -10,6 +10,7 @@ import asyncssh
 import pytest
 
 from pipeline.night import run_night
+from schemas.partners import load_partners
 
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
 AS_OF = "2026-12-02T00:00:00+00:00"
@@ -31,7 +32,7 @@ BROKEN = {
     "wrong_type": ('[mailboxes.cedar-valley-tx]\nport = "many"', "mailboxes.cedar-valley-tx"),
     "unknown_partner": (
         '[mailboxes.nobody]\nhost = "h"\nusername = "u"\nprivate_key = "k"\nhost_key = "k"',
-        "No trading partner 'nobody'. Known partners: cedar-valley-tx, harbor-light-nc.",
+        f"No trading partner 'nobody'. Known partners: {', '.join(load_partners())}.",
     ),
     "no_mailbox": ("settle_seconds = 1", "No mailbox is configured."),
 }
