@@ -24,10 +24,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from tests.cases.examples import BASES, edited, written
+from tests.cases.examples import BASES, edited, whole
 
 _REPEATED = re.compile(r"<(\d+) x (.+?)>", re.DOTALL)
-_FILE = re.compile(r"\{file(?::([a-z0-9-]+))?\}")
 
 
 class _Row(BaseModel):
@@ -65,12 +64,7 @@ class Content(_Row):
         return _expanded(content).encode("latin-1")[: self.keep_bytes]
 
     def _whole(self, text):
-        pieces = _FILE.split(_expanded(text))
-        parts = [pieces[0].encode("latin-1")]
-        for encoding, after in zip(pieces[1::2], pieces[2::2], strict=True):
-            parts += [written(BASES[self.base]).encode(encoding or "latin-1")]
-            parts += [after.encode("latin-1")]
-        return b"".join(parts)
+        return whole(BASES[self.base], _expanded(text))
 
     def _zipped(self):
         target = io.BytesIO()

@@ -132,12 +132,12 @@ def outcome(verdict):
 
 
 def _content(base, recipe):
-    return edited(base, recipe) if isinstance(recipe, Mapping) else _whole(base, recipe)
+    return edited(base, recipe) if isinstance(recipe, Mapping) else whole(base, recipe)
 
 
-def _whole(base, text):
-    """A text with the base in it: every second piece is the encoding of one."""
-    pieces = _FILE.split(text)
+def whole(base, text):
+    """The bytes of a text in which {file} is the base, {file:utf-16} the same in that encoding."""
+    pieces = _FILE.split(text)  # every second one is an encoding
     parts = [pieces[0].encode("latin-1")]
     for encoding, after in zip(pieces[1::2], pieces[2::2], strict=True):
         parts += [written(base).encode(encoding or "latin-1"), after.encode("latin-1")]
