@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.checked_tables import ParquetSink
 from replies.ack999 import count_groups, write_999
-from replies.ta1 import count_ta1, write_ta1
+from replies.ta1 import answered_interchanges, write_ta1
 from replies.x12_writer import ControlNumbers, Envelope
 from schemas.partners import Exchange, Partner, load_exchange, load_partners
 from schemas.tables import ISSUES
@@ -60,17 +60,18 @@ def _write_reports(folder: Path, path: Path, verdict: Verdict, options: CheckOpt
 
 def _write_answers(folder: Path, verdict: Verdict, options: CheckOptions) -> None:
     """`ta1.edi` and `999.edi`: what would be answered, with control numbers that begin at 1."""
-    count = count_ta1(verdict)
-    if not count:
+    answered = set(answered_interchanges(verdict)["interchange_ordinal"].to_pylist())
+    received = verdict.interchanges.to_pylist()
+    senders = [row for row in received if row["interchange_ordinal"] in answered]
+    if not senders:
         return
-    senders = verdict.interchanges.to_pylist()
     envelopes = [_envelope(row, number, options) for number, row in enumerate(senders, start=1)]
     (folder / "ta1.edi").write_bytes(write_ta1(verdict, envelopes))
     groups = count_groups(verdict)
     if not groups:
         return
     control = ControlNumbers(range(1, groups + 1), range(1, groups + 1))
-    report = write_999(verdict, _envelope(senders[0], count + 1, options), control)
+    report = write_999(verdict, _envelope(senders[0], len(senders) + 1, options), control)
     if report is not None:
         (folder / "999.edi").write_bytes(report)
 

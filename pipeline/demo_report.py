@@ -27,8 +27,11 @@ def show_files(house: House) -> None:
         .group_by(interchange.c.file_id)
         .subquery()
     )
+    ours = file.alias()
+    is_answered = sa.exists().where(ours.c.kind == "ta1", ours.c.answers_file_id == file.c.file_id)
+    is_told = sa.or_(file.c.direction == "issuer_to_exchange", is_answered)
     files = sa.select(file, refusals.c.note.label("ta1_note")).outerjoin(
-        refusals, refusals.c.file_id == file.c.file_id
+        refusals, sa.and_(refusals.c.file_id == file.c.file_id, is_told)
     )
     with house.engine.connect() as conn:
         rows = conn.execute(files.order_by(file.c.partner_id, file.c.file_id)).all()

@@ -184,6 +184,23 @@ def test_a_segment_that_begins_like_a_formula_is_text_in_every_csv(edi834, fault
         assert '"=' not in text
 
 
+def test_who_is_not_answered_has_no_answer_written(edi834, faulty_file, tmp_path):
+    """A stranger has none; a TA1 of the exchange has none of its own beside the other one."""
+    content = faulty_file.read_bytes()
+    stranger = tmp_path / "stranger.834"
+    stranger.write_bytes(content.replace(b"*CMSFFM  ", b"*NOBODY  "))
+    head, ta1 = content[:106], b"TA1*000000009*260101*1200*A*000~IEA*0*000000777~"
+    both = tmp_path / "both.834"
+    both.write_bytes(head.replace(b"*000000001*", b"*000000777*") + ta1 + content)
+    edi834("check", stranger, both, "--partner", "cedar-valley-tx", "--out", tmp_path / "out")
+
+    assert not list((tmp_path / "out" / stranger.name).glob("*.edi"))
+    written = (tmp_path / "out" / both.name / "ta1.edi").read_text()
+    assert written.count("TA1*") == 1
+    assert "TA1*000000001*" in written
+    assert (tmp_path / "out" / both.name / "999.edi").exists()
+
+
 def test_the_worst_file_gives_the_exit_code(edi834, good_file, faulty_file, tmp_path):
     """0 accepted, 1 something rejected, 2 something not readable; each file has its object."""
     text = tmp_path / "text.834"
