@@ -117,6 +117,20 @@ def test_an_issue_shows_the_element_that_is_wrong(reader):
     assert text[: issue["byte_start"]].count("~") - 2 == issue["segment_ordinal"] - 1
 
 
+def test_each_member_shows_what_it_lacks(reader):
+    """A category without a value shows the category, one that is missing shows the member."""
+    (content,) = FFE["ffe-initial"]
+    text = content.text()
+    text = text.replace("N1*75*PRE AMT 1~REF*9X*412.50~", "N1*75*PRE AMT 1~", 1)
+    text = text.replace("N1*75*PRE AMT 1~REF*9X*200.00~", "N1*75*ANY AMT~REF*9X*200.00~", 1)
+    shown = [
+        text[issue["byte_start"] : issue["byte_end"]]
+        for issue in reader.verdict(text, Terms(HARBOR)).issues.to_pylist()
+        if issue["rule"] == "premium-missing"
+    ]
+    assert shown == ["N1*75*PRE AMT 1", "INS*N*19*021*EC*A"]
+
+
 def test_amounts_are_read_as_whole_cents():
     """Also those without a point; what is no amount is none, and no number is rounded."""
     texts = ["12", "12.", "12.3", ".5", "0.29", "-1.00", "1.005", "1e2", "", None, "1,000.00"]

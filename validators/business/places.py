@@ -42,8 +42,15 @@ class Places:
         Where the column has no value it is the segment in which it should stand, and where that is
         missing the first one of the row, with element 0.
         """
-        if column is not None and "." in column:
-            table, rows, column = self._elsewhere(table, rows, column)
+        if column is None or "." not in column:
+            return self._find(table, rows, column)
+        shown, elements = self._find(table, rows, None)
+        target, there, name = self._elsewhere(rows, column)
+        is_there = there >= 0
+        shown[is_there], elements[is_there] = self._find(target, there[is_there], name)
+        return shown, elements
+
+    def _find(self, table: str, rows: Ints, column: str | None) -> tuple[Ints, Ints]:
         first, end = self._bounds(table, rows)
         shown, elements = first.copy(), np.zeros(len(rows), dtype=np.int64)
         settled = np.zeros(len(rows), dtype=np.bool_)
@@ -71,19 +78,15 @@ class Places:
         shown[takes], elements[takes] = here[takes], place.element
         settled[is_inside & is_filled] = True
 
-    def _elsewhere(self, table: str, rows: Ints, column: str) -> tuple[str, Ints, str | None]:
-        """The row of another table that a column comes from, or the same row where it has none."""
+    def _elsewhere(self, rows: Ints, column: str) -> tuple[str, Ints, str]:
+        """Where members have a column of another table: that table, the row there or -1, its name.
+
+        Only what members have of their own is shown there: a category, or their first coverage.
+        """
         way, _, name = column.partition(".")
-        facts = self.facts
         if way == "category":
-            there, target, value = facts.first_category(name)[rows], "reporting_category", "value"
-        elif way == "coverage":
-            there, target, value = facts.first_coverage[rows], "coverage", name
-        else:
-            return table, rows, None
-        if (there < 0).any():  # a value that is missing is missing in the member
-            return table, rows, None
-        return target, there, value
+            return "reporting_category", self.facts.first_category(name)[rows], "value"
+        return "coverage", self.facts.first_coverage[rows], name
 
     def _bounds(self, table: str, rows: Ints) -> tuple[Ints, Ints]:
         """The first segment of each row of a table, and the one behind its last."""
