@@ -6,6 +6,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger import audit
 from schemas.database import run
 
 FinalState = Literal["balanced", "balanced_with_open_items", "failed"]
@@ -13,13 +14,17 @@ FinalState = Literal["balanced", "balanced_with_open_items", "failed"]
 
 def open_run(conn: sa.Connection, as_of: datetime) -> int:
     """The id of the open run of that moment: the one that was interrupted, or a new one."""
-    conn.execute(
+    new = conn.execute(
         insert(run)
         .values(as_of=as_of)
         .on_conflict_do_nothing(index_elements=["as_of"], index_where=run.c.state == "open")
-    )
+        .returning(run.c.run_id)
+    ).scalar()
+    if new is not None:
+        return int(new)
     opened = sa.select(run.c.run_id).where(run.c.as_of == as_of, run.c.state == "open")
     run_id: int = conn.execute(opened).scalar_one()
+    audit.note(conn, "taken up", "run", run_id)
     return run_id
 
 

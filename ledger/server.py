@@ -85,11 +85,12 @@ def _create_database(server_uri: str, database: str) -> None:
         connection.close()
 
 
-def open_engine(url: str) -> sa.Engine:
+def open_engine(url: str, actor: str = "") -> sa.Engine:
     """An engine on a server that answers. Raises Retryable when it does not.
 
-    Sessions are in UTC and named `edi834`. Statements that fail raise Retryable or Terminal
-    without the values of their parameters.
+    Sessions are in UTC and named `edi834`; the audit trail names `actor` for what they change, or
+    without one the database's role. Statements that fail raise Retryable or Terminal without the
+    values of their parameters.
     """
     engine = sa.create_engine(
         url,
@@ -100,12 +101,17 @@ def open_engine(url: str) -> sa.Engine:
         connect_args={
             "application_name": "edi834",
             "connect_timeout": _CONNECT_SECONDS_MAX,
-            "options": "-c timezone=UTC",
+            "options": f"-c timezone=UTC -c edi834.actor={_escaped(actor)}",
         },
     )
     sa.event.listen(engine, "handle_error", _translate)
     engine.connect().close()
     return engine
+
+
+def _escaped(option: str) -> str:
+    """The text as one word among a session's options."""
+    return option.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
 def _unreachable(url: sa.URL) -> Retryable:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from pipeline import terminal
+from pipeline.audit_command import audit
 from pipeline.gate_command import gate
 from schemas.errors import EnrollmentError
 
@@ -174,6 +175,7 @@ def _night_object(result: Any) -> dict[str, Any]:
         "balance": result.balance.to_pylist(),
         "failures": [vars(failure) for failure in result.failures],
         "gate": [gate_object(one) for one in result.at_gate],
+        "audit": str(result.anchor),
     }
 
 
@@ -302,6 +304,7 @@ def rules(
 
 
 app.add_typer(gate, name="gate")
+app.add_typer(audit, name="audit")
 simulate = typer.Typer(no_args_is_help=True, help="The exchange in a box, piece by piece.")
 app.add_typer(simulate, name="simulate")
 

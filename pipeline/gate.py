@@ -1,8 +1,5 @@
 """Checked files to a batch that may change the book, or is held for a person."""
 
-import os
-import pwd
-
 import pyarrow as pa
 import sqlalchemy as sa
 import structlog
@@ -12,6 +9,7 @@ from enrollment.staging import FileTables, stage_file
 from ledger import gates
 from ledger.files import unstaged_files
 from pipeline.checked_tables import read_table
+from pipeline.operators import name_of_operator
 from pipeline.runs import Run
 from pipeline.wiring import House
 from schemas.gate import load_gate
@@ -59,7 +57,7 @@ def judge_next_batch(house: House, run: Run, partner_id: str) -> bool:
         tables = batch_tables(conn, staged, run.as_of.date())
         nights = gates.earlier_findings(conn, partner_id, load_gate().history_nights)
         found = judge_batch(tables, nights)
-        by = name_of_operator(house)
+        by = name_of_operator(house.settings)
         state = gates.record_findings(conn, batch_id, found, run.run_id, by)
     outside = [finding.expectation for finding in found if finding.outcome == "outside"]
     log.info("batch judged", partner=partner_id, batch=batch_id, state=state, outside=outside)
@@ -82,17 +80,3 @@ def batches_at_gate(house: House) -> list[gates.AtGate]:
     """All batches with what was found about them, oldest first."""
     with house.engine.connect() as conn:
         return [gates.at_gate(conn, batch) for batch in gates.batches(conn)]
-
-
-def name_of_operator(house: House) -> str:
-    """In whose name the house works: the setting, else the account of the operating system."""
-    return house.settings.operator or account()
-
-
-def account() -> str:
-    """The account of the operating system under which this process runs."""
-    number = os.geteuid()
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:  # a container may run under a number that has no name
-        return f"uid {number}"

@@ -84,7 +84,7 @@ def _decide(
     batch: int, decision: Literal["released", "refused"], decided_by: str, reason: str
 ) -> None:
     from ledger.gates import Decision, decide
-    from pipeline.gate import account
+    from pipeline.operators import account
 
     with _house() as house, house.engine.begin() as conn:
         decide(conn, batch, Decision(decision, decided_by.strip(), account(), reason.strip()))

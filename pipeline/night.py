@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 
 import ledger.runs
-from ledger import gates
+from ledger import audit, gates
 from ledger.balance import balance
 from ledger.step_failures import StepFailure, failures
 from pipeline.runs import Run, open_run
@@ -37,7 +37,7 @@ class NightResult:
 
     `at_gate` holds the batches that are kept from the book, from whichever night they are, those
     of this night with a finding out of bounds, and those that a person decided about and this night
-    has settled.
+    has settled. `anchor` is the end of the audit trail, for a copy outside of the database.
     """
 
     run: Run
@@ -45,6 +45,7 @@ class NightResult:
     balance: pa.Table
     failures: tuple[StepFailure, ...]
     at_gate: tuple[gates.AtGate, ...]
+    anchor: audit.Anchor
 
 
 def run_night(
@@ -92,7 +93,9 @@ def close_night(house: House, opened: Run) -> NightResult:
         result = _result(conn, opened)
         if result.state != "failed":
             ledger.runs.close_run(conn, opened.run_id, result.state)
-    log.info("night closed", run=opened.run_id, state=result.state)
+    with house.engine.connect() as conn:
+        result = replace(result, anchor=audit.head(conn))  # the closing stands in the trail, too
+    log.info("night closed", run=opened.run_id, state=result.state, audit=str(result.anchor))
     return result
 
 
@@ -100,7 +103,8 @@ def _result(conn: sa.Connection, opened: Run) -> NightResult:
     table = balance(conn, opened.run_id)
     failed = failures(conn, opened.run_id)
     at_gate = _at_gate(conn, opened)
-    return NightResult(opened, _state(table, failed, at_gate), table, failed, at_gate)
+    state = _state(table, failed, at_gate)
+    return NightResult(opened, state, table, failed, at_gate, audit.head(conn))
 
 
 def _at_gate(conn: sa.Connection, opened: Run) -> tuple[gates.AtGate, ...]:

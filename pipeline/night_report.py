@@ -9,7 +9,7 @@ from pipeline.night import NightResult
 
 
 def show_night(result: NightResult) -> None:
-    """The balance of the night, what the gate says, and what failed."""
+    """The balance of the night, what the gate says, what failed, and the audit trail's end."""
     if len(result.balance):
         terminal.out.print(balance_table(result.balance))
     else:
@@ -21,6 +21,7 @@ def show_night(result: NightResult) -> None:
         f"Run {result.run.run_id} ({result.run.as_of:%Y-%m-%d %H:%M %Z}): "
         f"{result.state.replace('_', ' ')}."
     )
+    terminal.out.print(f"The audit trail ends with {result.anchor}", soft_wrap=True)
 
 
 def show_failures(result: NightResult) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ledger.server import embedded_url, open_engine, upgrade
+from pipeline.operators import name_of_operator
 from pipeline.settings import Settings
 from schemas.errors import Terminal
 from schemas.partners import Exchange, Partner, load_exchange, load_partner, load_partners
@@ -101,7 +102,7 @@ def open_house(settings: Settings) -> Iterator[House]:
         url = embedded_url(settings.database_folder.absolute())
     else:
         url = postgresql_url(settings.database_url, "database_url")
-    engine = open_engine(url)
+    engine = open_engine(url, name_of_operator(settings))
     try:
         upgrade(engine)
         yield House(settings, engine, LandingZone(_folder(settings.landing_folder)))

@@ -7,6 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from ledger.server import open_engine, upgrade
+from schemas.audit import audit_entry
 from schemas.database import file
 
 SCHEMAS = {"ledger", "book", "reconciliation"}
@@ -31,6 +32,7 @@ def test_the_migrations_make_what_is_declared(conn):
 
     differences = compare_metadata(context, metadata)
 
+    assert audit_entry.fullname in metadata.tables
     assert differences == []
 
 

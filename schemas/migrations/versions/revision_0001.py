@@ -1,6 +1,8 @@
-"""The tables of the ledger, the book and the reconciliation."""
+"""The tables of the ledger, the book and the reconciliation, and the audit trail of all three."""
 
 from alembic import op
+
+from schemas.migrations.audit_trail import AUDIT_TRAIL
 
 revision = "0001"
 down_revision = None
@@ -332,6 +334,7 @@ DROP SCHEMA ledger CASCADE;
 def upgrade() -> None:
     """Creates everything."""
     op.execute(_UP)
+    op.execute(AUDIT_TRAIL)
 
 
 def downgrade() -> None:

@@ -1,0 +1,19 @@
+-- A role for edi834's daily work that can neither change nor forge the audit trail. Run it as the
+-- owner of the database, after the owner has run any edi834 command once (which makes the tables),
+-- and again after an upgrade. Then `database_url` names this role, and the owner is used for
+-- upgrades only. Give the role a way to log in that fits your server.
+
+DO $$ BEGIN
+  CREATE ROLE edi834_app LOGIN;
+EXCEPTION WHEN duplicate_object THEN NULL;
+END $$;
+
+GRANT USAGE ON SCHEMA ledger, book, reconciliation TO edi834_app;
+GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA ledger, book, reconciliation TO edi834_app;
+GRANT DELETE ON ledger.step_failure, reconciliation.result, reconciliation.difference TO edi834_app;
+GRANT SELECT ON edi834_version TO edi834_app;
+
+-- The trail is read. It is written by triggers, which work with the owner's rights.
+REVOKE ALL ON ledger.audit_entry, ledger.audit_pending FROM edi834_app;
+GRANT SELECT ON ledger.audit_entry TO edi834_app;
+GRANT EXECUTE ON FUNCTION ledger.audit_note TO edi834_app;
