@@ -21,17 +21,19 @@ _VERDICTS = {
 
 def show_files(house: House) -> None:
     """Every file of the ledger, received and sent, and every report, each with its path."""
+    ours = sa.select(file).where(file.c.direction == "issuer_to_exchange").subquery()
+    answered = sa.select(ours.c.answers_file_id).where(ours.c.kind == "ta1")
     refusals = (
         sa.select(interchange.c.file_id, sa.func.min(interchange.c.ta1_note).label("note"))
-        .where(interchange.c.ta1_code == "R")
+        .where(
+            interchange.c.ta1_code == "R",
+            interchange.c.file_id.in_(answered.union(sa.select(ours.c.file_id))),
+        )
         .group_by(interchange.c.file_id)
         .subquery()
     )
-    ours = file.alias()
-    is_answered = sa.exists().where(ours.c.kind == "ta1", ours.c.answers_file_id == file.c.file_id)
-    is_told = sa.or_(file.c.direction == "issuer_to_exchange", is_answered)
     files = sa.select(file, refusals.c.note.label("ta1_note")).outerjoin(
-        refusals, sa.and_(refusals.c.file_id == file.c.file_id, is_told)
+        refusals, refusals.c.file_id == file.c.file_id
     )
     with house.engine.connect() as conn:
         rows = conn.execute(files.order_by(file.c.partner_id, file.c.file_id)).all()
