@@ -35,7 +35,8 @@ def counted(facts: Facts, check: "Check") -> Flags:
 def unique_in_set(facts: Facts, check: "Check") -> Flags:
     """An earlier member of the set has the same values in all of `columns`."""
     groups = facts.set_of_member
-    rows = np.flatnonzero(groups >= 0)
+    has_others = np.append(facts.members_of_sets() > 1, False)  # the last one: of no set here
+    rows = np.flatnonzero(has_others[groups])
     groups = groups[rows]
     for name in check.arguments["columns"]:
         column = facts.column("member", name)

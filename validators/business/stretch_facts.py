@@ -97,9 +97,11 @@ class ElementColumn(Column):
     @cached_property
     def coded(self) -> Coded:
         """The texts as numbers."""
-        tokens = np.maximum(self._tokens, 0)
         segments = self._segments
-        if not len(tokens) or not segments.is_ascii or segments.lengths(tokens).max() > KEY_BYTES:
+        if not (self._tokens >= 0).any():
+            return Coded(np.full(len(self) + 1, -1, np.int32), pa.array([], pa.large_string()))
+        tokens = np.maximum(self._tokens, 0)
+        if not segments.is_ascii or segments.lengths(tokens).max() > KEY_BYTES:
             return super().coded
         keys = segments.token_keys(tokens)
         keys[self._tokens < 0] = 0
