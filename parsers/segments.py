@@ -108,7 +108,7 @@ class Segments:
     @cached_property
     def _token_keys(self) -> Keys:
         keys: Keys = self._words[self.starts]
-        keys &= _MASKS.take(self._token_lengths, mode="clip")  # at most 8 bytes
+        keys &= _MASKS.take(self.token_lengths, mode="clip")  # at most 8 bytes
         return keys
 
     def keys_at(self, places: Ints, wanted: Flags) -> Keys:
@@ -126,10 +126,11 @@ class Segments:
 
     def lengths(self, tokens: Ints) -> Lengths:
         """Bytes in each token."""
-        return self._token_lengths[tokens]
+        return self.token_lengths[tokens]
 
     @cached_property
-    def _token_lengths(self) -> Lengths:
+    def token_lengths(self) -> Lengths:
+        """Bytes in each token of the stretch."""
         return (self.ends - self.starts).astype(np.int32)
 
     @cached_property
@@ -139,10 +140,12 @@ class Segments:
         patterns: Ints = np.left_shift(1, counts) - 1
         if bool((self.token_count > PATTERN_BITS).any()):
             return self._patterns_of_long(patterns)
-        empties = np.flatnonzero(self._token_lengths == 0)
-        rows = np.searchsorted(self.first_token, empties, side="right") - 1
-        positions = empties - self.first_token[np.maximum(rows, 0)]
-        known = (rows >= 0) & (positions < self.token_count[np.maximum(rows, 0)])
+        empties = np.flatnonzero(self.token_lengths == 0)
+        begins = np.zeros(len(self.starts), dtype=np.int32)
+        begins[self.first_token] = 1
+        rows = np.cumsum(begins, dtype=np.int32)[empties] - 1  # -1 before the first segment
+        positions = empties - self.first_token[rows]
+        known = np.flatnonzero((rows >= 0) & (positions < self.token_count[rows]))
         np.bitwise_xor.at(patterns, rows[known], np.left_shift(1, positions[known]))
         return patterns
 
@@ -153,7 +156,7 @@ class Segments:
         tokens = entries + np.repeat(self.first_token - first_entry, self.token_count)
         positions = entries - np.repeat(first_entry, self.token_count)
         bits = np.left_shift(
-            (self._token_lengths[tokens] > 0).astype(np.int64),
+            (self.token_lengths[tokens] > 0).astype(np.int64),
             np.minimum(positions, PATTERN_BITS - 1),
         )
         np.bitwise_or.reduceat(bits, first_entry, out=patterns)

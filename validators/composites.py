@@ -19,15 +19,17 @@ from validators.issues import REPETITION, Findings
 def find_composite_faults(findings: Findings, values: Values) -> None:
     """Components and repetitions that are wrong, too many, or where none may be."""
     at = values.marked(Mark.STRUCTURED)
-    holding = values.holding(_separator_places(values.segments))
     faults = _Faults()
-    _find_in_plain(faults, values, holding[~values.is_marked(holding, Mark.STRUCTURED)])
+    elsewhere = _outside(values.segments, at, _separator_places(values.segments))
+    _find_in_plain(faults, values, values.holding(elsewhere))
     separators = _separators(values.segments)
     for kind in np.unique(values.kind[at]).tolist():
         same = at[values.kind[at] == kind]
         judge = partial(_judge, kind, separators)
         faulty = values.judge_texts(same, judge)
-        for place, text in zip(faulty.tolist(), values.texts(faulty).to_pylist(), strict=True):
+        for place, text in zip(
+            faulty.tolist(), values.segments.texts(faulty).to_pylist(), strict=True
+        ):
             for rule, component in judge(text):
                 faults.add(rule, place, component)
     faults.report(findings, values)
@@ -50,7 +52,7 @@ class _Faults:
 
 def _find_in_plain(faults: _Faults, values: Values, at: Ints) -> None:
     component, _ = _separators(values.segments)
-    for place, text in zip(at.tolist(), values.texts(at).to_pylist(), strict=True):
+    for place, text in zip(at.tolist(), values.segments.texts(at).to_pylist(), strict=True):
         rule = "components-too-many" if component in text else "repetitions-too-many"
         faults.add(rule, place)
 
@@ -67,6 +69,17 @@ def _separator_places(segments: Segments) -> Ints:
     if delimiters.repetition:
         found |= segments.data == delimiters.repetition
     return np.flatnonzero(found).astype(np.int64, copy=False)
+
+
+def _outside(segments: Segments, tokens: Ints, places: Ints) -> Ints:
+    """Those of the places, which are in order, that stand in none of the tokens."""
+    begins = np.searchsorted(places, segments.starts[tokens])
+    ends = np.searchsorted(places, segments.ends[tokens])
+    inside = np.zeros(len(places) + 1, dtype=np.int64)
+    np.add.at(inside, begins, 1)
+    np.add.at(inside, ends, -1)
+    outside: Ints = places[np.cumsum(inside[:-1]) == 0]
+    return outside
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,8 @@
 """The elements of a stretch as one table, and the elements of the guide as another.
 
-`Values` has one entry per element that has a value; its `kind` is a row of `Kinds`, which has one
-row per element of the guide. Every check is a lookup in the columns of both.
+`Values` has one entry per token of the stretch; its `kind` is a row of `Kinds`, which has one row
+per element of the guide, and is 0 for a token that is no element with a value. Every check is a
+lookup in the columns of both.
 """
 
 from collections.abc import Callable
@@ -64,14 +65,16 @@ def element_kinds() -> Kinds:
         elements=tuple(elements),
         count=np.array([len(segment.elements) for segment in load_guide().segments]),
         shortest=_column(elements, lambda e: 0 if e.components else e.min_length, np.int32),
-        longest=_column(elements, lambda e: e.max_length or _UNLIMITED, np.int32),
+        longest=_column(elements, lambda e: e.max_length or _UNLIMITED, np.int32, _UNLIMITED),
         marks=_column(elements, _marks, np.uint8),
         is_judged=_column(elements, lambda e: e.usage != "N", np.bool_),
     )
 
 
-def _column(elements: list[Element | None], of: Callable[[Element], Any], kind: Any) -> Any:
-    return np.array([0 if e is None else of(e) for e in elements], dtype=kind)
+def _column(
+    elements: list[Element | None], of: Callable[[Element], Any], kind: Any, nothing: int = 0
+) -> Any:
+    return np.array([nothing if e is None else of(e) for e in elements], dtype=kind)
 
 
 def _marks(element: Element) -> Mark:
@@ -94,56 +97,46 @@ def _is_structured(element: Element) -> bool:
 
 
 class Values:
-    """The non-empty elements of the placed segments of a stretch, one entry per element."""
+    """The tokens of a stretch, and the element of the guide that each one fills."""
 
     def __init__(self, stretch: Stretch) -> None:
         self.segments = stretch.segments
-        kinds = _kinds_of_tokens(stretch)
-        self.token = np.flatnonzero(kinds).astype(np.int64, copy=False)
-        self.kind = kinds[self.token]
-        self.length = stretch.segments.lengths(self.token)
+        self.kind = _kinds_of_tokens(stretch)
 
     @cached_property
     def _marks(self) -> npt.NDArray[np.uint8]:
-        marks: npt.NDArray[np.uint8] = element_kinds().marks[self.kind]
+        marks: npt.NDArray[np.uint8] = element_kinds().marks.take(self.kind)
         return marks
 
     def marked(self, mark: Mark) -> Ints:
-        """Entries of elements with that mark."""
+        """Tokens of elements with that mark."""
         return np.flatnonzero((self._marks & np.uint8(mark)) != 0).astype(np.int64, copy=False)
 
     def is_marked(self, wanted: Ints, mark: Mark) -> Flags:
-        """Whether each of the wanted entries has that mark."""
+        """Whether each of the wanted tokens has that mark."""
         found: Flags = (self._marks[wanted] & np.uint8(mark)) != 0
         return found
 
     def holding(self, places: Ints) -> Ints:
-        """Entries whose value holds one of these places, in order, in the data of the stretch."""
+        """Tokens of elements that hold one of these places of the data, which are in order."""
         segments = self.segments
         tokens = np.searchsorted(segments.ends, places, side="right")
-        inside = tokens < len(segments.ends)
-        inside[inside] = segments.starts[tokens[inside]] <= places[inside]
-        wanted = _distinct(tokens[inside])
-        entries = np.searchsorted(self.token, wanted)
-        known = entries < len(self.token)
-        known[known] = self.token[entries[known]] == wanted[known]
-        return entries[known].astype(np.int64, copy=False)
-
-    def texts(self, wanted: npt.NDArray[np.int64]) -> pa.Array:
-        """Text of the wanted entries."""
-        return self.segments.texts(self.token[wanted])
+        known = np.flatnonzero(tokens < len(segments.ends))
+        tokens, places = tokens[known], places[known]
+        tokens = _distinct(tokens[segments.starts[tokens] <= places])
+        return tokens[self.kind[tokens] > 0].astype(np.int64, copy=False)
 
     def report(
         self, findings: Findings, rule: str, wanted: Ints, components: Ints | int = 0
     ) -> None:
-        """Records a rule as broken by the wanted entries, or by a component of each."""
-        rows = np.searchsorted(self.segments.first_token, self.token[wanted], side="right") - 1
+        """Records a rule as broken by the wanted tokens, or by a component of each."""
+        rows = np.searchsorted(self.segments.first_token, wanted, side="right") - 1
         elements = (self.kind[wanted] % ROW_LENGTH).astype(np.int64)
         findings.add(rule, rows, elements, components=components)
 
     def judge_texts(self, wanted: Ints, is_bad: Callable[[str], Any]) -> Ints:
-        """Those of the wanted entries whose text is bad; each distinct text is judged once."""
-        return wanted[bad_places(self.texts(wanted), is_bad)]
+        """Those of the wanted tokens whose text is bad; each distinct text is judged once."""
+        return wanted[bad_places(self.segments.texts(wanted), is_bad)]
 
 
 def _distinct(ordered: Ints) -> Ints:

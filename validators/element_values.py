@@ -39,12 +39,14 @@ def find_value_faults(findings: Findings, values: Values) -> None:
 def _find_lengths(findings: Findings, values: Values) -> None:
     """Lengths in bytes first; only what looks wrong is counted in characters."""
     kinds = element_kinds()
-    too_short = values.length < kinds.shortest[values.kind]
-    too_long = values.length > kinds.longest[values.kind]
-    suspects = np.flatnonzero(too_short | too_long)
+    lengths = values.segments.token_lengths
+    too_short = lengths < kinds.shortest.take(values.kind)
+    too_long = lengths > kinds.longest.take(values.kind)
+    suspects = np.flatnonzero(too_short | too_long).astype(np.int64, copy=False)
     suspects = suspects[~values.is_marked(suspects, Mark.STRUCTURED)]
+    texts = values.segments.texts(suspects).to_pylist()
     short, long = [], []
-    for place, text in zip(suspects.tolist(), values.texts(suspects).to_pylist(), strict=True):
+    for place, text in zip(suspects.tolist(), texts, strict=True):
         element = kinds.elements[values.kind[place]]
         assert element is not None
         size = _measure(text, element)
@@ -65,7 +67,7 @@ def _measure(text: str, element: Element) -> int:
 
 def _find_codes(findings: Findings, values: Values) -> None:
     at = values.marked(Mark.CODED)
-    keys = values.segments.token_keys(values.token[at])
+    keys = values.segments.token_keys(at)
     codes = np.where(keys <= np.uint64(_CODE_MASK), keys, np.uint64(0))
     packed = codes | (values.kind[at].astype(np.uint64) << np.uint64(_CODE_BITS))
     bad = bad_places(pa.array(packed), _is_bad_code)
@@ -99,10 +101,10 @@ def _find_numbers_and_times(findings: Findings, values: Values) -> None:
         (Mark.TIME, TIME, "element-time-invalid"),
     ):
         at = values.marked(mark)
-        is_short = values.length[at] <= _SHORT_BYTES
+        is_short = values.segments.lengths(at) <= _SHORT_BYTES
         short, long = at.compress(is_short), at.compress(~is_short)
-        codes = values.segments.token_keys(values.token[short])
-        codes |= values.length[short].astype(np.uint64) << np.uint64(8 * _SHORT_BYTES)
+        codes = values.segments.token_keys(short)
+        codes |= values.segments.lengths(short).astype(np.uint64) << np.uint64(8 * _SHORT_BYTES)
         faulty = short[bad_places(pa.array(codes), partial(_short_differs, pattern))]
         bad = np.union1d(faulty, values.judge_texts(long, partial(_differs, pattern)))
         values.report(findings, rule, bad)
@@ -120,8 +122,8 @@ def _differs(pattern: re.Pattern[str], text: str) -> bool:
 
 def _find_dates(findings: Findings, values: Values) -> None:
     at = values.marked(Mark.DATE)
-    read = read_dates(values.segments.token_keys(values.token[at]))
-    good = read.is_date & (values.length[at] == DATE_BYTES)
+    read = read_dates(values.segments.token_keys(at))
+    good = read.is_date & (values.segments.lengths(at) == DATE_BYTES)
     values.report(findings, "element-date-invalid", at[~good])
 
 
@@ -129,17 +131,16 @@ def _find_periods(findings: Findings, values: Values) -> None:
     """D8 and RD8 values, by the format qualifier in the element before."""
     segments = values.segments
     at = values.marked(Mark.PERIOD)
-    tokens = values.token[at]
-    qualifiers = segments.token_keys(tokens - 1)
-    lengths = values.length[at]
+    qualifiers = segments.token_keys(at - 1)
+    lengths = segments.lengths(at)
     is_single = (qualifiers == np.uint64(key("D8"))) | _allows_only_d8()[values.kind[at]]
     is_range = qualifiers == np.uint64(key("RD8"))
-    first = read_dates(segments.token_keys(tokens))
+    first = read_dates(segments.token_keys(at))
     good = np.where(is_single, first.is_date & (lengths == DATE_BYTES), True)
     if is_range.any():
         whole = is_range & (lengths == RANGE_BYTES)
-        dash = segments.data[np.where(whole, segments.starts[tokens] + DATE_BYTES, 0)] == ord("-")
-        second = read_dates(segments.keys_at(segments.starts[tokens] + DATE_BYTES + 1, whole))
+        dash = segments.data[np.where(whole, segments.starts[at] + DATE_BYTES, 0)] == ord("-")
+        second = read_dates(segments.keys_at(segments.starts[at] + DATE_BYTES + 1, whole))
         in_order = first.is_date & second.is_date & (second.days >= first.days)
         good &= ~is_range | (whole & dash & in_order)
     values.report(findings, "element-date-invalid", at[~good])
@@ -164,7 +165,7 @@ def _find_characters(findings: Findings, values: Values) -> None:
         if separator and not _BLANK <= separator <= _LAST_ASCII:
             odd &= segments.data != separator
     suspects = values.holding(np.flatnonzero(odd))
-    texts = values.texts(suspects).to_pylist()
+    texts = values.segments.texts(suspects).to_pylist()
     no_separators = dict.fromkeys(separator for separator in separators if separator)
     is_letter = np.array(
         [text.translate(no_separators).isprintable() for text in texts], dtype=np.bool_
@@ -187,7 +188,7 @@ def _ending_in_blanks(values: Values) -> Ints:
     )
     holding = values.holding(blanks[is_last])
     is_text = values.is_marked(holding, Mark.TEXT)
-    last = segments.data[segments.ends[values.token[holding]] - 1]
-    is_longer = values.length[holding] > element_kinds().shortest[values.kind[holding]]
+    last = segments.data[segments.ends[holding] - 1]
+    is_longer = values.segments.lengths(holding) > element_kinds().shortest[values.kind[holding]]
     found: Ints = holding[is_text & is_longer & (last == _BLANK)]
     return found
