@@ -48,6 +48,11 @@ def test_every_rule_is_decided_by_something_that_exists():
             assert rule.kind in {BY_THE_BOOK, *KINDS}, rule.id
 
 
+def test_every_kind_is_of_some_rule():
+    """A kind that no row needs is no kind."""
+    assert set(KINDS) <= {rule.kind for rule in RULES.values()}
+
+
 @pytest.mark.parametrize("rule_id", WITH_EXAMPLE)
 def test_rule_is_broken_by_its_bad_example_only(reader, rule_id):
     """The bad one breaks it, alone, where it says, with the outcome that it says; the good not."""
