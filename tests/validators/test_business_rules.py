@@ -11,13 +11,15 @@ import pytest
 import validators.workers
 from schemas.catalog import load_rules
 from schemas.code_sets import load_code_sets, load_codes
+from schemas.errors import Terminal
 from schemas.limits import load_limits
 from schemas.partners import load_partner, load_partners
+from schemas.rule_sets import Rulebook, RuleSet
 from simulator.generate import write_enrollment_file
 from tests.cases.enrollment import Group, Interchange, Set
 from tests.cases.ffe import FFE
 from tests.cases.reading import Reader
-from validators.business.checks import KINDS
+from validators.business.checks import KINDS, load_checks
 from validators.business.judge import HOUSEHOLD_MEMBERS
 from validators.business.money import NO_AMOUNT, cents_of
 from validators.check import Terms, check_file
@@ -129,6 +131,21 @@ def test_each_member_shows_what_it_lacks(reader):
         if issue["rule"] == "premium-missing"
     ]
     assert shown == ["N1*75*PRE AMT 1", "INS*N*19*021*EC*A"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"column": "hair_color"},
+        {"column": "birth_date", "when": {"set.hair_color": "present"}},
+        {"column": "birth_date", "when": {"state": "partner.hair_color"}},
+    ],
+)
+def test_a_row_that_names_what_nobody_has_is_refused(arguments):
+    """A slip in a changed rule is told when the rules are read, not in the middle of a file."""
+    row = load_rules()["member-id-missing"].model_copy(update={"arguments": arguments})
+    with pytest.raises(Terminal, match="hair_color"):
+        load_checks(RuleSet(Rulebook({row.id: row}), HARBOR))
 
 
 def test_amounts_are_read_as_whole_cents():

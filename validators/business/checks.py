@@ -8,10 +8,11 @@ from typing import Any
 from parsers.segments import Flags
 from schemas.catalog import Rule
 from schemas.code_sets import load_codes, load_pairs
+from schemas.errors import Terminal
 from schemas.partners import Exchange, Partner, normalise_reason
 from schemas.rule_sets import RuleSet
 from validators.business import amounts, households, kinds
-from validators.business.facts import Clause, Facts
+from validators.business.facts import Clause, Facts, is_column
 
 Meanings = dict[tuple[str, str, str, bool], str]
 
@@ -52,12 +53,10 @@ class Check:
         return self.find is households.counted and not self.when
 
     def names(self) -> set[str]:
-        """The columns that it names."""
-        columns = {name for name, _ in (*self.when, *self.unless)} | {
-            str(self.arguments.get("other", ""))
-        }
-        columns |= {self.column or ""} | {name for name, _ in self.arguments.get("of", ())}
-        return columns
+        """The columns of its table that it names."""
+        named = {name for name, _ in (*self.when, *self.unless)}
+        other = self.arguments.get("other")
+        return named | {name for name in (self.column, other) if name is not None}
 
 
 @dataclass(frozen=True)
@@ -151,6 +150,9 @@ def _check(rule: Rule, exchange: Exchange | None, partner: Partner | None) -> Ch
     check = Check(
         rule, table, column, shown, when, unless, KINDS[kind], arguments, kind in _OF_SETS
     )
+    for name in check.names():
+        if not is_column(table, name):
+            raise Terminal(f"Rule {rule.id}: there is no column {name!r} in {table}.")
     ways = {name.partition(".")[0] for name in check.names()}
     return replace(check, is_whole=check.is_whole or bool(ways & {"subscriber", "set"}))
 
@@ -183,5 +185,7 @@ class _Named:
         of: Any = self.partner if owner == "partner" else self.exchange
         if owner == "exchange" and field in of.codes:
             return of.codes[field]  # type: ignore[no-any-return]
-        value = getattr(of, field)
+        value = getattr(of, field, None)
+        if value is None:
+            raise Terminal(f"A rule names {named}, which nobody has. Correct its row.")
         return [value] if isinstance(value, str) else value

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from parsers.segments import Flags, Ints
+from schemas import tables
 from schemas.partners import normalise_reason
+from schemas.places import BESIDE
 from validators.business.columns import (
     AmountColumn,
     Coded,
@@ -39,6 +41,28 @@ class Tables:
     reporting_categories: pa.Table
     set_headers: pa.Table
     counts: dict[str, Ints] | None = None
+
+
+_SCHEMAS = {
+    "member": tables.MEMBERS,
+    "coverage": tables.COVERAGES,
+    "reporting_category": tables.REPORTING_CATEGORIES,
+    "set_header": tables.TRANSACTION_SETS,
+}
+_MADE = {"transaction", "normalised_reason", *(place.name for place in BESIDE)}  # of members
+_WAYS = {"subscriber": "member", "set": "set_header", "coverage": "coverage"}  # from a member
+
+
+def is_column(table: str, name: str) -> bool:
+    """Whether a rule about rows of a table may name a column so."""
+    if table not in _SCHEMAS:  # of elements: their positions
+        return name.isdigit()
+    way, dot, behind = name.partition(".")
+    if not dot:
+        return name in _SCHEMAS[table].names or (table == "member" and name in _MADE)
+    if way == "member":
+        return table in {"coverage", "reporting_category"} and is_column("member", behind)
+    return way == "category" or (way in _WAYS and is_column(_WAYS[way], behind))
 
 
 class Facts:
