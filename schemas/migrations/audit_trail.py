@@ -62,7 +62,6 @@ END $$;
 
 CREATE CONSTRAINT TRIGGER audit_chain AFTER INSERT ON ledger.audit_pending
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.audit_chain();
-ALTER TABLE ledger.audit_pending ENABLE ALWAYS TRIGGER audit_chain;
 
 CREATE FUNCTION ledger.audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -72,7 +71,6 @@ END $$;
 
 CREATE TRIGGER audit_refuse BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.audit_entry
   FOR EACH STATEMENT EXECUTE FUNCTION ledger.audit_refuse();
-ALTER TABLE ledger.audit_entry ENABLE ALWAYS TRIGGER audit_refuse;
 
 CREATE FUNCTION ledger.audit_note(
   action TEXT, object_kind TEXT, object_id BIGINT, details JSONB, actor TEXT DEFAULT NULL
@@ -178,6 +176,11 @@ END $$;
 CREATE FUNCTION ledger.audit_gate_decision() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    PERFORM ledger.audit_note('decision altered', 'batch', OLD.batch_id,
+      jsonb_build_object('by', lower(TG_OP)));
+    RETURN NULL;
+  END IF;
   PERFORM ledger.audit_note('decided', 'batch', NEW.batch_id, jsonb_build_object(
     'decision', NEW.decision, 'account', NEW.account,
     'reason_sha256', ledger.audit_digest(NEW.reason)), NEW.decided_by);
@@ -218,7 +221,7 @@ CREATE TRIGGER audit AFTER INSERT ON ledger.sighting
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_sighting();
 CREATE TRIGGER audit AFTER INSERT OR UPDATE ON ledger.gate_batch
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_gate_batch();
-CREATE TRIGGER audit AFTER INSERT ON ledger.gate_decision
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.gate_decision
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_gate_decision();
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.step_failure
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_step_failure();
@@ -242,6 +245,8 @@ BEGIN
   IF TG_OP = 'UPDATE' THEN
     changed := format('new_rows n JOIN old_rows o ON o.file_id = n.file_id AND o.%1$I = n.%1$I'
       ' AND o.%2$I IS DISTINCT FROM n.%2$I', ordinal, state);
+  ELSIF TG_OP = 'DELETE' THEN
+    changed := 'old_rows n';
   END IF;
   EXECUTE format(
     'WITH changed AS MATERIALIZED ('
@@ -309,6 +314,24 @@ CREATE TRIGGER audit AFTER INSERT ON {table}
 CREATE TRIGGER audit_update AFTER UPDATE ON {table}
   REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT
   EXECUTE FUNCTION ledger.audit_rows_of_files('{noun} {then}', {columns});
+CREATE TRIGGER audit_delete AFTER DELETE ON {table}
+  REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT
+  EXECUTE FUNCTION ledger.audit_rows_of_files('{noun} deleted', {columns});
+"""
+
+# Also for a session that plays a replica, where other triggers do not fire.
+_ALWAYS = """
+DO $$
+DECLARE
+  known RECORD;
+BEGIN
+  FOR known IN
+    SELECT CAST(tgrelid AS regclass) AS of_table, tgname FROM pg_trigger
+    WHERE NOT tgisinternal AND starts_with(tgname, 'audit')
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', known.of_table, known.tgname);
+  END LOOP;
+END $$;
 """
 
 
@@ -347,5 +370,6 @@ AUDIT_TRAIL = "".join(
             *("set_ordinal", "content_hash", "state", _WORD),
             verbs=("staged", "decided"),
         ),
+        _ALWAYS,
     ]
 )

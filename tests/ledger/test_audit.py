@@ -190,6 +190,8 @@ def test_a_batch_at_the_gate_is_told(engine, given):
     with engine.begin() as conn:
         conn.execute(sa.update(file).values(state="applied"))
     _, settled = told_of(engine, lambda conn: gates.settle(conn, run_id, PARTNER))
+    forged = sa.text("UPDATE ledger.gate_decision SET decided_by = 'Somebody'")
+    _, altered = told_of(engine, lambda conn: conn.execute(forged))
 
     name = f"batch:{batch_id}"
     assert acts(formed) == [f"{name} formed", f"{name} files joined"]
@@ -201,18 +203,29 @@ def test_a_batch_at_the_gate_is_told(engine, given):
     assert "It was meant." not in str(decided)
     assert actor == "Ada Second"
     assert settled == [("settled", name, {"state": "released", "run": run_id, "files": 1})]
+    assert altered == [("decision altered", name, {"by": "update"})]
     applied = [e.action for e in trail(engine, of_object=("file", file_id))]
     assert applied == ["received", "staged", "applied"]
 
 
-def test_a_change_by_hand_is_told(engine, night):
-    """Somebody who changes the ledger with another program stands in the trail by his role."""
+def test_a_change_by_hand_is_told(engine, night, given):
+    """Somebody who changes the ledger with another program stands in the trail by his role.
+
+    He may be the owner, and play a replica, on which triggers do not fire as a rule.
+    """
     with engine.begin() as conn:
+        record_verdict(conn, 1, given.verdict([("accepted", None)]), night)
+    before = len(trail(engine))
+    with engine.begin() as conn:
+        conn.execute(sa.text("SET LOCAL session_replication_role = replica"))
         conn.execute(sa.update(file).values(sha256="b" * 64))
+        conn.execute(sa.text("DELETE FROM ledger.transaction_set"))
         conn.execute(sa.text("DELETE FROM ledger.file"))
 
-    altered, deleted = trail(engine)[-2:]
+    altered, sets_deleted, deleted = trail(engine)[before:]
     assert (altered.action, altered.details) == ("altered", '{"columns": ["sha256"]}')
+    assert sets_deleted.action == "transaction sets deleted"
+    assert json.loads(sets_deleted.details)["states"] == {"A": 1}
     assert (deleted.action, deleted.actor) == ("deleted", "postgres")
 
 
