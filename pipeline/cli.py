@@ -91,6 +91,10 @@ def check(  # noqa: PLR0913 - one parameter an option
     names = [path.name for path in files]
     if out is not None and len(set(names)) < len(names):
         raise typer.BadParameter("Two files have the same name; --out has one folder for each.")
+    if out is not None and not "".join(names).isprintable():
+        raise typer.BadParameter(
+            "--out has a folder of each file's name. Rename those that cannot be printed."
+        )
     worst = OK
     for path in files:
         try:
@@ -129,10 +133,14 @@ def show(
     from pipeline.show_command import ShowOptions, show_file
 
     if not file.is_file():
-        terminal.err.print(f"edi834: {file}: no such file.", soft_wrap=True, markup=False)
+        terminal.fail(f"{file} is no file. Correct the path.")
         raise typer.Exit(FAILED)
-    shown = terminal.show_lines(show_file(file, ShowOptions(member, segment, reveal)))
-    raise typer.Exit(OK if shown else OPEN_ITEMS)
+    if terminal.show_lines(show_file(file, ShowOptions(member, segment, reveal))):
+        raise typer.Exit(OK)
+    terminal.fail(
+        f"{file} has no such member or segment. Without --member and --segment all is shown."
+    )
+    raise typer.Exit(OPEN_ITEMS)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What people see in a terminal: tables, progress, one-line failures. Plain lines elsewhere."""
 
 import itertools
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,12 +37,21 @@ _OF_A_VERSION = (
     *("transaction", "status", "plan_id", "benefit_begin", "benefit_end"),
     *("members", "premium_total", "aptc"),
 )
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _COLOURS = {"reject": "red", "error": "red", "warning": "yellow", "info": "dim"}
+
+
+def visible(text: str) -> str:
+    """The text with a sign for each control character: a received file must not steer a terminal.
+
+    So too for bytes of a file name that are no UTF-8, which cannot be printed.
+    """
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def fail(sentence: str) -> None:
     """Says in one line on standard error what failed."""
-    err.print(f"edi834: {sentence}", soft_wrap=True)
+    err.print(f"edi834: {visible(sentence)}", soft_wrap=True)
 
 
 def mark(holds: bool) -> Text:
@@ -74,7 +84,12 @@ def byte_progress(path: Path) -> Iterator[Tell]:
     if size < _SHOW_PROGRESS_BYTES or not err.is_terminal:
         yield lambda _: None
         return
-    columns = (TextColumn(path.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn(visible(path.name), markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("", total=size)
         yield lambda done: progress.update(task, completed=done)
@@ -85,7 +100,7 @@ def show_checked(path: Path, checked: Checked) -> None:
     verdict, counts = checked.verdict, checked.counts
     sets = verdict.set_verdicts["ack"].to_pylist()
     summary = f": {verdict.file_verdict.replace('_', ' ')}"
-    out.print(Text.assemble((str(path), "bold"), summary), soft_wrap=True)
+    out.print(Text.assemble((visible(str(path)), "bold"), summary), soft_wrap=True)
     out.print(
         f"  {counts['members']:,} members in {len(sets):,} transaction sets "
         f"({sets.count('R'):,} rejected), {counts['segments']:,} segments"
@@ -94,9 +109,10 @@ def show_checked(path: Path, checked: Checked) -> None:
     for row in worst_issues(verdict.issues):
         rule = rules[row["rule"]]
         often = f", {row['count_all']:,} times" if row["count_all"] > 1 else ""
-        place = f"first in segment {row['segment_id_first']} at byte {row['byte_start_first']:,}"
+        segment, message = visible(row["segment_id_first"]), visible(row["message_first"])
+        place = f"first in segment {segment} at byte {row['byte_start_first']:,}"
         severity = (row["severity"], _COLOURS[row["severity"]])
-        out.print(Text.assemble("  ", severity, f" {row['message_first']}"), soft_wrap=True)
+        out.print(Text.assemble("  ", severity, f" {message}"), soft_wrap=True)
         out.print(f"    {place}{often}. Rule {rule.id}. {rule.fix}", soft_wrap=True)
 
 
@@ -164,7 +180,7 @@ def show_lines(lines: Iterator[Line]) -> bool:
 
 
 def _marked(line: Line) -> str:
-    text = "  " * line.depth + line.text
+    text = "  " * line.depth + visible(line.text)
     if line.severity is None or not out.is_terminal:
         return text
     return click.style(text, fg="red" if line.severity in ("reject", "error") else "yellow")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -234,6 +235,24 @@ def test_two_files_of_one_name_need_two_folders(edi834, good_file):
     assert ended.code == 2
     assert "same name" in ended.err
     assert ended.out == ""
+
+
+def test_what_a_file_is_called_or_holds_does_not_steer_the_terminal(edi834, faulty_file, tmp_path):
+    """Control characters and bytes that are no text are replaced; no folder gets such a name."""
+    content = faulty_file.read_bytes().replace(b"~DMG*", b"~\x1b[2*", 1)
+    for name in (b"red\x1b[31m\n.834", b"\xff.834"):
+        path = tmp_path / os.fsdecode(name)
+        path.write_bytes(content)
+        shown = edi834("check", path, PYTHONUTF8="1", PYTHONIOENCODING="utf-8")
+        refused = edi834("check", path, "--out", tmp_path / "out")
+
+        assert shown.code == 1
+        assert "\N{REPLACEMENT CHARACTER}[2 is not a segment" in shown.out
+        assert "\x1b" not in shown.out + shown.err
+        assert shown.out.splitlines()[0].endswith(".834: partially accepted")
+        assert (refused.code, refused.out) == (2, "")
+        assert "Rename" in refused.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.skipif(

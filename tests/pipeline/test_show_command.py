@@ -71,7 +71,7 @@ def test_one_member_is_found_by_an_id(show):
     ("content", "options", "code", "said"),
     [
         ("plain text", (), 2, "does not begin with an ISA segment"),
-        (enrollment(), ("--member", "nobody"), 1, ""),
+        (enrollment(), ("--member", "nobody"), 1, "no such member or segment"),
     ],
 )
 def test_nothing_to_show_is_said(show, content, options, code, said):
