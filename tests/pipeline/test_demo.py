@@ -100,7 +100,10 @@ def undisturbed(tmp_path_factory):
 
 @pytest.mark.parametrize("part", range(3))
 def test_a_killed_demo_ends_in_the_same_balance(undisturbed, tmp_path, part, request):
-    """Killed at a moment of each third of its time and run again: same files, bytes and book."""
+    """Killed at a moment of each third of its time and run again: same files, bytes and book.
+
+    The audit trail of both lives together is one whole chain.
+    """
     reference, out, duration = undisturbed
     demo = Demo(tmp_path / "home")
     request.addfinalizer(demo.stop_server)
@@ -109,9 +112,12 @@ def test_a_killed_demo_ends_in_the_same_balance(undisturbed, tmp_path, part, req
     process.send_signal(signal.SIGKILL)
     process.communicate()
     code, out_again, err = demo.run()
+    ends = re.findall("The audit trail ends with (.*)", out_again)
+    code_of_verify, told, _ = demo.run("audit", "verify", "--anchor", ends[-1])
 
     assert code == 0, err
     assert "Traceback" not in err
+    assert code_of_verify == 0, told
     assert balance(out_again) == balance(out)
     assert demo.rows(FILES) == reference.rows(FILES)
     assert demo.rows(BOOK) == reference.rows(BOOK)
@@ -194,13 +200,15 @@ def test_two_snapshots_of_a_demo_are_compared_again(undisturbed, tmp_path):
     assert again == (folder / "differences.parquet").read_bytes()
 
 
-def test_what_people_and_partners_are_shown_holds_no_person(undisturbed):
+def test_what_people_and_partners_are_shown_holds_no_person(undisturbed, tmp_path):
     """No name, SSN or birth date in the terminal, in error reports, or in what holds states."""
     demo, out, _ = undisturbed
+    trail = tmp_path / "trail.jsonl"
+    assert demo.run("audit", "export", trail)[0] == 0
     code, night, err = demo.run("night")  # its mailboxes are gone: it fails, and says so
     reports = [p for p in demo.home.rglob("reports/**/*") if p.suffix in (".csv", ".html", ".json")]
     sent = list(demo.home.rglob("processed/*.csv"))
-    told = [out, night, err, *(path.read_text() for path in reports + sent)]
+    told = [out, night, err, *(path.read_text() for path in [*reports, *sent, trail])]
 
     assert code == 2
     assert reports
