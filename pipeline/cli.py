@@ -15,7 +15,7 @@ import typer
 from pipeline import terminal
 from pipeline.audit_command import audit
 from pipeline.gate_command import gate
-from schemas.errors import EnrollmentError
+from schemas.errors import EnrollmentError, Terminal
 
 OK, OPEN_ITEMS, FAILED = 0, 1, 2
 
@@ -268,6 +268,8 @@ def whatif(
     from pipeline.whatif_report import as_object, show_answer
     from schemas.rule_sets import changes_in, read_changes
 
+    if until is not None and until < since:
+        raise Terminal("--until is before --since, so no file is asked about. Correct the dates.")
     terminal.silence_logs()
     with _house() as house:
         if partner:

@@ -215,6 +215,7 @@ def test_only_files_of_the_days_and_the_partner_are_asked_about(past, ask):
     [
         ((), {}, "is no folder"),
         (("--partner", "nobody"), {"rules_dates": MILDER}, "No trading partner 'nobody'"),
+        (("--until", "2026-11-30"), {"rules_dates": MILDER}, "--until is before --since"),
     ],
 )
 def test_what_cannot_be_asked_is_told_in_one_line(ask, options, changes, sentence):
