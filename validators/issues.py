@@ -15,7 +15,6 @@ from schemas.catalog import Rule, load_rules
 from schemas.guide import Element, Segment, load_guide
 from schemas.limits import load_limits
 
-NO_PLACE = -1
 REPETITION = 100  # a component of a repeated element: its repetition times this, plus its place
 
 
