@@ -199,6 +199,11 @@ class Partner(_Row):
         return tuple(plan.plan_id for plan in self.plans)
 
     @property
+    def lines_of_plans(self) -> tuple[tuple[str, str], ...]:
+        """The 14 characters of each plan, and its insurance line (HD03)."""
+        return tuple((plan.plan_id, plan.insurance_line) for plan in self.plans)
+
+    @property
     def rating_area_prefix(self) -> str:
         """How the rating areas of the issuer's state begin."""
         return f"R-{self.state}"

@@ -163,7 +163,7 @@ def test_code_sets_are_whole():
     assert {name: len(load_codes(name)) for name in sets} == {
         "states": 56,
         "counties": 3247,
-        "languages_639_2": 506,
+        "languages_639_2": 537,
         "languages_639": 689,
         "races": 20,
     }

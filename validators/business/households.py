@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 def counted(facts: Facts, check: "Check") -> Flags:
     """A set has not as many `what` (members, subscribers, dependents) as it must.
 
-    That is the number in the column, or from `least` to `most`. A set without members is passed
-    over.
+    That is the number in the column, or from `least` to `most`; with `must_be_said` a set breaks it
+    that has some and no number. A set without members is passed over.
     """
     members, subscribers = facts.member_counts, facts.subscriber_counts
     what = {"members": members, "subscribers": subscribers, "dependents": members - subscribers}
     found = what[check.arguments["what"]]
     if check.column is not None:
         stated = facts.column("set_header", check.column).numbers[:-1]
-        broken: Flags = (stated != found) & (stated != NO_DAY)
+        is_said = stated != NO_DAY
+        must_be_said = check.arguments.get("must_be_said", False)
+        broken: Flags = ~is_said & (found > 0) if must_be_said else is_said & (stated != found)
     else:
         least, most = check.arguments.get("least", 0), check.arguments.get("most", np.inf)
         broken = (found < least) | (found > most)

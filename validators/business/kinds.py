@@ -58,16 +58,17 @@ def code_in(facts: Facts, check: "Check") -> Flags:
 
 
 def pair_in(facts: Facts, check: "Check") -> Flags:
-    """The column and `other` have values, but no pair of `pairs`.
+    """The column, or its first `length` characters, and `other` are no pair of `pairs`.
 
-    A value of the column that stands in no pair at all breaks nothing.
+    A value of the column that stands in no pair at all breaks nothing, nor does one without other.
     """
     pairs: frozenset[tuple[str, str]] = check.arguments["pairs"]
     ours = _column(facts, check).coded
     others = facts.column(check.table, check.arguments["other"]).coded
     firsts: frozenset[str] = check.arguments["firsts"]
     wrong = np.zeros((len(ours.values) + 1, len(others.values) + 1), dtype=np.bool_)
-    for row, one in enumerate(ours.values):
+    length = check.arguments.get("length")
+    for row, one in enumerate(value[:length] for value in ours.values):
         if one in firsts:
             wrong[row, :-1] = [(one, other) not in pairs for other in others.values]
     return wrong[ours.index[:-1], others.index[:-1]]
@@ -210,10 +211,13 @@ def _month_day(dates: np.ndarray) -> Ints:
 
 
 def day_of_month(facts: Facts, check: "Check") -> Flags:
-    """The date is not on that `day` of its month."""
+    """The date is not on that `day` of its month, or not in that `month`."""
     numbers = _column(facts, check).numbers[:-1]
     known = numbers != NO_DAY
     dates = np.where(known, numbers, 0).astype("datetime64[D]")
-    broken: Flags = _month_day(dates) % 32 != check.arguments["day"]
+    days = _month_day(dates)
+    broken: Flags = days % 32 != check.arguments["day"]
+    if "month" in check.arguments:
+        broken |= days // 32 != check.arguments["month"] - 1
     broken &= known
     return broken
