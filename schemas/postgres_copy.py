@@ -21,6 +21,7 @@ from schemas.tables import TEXT
 _ROWS_PER_CHUNK = 50_000
 _NUL = b"\0"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
+_NOT_THERE = ("42P01", "42703")  # undefined table, undefined column
 
 
 def copy_into(conn: sa.Connection, table: sa.Table, data: pa.Table, **constants: Any) -> int:
@@ -95,10 +96,16 @@ def copy_out(
 
 def translated(error: psycopg2.Error, doing: str) -> Retryable | Terminal:
     """Our own error for one of the database's, with nothing in it that a file has brought."""
-    place = error.diag.constraint_name or error.diag.column_name or error.diag.table_name or "?"
-    what = f"{doing} failed with SQLSTATE {error.pgcode or 'none'} at {place}"
+    place = error.diag.constraint_name or error.diag.column_name or error.diag.table_name
+    what = f"{doing} failed with SQLSTATE {error.pgcode or 'none'}"
+    what += f" at {place}" if place else ""
     if _may_pass(error):
         return Retryable(f"{what}: connection or lock lost. Run the step again.")
+    if error.pgcode in _NOT_THERE:
+        return Terminal(
+            f"{what}: a table or column is missing. The database was made by another version of "
+            "edi834, or altered; restore it, or begin with an empty one."
+        )
     return Terminal(f"{what}. Look up the SQLSTATE and correct the cause.")
 
 

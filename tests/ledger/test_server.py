@@ -66,8 +66,14 @@ def test_a_failed_statement_tells_no_value(conn):
     with pytest.raises(Terminal) as failure:
         conn.execute(sa.text("SELECT CAST(:ssn AS integer)"), {"ssn": "SECRET"})
 
-    assert "SQLSTATE 22P02" in str(failure.value)
+    assert "SQLSTATE 22P02. Look up" in str(failure.value)
     assert "SECRET" not in str(failure.value)
+
+
+def test_a_table_that_is_missing_is_told_as_such(conn):
+    """Whoever runs a database of another version is told so, not only by a number."""
+    with pytest.raises(Terminal, match="SQLSTATE 42P01: a table or column is missing"):
+        conn.execute(sa.text("SELECT * FROM ledger.nothing"))
 
 
 def test_a_lock_that_is_held_may_be_free_later(engine):
