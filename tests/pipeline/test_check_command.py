@@ -215,7 +215,15 @@ def test_the_worst_file_gives_the_exit_code(edi834, good_file, faulty_file, tmp_
     assert [found["verdict"] for found in objects(worst)] == verdicts
     assert (worst.code, rejected.code) == (2, 1)
     assert len(worst.failures) == 1
-    assert f"{tmp_path / 'none'}: No such file or directory" in worst.failures[0]
+    assert f"{tmp_path / 'none'}: No such file or directory. Correct the path." in worst.failures[0]
+
+
+def test_a_full_disk_is_no_wrong_path(edi834):
+    """What to do depends on what went wrong."""
+    ended = edi834("simulate", "file", "/dev/full", "--members", 2000)
+
+    assert ended.code == 2
+    assert ended.failures[0].endswith("No space left on device. Make room.")
 
 
 def test_with_a_partner_its_terms_are_checked_too(edi834, good_file):
