@@ -120,7 +120,14 @@ class ReceivedFile:
 def at_span(cursor: Cursor, span: Span) -> Cursor:
     """The cursor at the beginning of a span: a new interchange closes whatever was open."""
     if span.begins_interchange:
-        return replace(cursor, set_is_open=False, segments_in_set=0)
+        return replace(
+            cursor,
+            set_is_open=False,
+            segments_in_set=0,
+            groups_of_others=cursor.groups,
+            group_control_number=None,
+            set_control_number=None,
+        )
     return cursor
 
 

@@ -55,8 +55,11 @@ class Stretch:
 
     @cached_property
     def group_ordinals(self) -> Ints:
-        """Per segment: ordinal of the last functional group that began."""
-        return self._count("GS", self.before.groups)
+        """Per segment: ordinal of the last group that began in its interchange, 0 before one."""
+        count = self._count("GS", self.before.groups)
+        if self.before.groups > self.before.groups_of_others:
+            return count
+        return np.where(count > self.before.groups_of_others, count, 0)
 
     @cached_property
     def last_set_ordinals(self) -> Ints:
@@ -114,9 +117,10 @@ class Stretch:
         return numbers.take(pa.array(ordinals))
 
     def group_control_numbers(self, rows: Ints) -> pa.Array:
-        """GS06 of the last group that began before each row."""
+        """GS06 of the last group that began in the interchange before each row."""
         numbers = self.control_numbers("GS", 6, self.before.group_control_number)
-        return numbers.take(pa.array(self.group_ordinals[rows] - self.before.groups))
+        places = np.maximum(self.group_ordinals[rows] - self.before.groups, 0)
+        return numbers.take(pa.array(places))
 
     def set_control_numbers(self, rows: Ints) -> pa.Array:
         """ST02 of the last transaction set that began before each row."""

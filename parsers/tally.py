@@ -39,9 +39,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class Cursor:
-    """What came before a stretch: how many of each, and whether a transaction set is open."""
+    """What came before a stretch: how many of each, and whether a transaction set is open.
+
+    `groups_of_others` are those of earlier interchanges: what follows belongs to none of them.
+    """
 
     interchanges: int = 0
+    groups_of_others: int = 0
     groups: int = 0
     sets: int = 0
     members: int = 0
@@ -58,6 +62,7 @@ class Cursor:
         members = self.members + tally.members
         return Cursor(
             interchanges=self.interchanges + tally.interchanges,
+            groups_of_others=self.groups_of_others,
             groups=self.groups + tally.groups,
             sets=self.sets + tally.sets,
             members=members + (tally.members_before if self.set_is_open else 0),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.verdict import Verdict
 from validators.check import Checked
@@ -69,7 +70,8 @@ def _group(verdict: Verdict, row: Row) -> Pieces:
 
 
 def _belonging(table: pa.Table, by: str, ordinal: int) -> pa.Table:
-    """Rows of a table, which is in the order of that column, with that ordinal."""
+    """Rows of a table with that ordinal, in whose order they are; 0 belongs to nothing."""
+    table = table.filter(pc.greater(table[by], 0))
     start, end = np.searchsorted(table[by].to_numpy(), [ordinal, ordinal + 1])
     return table.slice(start, end - start)
 

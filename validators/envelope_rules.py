@@ -95,7 +95,7 @@ def issue(rule_id: str, segment_id: str, row: Mapping[str, object]) -> dict[str,
         "x12_field": rule.x12_field,
         "x12_code": rule.x12_code,
         "interchange_ordinal": row.get("interchange_ordinal"),
-        "group_ordinal": row.get("group_ordinal"),
+        "group_ordinal": row.get("group_ordinal") or None,  # 0: in no group
         "set_ordinal": row.get("set_ordinal"),
         "segment_id": segment_id,
         "byte_start": row["byte_start"],
@@ -150,6 +150,8 @@ def _pair_faults(
         whose, rule_id = named.split(":")
         about = old if whose == "b" else row
         level = rule_id.split("-")[0]
+        if level == "group" and not about["group_ordinal"]:
+            continue  # the interchange is rejected for having none
         ordinals = {"interchange_ordinal"}
         if level in ("group", "set"):
             ordinals.add("group_ordinal")

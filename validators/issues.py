@@ -109,6 +109,7 @@ def _rows(stretch: Stretch, finding: Finding) -> pa.Table:
     start, end = _spans(stretch, rows, finding.elements)
     in_set = stretch.is_in_set[rows]
     members = stretch.member_ordinals[rows]
+    groups = stretch.group_ordinals[rows]
     columns = {
         "rule": pa.repeat(rule.id, len(rows)),
         "severity": pa.repeat(rule.severity, len(rows)),
@@ -116,7 +117,7 @@ def _rows(stretch: Stretch, finding: Finding) -> pa.Table:
         "x12_field": pa.repeat(pa.scalar(rule.x12_field, pa.large_string()), len(rows)),
         "x12_code": pa.repeat(pa.scalar(rule.x12_code, pa.large_string()), len(rows)),
         "interchange_ordinal": stretch.interchange_ordinals[rows],
-        "group_ordinal": stretch.group_ordinals[rows],
+        "group_ordinal": pa.array(groups, mask=groups == 0),
         "set_ordinal": pa.array(stretch.set_ordinals[rows], mask=~in_set),
         "member_ordinal": pa.array(members, mask=members == 0),
         "segment_id": pa.array(

@@ -1,5 +1,6 @@
 """One verdict: what TA1, 999 and dispositions say cannot contradict each other."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -164,3 +165,18 @@ def test_messages_hold_no_value_of_the_file(reader):
     )
     for message in reader.verdict(enrollment(member)).issues["message"].to_pylist():
         assert secret not in message
+
+
+def test_an_interchange_without_a_group_does_no_harm_to_the_one_before_it(reader):
+    """Its sets belong to no group: neither counted nor judged with the last one that began."""
+    good = enrollment()
+    without = re.sub(r"G[SE]\*[^~]*~", "", good.with_isa(13, "000000002").text())
+    verdict = reader.verdict(good.text() + without)
+
+    assert verdict.interchange_verdicts["ta1_code"].to_pylist() == ["A", "R"]
+    assert verdict.group_verdicts.select(["ack", "set_count_received"]).to_pylist() == [
+        {"ack": "A", "set_count_received": 1}
+    ]
+    assert verdict.set_verdicts["ack"].to_pylist() == ["A", "R"]
+    _, tables = reader.check(good.text() + without)
+    assert tables["members"]["group_control_number"].to_pylist() == ["1", None]

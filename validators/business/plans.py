@@ -40,7 +40,7 @@ def plans_seen(facts: StretchFacts) -> tuple[PlanSeen, ...]:
     segments = np.searchsorted(
         facts.stretch.segments.byte_starts, spans["byte_start"].to_numpy()[rows]
     )
-    groups = _count(facts.stretch, "GS", segments) + facts.stretch.before.groups
+    groups = facts.stretch.group_ordinals[segments]
     plans = coded.index[rows].astype(np.int64)
     pairs = pa.array(groups * len(coded.distinct) + plans).dictionary_encode()
     first = np.zeros(len(pairs.dictionary), dtype=np.int64)
@@ -69,7 +69,7 @@ def _place(facts: StretchFacts, coverage: int, row: int) -> dict[str, Any]:
     member = facts.owners("coverage")[coverage]
     return {
         "interchange_ordinal": int(_count(stretch, "ISA", at)[0]) + stretch.before.interchanges,
-        "group_ordinal": int(_count(stretch, "GS", at)[0]) + stretch.before.groups,
+        "group_ordinal": int(stretch.group_ordinals[row]),
         "set_ordinal": facts.tables["member"]["set_ordinal"][member].as_py(),
         "member_ordinal": int(facts.ordinals[member]),
         "segment_ordinal": int(in_set) + 1,
