@@ -60,7 +60,7 @@ class _Keys:
             "member_ordinal": pa.array(members, mask=members == 0),
             "coverage_ordinal": pa.array(coverages, mask=coverages == 0),
             "loop_id": self.loop_names.take(pa.array(nodes)),
-            "segment_ordinal": pa.array(stretch.segment_ordinals[rows]),
+            "segment_ordinal": pa.array(stretch.segment_ordinals(rows)),
             "byte_start": pa.array(stretch.segments.byte_starts[rows]),
             "byte_end": pa.array(stretch.segments.byte_ends[rows]),
         }

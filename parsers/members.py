@@ -230,7 +230,7 @@ def read_segments_table(stretch: Stretch) -> pa.Table:
                 pa.array(outside), None, stretch.set_control_numbers(rows)
             ),
             "set_ordinal": pa.array(stretch.set_ordinals, mask=outside),
-            "segment_ordinal": pa.array(stretch.segment_ordinals, mask=outside),
+            "segment_ordinal": pa.array(stretch.segment_ordinals(rows), mask=outside),
             "segment_id": segments.texts(segments.first_token),
             "loop_id": names.take(nodes),
             "byte_start": segments.byte_starts,

@@ -90,13 +90,12 @@ class Stretch:
         inside = np.append(lane_is_member, False)[self.placement.lane_of]  # outside, it is -1
         return np.where(inside, count, 0)
 
-    @cached_property
-    def segment_ordinals(self) -> Ints:
-        """Per segment: its count within the transaction set (1 = ST), 0 outside."""
-        rows = np.arange(len(self.segments), dtype=np.int64)
-        begun = np.maximum.accumulate(np.where(self.has_id("ST"), rows, -1))
-        count = np.where(begun >= 0, rows - begun + 1, rows + 1 + self.before.segments_in_set)
-        return np.where(self.is_in_set, count, 0)
+    def segment_ordinals(self, rows: Ints) -> Ints:
+        """Per row: the segment's count within its transaction set (1 = ST), 0 outside."""
+        begins = np.append(-1 - self.before.segments_in_set, np.flatnonzero(self.has_id("ST")))
+        places = np.searchsorted(begins, rows, side="right") - 1
+        count = rows - begins[places] + (places > 0)
+        return np.where(self.is_in_set[rows], count, 0)
 
     @cached_property
     def member_rows(self) -> Ints:

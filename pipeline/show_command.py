@@ -86,7 +86,7 @@ class _Tree:
     def lines(self) -> Iterator[Line]:
         wanted = self._wanted_members()
         members = self.stretch.member_ordinals.tolist()
-        ordinals = self.stretch.segment_ordinals.tolist()
+        ordinals = self.stretch.segment_ordinals(np.arange(len(self.stretch.segments))).tolist()
         for row in range(len(self.segments)):
             if wanted is not None and members[row] not in wanted:
                 continue

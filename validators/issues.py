@@ -123,7 +123,7 @@ def _rows(stretch: Stretch, finding: Finding) -> pa.Table:
         "segment_id": pa.array(
             [a.segment_id or i for a, i in zip(about, ids, strict=True)], pa.large_string()
         ),
-        "segment_ordinal": pa.array(stretch.segment_ordinals[rows], mask=~in_set),
+        "segment_ordinal": pa.array(stretch.segment_ordinals(rows), mask=~in_set),
         "loop": pa.array([a.loop_id for a in about], pa.large_string()),
         "element": pa.array(finding.elements, tables.ELEMENT, mask=finding.elements == 0),
         "component": pa.array(components, tables.ELEMENT, mask=components == 0),

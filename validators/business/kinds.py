@@ -107,11 +107,11 @@ def ascending(facts: "StretchFacts", check: "Check") -> Flags:
     """The number is not above that of the row before, where both are of one member."""
     coded = _column(facts, check).coded
     read = [int(value) if _WHOLE.fullmatch(value) else -1 for value in coded.values]
-    numbers = np.array([*read, -1], dtype=np.int64)[coded.index[:-1]]
-    members = facts.members_of(check.table)
+    numbers = np.array([*read, -1], dtype=np.int32)[coded.index[:-1]]
+    behind = np.flatnonzero((numbers[1:] <= numbers[:-1]) & (numbers[1:] >= 0))
+    same_member = facts.members_of(check.table, behind + 1) == facts.members_of(check.table, behind)
     broken = np.zeros(len(numbers), dtype=np.bool_)
-    is_known = (numbers[1:] >= 0) & (numbers[:-1] >= 0) & (members[1:] == members[:-1])
-    broken[1:] = is_known & (numbers[1:] <= numbers[:-1])
+    broken[behind[same_member] + 1] = True
     return broken
 
 

@@ -47,9 +47,9 @@ class StretchFacts(Facts):
         delimiters = self.stretch.segments.delimiters
         return chr(delimiters.repetition), chr(delimiters.component)
 
-    def members_of(self, table: str) -> Ints:
+    def members_of(self, table: str, rows: Ints) -> Ints:
         """A number that is the same for rows of a table of elements that are of one member."""
-        lanes: Ints = self.stretch.placement.lane_of[self.segment_rows(table)]
+        lanes: Ints = self.stretch.placement.lane_of[self.segment_rows(table)[rows]]
         return lanes
 
     def _made(self, table: str, name: str) -> Column:
