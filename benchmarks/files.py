@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
-from schemas.partners import load_partners
+from schemas.partners import Partner, load_partners
 from simulator.generate import write_enrollment_file
 
 _SEED = 834
+
+
+def partner() -> Partner:
+    """The trading partner whose files they are."""
+    return next(iter(load_partners().values()))
 
 
 def enrollment_file(folder: Path, members: int) -> Path:
@@ -14,7 +19,6 @@ def enrollment_file(folder: Path, members: int) -> Path:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished")
-        partner = next(iter(load_partners().values()))
-        write_enrollment_file(unfinished, members, _SEED, partner)
+        write_enrollment_file(unfinished, members, _SEED, partner())
         unfinished.rename(path)
     return path

@@ -15,7 +15,7 @@ from statistics import linear_regression, median
 
 from benchmarks import report
 from benchmarks.bounds import bounds
-from benchmarks.files import enrollment_file
+from benchmarks.files import enrollment_file, partner
 from benchmarks.measure import Usage, run
 from benchmarks.report import Line
 from benchmarks.stages import stage_seconds
@@ -25,6 +25,7 @@ _GIGABYTE_MEMBERS = 1_270_000
 _STAGED_MEMBERS = 100_000
 _PEER_MEMBERS = 10_000  # pyx12 takes about a minute for them
 _BIN = Path(sys.executable).parent
+_WITH_PARTNER = "edi834 check --workers 2 --partner P"  # SNIP 7 too
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def _measure(plan: Plan) -> tuple[list[Line], dict[int, Line]]:
     for members in plan.sizes:
         path = enrollment_file(plan.folder, members)
         commands = {f"edi834 check --workers {count}": _check(path, count) for count in (1, 2)}
+        commands[_WITH_PARTNER] = (*_check(path, 2), "--partner", partner().id)
         if members in plan.peer_sizes:
             commands["x12valid"] = ("x12valid", path)
         measured = _in_turns(path, commands, plan.rounds)
@@ -82,9 +84,8 @@ def _measure(plan: Plan) -> tuple[list[Line], dict[int, Line]]:
         peers |= {line.members: line for line in measured if line.command == "x12valid"}
         lines.append(_with_tables(path, members))
     path = enrollment_file(plan.folder, _GIGABYTE_MEMBERS)
-    lines.append(
-        _line(path, _GIGABYTE_MEMBERS, "edi834 check --workers 2", [_run(_check(path, 2))])
-    )
+    command = (*_check(path, 2), "--partner", partner().id)
+    lines.append(_line(path, _GIGABYTE_MEMBERS, _WITH_PARTNER, [_run(command)]))
     return lines, peers
 
 
