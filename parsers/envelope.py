@@ -82,6 +82,12 @@ class Envelope:
         place = int(np.searchsorted(ordinals, ordinal))
         return int(starts[place]), int(ends[place])
 
+    def spans(self, segment_id: str, ordinals: Ints) -> tuple[Ints, Ints]:
+        """The same for several objects at once: byte starts and byte ends."""
+        known, starts, ends, _ = self._shown(segment_id)
+        places = np.searchsorted(known, ordinals)
+        return starts[places], ends[places]
+
     def element_count(self, segment_id: str, ordinal: int) -> int:
         """How many elements that segment has; 0 when the object has none, such as no IEA."""
         ordinals, _, _, counts = self._shown(segment_id)

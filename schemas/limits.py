@@ -14,6 +14,8 @@ class Limits:
     stretch_bytes: int
     longest_loop_bytes: int
     interchanges: int
+    functional_groups: int
+    transaction_sets: int
     issues_of_a_rule: int
     file_bytes: int
     interchange_date_days: int

@@ -89,9 +89,13 @@ class _Gathered:
     members: list[Members] = field(default_factory=list)
     business_units: list[pa.Table] = field(default_factory=list)
     handed_on: list[HandedOn] = field(default_factory=list)
+    groups: int = 0
+    sets: int = 0
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
 
     def add(self, part: Part) -> None:
+        self.groups += part.tally.groups
+        self.sets += part.tally.sets
         self.envelope.append(part.envelope)
         self.issues.append(part.issues)
         self.members.append(part.members)
@@ -99,6 +103,12 @@ class _Gathered:
         self.handed_on.append(part.handed_on)
         for name, count in part.counts.items():
             self.counts[name] += count
+
+    def surplus(self, limits: Limits) -> str | None:
+        """The rule that is broken when the file holds more than is read from one."""
+        if self.groups > limits.functional_groups:
+            return "groups-too-many"
+        return "sets-too-many" if self.sets > limits.transaction_sets else None
 
 
 @dataclass(frozen=True)
@@ -126,6 +136,9 @@ def check_file(
         work = Work(path, wants_tables=sink is not None, limits=terms.limits, rules=rules)
         for part in check_parts(received, work, workers):
             gathered.add(part)
+            surplus = gathered.surplus(terms.limits)
+            if surplus is not None:
+                return _refuse(received, surplus, rules)
             for name, table in part.tables.items():
                 if sink is not None:
                     sink.write(name, table)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from parsers.delimiters import ISA_BYTES
 from parsers.envelope import KINDS, Envelope
+from parsers.segments import Ints
 from schemas import tables
 from schemas.catalog import load_rules
 from schemas.guide import Segment, load_guide
@@ -64,10 +65,9 @@ def find_envelope_faults(envelope: Envelope) -> pa.Table:
     for found, ordinal in (
         (_interchange_faults(envelope), "interchange_ordinal"),
         (_group_faults(envelope), "group_ordinal"),
-        (_set_faults(envelope.transaction_sets), "set_ordinal"),
     ):
         issues.extend(issue_at(envelope, fault, ordinal) for fault in found)
-    return issue_table(issues)
+    return pa.concat_tables([issue_table(issues), *_issues_of_sets(envelope)])
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,8 @@ def _group_faults(envelope: Envelope) -> Iterable[Fault]:
         for name, count in surplus.items():
             if envelope.element_count(name, row["group_ordinal"]) >= count:
                 yield Fault("envelope-elements-too-many", name, row)
-    for row in _repeated(groups, ["interchange_ordinal", "control_number"]):
+    repeated = _repeated(groups, ["interchange_ordinal", "control_number"])
+    for row in groups.take(pa.array(repeated)).to_pylist():
         yield Fault("group-control-number-repeated", "GS", row)
 
 
@@ -289,24 +290,65 @@ def _group_row_faults(row: _Row) -> Iterable[Fault]:
         yield Fault("group-set-count-differs", "GE", row)
 
 
-def _repeated(table: pa.Table, by: list[str]) -> list[dict[str, object]]:
+def _repeated(table: pa.Table, by: list[str]) -> Ints:
     """Rows whose values in `by` stood in an earlier row; rows with a null value are passed over."""
-    if len(pc.unique(table[by[-1]])) == len(table):  # as nearly always, and cheaper than by all
-        return []
-    seen: set[tuple[object, ...]] = set()
-    repeated = []
-    for row in table.to_pylist():
-        values = tuple(row[name] for name in by)
-        if values in seen and None not in values:
-            repeated.append(row)
-        seen.add(values)
-    return repeated
+    codes = np.zeros(len(table), dtype=np.int64)
+    is_known = np.ones(len(table), dtype=np.bool_)
+    for name in by:
+        encoded = table[name].combine_chunks().dictionary_encode()
+        index = encoded.indices.fill_null(-1).to_numpy()
+        codes = codes * (len(encoded.dictionary) + 1) + index + 1
+        is_known &= index >= 0
+    rows = np.flatnonzero(is_known)
+    order = rows[np.argsort(codes[rows], kind="stable")]
+    return np.sort(order[1:][codes[order[1:]] == codes[order[:-1]]])
 
 
 # ---- transaction sets: up to hundreds of thousands a file ----------------------------------------
 
 
-def _set_faults(sets: pa.Table) -> Iterable[Fault]:
+def _issues_of_sets(envelope: Envelope) -> Iterable[pa.Table]:
+    """Issues of transaction sets, a table for each rule that is broken."""
+    sets = envelope.transaction_sets
+    repeated = _repeated(sets, ["group_ordinal", "control_number"])
+    found = [
+        (rule_id, segment_id, sets.filter(is_bad)) for rule_id, segment_id, is_bad in _tests(sets)
+    ]
+    found.append(("set-control-number-repeated", "ST", sets.take(pa.array(repeated))))
+    for rule_id, segment_id, faulty in found:
+        if len(faulty):
+            yield _issues_of(envelope, rule_id, segment_id, faulty)
+
+
+def _issues_of(envelope: Envelope, rule_id: str, segment_id: str, sets: pa.Table) -> pa.Table:
+    rule = load_rules()[rule_id]
+    starts, ends = envelope.spans(segment_id, sets["set_ordinal"].to_numpy())
+    groups = sets["group_ordinal"].to_numpy()
+    columns = {
+        "interchange_ordinal": sets["interchange_ordinal"].combine_chunks(),
+        "group_ordinal": pa.array(groups, mask=groups == 0),
+        "set_ordinal": sets["set_ordinal"].combine_chunks(),
+        "byte_start": pa.array(starts),
+        "byte_end": pa.array(ends),
+    }
+    said = {
+        "rule": rule.id,
+        "severity": rule.severity,
+        "snip": rule.snip,
+        "x12_field": rule.x12_field,
+        "x12_code": rule.x12_code,
+        "segment_id": segment_id,
+        "message": rule.wording,
+    }
+    for field in tables.ISSUES:
+        if field.name not in columns:
+            value = pa.scalar(said.get(field.name), field.type)
+            columns[field.name] = pa.repeat(value, len(sets))
+    return pa.table({field.name: columns[field.name] for field in tables.ISSUES}, tables.ISSUES)
+
+
+def _tests(sets: pa.Table) -> Iterable[tuple[str, str, pa.ChunkedArray]]:
+    """Rules about one set, the segment that shows each, and which sets break it."""
     has_trailer = pc.or_(
         pc.is_valid(sets["trailer_control_number"]), pc.is_valid(sets["trailer_segment_count"])
     )
@@ -317,7 +359,7 @@ def _set_faults(sets: pa.Table) -> Iterable[Fault]:
     same_number = pc.fill_null(pc.equal(number, sets["trailer_control_number"]), False)
     is_834 = pc.fill_null(pc.equal(sets["identifier"], "834"), False)
     is_guide = pc.fill_null(pc.equal(sets["convention"], load_guide().version), False)
-    tests = (
+    return (
         ("set-type-unsupported", "ST", pc.invert(is_834)),
         ("set-convention-unsupported", "ST", pc.and_not(is_834, is_guide)),
         ("set-control-number-invalid", "ST", pc.invert(is_plain)),
@@ -329,8 +371,3 @@ def _set_faults(sets: pa.Table) -> Iterable[Fault]:
         ),
         ("set-without-members", "ST", pc.and_(is_834, pc.equal(sets["member_count"], 0))),
     )
-    for rule_id, segment_id, is_bad in tests:
-        for row in sets.filter(is_bad).to_pylist():
-            yield Fault(rule_id, segment_id, row)
-    for row in _repeated(sets, ["group_ordinal", "control_number"]):
-        yield Fault("set-control-number-repeated", "ST", row)
