@@ -10,6 +10,7 @@ import parsers.reading
 import parsers.stretch
 import validators.check
 import validators.parts
+from benchmarks.files import partner
 from validators.check import Terms, check_file
 
 _STAGES: tuple[tuple[str, ModuleType, str], ...] = (
@@ -17,11 +18,11 @@ _STAGES: tuple[tuple[str, ModuleType, str], ...] = (
     ("parse: place in the guide", parsers.stretch, "place_segments"),
     ("parse: business tables", validators.parts, "read_business_tables"),
     ("parse: envelope", validators.parts, "read_envelope_part"),
-    ("judge: structure", validators.parts, "find_structure_faults"),
+    ("judge: shapes", validators.parts, "find_shape_faults"),
     ("judge: element table", validators.parts, "Values"),
-    ("judge: presence", validators.parts, "find_presence_faults"),
     ("judge: values", validators.parts, "find_value_faults"),
     ("judge: composites", validators.parts, "find_composite_faults"),
+    ("judge: business rules", validators.parts, "find_business_faults"),
     ("judge: envelope and verdict", validators.check, "_conclude"),
     ("tables: segments", validators.parts, "read_segments_table"),
     ("tables: details", validators.parts, "read_details"),
@@ -43,7 +44,7 @@ def stage_seconds(path: Path) -> dict[str, float]:
         setattr(module, name, _timed(spent, stage, function))
     try:
         begun = time.process_time()
-        check_file(path, Terms(), _Drop())
+        check_file(path, Terms(partner()), _Drop())
         total = time.process_time() - begun
     finally:
         for module, name, function in undisturbed:

@@ -169,8 +169,8 @@ def _stages(plan: Plan) -> str:
     rows = [(name, f"{taken:.2f}", f"{taken / spent['all']:.0%}") for name, taken in spent.items()]
     return (
         f"## Where the time goes\n\nProcessor time for {_STAGED_MEMBERS:,} members in one process, "
-        "all tables made and none written. Without `--out` the last two tables are not made.\n\n"
-        + report.table(("stage", "CPU s", "share"), rows)
+        "with a partner's terms, all tables made and none written. Without `--out` the last two "
+        "tables are not made.\n\n" + report.table(("stage", "CPU s", "share"), rows)
     )
 
 
