@@ -19,7 +19,7 @@ _FIELDS_OF = {
     "group_ordinal": ("AK905",),
     "set_ordinal": ("IK502", "IK304", "IK403"),
 }
-_STATES = pa.array(["accepted", "rejected"], tables.TEXT)
+_STATES = ("accepted", "rejected")  # no array: the first one made would load pandas
 
 
 def dispose_members(
@@ -51,7 +51,7 @@ def dispose_members(
         {
             "set_ordinal": members.set_ordinals,
             "member_ordinal": np.arange(1, count + 1),
-            "state": _STATES.take(pa.array(rejected)),
+            "state": pa.array(_STATES, tables.TEXT).take(pa.array(rejected)),
             "reason": issues["rule"].combine_chunks().take(pa.array(reasons - 1, mask=reasons == 0))
             if rejected.any()
             else pa.nulls(count, tables.TEXT),

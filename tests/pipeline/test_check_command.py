@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -274,3 +276,9 @@ def test_every_public_sample_gives_one_object_and_no_traceback(edi834, tmp_path)
     assert ended.err == ""
     assert [found["file"] for found in objects(ended)] == [str(path) for path in files]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {path.name for path in files}
+
+
+def test_the_command_starts_without_pandas():
+    """Loading it takes longer than checking a small file; an array made too early would load it."""
+    loaded = "import sys, pipeline.check_command; sys.exit('pandas' in sys.modules)"
+    subprocess.run([sys.executable, "-c", loaded], check=True)
