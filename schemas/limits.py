@@ -16,6 +16,7 @@ class Limits:
     interchanges: int
     functional_groups: int
     transaction_sets: int
+    issues_of_a_stretch: int
     issues_of_a_rule: int
     file_bytes: int
     interchange_date_days: int

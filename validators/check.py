@@ -91,11 +91,13 @@ class _Gathered:
     handed_on: list[HandedOn] = field(default_factory=list)
     groups: int = 0
     sets: int = 0
+    most_issues: int = 0  # of one stretch
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
 
     def add(self, part: Part) -> None:
         self.groups += part.tally.groups
         self.sets += part.tally.sets
+        self.most_issues = max(self.most_issues, len(part.issues))
         self.envelope.append(part.envelope)
         self.issues.append(part.issues)
         self.members.append(part.members)
@@ -108,7 +110,9 @@ class _Gathered:
         """The rule that is broken when the file holds more than is read from one."""
         if self.groups > limits.functional_groups:
             return "groups-too-many"
-        return "sets-too-many" if self.sets > limits.transaction_sets else None
+        if self.sets > limits.transaction_sets:
+            return "sets-too-many"
+        return "issues-too-many" if self.most_issues > limits.issues_of_a_stretch else None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The only way to say that something is wrong: findings, turned into rows of `tables.ISSUES`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -90,11 +91,19 @@ class Findings:
         return finding.at(np.sort(order[rank < self.most]))
 
     def to_table(self) -> pa.Table:
-        """The findings as `tables.ISSUES`, in file order."""
+        """The findings as `tables.ISSUES`, in file order, and not many more than the limit."""
         if not self.found:
             return tables.ISSUES.empty_table()
-        parts = pa.concat_tables([_rows(self.stretch, finding) for finding in self.found])
+        parts = pa.concat_tables([_rows(self.stretch, finding) for finding in self._told()])
         return parts.sort_by([("byte_start", "ascending"), ("element", "ascending")])
+
+    def _told(self) -> Iterator[Finding]:
+        """The findings as far as they are made into rows: a file with more of them is refused."""
+        left = load_limits().issues_of_a_stretch + 1
+        for finding in self.found:
+            if left:
+                yield finding.at(np.arange(min(left, len(finding.rows))))
+            left -= min(left, len(finding.rows))
 
 
 def _rows(stretch: Stretch, finding: Finding) -> pa.Table:

@@ -53,3 +53,29 @@ def test_faults_that_are_left_out_are_told(reader):
     assert rules.count("components-too-many") == load_limits().issues_of_a_rule
     assert "issues-left-out" in rules
     assert verdict.set_verdicts["ack"].to_pylist() == ["R"]
+
+
+@pytest.mark.parametrize(
+    ("repeated", "limit", "rule"),
+    [
+        ("GS~", "functional_groups", "groups-too-many"),
+        ("ST~", "transaction_sets", "sets-too-many"),
+        ("INS~", "issues_of_a_stretch", "issues-too-many"),
+    ],
+)
+def test_a_file_of_nothing_but_beginnings_is_refused(reader, repeated, limit, rule):
+    """It is one issue: a small file of them would otherwise take all memory."""
+    good = Interchange((Group((Set((*HEADER, *MEMBER)),)),)).text()
+    content = good.replace("INS*", f"{repeated * 40}INS*", 1)
+    few = Terms(limits=replace(load_limits(), **{limit: 20}))
+    assert reader.verdict(content).file_verdict != "unreadable"
+    verdict = reader.verdict(content, few)
+    assert verdict.issues["rule"].to_pylist() == [rule]
+    assert verdict.file_verdict == "unreadable"
+
+
+def test_findings_beyond_the_limit_become_no_rows(reader):
+    """Far more findings than the limit of one stretch: the rows that are made stay few."""
+    good = Interchange((Group((Set((*HEADER, *MEMBER)),)),)).text()
+    content = good.replace("INS*", "INS~" * (load_limits().issues_of_a_stretch // 4) + "INS*", 1)
+    assert reader.verdict(content).issues["rule"].to_pylist() == ["issues-too-many"]

@@ -7,6 +7,7 @@ result depends on the cuts.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -102,9 +103,13 @@ class Teller:
                 check.rule.id, self.facts.segment_rows(check.table)[rows], int(str(check.shown))
             )
             return
+        self.findings.add(check.rule.id, *self._places.find(check.table, rows, check.shown))
+
+    @cached_property
+    def _places(self) -> Places:
+        """Made for the first rule that is broken, and kept for the others."""
         stretch = self.facts.stretch
-        places = Places(stretch, self.facts, PlacedRows(stretch))
-        self.findings.add(check.rule.id, *places.find(check.table, rows, check.shown))
+        return Places(stretch, self.facts, PlacedRows(stretch))
 
     def tell_of_sets(self, checks: Checks, is_whole: Flags) -> None:
         """Adds what is wrong with the members of those sets that are whole, taken together."""
