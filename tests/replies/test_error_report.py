@@ -340,7 +340,7 @@ def test_the_page_tells_cause_place_and_what_to_do(found, report):
     """A steward finds the sentence, the fix, the X12 answer, and where to look."""
     text = Page(report(found())).text
     assert "What to do Send a real date." in text
-    assert "Rule bad-date , told in 999, IK403 code 8" in text
+    assert "Rule bad-date , X12 code: 999 IK403 8" in text
     assert "DTP03 in loop 2300, segment 12 bytes 1,500 to 1,520" in text
     assert f"{NAME} 1 byte, SHA-256 0000000000000000…" in text
     assert "3: 1 rejected, 1 pending" in text
