@@ -5,6 +5,7 @@ import structlog
 from enrollment.application import apply_events, refuse_files
 from ledger import gates
 from pipeline.gate import judge_next_batch
+from pipeline.journal import journal
 from pipeline.runs import Run
 from pipeline.wiring import House
 
@@ -18,18 +19,19 @@ def apply_to_book(house: House, run: Run, partner_id: str) -> None:
     transaction is applied once, however often this runs. A batch that waited behind one that is
     settled now is judged next, and so on.
     """
-    _settle(house, run, partner_id)
+    settle_batches(house, run, partner_id)
     while judge_next_batch(house, run, partner_id):
-        _settle(house, run, partner_id)
+        settle_batches(house, run, partner_id)
 
 
-def _settle(house: House, run: Run, partner_id: str) -> None:
+def settle_batches(house: House, run: Run, partner_id: str) -> None:
     """Applies what passed or was released, and keeps out for good what was refused."""
     with house.engine.begin() as conn:
         refuse_files(conn, run.run_id, gates.files_to_refuse(conn, partner_id))
         files = gates.files_to_apply(conn, partner_id)
         applied = apply_events(conn, run.run_id, partner_id, run.as_of, files)
         gates.settle(conn, run.run_id, partner_id)
+        journal(conn, run, "book brought up to date", partner=partner_id, applied=applied.applied)
     log.info(
         "book brought up to date",
         partner=partner_id,

@@ -8,10 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import sqlalchemy as sa
 
+from ledger.carrier_readings import CarrierReading, record_reading
 from ledger.server import open_engine
+from pipeline.runs import Run
 from pipeline.settings import CarrierSettings
 from pipeline.wiring import House, postgresql_url
 from reconciliation.carrier_records import CarrierTable, Source, read_members, read_payments
+from reconciliation.snapshots import frozen
 from schemas.errors import Terminal
 
 
@@ -34,6 +37,25 @@ def read_carrier_records(house: House, partner_id: str) -> CarrierRecords:
     partner = house.partner(partner_id)
     with _sources(house, settings) as (members, payments):
         return CarrierRecords(read_members(members, partner), read_payments(payments, partner))
+
+
+def keep_carrier_records(house: House, run: Run, partner_id: str, records: CarrierRecords) -> None:
+    """Keeps what the run has read in the landing zone, so that a replay reads the same."""
+    members, payments = (_store(house, table) for table in (records.members, records.payments))
+    reading = CarrierReading(
+        run_id=run.run_id,
+        partner_id=partner_id,
+        members_key=members,
+        members_rows=len(records.members),
+        payments_key=payments,
+        payments_rows=len(records.payments),
+    )
+    with house.engine.begin() as conn:
+        record_reading(conn, reading)
+
+
+def _store(house: House, table: pa.Table) -> str:
+    return house.landing.store([frozen(table)]).storage_key
 
 
 def _carriers_engine(url: str) -> sa.Engine:

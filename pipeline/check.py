@@ -23,6 +23,7 @@ from ledger.verdicts import (
 from parsers.acknowledgements import Acknowledgements, read_acknowledgements
 from parsers.reading import open_received
 from pipeline.checked_tables import ParquetSink
+from pipeline.journal import journal
 from pipeline.outgoing import Letter, Writer, write_for
 from pipeline.proof import prove_acknowledgements, prove_interchange_acknowledgements
 from pipeline.runs import Run
@@ -59,7 +60,7 @@ def check_received(house: House, run: Run, file_id: int) -> str:
             check_received(house, run, earlier_file_id)
     path = house.landing.verified_path(row.storage_key)
     if row.kind == "acknowledgement":
-        return _take_acknowledgement(house, row, path)
+        return _take_acknowledgement(house, run, row, path)
     with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
         verdict = check_file(path, terms_of(house, row, path, run.as_of.date()), sink).verdict
         sink.write_verdict(verdict)
@@ -67,6 +68,7 @@ def check_received(house: House, run: Run, file_id: int) -> str:
         if record_verdict(conn, file_id, verdict, run.run_id):
             _acknowledge(write_for(house, run, row.partner_id, conn), file_id, verdict)
             _read_answers(conn, row, path)
+            journal(conn, run, "file checked", file=file_id)
     _log(row, verdict)
     return verdict.file_verdict
 
@@ -188,11 +190,12 @@ def _columns(schema: pa.Schema, *names: str) -> pa.Schema:
     return pa.schema([schema.field(name) for name in names])
 
 
-def _take_acknowledgement(house: House, row: sa.Row[Any], path: Path) -> str:
+def _take_acknowledgement(house: House, run: Run, row: sa.Row[Any], path: Path) -> str:
     """Records the exchange's answers to what we sent."""
     with house.engine.begin() as conn:
         _record_answers(conn, row, read_acknowledgements(path))
         mark_acknowledgement_applied(conn, row.file_id)
+        journal(conn, run, "file checked", file=row.file_id)
     return "acknowledgement"
 
 

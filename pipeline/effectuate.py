@@ -6,6 +6,7 @@ import structlog
 from enrollment.effectuation import decide_effectuations, mark_effectuated
 from pipeline.carrier import CarrierRecords
 from pipeline.check import sent_envelopes
+from pipeline.journal import journal
 from pipeline.outgoing import Letter, write_for
 from pipeline.proof import prove_enrollment
 from pipeline.runs import Run
@@ -27,6 +28,7 @@ def effectuate(house: House, run: Run, partner_id: str, records: CarrierRecords)
             conn, run.run_id, partner_id, records.payments, records.members
         )
         if not len(offer):
+            journal(conn, run, "effectuations settled", partner=partner_id, policies=0)
             return 0
         writer = write_for(house, run, partner_id, conn)
         control = ControlNumbers(
@@ -48,5 +50,6 @@ def effectuate(house: House, run: Run, partner_id: str, records: CarrierRecords)
             sent_envelopes([number], list(control.groups), sets),
         )
         count = mark_effectuated(conn, run.run_id, partner_id, file_id, run.as_of)
+        journal(conn, run, "effectuations settled", partner=partner_id, policies=count)
     log.info("effectuations written", partner=partner_id, file_id=file_id, policies=count)
     return count

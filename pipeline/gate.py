@@ -9,6 +9,7 @@ from enrollment.staging import FileTables, stage_file
 from ledger import gates
 from ledger.files import unstaged_files
 from pipeline.checked_tables import read_table
+from pipeline.journal import journal
 from pipeline.operators import name_of_operator
 from pipeline.runs import Run
 from pipeline.wiring import House
@@ -34,14 +35,19 @@ def put_to_gate(house: House, run: Run, partner_id: str) -> None:
 
 
 def _stage(house: House, run: Run, partner_id: str) -> None:
-    exchange = house.exchange(partner_id)
     with house.engine.connect() as conn:
         checked = unstaged_files(conn, partner_id)
     for row in checked:
-        folder = house.settings.tables_folder / str(row.file_id)
-        parsed = FileTables(*(read_table(folder, name) for name in _TABLES))
-        with house.engine.begin() as conn:
-            stage_file(conn, row.file_id, exchange, parsed, run.run_id)
+        stage_checked(house, run, partner_id, row.file_id)
+
+
+def stage_checked(house: House, run: Run, partner_id: str, file_id: int) -> None:
+    """Stages a checked file of the partner for the book."""
+    folder = house.settings.tables_folder / str(file_id)
+    parsed = FileTables(*(read_table(folder, name) for name in _TABLES))
+    with house.engine.begin() as conn:
+        staged = stage_file(conn, file_id, house.exchange(partner_id), parsed, run.run_id)
+        journal(conn, run, "file staged", file=file_id, sets=staged)
 
 
 def judge_next_batch(house: House, run: Run, partner_id: str) -> bool:

@@ -14,6 +14,7 @@ import structlog
 from ledger.sent import sent_file_id
 from pipeline.checked_tables import read_verdict
 from pipeline.error_files import findings_in
+from pipeline.journal import journal
 from pipeline.outgoing import Letter, write_for
 from pipeline.runs import Run
 from pipeline.wiring import House
@@ -56,6 +57,7 @@ def report_errors(house: House, run: Run, partner_id: str) -> int:
                 code = writer.exchange.function_codes.issuer_error_report
                 letter = Letter("error_report", code, ending=".csv")
                 writer.send(letter, _chunks(draft / _LETTER), run.run_id, None)
+            journal(conn, run, "errors reported", partner=partner_id, rows=counts.told)
         if counts.found:
             _put_in_place(draft, folder)
     log.info("errors reported", partner=partner_id, rows=counts.told)

@@ -14,7 +14,7 @@ import structlog
 from ledger.files import unchecked_files
 from ledger.step_failures import StepFailure, clear_failure, record_failure
 from pipeline.apply import apply_to_book
-from pipeline.carrier import read_carrier_records
+from pipeline.carrier import keep_carrier_records, read_carrier_records
 from pipeline.check import check_received
 from pipeline.effectuate import effectuate
 from pipeline.gate import put_to_gate
@@ -66,6 +66,7 @@ class Steps:
         """Reconciles the book with the carrier's records, and effectuates what is paid."""
         with self._step("reconciling and effectuating"):
             records = read_carrier_records(self.house, self.partner_id)
+            keep_carrier_records(self.house, self.run, self.partner_id, records)
             reconcile_partner(self.house, self.run, self.partner_id, records)
             effectuate(self.house, self.run, self.partner_id, records)
 

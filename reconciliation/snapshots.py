@@ -13,16 +13,18 @@ from schemas.errors import Terminal
 ROW_GROUP_ROWS = 131_072
 
 
-def freeze(table: pa.Table, folder: Path, name: str) -> tuple[Path, str]:
-    """The path and SHA-256 of `<folder>/<name>.parquet`, written whole or not at all.
-
-    The same rows give the same bytes, however the table is chunked in memory.
-    """
+def frozen(table: pa.Table) -> pa.Buffer:
+    """The table as Parquet: the same rows give the same bytes, however it is chunked in memory."""
     buffer = pa.BufferOutputStream()
     pq.write_table(
         table.combine_chunks(), buffer, compression="zstd", row_group_size=ROW_GROUP_ROWS
     )
-    content = buffer.getvalue()
+    return buffer.getvalue()
+
+
+def freeze(table: pa.Table, folder: Path, name: str) -> tuple[Path, str]:
+    """The path and SHA-256 of `<folder>/<name>.parquet`, written whole or not at all."""
+    content = frozen(table)
     path = folder / f"{name}.parquet"
     write_durably(path, content)
     return path, hashlib.sha256(content).hexdigest()

@@ -273,6 +273,22 @@ gate_decision = sa.Table(
     schema="ledger",
 )
 
+# What a run read of the carrier's own records, before it did anything with them: Parquet in the
+# landing zone, which a replay reads in place of the carrier's table or extract.
+carrier_reading = sa.Table(
+    "carrier_reading",
+    metadata,
+    identity("reading_id"),
+    reference("run_id", "ledger.run.run_id"),
+    text("partner_id"),
+    text("members_key"),  # storage key of tables.CARRIER_MEMBERS
+    sa.Column("members_rows", sa.BigInteger, nullable=False),
+    text("payments_key"),  # storage key of tables.CARRIER_PAYMENTS
+    sa.Column("payments_rows", sa.BigInteger, nullable=False),
+    sa.Index("ix_carrier_reading_run", "run_id", "partner_id"),
+    schema="ledger",
+)
+
 # ------------------------------------------------------------------------------------ book
 
 # Indexes begin with the policy and not with the partner: partners are few, and an index that

@@ -211,6 +211,19 @@ BEGIN
   RETURN NULL;
 END $$;
 
+CREATE FUNCTION ledger.audit_carrier_reading() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  reading ledger.carrier_reading := CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+BEGIN
+  PERFORM ledger.audit_note(
+    CASE TG_OP WHEN 'INSERT' THEN 'carrier records read' ELSE 'carrier records altered' END,
+    'run', reading.run_id, jsonb_build_object('partner', reading.partner_id,
+      'members', reading.members_rows, 'members_sha256', right(reading.members_key, 64),
+      'payments', reading.payments_rows, 'payments_sha256', right(reading.payments_key, 64)));
+  RETURN NULL;
+END $$;
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE ON ledger.run
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_run();
 CREATE TRIGGER audit AFTER INSERT OR DELETE ON ledger.file
@@ -225,6 +238,8 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.gate_decision
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_gate_decision();
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.step_failure
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_step_failure();
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.carrier_reading
+  FOR EACH ROW EXECUTE FUNCTION ledger.audit_carrier_reading();
 CREATE TRIGGER audit AFTER INSERT ON reconciliation.result
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_reconciliation();
 """

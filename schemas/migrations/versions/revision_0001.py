@@ -96,6 +96,15 @@ CREATE TABLE ledger.gate_finding (
     (batch_id)
 );
 
+CREATE TABLE ledger.carrier_reading (
+  reading_id BIGINT GENERATED ALWAYS AS IDENTITY, run_id BIGINT NOT NULL, partner_id TEXT NOT NULL,
+  members_key TEXT NOT NULL, members_rows BIGINT NOT NULL, payments_key TEXT NOT NULL,
+  payments_rows BIGINT NOT NULL,
+  CONSTRAINT pk_carrier_reading PRIMARY KEY (reading_id),
+  CONSTRAINT fk_carrier_reading_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
+);
+CREATE INDEX ix_carrier_reading_run ON ledger.carrier_reading (run_id, partner_id);
+
 CREATE TABLE ledger.gate_decision (
   batch_id BIGINT NOT NULL, decision TEXT NOT NULL, decided_by TEXT NOT NULL,
   account TEXT NOT NULL, decided_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
