@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from schemas.database import step_failure
+from schemas.runs import step_failure
 
 
 @dataclass(frozen=True)

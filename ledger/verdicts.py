@@ -22,8 +22,16 @@ from schemas.postgres_copy import copy_into
 from schemas.verdict import Verdict
 
 
-def record_verdict(conn: sa.Connection, file_id: int, verdict: Verdict, run_id: int) -> bool:
+def record_verdict(
+    conn: sa.Connection,
+    file_id: int,
+    verdict: Verdict,
+    run_id: int,
+    rules_digest: str | None = None,
+) -> bool:
     """Whether the verdict was recorded now; false when the file has had one already.
+
+    `rules_digest` names the rules that it was made by (`ledger.rule_version`).
 
     A file is checked from then on, or in quarantine with the reason, or remains a duplicate: one of
     which nothing was accepted. (The first of two equal files may have been refused for a reason
@@ -44,6 +52,7 @@ def record_verdict(conn: sa.Connection, file_id: int, verdict: Verdict, run_id: 
         .where(file.c.file_id == file_id)
         .values(
             verdict=verdict.file_verdict,
+            rules_digest=rules_digest,
             state=_state(known.state, verdict),
             note=load_rules()[verdict.quarantine.rule].wording if verdict.quarantine else None,
         )

@@ -6,7 +6,7 @@ from enrollment.application import apply_events, refuse_files
 from ledger import gates
 from pipeline.gate import judge_next_batch
 from pipeline.journal import journal
-from pipeline.runs import Run
+from pipeline.runs import Run, writing
 from pipeline.wiring import House
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ def apply_to_book(house: House, run: Run, partner_id: str) -> None:
 
 def settle_batches(house: House, run: Run, partner_id: str) -> None:
     """Applies what passed or was released, and keeps out for good what was refused."""
-    with house.engine.begin() as conn:
+    with writing(house, run, partner_id) as conn:
         refuse_files(conn, run.run_id, gates.files_to_refuse(conn, partner_id))
         files = gates.files_to_apply(conn, partner_id)
         applied = apply_events(conn, run.run_id, partner_id, run.as_of, files)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ledger.carrier_readings import CarrierReading, record_reading
 from ledger.server import open_engine
-from pipeline.runs import Run
+from pipeline.runs import Run, writing
 from pipeline.settings import CarrierSettings
 from pipeline.wiring import House, postgresql_url
 from reconciliation.carrier_records import CarrierTable, Source, read_members, read_payments
@@ -50,7 +50,7 @@ def keep_carrier_records(house: House, run: Run, partner_id: str, records: Carri
         payments_key=payments,
         payments_rows=len(records.payments),
     )
-    with house.engine.begin() as conn:
+    with writing(house, run, partner_id) as conn:
         record_reading(conn, reading)
 
 

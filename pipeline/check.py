@@ -13,6 +13,7 @@ import structlog
 
 from ledger.acknowledgements import record_acknowledgements
 from ledger.files import file_row, mark_acknowledgement_applied, to_check_before
+from ledger.runs import record_rules
 from ledger.sent import SentEnvelopes
 from ledger.verdicts import (
     EarlierFiles,
@@ -26,7 +27,7 @@ from pipeline.checked_tables import ParquetSink
 from pipeline.journal import journal
 from pipeline.outgoing import Letter, Writer, write_for
 from pipeline.proof import prove_acknowledgements, prove_interchange_acknowledgements
-from pipeline.runs import Run
+from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from replies import ack999, ta1
 from replies.x12_writer import ControlNumbers
@@ -64,8 +65,9 @@ def check_received(house: House, run: Run, file_id: int) -> str:
     with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
         verdict = check_file(path, terms_of(house, row, path, run.as_of.date()), sink).verdict
         sink.write_verdict(verdict)
-    with house.engine.begin() as conn:
-        if record_verdict(conn, file_id, verdict, run.run_id):
+    with writing(house, run, row.partner_id) as conn:
+        judged_by = record_rules(conn, house.rules)
+        if record_verdict(conn, file_id, verdict, run.run_id, judged_by):
             _acknowledge(write_for(house, run, row.partner_id, conn), file_id, verdict)
             _read_answers(conn, row, path)
             journal(conn, run, "file checked", file=file_id)
@@ -192,7 +194,7 @@ def _columns(schema: pa.Schema, *names: str) -> pa.Schema:
 
 def _take_acknowledgement(house: House, run: Run, row: sa.Row[Any], path: Path) -> str:
     """Records the exchange's answers to what we sent."""
-    with house.engine.begin() as conn:
+    with writing(house, run, row.partner_id) as conn:
         _record_answers(conn, row, read_acknowledgements(path))
         mark_acknowledgement_applied(conn, row.file_id)
         journal(conn, run, "file checked", file=row.file_id)

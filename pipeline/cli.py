@@ -16,9 +16,9 @@ import typer
 from pipeline import terminal
 from pipeline.audit_command import audit
 from pipeline.gate_command import gate
-from schemas.errors import EnrollmentError, Terminal
+from schemas.errors import AtWork, EnrollmentError, Terminal
 
-OK, OPEN_ITEMS, FAILED = 0, 1, 2
+OK, OPEN_ITEMS, FAILED, LEFT_TO_OTHERS = 0, 1, 2, 3
 
 app = typer.Typer(
     add_completion=False,
@@ -35,6 +35,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, _interrupted)
     try:
         app()
+    except AtWork as error:
+        terminal.fail(str(error))
+        sys.exit(LEFT_TO_OTHERS)
     except EnrollmentError as error:
         terminal.fail(str(error))
         sys.exit(FAILED)
@@ -156,11 +159,14 @@ def night(
     partner: Annotated[list[str] | None, typer.Option(help="Only these partners.")] = None,
     as_of: Annotated[datetime | None, typer.Option(help="The night's clock.")] = None,
     as_json: Json = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take the work of another night or scheduler over.")
+    ] = False,
 ) -> None:
     """Run one whole nightly cycle in this process.
 
-    Exit code 0: balanced; 1: balanced with open items, or held at the gate; 2: not balanced, or
-    something failed.
+    Exit code 0: balanced; 1: balanced with open items, held at the gate, or partners were left to
+    another night; 2: not balanced, or something failed; 3: all was left to another night.
     """
     from pipeline.night import run_night
     from pipeline.night_report import show_failures, show_night
@@ -171,14 +177,16 @@ def night(
         for partner_id in wanted:
             house.mailbox(partner_id)  # a wrong name is said before anything is done
         with terminal.doing("The night runs") as say:
-            result = run_night(house, _moment(as_of), wanted, say)
+            result = run_night(house, _moment(as_of), wanted, say, take_over=take_over)
     if as_json:
         print(json.dumps(_night_object(result), default=str))  # noqa: T201 - the command's output
         show_failures(result)
     else:
         show_night(result)
+    for sentence in result.left:
+        terminal.fail(sentence)
     codes = {"balanced": OK, "balanced_with_open_items": OPEN_ITEMS, "failed": FAILED}
-    raise typer.Exit(codes[result.state])
+    raise typer.Exit(max(codes[result.state], OPEN_ITEMS if result.left else OK))
 
 
 def _night_object(result: Any) -> dict[str, Any]:
@@ -192,6 +200,7 @@ def _night_object(result: Any) -> dict[str, Any]:
         "failures": [vars(failure) for failure in result.failures],
         "gate": [gate_object(one) for one in result.at_gate],
         "audit": str(result.anchor),
+        "left": result.left,
     }
 
 

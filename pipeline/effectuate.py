@@ -9,7 +9,7 @@ from pipeline.check import sent_envelopes
 from pipeline.journal import journal
 from pipeline.outgoing import Letter, write_for
 from pipeline.proof import prove_enrollment
-from pipeline.runs import Run
+from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from replies.effectuation834 import count_groups, count_sets, write_effectuations
 from replies.x12_writer import ControlNumbers
@@ -23,7 +23,7 @@ def effectuate(house: House, run: Run, partner_id: str, records: CarrierRecords)
     Decision, control numbers, file and the book's new state are one transaction: a policy is
     effectuated if and only if its effectuation is on its way.
     """
-    with house.engine.begin() as conn:
+    with writing(house, run, partner_id) as conn:
         offer = decide_effectuations(
             conn, run.run_id, partner_id, records.payments, records.members
         )

@@ -4,7 +4,6 @@ A partner whose mailbox or records fail does not stop the others; what failed is
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -15,15 +14,15 @@ import sqlalchemy as sa
 import structlog
 
 import ledger.runs
-from ledger import audit, gates
+from ledger import audit, gates, owners
 from ledger.balance import balance
 from ledger.step_failures import StepFailure, failures
-from pipeline.runs import Run, open_run
+from pipeline.runs import Run, at_work
 from pipeline.steps import Steps
 from pipeline.wiring import House
 from schemas.database import result as reconciled
-from schemas.database import run
-from schemas.errors import EnrollmentError
+from schemas.errors import EnrollmentError, Superseded
+from schemas.runs import run
 
 log = structlog.get_logger()
 
@@ -37,7 +36,8 @@ class NightResult:
 
     `at_gate` holds the batches that are kept from the book, from whichever night they are, those
     of this night with a finding out of bounds, and those that a person decided about and this night
-    has settled. `anchor` is the end of the audit trail, for a copy outside of the database.
+    has settled. `anchor` is the end of the audit trail, for a copy outside of the database. `left`
+    says of the partners that this call left to somebody else who they are.
     """
 
     run: Run
@@ -46,6 +46,7 @@ class NightResult:
     failures: tuple[StepFailure, ...]
     at_gate: tuple[gates.AtGate, ...]
     anchor: audit.Anchor
+    left: tuple[str, ...] = ()
 
 
 def run_night(
@@ -53,20 +54,27 @@ def run_night(
     as_of: datetime,
     partner_ids: list[str] | None = None,
     tell: Tell = lambda _: None,
+    *,
+    take_over: bool = False,
 ) -> NightResult:
     """Receives, checks, applies, reconciles, replies and delivers; then closes the balance.
 
     An interrupted or failed night of the same moment is taken up where it stopped; a closed one
-    stays as it is.
+    stays as it is. Partners that somebody else works for are left to him, unless `take_over`;
+    raises AtWork when that is so for all, and Superseded when all were taken over meanwhile.
     """
     wanted = partner_ids or house.partner_ids
     closed = closed_night(house, as_of, wanted)
     if closed is not None:
         return closed
-    opened = open_run(house, as_of)
-    for partner_id in wanted:
-        _run_partner(Steps(house, opened, partner_id), tell)
-    return close_night(house, opened)
+    with at_work(house, as_of, wanted, take_over=take_over) as opened:
+        left = list(opened.left)
+        for partner_id in opened.partner_ids:
+            try:
+                _run_partner(Steps(house, opened.run, partner_id), tell)
+            except Superseded as error:
+                left.append(str(error))
+        return replace(close_night(house, opened.run), left=tuple(left))
 
 
 def _run_partner(steps: Steps, tell: Tell) -> None:
@@ -83,15 +91,30 @@ def _run_partner(steps: Steps, tell: Tell) -> None:
 
 def _try(step: Callable[[], None], steps: Steps, doing: str, tell: Tell) -> None:
     tell(f"{steps.partner_id}: {doing}")
-    with suppress(EnrollmentError):  # the ledger has it, and the night's state shows it
+    try:
         step()
+    except Superseded:
+        raise
+    except EnrollmentError:
+        return  # the ledger has it, and the night's state shows it
 
 
 def close_night(house: House, opened: Run) -> NightResult:
-    """The night's balance. The run is closed by it unless something failed or is out of balance."""
+    """The night's balance, and the end of the owner's work.
+
+    The run is closed by it unless something failed or is out of balance, or others still work for
+    it: then the last one closes it. Raises Superseded when others have taken all partners over.
+    """
     with house.engine.begin() as conn:
+        is_over = ledger.runs.lock_run(conn, opened.run_id) != "open"
+        if not is_over and not owners.release(conn, opened.token):
+            raise Superseded(
+                f"Run {opened.run_id} was taken over by somebody else, who closes it. "
+                "Nothing was written."
+            )
         result = _result(conn, opened)
-        if result.state != "failed":
+        is_last = not owners.others_at_work(conn, opened.run_id, opened.token)
+        if result.state != "failed" and is_last:
             ledger.runs.close_run(conn, opened.run_id, result.state)
     with house.engine.connect() as conn:
         result = replace(result, anchor=audit.head(conn))  # the closing stands in the trail, too

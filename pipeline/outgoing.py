@@ -17,7 +17,7 @@ from ledger.sent import (
     record_sent,
     undelivered,
 )
-from pipeline.runs import Run
+from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from replies.x12_writer import Envelope
 from schemas.partners import Exchange, Partner
@@ -129,7 +129,7 @@ def deliver_files(house: House, run: Run, partner_id: str) -> list[str]:
     with connect(mailbox) as client:
         for row in waiting:
             deliver(client, mailbox, house.landing, Outgoing(row.name, row.storage_key))
-            with house.engine.begin() as conn:
+            with writing(house, run, partner_id) as conn:
                 mark_delivered(conn, row.file_id, run.as_of)
             log.info("file delivered", partner=partner_id, file_id=row.file_id)
             delivered.append(row.name)

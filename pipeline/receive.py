@@ -8,7 +8,7 @@ import structlog
 
 from ledger.files import ReceivedFile, Recorded, record_received
 from parsers.reading import open_received
-from pipeline.runs import Run
+from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from schemas.errors import Retryable
 from schemas.partners import Exchange
@@ -75,7 +75,7 @@ def _receive(
 def take_in(house: House, run: Run, fetched: Fetched) -> Recorded:
     """The place in the ledger of a file that lies in the landing zone."""
     received = _describe(house.landing, house.exchange(fetched.partner_id), fetched, run)
-    with house.engine.begin() as conn:
+    with writing(house, run, fetched.partner_id) as conn:
         return record_received(conn, received)
 
 

@@ -8,7 +8,7 @@ import structlog
 
 from enrollment.snapshot import book_snapshot
 from pipeline.carrier import CarrierRecords
-from pipeline.runs import Run
+from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from reconciliation.comparison import Comparison, reconcile_folders
 from reconciliation.snapshots import freeze
@@ -47,7 +47,7 @@ def reconcile_partner(
     comparison = reconcile_folders(folder / "book", folder / "carrier", folder)
     keys = {"run_id": run.run_id, "partner_id": partner_id}
     counts = {k: v for k, v in comparison.counts.items() if k in result.c}
-    with house.engine.begin() as conn:
+    with writing(house, run, partner_id) as conn:
         for table in (difference, result):
             conn.execute(sa.delete(table).where(*(table.c[k] == v for k, v in keys.items())))
         conn.execute(

@@ -16,7 +16,7 @@ from pipeline.checked_tables import read_verdict
 from pipeline.error_files import findings_in
 from pipeline.journal import journal
 from pipeline.outgoing import Letter, write_for
-from pipeline.runs import Run
+from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from replies.error_findings import ERROR_ROWS, TOLD_TO_THE_EXCHANGE, ErrorFindings
 from replies.error_report import CSV, PAGE, WORKBOOK, ErrorReport, Heading
@@ -49,7 +49,7 @@ def report_errors(house: House, run: Run, partner_id: str) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".errors.", dir=folder) as name:
         draft = Path(name)
-        with house.engine.begin() as conn:
+        with writing(house, run, partner_id) as conn:
             counts = _write(house, conn, run, partner_id, draft)
             already = sent_file_id(conn, "error_report", run.run_id, partner_id)
             if counts.told and already is None:

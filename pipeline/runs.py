@@ -1,27 +1,111 @@
-"""A run: one nightly cycle with one clock."""
+"""A run: one nightly cycle with one clock, and whoever works for it."""
 
-from dataclasses import dataclass
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 import sqlalchemy as sa
+import structlog
 
 import ledger.runs
+from ledger import owners
+from pipeline.operators import name_of_operator
 from pipeline.wiring import House
-from schemas.database import run
+from schemas.errors import AtWork
+from schemas.runs import run
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Run:
-    """The run that the use cases work for. `as_of` is its clock: nothing asks for another time."""
+    """The run that the use cases work for. `as_of` is its clock: nothing asks for another time.
+
+    `token` is that of the owner in whose name they write; nobody's for a run that is only read.
+    """
 
     run_id: int
     as_of: datetime
+    token: int = field(default=0, compare=False)
 
 
-def open_run(house: House, as_of: datetime) -> Run:
-    """The run of that moment: a new one, or the one that was interrupted."""
+@dataclass(frozen=True)
+class Opened:
+    """A run with the partners that are worked on in it, and sentences on those left to others."""
+
+    run: Run
+    partner_ids: tuple[str, ...]
+    left: tuple[str, ...] = ()
+
+
+@contextmanager
+def at_work(
+    house: House, as_of: datetime, partner_ids: list[str], *, take_over: bool = False
+) -> Iterator[Opened]:
+    """The run of that moment, worked on by this process: a new one, or one that was interrupted.
+
+    Raises AtWork when others work for all of these partners; `take_over` takes them from them.
+    """
+    with owners.sign_of_life(house.engine) as stay_alive:
+        worker = _worker(house, "process", takes_over=take_over)
+        yield _open(house, as_of, partner_ids, worker, stay_alive)
+
+
+def open_for_scheduler(house: House, as_of: datetime, partner_ids: list[str]) -> Opened:
+    """The run of that moment for a scheduler, whose tasks say `task_at_work`."""
+    return _open(house, as_of, partner_ids, _worker(house, "scheduler"), lambda _: None)
+
+
+def _worker(
+    house: House, kind: Literal["process", "scheduler"], *, takes_over: bool = False
+) -> owners.Worker:
+    place = f"process {os.getpid()} on {socket.gethostname()}"
+    doing = f"`edi834 night` ({place}" if kind == "process" else f"a scheduler (opened by {place}"
+    name = f"{doing}, in the name of {name_of_operator(house.settings)})"
+    return owners.Worker(kind, name, house.rules.digest, takes_over)
+
+
+def _open(
+    house: House,
+    as_of: datetime,
+    partner_ids: list[str],
+    worker: owners.Worker,
+    stay_alive: Callable[[int], None],
+) -> Opened:
     with house.engine.begin() as conn:
-        return Run(ledger.runs.open_run(conn, as_of), as_of)
+        run_id = ledger.runs.open_run(conn, as_of, house.rules)
+        ledger.runs.record_rules(conn, house.rules)
+        taken = owners.take(conn, run_id, partner_ids, worker, stay_alive)
+        if taken is None:
+            raise AtWork(owners.standings(conn, partner_ids)[0].sentence)
+        differs_in = ledger.runs.pinned_rules(conn, run_id).differs_in(house.rules)
+    if differs_in:
+        log.warning("run taken up with other rules", run=run_id, differs_in=differs_in)
+    left = tuple(one.sentence for one in taken.left)
+    return Opened(Run(run_id, as_of, taken.token), taken.partner_ids, left)
+
+
+@contextmanager
+def task_at_work(house: House, opened: Run) -> Iterator[None]:
+    """A task of a scheduler at work for its run, until the context or the process ends."""
+    with owners.sign_of_life(house.engine, shared=True) as stay_alive:
+        stay_alive(opened.token)
+        yield
+
+
+@contextmanager
+def writing(house: House, opened: Run, partner_id: str) -> Iterator[sa.Connection]:
+    """A transaction that writes for a partner: all of it is kept at the end of the block, or none.
+
+    Raises Superseded when somebody else has taken the partner over.
+    """
+    with house.engine.begin() as conn:
+        owners.prove(conn, partner_id, opened.token)
+        yield conn
 
 
 def is_open(house: House, run_id: int) -> bool:

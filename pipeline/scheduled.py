@@ -5,19 +5,25 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TypedDict
 
+import structlog
+
+from ledger import owners
 from pipeline.night import close_night, closed_night
-from pipeline.runs import Run, is_open, open_run
+from pipeline.runs import Run, is_open, open_for_scheduler, task_at_work
 from pipeline.settings import load_settings
 from pipeline.steps import Steps
 from pipeline.wiring import House, open_house
 from schemas.errors import Retryable
 
+log = structlog.get_logger()
+
 
 class RunIds(TypedDict):
-    """A run as it travels between tasks: its id and its clock in ISO format."""
+    """A run as it travels between tasks: its id, its clock in ISO format, its owner's token."""
 
     run_id: int
     as_of: str
+    token: int
 
 
 class FileIds(TypedDict):
@@ -34,31 +40,37 @@ def _house() -> Iterator[House]:
 
 
 def _run(ids: RunIds) -> Run:
-    return Run(ids["run_id"], datetime.fromisoformat(ids["as_of"]))
+    return Run(ids["run_id"], datetime.fromisoformat(ids["as_of"]), ids["token"])
 
 
 def open_night(as_of: str) -> RunIds:
     """The run of that moment (ISO format with an offset).
 
     It is new, or the one that was interrupted, or the closed one: then nothing is left to do.
+    Partners that somebody else works for are left to him; raises AtWork when that is so for all.
     """
     moment = datetime.fromisoformat(as_of)
     with _house() as house:
         closed = closed_night(house, moment, house.partner_ids)
-        run = open_run(house, moment) if closed is None else closed.run
-    return {"run_id": run.run_id, "as_of": as_of}
+        if closed is not None:
+            return {"run_id": closed.run.run_id, "as_of": as_of, "token": closed.run.token}
+        opened = open_for_scheduler(house, moment, house.partner_ids)
+    for sentence in opened.left:
+        log.warning("partner left to somebody else", why=sentence)
+    return {"run_id": opened.run.run_id, "as_of": as_of, "token": opened.run.token}
 
 
 def partner_ids(ids: RunIds) -> list[str]:
-    """The partners that the run works for: those with a mailbox, none when the run is closed."""
-    with _house() as house:
-        return house.partner_ids if is_open(house, ids["run_id"]) else []
+    """The partners that are this owner's in the run; none when the run is closed."""
+    with _house() as house, house.engine.connect() as conn:
+        mine = owners.partners_of(conn, ids["token"])
+        return mine if is_open(house, ids["run_id"]) else []
 
 
 @contextmanager
 def steps(ids: RunIds, partner_id: str) -> Iterator[Steps]:
     """The steps of one partner's night."""
-    with _house() as house:
+    with _house() as house, task_at_work(house, _run(ids)):
         yield Steps(house, _run(ids), partner_id)
 
 

@@ -22,9 +22,9 @@ from pipeline.outgoing import deliver_files
 from pipeline.receive import receive_files
 from pipeline.reconcile import reconcile_partner
 from pipeline.report import report_errors
-from pipeline.runs import Run
+from pipeline.runs import Run, writing
 from pipeline.wiring import House
-from schemas.errors import EnrollmentError, Retryable, Terminal
+from schemas.errors import EnrollmentError, Retryable, Superseded, Terminal
 
 log = structlog.get_logger()
 
@@ -98,13 +98,16 @@ class Steps:
             failure = _defect(error)
             self._record(step, failure)
             raise failure from None
-        with self.house.engine.begin() as conn:
+        with writing(self.house, self.run, self.partner_id) as conn:
             clear_failure(conn, self.run.run_id, self.partner_id, step)
 
     def _record(self, step: str, error: EnrollmentError) -> None:
         log.info("step failed", partner=self.partner_id, step=step, why=str(error))
         failure = StepFailure(self.partner_id, step, str(error))
-        with suppress(Retryable), self.house.engine.begin() as conn:
+        with (
+            suppress(Retryable, Superseded),
+            writing(self.house, self.run, self.partner_id) as conn,
+        ):
             record_failure(conn, self.run.run_id, failure)
 
 

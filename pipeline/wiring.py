@@ -13,6 +13,7 @@ from pipeline.operators import name_of_operator
 from pipeline.settings import Settings
 from schemas.errors import Terminal
 from schemas.partners import Exchange, Partner, load_exchange, load_partner, load_partners
+from schemas.rule_versions import RulesInForce, rules_in_force
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.mailbox import Mailbox
 
@@ -35,6 +36,11 @@ class House:
     settings: Settings
     engine: sa.Engine
     landing: LandingZone
+
+    @property
+    def rules(self) -> RulesInForce:
+        """What this process judges by."""
+        return rules_in_force(self.settings.partners)
 
     def partner(self, partner_id: str) -> Partner:
         """The trading partner. Raises Terminal when there is none of that id."""

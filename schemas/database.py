@@ -27,6 +27,7 @@ from schemas.columns import (
     text,
     without,
 )
+from schemas.runs import rules
 
 
 def _file_key() -> sa.Column[int]:
@@ -37,18 +38,6 @@ def _file_key() -> sa.Column[int]:
 
 # ---------------------------------------------------------------------------------- ledger
 
-run = sa.Table(
-    "run",
-    metadata,
-    identity("run_id"),
-    sa.Column("as_of", INSTANT, nullable=False),
-    sa.Column("state", sa.Text, nullable=False, server_default="open"),
-    sa.Column("opened_at", INSTANT, nullable=False, server_default=sa.func.now()),
-    sa.Column("closed_at", INSTANT),
-    one_of("state", "open", "balanced", "balanced_with_open_items", "failed"),
-    sa.Index("uq_run_open", "as_of", unique=True, postgresql_where=sa.text("state = 'open'")),
-    schema="ledger",
-)
 
 file = sa.Table(
     "file",
@@ -67,6 +56,7 @@ file = sa.Table(
     sa.Column("recorded_at", INSTANT, nullable=False),  # received by us, or made by us
     text("state"),
     sa.Column("verdict", sa.Text),  # ours on a received file
+    rules(nullable=True),  # by which the verdict was made
     reference("duplicate_of", "ledger.file.file_id", nullable=True),
     reference("answers_file_id", "ledger.file.file_id", nullable=True),
     sa.Column("delivered_at", INSTANT),
@@ -130,16 +120,6 @@ received_interchange = sa.Table(
     text("sender_id"),
     text("control_number"),
     sa.Index("ix_received_interchange_number", "sender_id", "control_number"),
-    schema="ledger",
-)
-
-step_failure = sa.Table(
-    "step_failure",
-    metadata,
-    sa.Column("run_id", sa.BigInteger, sa.ForeignKey("ledger.run.run_id"), primary_key=True),
-    sa.Column("partner_id", sa.Text, primary_key=True),
-    sa.Column("step", sa.Text, primary_key=True),
-    text("sentence"),
     schema="ledger",
 )
 

@@ -19,3 +19,18 @@ class Retryable(EnrollmentError):
 
 class Terminal(EnrollmentError):
     """A person must act first: wrong settings, changed host key, damaged store."""
+
+
+class Interrupted(Retryable):
+    """The database gave a transaction up for a passing reason, and has left nothing of it.
+
+    A deadlock, a conflict, a lock not had in time, a lost connection: a step begins again at once.
+    """
+
+
+class AtWork(Retryable):
+    """Somebody else is at work there, and this process leaves the work to him."""
+
+
+class Superseded(Terminal):
+    """The work was taken over by somebody else, so this process may not write any more."""

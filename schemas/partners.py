@@ -256,6 +256,12 @@ def load_exchange(exchange_id: str) -> Exchange:
     return _read(_folder("companions") / f"{exchange_id}.toml", Exchange)
 
 
+def load_exchanges() -> dict[str, Exchange]:
+    """All exchanges by id, in the order of their ids."""
+    names = sorted(path.stem for path in _folder("companions").glob("*.toml"))
+    return {name: load_exchange(name) for name in names}
+
+
 @cache
 def load_partners(folder: Path | None = None) -> dict[str, Partner]:
     """All trading partners by id, in the order of their ids.

@@ -98,11 +98,29 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     PERFORM ledger.audit_note('opened', 'run', NEW.run_id, jsonb_build_object('as_of',
-      to_char(NEW.as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')));
+      to_char(NEW.as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+      'rules', NEW.rules_digest));
   ELSIF NEW.state <> OLD.state THEN
     PERFORM ledger.audit_note('closed', 'run', NEW.run_id,
       jsonb_build_object('from', OLD.state, 'to', NEW.state));
   END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION ledger.audit_partner_owner() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM ledger.audit_note('owner deleted', 'run',
+      (SELECT run_id FROM ledger.run_owner WHERE token = OLD.token),
+      jsonb_build_object('partner', OLD.partner_id, 'token', OLD.token));
+    RETURN NULL;
+  END IF;
+  PERFORM ledger.audit_note(
+    CASE WHEN NEW.at_work THEN 'work began' ELSE 'work ended' END, 'run', run_id,
+    jsonb_build_object('partner', NEW.partner_id, 'token', token, 'owner', kind,
+      'rules', rules_digest))
+  FROM ledger.run_owner WHERE token = NEW.token;
   RETURN NULL;
 END $$;
 
@@ -123,6 +141,7 @@ BEGIN
     details := jsonb_build_object('from', OLD.state);
     IF NEW.verdict IS DISTINCT FROM OLD.verdict THEN
       details := details || jsonb_build_object('verdict', NEW.verdict,
+        'rules', NEW.rules_digest,
         'issues', (SELECT count(*) FROM ledger.issue WHERE file_id = NEW.file_id),
         'members', (SELECT jsonb_object_agg(state, members) FROM (
           SELECT state, count(*) AS members FROM ledger.disposition
@@ -226,6 +245,10 @@ END $$;
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE ON ledger.run
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_run();
+CREATE TRIGGER audit AFTER INSERT OR DELETE ON ledger.partner_owner
+  FOR EACH ROW EXECUTE FUNCTION ledger.audit_partner_owner();
+CREATE TRIGGER audit_update AFTER UPDATE ON ledger.partner_owner
+  FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION ledger.audit_partner_owner();
 CREATE TRIGGER audit AFTER INSERT OR DELETE ON ledger.file
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_file();
 CREATE TRIGGER audit_update AFTER UPDATE ON ledger.file

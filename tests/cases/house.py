@@ -15,7 +15,7 @@ from pipeline.check import check_received
 from pipeline.gate import put_to_gate
 from pipeline.receive import take_in
 from pipeline.report import report_errors
-from pipeline.runs import open_run
+from pipeline.runs import open_for_scheduler
 from pipeline.settings import Settings
 from pipeline.wiring import House
 from schemas.database import disposition, file
@@ -59,8 +59,11 @@ class Nights:
     def spend(self, files, *, to_book):
         """Takes in, checks and reports the files of each day, and applies them if that is asked."""
         for day, of_day in groupby(files, key=lambda received: received.day):
-            run = open_run(self.house, datetime.combine(day, time(4), UTC))
-            partners = {self._receive(run, received) for received in of_day}
+            of_night = list(of_day)
+            senders = {received.partner for received in of_night}
+            moment = datetime.combine(day, time(4), UTC)
+            run = open_for_scheduler(self.house, moment, sorted(senders)).run
+            partners = {self._receive(run, received) for received in of_night}
             for partner in sorted(partners):
                 if to_book:
                     put_to_gate(self.house, run, partner)

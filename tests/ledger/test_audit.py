@@ -26,9 +26,11 @@ from ledger.server import open_engine, upgrade
 from ledger.step_failures import StepFailure, clear_failure, record_failure
 from ledger.verdicts import record_verdict
 from schemas.audit import audit_entry
-from schemas.database import file, run
+from schemas.database import file
 from schemas.errors import EnrollmentError, Terminal
 from schemas.gate import Finding
+from schemas.rule_versions import rules_in_force
+from schemas.runs import run
 
 PARTNER = "cedar-valley-tx"
 ROLE = Path(__file__).resolve().parents[2] / "docs" / "application_role.sql"
@@ -93,7 +95,8 @@ def test_a_run_and_its_steps_are_told(engine, given):
     _, closed_again = told_of(engine, lambda conn: close_run(conn, run_id, "failed"))
 
     name = f"run:{run_id}"
-    assert opened == [("opened", name, {"as_of": "2026-12-01T06:00:00Z"})]
+    pinned = {"as_of": "2026-12-01T06:00:00Z", "rules": rules_in_force().digest}
+    assert opened == [("opened", name, pinned)]
     assert again == [("taken up", name, {})]
     assert acts(failed) == [f"{name} step failed"]
     assert mended == [("step went through", name, {"partner": PARTNER, "step": "fetching files"})]

@@ -17,7 +17,8 @@ from ledger.files import (
 )
 from ledger.runs import close_run, open_run
 from ledger.verdicts import record_verdict
-from schemas.database import file, run, sighting
+from schemas.database import file, sighting
+from schemas.runs import run
 
 
 def _count(conn, table):

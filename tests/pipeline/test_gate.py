@@ -14,7 +14,8 @@ import pytest
 
 from ledger import gates
 from pipeline.books import compare_books
-from pipeline.runs import open_run
+from pipeline.night import run_night
+from pipeline.runs import open_for_scheduler
 from pipeline.steps import Steps
 
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
@@ -343,21 +344,21 @@ from pipeline.steps import Steps
 from pipeline.wiring import open_house
 
 with open_house(load_settings()) as house:
-    run = Run(int(sys.argv[1]), datetime.fromisoformat(sys.argv[2]))
-    Steps(house, run, sys.argv[3]).gate()
+    run = Run(int(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), int(sys.argv[3]))
+    Steps(house, run, sys.argv[4]).gate()
 """
 
 
 def test_a_gate_killed_in_the_middle_is_taken_up_by_the_next_one(world):
     """Killed while it judges: nothing is found, nothing is in the book. Run again: judged once."""
     world.send(1)
-    opened = open_run(world.house, world.clock(1))
+    opened = open_for_scheduler(world.house, world.clock(1), [CEDAR, HARBOR]).run
     steps = Steps(world.house, opened, CEDAR)
     steps.receive()
     for file_id in steps.waiting_files():
         steps.check(file_id)
     kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
-    arguments = (str(opened.run_id), opened.as_of.isoformat(), CEDAR)
+    arguments = (str(opened.run_id), opened.as_of.isoformat(), str(opened.token), CEDAR)
     child = subprocess.Popen(
         [sys.executable, "-c", JUDGE, *arguments], env=kept | world.environment(), cwd=Path.cwd()
     )
@@ -369,7 +370,7 @@ def test_a_gate_killed_in_the_middle_is_taken_up_by_the_next_one(world):
     killed = batches(world)
     findings = world.rows("SELECT count(*) FROM ledger.gate_finding")
     book = world.rows("SELECT count(*) FROM book.policy")
-    result = world.run(1)
+    result = run_night(world.house, world.clock(1), take_over=True)
 
     assert killed == {1: ("waiting", None)}
     assert findings == [(0,)]

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pipeline.runs import open_run
+from pipeline.runs import open_for_scheduler
 from pipeline.steps import Steps
 from schemas.errors import Terminal
 
@@ -15,7 +15,8 @@ CEDAR = "cedar-valley-tx"
 def steps(world):
     """The steps of a partner whose files have been received, a duplicate among them."""
     world.send(1)
-    steps = Steps(world.house, open_run(world.house, world.clock(1)), CEDAR)
+    opened = open_for_scheduler(world.house, world.clock(1), [CEDAR])
+    steps = Steps(world.house, opened.run, CEDAR)
     steps.receive()
     return steps
 

@@ -21,15 +21,40 @@ CREATE TABLE ledger.control_number (
   CONSTRAINT ck_control_number_nine_digits CHECK (last_value BETWEEN 1 AND 999999999)
 );
 
+CREATE TABLE ledger.rule_version (
+  digest TEXT NOT NULL, program TEXT NOT NULL, parts JSONB NOT NULL,
+  first_used_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+  CONSTRAINT pk_rule_version PRIMARY KEY (digest)
+);
+
 CREATE TABLE ledger.run (
   run_id BIGINT GENERATED ALWAYS AS IDENTITY, as_of TIMESTAMP WITH TIME ZONE NOT NULL,
+  rules_digest TEXT NOT NULL,
   state TEXT DEFAULT 'open' NOT NULL, opened_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
   closed_at TIMESTAMP WITH TIME ZONE,
   CONSTRAINT pk_run PRIMARY KEY (run_id),
+  CONSTRAINT fk_run_rules_digest FOREIGN KEY(rules_digest) REFERENCES ledger.rule_version (digest),
   CONSTRAINT ck_run_state CHECK (state IN ('open', 'balanced', 'balanced_with_open_items',
     'failed'))
 );
 CREATE UNIQUE INDEX uq_run_open ON ledger.run (as_of) WHERE state = 'open';
+
+CREATE TABLE ledger.run_owner (
+  token BIGINT GENERATED ALWAYS AS IDENTITY, run_id BIGINT NOT NULL, kind TEXT NOT NULL,
+  name TEXT NOT NULL, rules_digest TEXT NOT NULL,
+  since TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+  CONSTRAINT pk_run_owner PRIMARY KEY (token),
+  CONSTRAINT ck_run_owner_kind CHECK (kind IN ('process', 'scheduler')),
+  CONSTRAINT fk_run_owner_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_run_owner_rules_digest FOREIGN KEY(rules_digest)
+    REFERENCES ledger.rule_version (digest)
+);
+
+CREATE TABLE ledger.partner_owner (
+  partner_id TEXT NOT NULL, token BIGINT NOT NULL, at_work BOOLEAN NOT NULL,
+  CONSTRAINT pk_partner_owner PRIMARY KEY (partner_id),
+  CONSTRAINT fk_partner_owner_token FOREIGN KEY(token) REFERENCES ledger.run_owner (token)
+);
 
 CREATE TABLE ledger.file (
   file_id BIGINT GENERATED ALWAYS AS IDENTITY, direction TEXT NOT NULL, partner_id TEXT NOT NULL,
@@ -37,7 +62,8 @@ CREATE TABLE ledger.file (
   named_at TIMESTAMP WITHOUT TIME ZONE, sha256 TEXT NOT NULL, size_bytes BIGINT NOT NULL,
   storage_key TEXT NOT NULL, run_id BIGINT NOT NULL,
   recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, state TEXT NOT NULL, verdict TEXT,
-  duplicate_of BIGINT, answers_file_id BIGINT, delivered_at TIMESTAMP WITH TIME ZONE, note TEXT,
+  rules_digest TEXT, duplicate_of BIGINT, answers_file_id BIGINT,
+  delivered_at TIMESTAMP WITH TIME ZONE, note TEXT,
   CONSTRAINT pk_file PRIMARY KEY (file_id),
   CONSTRAINT ck_file_direction CHECK ((direction = 'exchange_to_issuer' AND kind IN
     ('enrollment', 'acknowledgement', 'unknown') AND state IN ('received', 'checked', 'staged',
@@ -48,6 +74,7 @@ CREATE TABLE ledger.file (
     'partially_accepted', 'rejected', 'unreadable')),
   CONSTRAINT uq_file_direction_partner_id_name_sha256 UNIQUE (direction, partner_id, name,
     sha256),
+  CONSTRAINT fk_file_rules_digest FOREIGN KEY(rules_digest) REFERENCES ledger.rule_version (digest),
   CONSTRAINT fk_file_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
   CONSTRAINT fk_file_duplicate_of FOREIGN KEY(duplicate_of) REFERENCES ledger.file (file_id),
   CONSTRAINT fk_file_answers_file_id FOREIGN KEY(answers_file_id) REFERENCES ledger.file
