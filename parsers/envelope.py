@@ -160,14 +160,12 @@ def gather_envelope(gathered: list[EnvelopePart]) -> Envelope:
 
 def _transaction_sets(elements: dict[str, pa.Table], gathered: list[EnvelopePart]) -> pa.Table:
     sets = elements["ST"]
+    totals = unpack(part.set_totals for part in gathered)
+    ordinals, in_set, with_ins, last_byte = (column.to_numpy() for column in totals)
     segments, members, ends = (np.zeros(len(sets) + 1, np.int64) for _ in range(3))
-    for part in gathered:
-        ordinals, in_set, with_ins, last_byte = (
-            column.to_numpy() for column in unpack([part.set_totals])
-        )
-        segments[ordinals] += in_set
-        members[ordinals] += with_ins
-        ends[ordinals] = last_byte
+    np.add.at(segments, ordinals, in_set)
+    np.add.at(members, ordinals, with_ins)
+    ends[ordinals] = last_byte  # of a set in several stretches the last one holds
     trailer_count, trailer_number = _trailers(sets, elements["SE"], "set_ordinal")
     headers = unpack(part.set_headers for part in gathered)
     columns = {name: sets[name] for name in sets.column_names if name != "byte_end"}
@@ -267,11 +265,11 @@ def _trailers(headers: pa.Table, trailers: pa.Table, by: str) -> tuple[pa.Array,
 
     Null where it has none, the empty text where a trailer stands without that element.
     """
+    stated = [pc.fill_null(trailers[name].combine_chunks(), "") for name in ("count", "number")]
+    if trailers[by].equals(headers[by]):  # so it is in nearly every file
+        return stated[0], stated[1]
     found = pc.index_in(headers[by].combine_chunks(), trailers[by].combine_chunks())
-    return tuple(
-        pc.fill_null(trailers[name].combine_chunks(), "").take(found)
-        for name in ("count", "number")
-    )
+    return stated[0].take(found), stated[1].take(found)
 
 
 def _with_trailer(

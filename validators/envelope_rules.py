@@ -252,7 +252,7 @@ def _group_faults(envelope: Envelope) -> Iterable[Fault]:
         for name, count in surplus.items():
             if envelope.element_count(name, row["group_ordinal"]) >= count:
                 yield Fault("envelope-elements-too-many", name, row)
-    repeated = _repeated(groups, ["interchange_ordinal", "control_number"])
+    repeated = _repeated(groups, "interchange_ordinal", "control_number")
     for row in groups.take(pa.array(repeated)).to_pylist():
         yield Fault("group-control-number-repeated", "GS", row)
 
@@ -290,18 +290,31 @@ def _group_row_faults(row: _Row) -> Iterable[Fault]:
         yield Fault("group-set-count-differs", "GE", row)
 
 
-def _repeated(table: pa.Table, by: list[str]) -> Ints:
-    """Rows whose values in `by` stood in an earlier row; rows with a null value are passed over."""
-    codes = np.zeros(len(table), dtype=np.int64)
-    is_known = np.ones(len(table), dtype=np.bool_)
-    for name in by:
-        encoded = table[name].combine_chunks().dictionary_encode()
-        index = encoded.indices.fill_null(-1).to_numpy()
-        codes = codes * (len(encoded.dictionary) + 1) + index + 1
-        is_known &= index >= 0
-    rows = np.flatnonzero(is_known)
+def _repeated(table: pa.Table, by: str, name: str) -> Ints:
+    """Rows whose text in `name` stood in an earlier row of the same `by`; nulls are passed over."""
+    groups = table[by].to_numpy()
+    texts = table[name].combine_chunks()
+    if _counts_upwards(groups, texts):
+        return np.array([], dtype=np.int64)
+    encoded = texts.dictionary_encode()
+    index = encoded.indices.fill_null(-1).to_numpy()
+    codes = groups * (len(encoded.dictionary) + 1) + index + 1
+    rows = np.flatnonzero(index >= 0)
     order = rows[np.argsort(codes[rows], kind="stable")]
     return np.sort(order[1:][codes[order[1:]] == codes[order[:-1]]])
+
+
+def _counts_upwards(groups: Ints, texts: pa.Array) -> bool:
+    """Whether the texts are numbers that ascend in each group, as nearly every sender has them."""
+    try:
+        numbers = pc.cast(texts, pa.int64())
+    except pa.ArrowInvalid:
+        return False
+    if numbers.null_count:
+        return False
+    counted = numbers.to_numpy()
+    is_above = (groups[1:] > groups[:-1]) | (counted[1:] > counted[:-1])
+    return bool(is_above.all() and (groups[1:] >= groups[:-1]).all())
 
 
 # ---- transaction sets: up to hundreds of thousands a file ----------------------------------------
@@ -310,7 +323,7 @@ def _repeated(table: pa.Table, by: list[str]) -> Ints:
 def _issues_of_sets(envelope: Envelope) -> Iterable[pa.Table]:
     """Issues of transaction sets, a table for each rule that is broken."""
     sets = envelope.transaction_sets
-    repeated = _repeated(sets, ["group_ordinal", "control_number"])
+    repeated = _repeated(sets, "group_ordinal", "control_number")
     found = [
         (rule_id, segment_id, sets.filter(is_bad)) for rule_id, segment_id, is_bad in _tests(sets)
     ]

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parsers.segments import Flags, Ints
+from parsers.segments import KEY_BYTES, Flags, Ints, Keys
+from parsers.text_keys import text_keys, texts_of_keys
 from validators.business.money import NO_AMOUNT, cents_of
 
 NO_DAY = np.int64(-(2**40))  # far from any day, so that no difference of two days reaches it
@@ -42,6 +43,16 @@ class Coded:
         flags = np.zeros(len(self.distinct) + 1, dtype=np.bool_)
         flags[:-1] = known
         return np.take(flags, self.index)
+
+
+def coded_keys(keys: Keys) -> Coded:
+    """Texts of up to 8 bytes as numbers, made of their keys; of key 0 there is no text."""
+    encoded = pa.array(keys).dictionary_encode()
+    distinct = encoded.dictionary.to_numpy()
+    places = np.arange(len(distinct) + 1, dtype=np.int32)
+    places[-1] = -1
+    places[:-1][distinct == 0] = -1
+    return Coded(places[np.append(encoded.indices.to_numpy(), -1)], texts_of_keys(distinct))
 
 
 class Column:
@@ -76,6 +87,11 @@ class Column:
         whole = array.cast(pa.int64())
         whole = whole.fill_null(int(NO_DAY)) if whole.null_count else whole
         return np.append(whole.to_numpy(), NO_DAY)
+
+    @cached_property
+    def keys(self) -> tuple[Keys, Ints]:
+        """First 8 bytes of each text as an integer, and its length."""
+        return text_keys(self.array)
 
     @cached_property
     def cents(self) -> Ints:
@@ -166,7 +182,11 @@ class TakenColumn(GatheredColumn):
     @cached_property
     def coded(self) -> Coded:
         """The texts as numbers."""
-        return Column(self.texts).coded
+        keys, lengths = self.source.keys
+        lengths = np.where(self.rows >= 0, lengths[self.rows], 0)
+        if not len(lengths) or lengths.max() > KEY_BYTES:
+            return Column(self.texts).coded
+        return coded_keys(np.where(lengths > 0, keys[self.rows], 0))
 
 
 class AmountColumn(Column):
@@ -181,7 +201,7 @@ class AmountColumn(Column):
         """Amounts in cents; `NO_AMOUNT` where there is none, or none that can be read."""
         cents = np.full(len(self.array) + 1, NO_AMOUNT)
         rows = np.flatnonzero(self._is_amount)
-        cents[rows] = cents_of(self.array.take(pa.array(rows)))
+        cents[rows] = cents_of(self.array, rows)
         return cents
 
 

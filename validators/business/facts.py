@@ -272,6 +272,9 @@ def _rows_of(ordinals: Ints, wanted: Ints) -> Ints:
     """The row at which each wanted ordinal stands among ascending ones, -1 where it does not."""
     if not len(ordinals):
         return np.full(len(wanted), -1, dtype=np.int64)
+    if ordinals[-1] - ordinals[0] == len(ordinals) - 1:  # of one stretch: none is left out
+        rows = wanted - ordinals[0]
+        return np.where((rows >= 0) & (rows < len(ordinals)), rows, -1)
     rows = np.searchsorted(ordinals, wanted)
     rows = np.minimum(rows, len(ordinals) - 1)
     return np.where(ordinals[rows] == wanted, rows, -1)

@@ -3,7 +3,7 @@
 Each returns per row whether it breaks the rule. A row without the value breaks only `required`.
 """
 
-import re
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _SHORTEST_YEAR, _LONGEST_YEAR = 365, 366  # days
 _OLDEST = 9999  # years
-_WHOLE = re.compile("[0-9]{1,9}")
 
 
 def _column(facts: Facts, check: "Check") -> Column:
@@ -79,18 +78,24 @@ def repetitions_in(facts: "StretchFacts", check: "Check") -> Flags:
 
     `component` says which one; repetitions with another `qualifier` before it are passed over.
     """
-    at, codes = check.arguments["component"] - 1, check.arguments["codes"]
-    qualifier = check.arguments["qualifier"]
+    arguments = check.arguments
+    wanted = (arguments["component"] - 1, arguments["qualifier"], arguments["codes"])
     coded = _column(facts, check).coded
-    repetition, component = facts.separators
-    wrong = [
-        any(
-            len(parts) > at and parts[at - 1] == qualifier and parts[at] not in codes
-            for parts in (one.split(component) for one in value.split(repetition))
-        )
-        for value in coded.values
-    ]
+    wrong = [_has_repetition_not_in(value, facts.separators, wanted) for value in coded.values]
     return coded.where(wrong)[:-1]
+
+
+@lru_cache(maxsize=2**16)
+def _has_repetition_not_in(
+    value: str, separators: tuple[str, str], wanted: tuple[int, str, frozenset[str]]
+) -> bool:
+    """Whether a repetition has a wrong component; the same few values come in every stretch."""
+    repetition, component = separators
+    at, qualifier, codes = wanted
+    return any(
+        len(parts) > at and parts[at - 1] == qualifier and parts[at] not in codes
+        for parts in (one.split(component) for one in value.split(repetition))
+    )
 
 
 def number_between(facts: Facts, check: "Check") -> Flags:
@@ -105,9 +110,7 @@ def number_between(facts: Facts, check: "Check") -> Flags:
 
 def ascending(facts: "StretchFacts", check: "Check") -> Flags:
     """The number is not above that of the row before, where both are of one member."""
-    coded = _column(facts, check).coded
-    read = [int(value) if _WHOLE.fullmatch(value) else -1 for value in coded.values]
-    numbers = np.array([*read, -1], dtype=np.int32)[coded.index[:-1]]
+    numbers = _column(facts, check).numbers[:-1]
     behind = np.flatnonzero((numbers[1:] <= numbers[:-1]) & (numbers[1:] >= 0))
     same_member = facts.members_of(check.table, behind + 1) == facts.members_of(check.table, behind)
     broken = np.zeros(len(numbers), dtype=np.bool_)
@@ -210,12 +213,22 @@ def _month_day(dates: np.ndarray) -> Ints:
     return months.astype(np.int64) % 12 * 32 + day
 
 
+@cache
+def _calendar() -> Ints:
+    """Month and day of each day from 1970-01-01 to the end of 2099."""
+    end = np.datetime64("2100-01-01").astype("datetime64[D]").astype(np.int64)
+    return _month_day(np.arange(end).astype("datetime64[D]"))
+
+
 def day_of_month(facts: Facts, check: "Check") -> Flags:
     """The date is not on that `day` of its month, or not in that `month`."""
     numbers = _column(facts, check).numbers[:-1]
     known = numbers != NO_DAY
-    dates = np.where(known, numbers, 0).astype("datetime64[D]")
-    days = _month_day(dates)
+    calendar = _calendar()
+    is_near = (numbers >= 0) & (numbers < len(calendar))
+    days = calendar[np.where(is_near, numbers, 0)]
+    far = np.flatnonzero(known & ~is_near)
+    days[far] = _month_day(numbers[far].astype("datetime64[D]"))
     broken: Flags = days % 32 != check.arguments["day"]
     if "month" in check.arguments:
         broken |= days // 32 != check.arguments["month"] - 1

@@ -36,22 +36,22 @@ def plans_seen(facts: StretchFacts) -> tuple[PlanSeen, ...]:
     rows = np.flatnonzero(coded.index[:-1] >= 0)
     if not len(rows):
         return ()
-    spans = facts.tables["coverage"]
-    segments = np.searchsorted(
-        facts.stretch.segments.byte_starts, spans["byte_start"].to_numpy()[rows]
-    )
-    groups = facts.stretch.group_ordinals[segments]
+    stretch = facts.stretch
+    members = facts.owners("coverage")[rows]
+    groups = stretch.group_ordinals[stretch.member_rows[members]]
     plans = coded.index[rows].astype(np.int64)
     pairs = pa.array(groups * len(coded.distinct) + plans).dictionary_encode()
     first = np.zeros(len(pairs.dictionary), dtype=np.int64)
     first[pairs.indices.to_numpy()[::-1]] = np.arange(len(rows))[::-1]
+    begins = facts.tables["coverage"]["byte_start"].to_numpy()[rows[first]]
+    segments = np.searchsorted(stretch.segments.byte_starts, begins)
     return tuple(
         PlanSeen(
             int(groups[row]),
             coded.values[plans[row]][:_COMPONENT],
-            _place(facts, int(rows[row]), int(segments[row])),
+            _place(facts, int(rows[row]), segment),
         )
-        for row in first.tolist()
+        for row, segment in zip(first.tolist(), segments.tolist(), strict=True)
     )
 
 

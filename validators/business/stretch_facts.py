@@ -1,5 +1,6 @@
 """The tables of one stretch, with what only its segments tell: elements, and other columns."""
 
+import re
 from functools import cache, cached_property
 
 import numpy as np
@@ -10,10 +11,11 @@ from parsers.stretch import Stretch
 from schemas.guide import load_guide
 from schemas.places import BESIDE, Place
 from validators.business.checks import Checks
-from validators.business.columns import Coded, Column
+from validators.business.columns import Coded, Column, coded_keys
 from validators.business.facts import Facts, Tables
 
 _ELEMENT = "element "
+_WHOLE = re.compile("[0-9]{1,9}")
 
 
 class StretchFacts(Facts):
@@ -105,17 +107,28 @@ class ElementColumn(Column):
             return super().coded
         keys = segments.token_keys(tokens)
         keys[self._tokens < 0] = 0
-        encoded = pa.array(keys).dictionary_encode()
-        letters = encoded.dictionary.to_numpy().astype("<u8").tobytes()
-        texts = [
-            letters[at : at + KEY_BYTES].rstrip(b"\0").decode("ascii") or None
-            for at in range(0, len(letters), KEY_BYTES)
-        ]
-        places = np.array([-1 if text is None else at for at, text in enumerate(texts)] + [-1])
-        index = np.append(encoded.indices.to_numpy(), -1)
-        return Coded(
-            places[index].astype(np.int32), pa.array(texts, pa.large_string()).fill_null("")
-        )
+        return coded_keys(keys)
+
+    @cached_property
+    def numbers(self) -> Ints:
+        """The whole numbers of up to nine digits; -1 where there is none."""
+        is_there = self._tokens >= 0
+        keys = self._segments.token_keys(np.maximum(self._tokens, 0)) * is_there
+        if (keys >> np.uint64(16)).any():
+            coded = self.coded
+            read = [int(value) if _WHOLE.fullmatch(value) else -1 for value in coded.values]
+            return np.array([*read, -1], dtype=np.int64)[coded.index]
+        return np.append(_one_or_two_digits()[keys.astype(np.int64)], -1)
+
+
+@cache
+def _one_or_two_digits() -> Ints:
+    """The number that two bytes are, the first one the lower; -1 where they are none."""
+    numbers = np.full(2**16, -1, dtype=np.int64)
+    for number in range(100):
+        numbers[key(str(number))] = number
+        numbers[key(f"{number:02}")] = number
+    return numbers
 
 
 @cache
