@@ -1,8 +1,8 @@
 """Rules of the kinds in this package, made ready once for a rule set: what to look at, and when."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from parsers.segments import Flags
@@ -13,6 +13,23 @@ from schemas.partners import Exchange, Partner, normalise_reason
 from schemas.rule_sets import RuleSet
 from validators.business import amounts, households, kinds
 from validators.business.facts import Clause, Facts, is_column
+
+# What rules of members together look at without naming it: who belongs to whom, what a
+# transaction is, and amounts by name and day.
+_EVERY_RULES = frozenset(
+    {
+        "set_ordinal",
+        "member_ordinal",
+        "is_subscriber",
+        "maintenance_type",
+        "maintenance_reason",
+        "additional_maintenance_reason",
+        "name",
+        "qualifier",
+        "value",
+        "effective_begin",
+    }
+)
 
 Meanings = dict[tuple[str, str, str, bool], str]
 
@@ -71,6 +88,29 @@ class Checks:
     def look_at_members(self) -> bool:
         """Whether a rule looks at the members of a set together, and not only counts them."""
         return any(not check.only_counts for check in self.of_sets)
+
+    @cached_property
+    def of_members(self) -> frozenset[str]:
+        """The columns of members, coverages and categories that such rules may look at."""
+        named = {
+            word.rpartition(".")[2]
+            for check in self.of_sets
+            for word in _words(check.rule.arguments)
+        }
+        return _EVERY_RULES | named
+
+
+def _words(arguments: Any) -> Iterator[str]:
+    """All texts in the arguments of a rule, and the names of the arguments."""
+    if isinstance(arguments, str):
+        yield arguments
+    elif isinstance(arguments, Mapping):
+        for name, value in arguments.items():
+            yield name
+            yield from _words(value)
+    elif isinstance(arguments, Iterable):
+        for value in arguments:
+            yield from _words(value)
 
 
 KINDS: dict[str, Callable[[Any, Any], Flags]] = {

@@ -161,16 +161,18 @@ def _hand_on(facts: StretchFacts, checks: Checks, is_open: Flags) -> OpenSets | 
     )
     handed = is_household(counts["members"].to_numpy())[places]
     wanted = rows[handed] if checks.look_at_members else rows[:0]
-    return OpenSets(pack(counts), _packed(facts, wanted))
+    return OpenSets(pack(counts), _packed(facts, wanted, checks.of_members))
 
 
-def _packed(facts: Facts, members: Ints) -> dict[str, Packed]:
+def _packed(facts: Facts, members: Ints, columns: frozenset[str]) -> dict[str, Packed]:
     chosen = np.zeros(facts.count("member") + 1, dtype=np.bool_)
     chosen[members] = True
-    packed = {"member": pack(_at(facts.tables["member"], members))}
-    for table in OF_MEMBERS[1:]:
-        rows = np.flatnonzero(chosen[facts.owners(table)])
-        packed[table] = pack(_at(facts.tables[table], rows))
+    packed = {}
+    for name in OF_MEMBERS:
+        table = facts.tables[name]
+        rows = members if name == "member" else np.flatnonzero(chosen[facts.owners(name)])
+        kept = table.select([column for column in table.column_names if column in columns])
+        packed[name] = pack(_at(kept, rows))
     return packed
 
 
