@@ -190,9 +190,16 @@ class ColumnReader:
         tokens = {name: self._tokens_in_exemplars(same) for name, same in places.items()}
         filled = {name: found for name, found in tokens.items() if (found >= 0).any()}
         columns = dict.fromkeys(places, pa.nulls(len(self.owners), _TYPES[kind]))
-        if filled:
-            together = np.concatenate([self._spread(found) for found in filled.values()])
-            column = _READERS[kind](self.rows.stretch.segments, together)
-            for number, name in enumerate(filled):
+        spread = {name: self._spread(found) for name, found in filled.items()}
+        segments = self.rows.stretch.segments
+        if kind == "text":
+            for name in filled:
+                codes = segments.codes(spread[name])
+                if codes is not None:
+                    columns[name] = codes
+                    del spread[name]
+        if spread:
+            column = _READERS[kind](segments, np.concatenate(list(spread.values())))
+            for number, name in enumerate(spread):
                 columns[name] = column.slice(number * len(self.owners), len(self.owners))
         return columns

@@ -181,6 +181,26 @@ class Segments:
         except pa.ArrowInvalid:
             return pa.array([decode(value) for value in taken.to_pylist()], pa.large_string())
 
+    def codes(self, tokens: Ints) -> pa.Array | None:
+        """The same as `texts` where all are of one length and fit into a key; None elsewhere.
+
+        So it is with most codes, and then nothing has to be looked up byte by byte.
+        """
+        is_there = tokens >= 0
+        is_whole = bool(is_there.all())
+        lengths = self.token_lengths[tokens if is_whole else tokens[is_there]]
+        size = int(lengths[0]) if len(lengths) else 0
+        if not 0 < size <= KEY_BYTES or not self.is_ascii or (lengths != size).any():
+            return None
+        keys = self._token_keys[tokens]
+        if not is_whole:
+            keys[~is_there] = 0
+        letters = keys.view(np.uint8).reshape(-1, KEY_BYTES)[:, :size].tobytes()
+        offsets = np.arange(0, len(letters) + 1, size, dtype=np.int64)
+        bits = None if is_whole else pa.py_buffer(np.packbits(is_there, bitorder="little"))
+        buffers = [bits, pa.py_buffer(offsets), pa.py_buffer(letters)]
+        return pa.Array.from_buffers(pa.large_string(), len(tokens), buffers)
+
     def _bytes_of(self, tokens: Ints) -> pa.Array:
         """The bytes of each token, copied out of the received ones by Arrow; null where empty.
 

@@ -42,6 +42,4 @@ def texts_of_keys(keys: Keys) -> pa.Array:
     offsets = np.zeros(len(keys) + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
     content: _LETTERS = letters[belongs]
-    return pa.LargeStringArray.from_buffers(
-        len(keys), pa.py_buffer(offsets), pa.py_buffer(content)
-    )
+    return pa.LargeStringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(content))

@@ -93,4 +93,9 @@ def money_column(segments: Segments, tokens: Ints) -> pa.Array:
 
 def flag_column(segments: Segments, tokens: Ints) -> pa.Array:
     """True for Y, false for any other value, null where there is none."""
-    return pc.equal(segments.texts(tokens), "Y")
+    if not len(segments):
+        return pa.nulls(len(tokens), pa.bool_())
+    safe = np.maximum(tokens, 0)
+    lengths = segments.lengths(safe)
+    is_yes = (segments.token_keys(safe) == np.uint64(ord("Y"))) & (lengths == 1)
+    return pa.array(is_yes, mask=(tokens < 0) | (lengths == 0))

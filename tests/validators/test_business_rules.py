@@ -16,7 +16,7 @@ from schemas.limits import load_limits
 from schemas.partners import load_partner, load_partners
 from schemas.rule_sets import Rulebook, RuleSet
 from simulator.generate import write_enrollment_file
-from tests.cases.enrollment import Group, Interchange, Set
+from tests.cases.enrollment import HEADER, MEMBER, Group, Interchange, Set
 from tests.cases.ffe import FFE
 from tests.cases.reading import Reader
 from validators.business.checks import KINDS, load_checks
@@ -148,12 +148,30 @@ def test_a_row_that_names_what_nobody_has_is_refused(arguments):
         load_checks(RuleSet(Rulebook({row.id: row}), HARBOR))
 
 
+def test_a_file_without_any_reporting_category_is_judged(reader):
+    """That they are missing is what is told of it."""
+    member = MEMBER[: MEMBER.index("LS*2700")]
+    content = Interchange((Group((Set((*HEADER, *member)),)),))
+    told = reader.verdict(content, Terms(HARBOR)).issues["rule"].to_pylist()
+    assert {"timestamp-missing", "source-exchange-missing", "application-id-missing"} <= set(told)
+
+
 def test_amounts_are_read_as_whole_cents():
     """Also those without a point; what is no amount is none, and no number is rounded."""
     texts = ["12", "12.", "12.3", ".5", "0.29", "-1.00", "1.005", "1e2", "", None, "1,000.00"]
     cents = cents_of(pa.array(texts, pa.large_string())).tolist()
     assert cents[:6] == [1200, 1200, 1230, 50, 29, -100]
     assert set(cents[6:]) == {NO_AMOUNT}
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_an_amount_of_up_to_eight_characters_is_read_at_once_or_not_at_all(place):
+    """Whatever stands in place of one of its characters, what comes out is right."""
+    usual = "12345.67"
+    texts = [usual[:place] + chr(code) + usual[place + 1 :] for code in range(1, 0x180)]
+    known = re.compile(r"-?([0-9]{1,10}(\.[0-9]{0,2})?|\.[0-9]{1,2})")
+    expected = [round(float(text) * 100) if known.fullmatch(text) else NO_AMOUNT for text in texts]
+    assert cents_of(pa.array(texts, pa.large_string())).tolist() == expected
 
 
 def test_code_sets_are_whole():

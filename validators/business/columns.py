@@ -182,6 +182,8 @@ class TakenColumn(GatheredColumn):
     @cached_property
     def coded(self) -> Coded:
         """The texts as numbers."""
+        if not len(self.source):
+            return Column(self.texts).coded
         keys, lengths = self.source.keys
         lengths = np.where(self.rows >= 0, lengths[self.rows], 0)
         if not len(lengths) or lengths.max() > KEY_BYTES:
