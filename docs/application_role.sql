@@ -11,6 +11,9 @@ END $$;
 GRANT USAGE ON SCHEMA ledger, book, reconciliation TO edi834_app;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA ledger, book, reconciliation TO edi834_app;
 GRANT DELETE ON ledger.step_failure, reconciliation.result, reconciliation.difference TO edi834_app;
+-- A belief that the same moment has replaced was never one: nobody saw it.
+GRANT DELETE ON book.policy, book.member, book.coverage, book.amount, book.address, book.identifier,
+  book.broker TO edi834_app;
 GRANT SELECT ON edi834_version TO edi834_app;
 
 -- The trail is read. It is written by triggers, which work with the owner's rights.

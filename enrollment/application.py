@@ -1,25 +1,38 @@
 """Application: staged events change the book, in the order in which the exchange meant them.
 
-The work goes round by round. A round takes the next waiting transaction set of every policy,
-judges all of them against the book, and writes the new versions, with the same few statements
-however many policies there are. A night in which no policy has more than three transactions has
-three rounds.
+Policies of which something new has come are folded again from their first transaction
+(`enrollment/fold.py`), what should be believed of them is worked out from what applied, and the
+difference to the book is written. Every statement works on all policies at once; the rounds of the
+fold are as many as one policy has transactions.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from enrollment import amounts, members, policies, rounds
-from schemas.database import file, policy
+from enrollment import amounts, coverages, fold, members, outcomes, particulars, policies
+from enrollment.audits import judge_audits
+from enrollment.following import open_follow
+from enrollment.versions import TABLES, write_versions
+from schemas.book import event_set, policy
+from schemas.database import file
 from schemas.errors import Terminal
+from schemas.partners import Exchange
+
+_TEMPORARY = (
+    "follow", "fold_policy", "fold_set", "fold_cause", "told_set", "confirmed", "decided_set",
+    "round_set", "member_span", "plan_span", *(f"next_{table.name}" for table in TABLES),
+)  # fmt: skip
 
 # After a first large file the planner would take the tables for small ones, and every later
-# question of the night would pay for it.
+# question of the night would pay for it. A small one changes no statistics.
+_MANY_SETS = 1000
 _ANALYZE = sa.text(
-    "ANALYZE book.event_set, book.event, book.event_amount, book.policy, book.member, book.amount"
+    "ANALYZE book.event_set, book.event, book.event_amount, "
+    + ", ".join(table.fullname for table in TABLES)
 )
 
 
@@ -27,7 +40,7 @@ _ANALYZE = sa.text(
 class Application:
     """How many transaction sets went into the book, said what it says already, or wait.
 
-    A set that waited and was tried again counts once, with its last outcome.
+    `applied` and `duplicate` count sets that became so now; `pending` counts all that wait.
     """
 
     applied: int
@@ -35,40 +48,49 @@ class Application:
     pending: int
 
 
-def apply_events(
-    conn: sa.Connection, run_id: int, partner_id: str, known_at: datetime, file_ids: list[int]
-) -> Application:
+@dataclass(frozen=True)
+class Night:
+    """In which run, at whose exchange and as of when the book learns."""
+
+    run_id: int
+    partner_id: str
+    exchange: Exchange
+    known_at: datetime
+
+
+def apply_events(conn: sa.Connection, night: Night, file_ids: list[int]) -> Application:
     """What became of the staged sets of these files, and of the partner's waiting ones.
 
-    `known_at` is the moment from which the book believes them. Applies each set once: what is
-    applied already is not on the list. Dispositions follow: `accepted` for what is in the book,
-    `pending` with the reason for what waits for another transaction or a person. What the gate
-    has not let through is not among the files, and stays as it is.
+    `known_at` is the moment from which the book believes them. Dispositions follow: `accepted` for
+    what is in the book, `pending` with the reason for what waits for another transaction or a
+    person. What the gate has not let through is not among the files, and stays as it is. Raises
+    Terminal when the book has learnt something later than `known_at`.
     """
     parameters = {
-        "run_id": run_id,
-        "partner_id": partner_id,
-        "known_at": known_at,
+        "run_id": night.run_id,
+        "partner_id": night.partner_id,
+        "known_at": night.known_at,
         "file_ids": file_ids,
     }
     conn.execute(
         sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:partner_id, 834))"), parameters
     )
-    _check_time(conn, partner_id, known_at)
-    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.worklist, pg_temp.next_member"))
-    conn.execute(rounds.OPEN_WORKLIST, parameters)
-    conn.execute(sa.text("ANALYZE worklist"))
-    members.next_member.create(conn)
-    counts = {"applied": 0, "duplicate": 0}
-    while outcomes := _apply_round(conn, parameters):
-        for settled in counts:
-            counts[settled] += outcomes.get(settled, 0)
-    waiting = sa.text("SELECT count(*) FROM worklist WHERE NOT done")
-    pending: int = conn.execute(waiting).scalar_one()
+    _check_time(conn, night.partner_id, night.known_at)
+    conn.execute(sa.text("DROP TABLE IF EXISTS " + ", ".join(f"pg_temp.{n}" for n in _TEMPORARY)))
+    conn.execute(fold.TOUCHED_POLICIES, parameters)
+    counts: dict[str, int] = {}
+    if conn.execute(sa.text("SELECT EXISTS (SELECT FROM fold_policy)")).scalar_one():
+        counts = _fold(conn, night, parameters)
+    audited = judge_audits(conn, parameters)
     _mark(conn, file_ids, "applied")
-    if counts["applied"]:
-        conn.execute(_ANALYZE)
-    return Application(**counts, pending=pending)
+    waiting = sa.select(sa.func.count()).where(
+        event_set.c.partner_id == night.partner_id, event_set.c.state == "pending"
+    )
+    return Application(
+        counts.get("applied", 0) + audited,
+        counts.get("duplicate", 0),
+        conn.execute(waiting).scalar_one(),
+    )
 
 
 def _check_time(conn: sa.Connection, partner_id: str, known_at: datetime) -> None:
@@ -82,20 +104,40 @@ def _check_time(conn: sa.Connection, partner_id: str, known_at: datetime) -> Non
         )
 
 
-def _apply_round(conn: sa.Connection, parameters: dict[str, Any]) -> dict[str, int]:
-    """The number of sets of each outcome; empty when no set was left to be tried."""
+def _fold(conn: sa.Connection, night: Night, parameters: dict[str, Any]) -> dict[str, int]:
+    """The number of sets by what they became, of those of which it was something else before."""
+    open_follow(conn, night.exchange)
+    _execute(conn, fold.PREPARE, parameters)
+    while _play_round(conn, parameters):
+        pass
+    conn.execute(policies.TOLD_SETS)
+    for room in (policies, members, coverages, amounts, particulars):
+        _execute(conn, room.STATEMENTS, parameters)
+    for table in TABLES:
+        _execute(conn, write_versions(table), parameters)
+    _execute(conn, outcomes.STATEMENTS, parameters)
+    counts = {row.state: row.sets for row in conn.execute(outcomes.COUNT_OUTCOMES)}
+    if sum(counts.values()) >= _MANY_SETS:
+        conn.execute(_ANALYZE)
+    return counts
+
+
+def _play_round(conn: sa.Connection, parameters: dict[str, Any]) -> bool:
+    """Whether there was a set left to be tried."""
     conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.round_set"))
-    conn.execute(rounds.JUDGE_ROUND, parameters)
+    conn.execute(fold.JUDGE_ROUND, parameters)
+    if not conn.execute(fold.COUNT_ROUND).scalar_one():
+        return False
     conn.execute(sa.text("ANALYZE round_set"))
-    outcomes = {row.outcome: row.sets for row in conn.execute(rounds.COUNT_OUTCOMES)}
-    if not outcomes:
-        return {}
-    if "applied" in outcomes:
-        for statement in (*members.STATEMENTS, *policies.STATEMENTS, *amounts.STATEMENTS):
-            conn.execute(statement, parameters)
-    for statement in rounds.AFTER_ROUND:
+    _execute(conn, fold.AFTER_ROUND, parameters)
+    return True
+
+
+def _execute(
+    conn: sa.Connection, statements: Iterable[sa.Executable], parameters: dict[str, Any]
+) -> None:
+    for statement in statements:
         conn.execute(statement, parameters)
-    return outcomes
 
 
 def refuse_files(conn: sa.Connection, run_id: int, file_ids: list[int]) -> None:
@@ -103,7 +145,7 @@ def refuse_files(conn: sa.Connection, run_id: int, file_ids: list[int]) -> None:
 
     Their members' dispositions say why. Files that are not staged stay as they are.
     """
-    for statement in (rounds.REFUSE_DISPOSITIONS, rounds.REFUSE_SETS):
+    for statement in (outcomes.REFUSE_DISPOSITIONS, outcomes.REFUSE_SETS):
         conn.execute(statement, {"run_id": run_id, "file_ids": file_ids})
     _mark(conn, file_ids, "refused")
 

@@ -45,6 +45,11 @@ WHERE p.partner_id = :partner_id AND p.known_to = 'infinity'
     WHERE s.exchange_policy_id = p.exchange_policy_id AND s.partner_id = p.partner_id
       AND s.state = 'staged'
   )
+  AND NOT EXISTS (
+    SELECT FROM book.decision d
+    WHERE d.exchange_policy_id = p.exchange_policy_id AND d.partner_id = p.partner_id
+      AND d.kind = 'effectuation' AND d.sent_file_id IS NULL
+  )
 ON CONFLICT (event_id, kind) DO NOTHING
 """)
 
@@ -67,7 +72,7 @@ SELECT p.exchange_policy_id, coalesce(s.issuer_policy_id, p.issuer_policy_id), p
   p.sponsor_qualifier, p.sponsor_id, p.payer_name, p.payer_id, d.paid_through, m.is_subscriber,
   m.relationship_code, m.exchange_subscriber_id, m.exchange_member_id,
   coalesce(c.issuer_subscriber_id, m.issuer_subscriber_id),
-  coalesce(c.issuer_member_id, m.issuer_member_id), m.eligibility_begin, m.benefit_begin,
+  coalesce(c.issuer_member_id, m.issuer_member_id), m.eligibility_begin, v.benefit_begin,
   m.last_name, m.first_name, m.middle_name, m.name_suffix, m.birth_date, m.gender_code
 FROM book.decision d
 JOIN book.policy p ON p.partner_id = d.partner_id
@@ -75,7 +80,12 @@ JOIN book.policy p ON p.partner_id = d.partner_id
   AND p.status = 'initial'
 JOIN book.member m ON m.partner_id = p.partner_id
   AND m.exchange_policy_id = p.exchange_policy_id AND m.known_to = 'infinity'
-  AND (m.benefit_end IS NULL OR m.benefit_end > m.benefit_begin)
+JOIN LATERAL (
+  SELECT min(v.benefit_begin) AS benefit_begin
+  FROM book.effective_coverage v
+  WHERE v.partner_id = p.partner_id AND v.exchange_policy_id = p.exchange_policy_id
+    AND v.exchange_member_id = m.exchange_member_id AND v.known_to = 'infinity'
+) v ON v.benefit_begin IS NOT NULL
 LEFT JOIN (
   SELECT exchange_policy_id, exchange_member_id,
     max(issuer_subscriber_id) AS issuer_subscriber_id, max(issuer_member_id) AS issuer_member_id
@@ -90,6 +100,7 @@ WHERE d.partner_id = :partner_id AND d.run_id = :run_id AND d.sent_file_id IS NU
 ORDER BY p.plan_id, p.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
 """
 
+# A version that is believed since this very moment gives way; nobody ever saw it.
 _MARK = sa.text("""
 WITH sent AS (
   UPDATE book.decision d SET sent_file_id = :file_id
@@ -97,21 +108,27 @@ WITH sent AS (
   WHERE d.partner_id = :partner_id AND d.run_id = :run_id AND d.sent_file_id IS NULL
     AND p.partner_id = d.partner_id AND p.exchange_policy_id = d.exchange_policy_id
     AND p.known_to = 'infinity' AND p.status = 'initial'
-  RETURNING p.policy_version_id
+  RETURNING p.exchange_policy_id
 ), closed AS (
   UPDATE book.policy p SET known_to = :known_at
-  FROM sent WHERE p.policy_version_id = sent.policy_version_id
+  FROM sent WHERE p.exchange_policy_id = sent.exchange_policy_id AND p.partner_id = :partner_id
+    AND p.known_to = 'infinity' AND p.known_from < :known_at
+  RETURNING p.*
+), unseen AS (
+  DELETE FROM book.policy p
+  USING sent WHERE p.exchange_policy_id = sent.exchange_policy_id AND p.partner_id = :partner_id
+    AND p.known_to = 'infinity' AND p.known_from = :known_at
   RETURNING p.*
 )
-INSERT INTO book.policy (partner_id, exchange_policy_id, exchange_subscriber_id, plan_id,
-  insurance_line, issuer_policy_id, status, benefit_begin, benefit_end, needs_effectuation,
+INSERT INTO book.policy (partner_id, exchange_policy_id, status, needs_effectuation, known_from,
+  exchange_subscriber_id, plan_id, insurance_line, issuer_policy_id, benefit_begin, benefit_end,
   initial_event_id, reference, total_count, dependent_count, sponsor_name, sponsor_qualifier,
-  sponsor_id, payer_name, payer_id, broker_name, broker_id, known_from, event_id)
-SELECT partner_id, exchange_policy_id, exchange_subscriber_id, plan_id,
-  insurance_line, issuer_policy_id, 'effectuated', benefit_begin, benefit_end, false,
+  sponsor_id, payer_name, payer_id, event_id)
+SELECT partner_id, exchange_policy_id, 'effectuated', false, :known_at,
+  exchange_subscriber_id, plan_id, insurance_line, issuer_policy_id, benefit_begin, benefit_end,
   initial_event_id, reference, total_count, dependent_count, sponsor_name, sponsor_qualifier,
-  sponsor_id, payer_name, payer_id, broker_name, broker_id, :known_at, event_id
-FROM closed
+  sponsor_id, payer_name, payer_id, event_id
+FROM (SELECT * FROM closed UNION ALL SELECT * FROM unseen) believed
 """)
 
 

@@ -1,53 +1,122 @@
-"""The statements that write new versions of policies for one round of applied sets."""
+"""What the book should believe of the folded policies themselves: `next_policy`.
+
+`told_set` comes first: the sets that count, in the order in which they are told. Those are the
+applied ones of the policy's last enrollment, and the enrollment is told first, whatever its clock
+says; the others follow in their own order even where they had to wait.
+"""
 
 import sqlalchemy as sa
 
-CLOSE_POLICIES = sa.text("""
-UPDATE book.policy p SET known_to = :known_at
-FROM round_set r
-WHERE r.outcome = 'applied' AND p.policy_version_id = r.policy_version_id
+from schemas.columns import SET_HEADER
+
+TOLD_SETS = sa.text("""
+CREATE TEMPORARY TABLE told_set ON COMMIT DROP AS
+SELECT *, count(*) FILTER (WHERE describes) OVER (PARTITION BY exchange_policy_id) > 1 AS grown,
+  count(*) OVER (PARTITION BY exchange_policy_id) AS sets
+FROM (
+  SELECT s.exchange_policy_id, s.place, s.file_id, s.set_ordinal, s.content_hash,
+    s.needs_effectuation, s.plan_id, s.insurance_line, p.benefit_begin AS policy_begin,
+    s.transaction IN ('initial', 'renewal', 'change') AS describes,
+    row_number() OVER (
+      PARTITION BY s.exchange_policy_id
+      ORDER BY s.transaction NOT IN ('initial', 'renewal'), s.place
+    ) AS said
+  FROM fold_set s
+  JOIN fold_policy p USING (exchange_policy_id, enrollment)
+  WHERE s.outcome = 'applied'
+) told
 """)
 
-# The header of the last set that describes the whole group is kept, because an effectuation
-# returns it; a cancellation or termination carries the subscriber only (CMS guide 7.2, section
-# 7.2.4 and tables 18 to 20). A CSR variant change moves the last two characters of the plan id
-# and stays on the policy (section 6.6).
-INSERT_POLICIES = sa.text("""
-INSERT INTO book.policy (partner_id, exchange_policy_id, exchange_subscriber_id, plan_id,
-  insurance_line, issuer_policy_id, status, benefit_begin, benefit_end, needs_effectuation,
-  initial_event_id, reference, total_count, dependent_count, sponsor_name, sponsor_qualifier,
-  sponsor_id, payer_name, payer_id, broker_name, broker_id, known_from, event_id)
-SELECT :partner_id, r.exchange_policy_id,
-  coalesce(p.exchange_subscriber_id, e.exchange_subscriber_id),
-  coalesce(e.plan_id, p.plan_id), coalesce(e.insurance_line, p.insurance_line),
-  coalesce(e.issuer_policy_id, p.issuer_policy_id),
-  CASE r.transaction
-    WHEN 'cancellation' THEN 'cancelled'
-    WHEN 'termination' THEN 'terminated'
-    WHEN 'change' THEN p.status
-    ELSE CASE WHEN r.needs_effectuation THEN 'initial' ELSE 'effectuated' END END,
-  coalesce(p.benefit_begin, e.benefit_begin),
-  CASE r.transaction
-    WHEN 'cancellation' THEN p.benefit_begin
-    WHEN 'change' THEN p.benefit_end
-    ELSE e.benefit_end END,
-  CASE WHEN p.policy_version_id IS NULL THEN r.needs_effectuation
-       ELSE p.needs_effectuation AND r.transaction <> 'cancellation' END,
-  coalesce(p.initial_event_id, e.event_id),
-  CASE WHEN g.whole THEN coalesce(t.reference, p.reference) ELSE p.reference END,
-  CASE WHEN g.whole THEN coalesce(t.total_count, p.total_count) ELSE p.total_count END,
-  CASE WHEN g.whole AND t.total_count IS NOT NULL THEN t.dependent_count
-       ELSE p.dependent_count END,
-  coalesce(t.sponsor_name, p.sponsor_name), coalesce(t.sponsor_qualifier, p.sponsor_qualifier),
-  coalesce(t.sponsor_id, p.sponsor_id), coalesce(t.payer_name, p.payer_name),
-  coalesce(t.payer_id, p.payer_id), coalesce(t.broker_name, p.broker_name),
-  coalesce(t.broker_id, p.broker_id), :known_at, r.event_id
-FROM round_set r
-CROSS JOIN LATERAL (SELECT r.transaction NOT IN ('cancellation', 'termination') AS whole) g
-JOIN book.event e ON e.event_id = r.event_id
-JOIN ledger.transaction_set t ON t.file_id = r.file_id AND t.set_ordinal = r.set_ordinal
-LEFT JOIN book.policy p ON p.policy_version_id = r.policy_version_id
-WHERE r.outcome = 'applied'
+# The last new set of each policy: what the next version of the policy comes from.
+_CAUSES = sa.text("""
+CREATE TEMPORARY TABLE fold_cause ON COMMIT DROP AS
+SELECT DISTINCT ON (s.exchange_policy_id) s.exchange_policy_id, e.event_id
+FROM fold_set s
+JOIN book.event e USING (file_id, set_ordinal)
+WHERE s.outcome = 'applied' AND s.former_state <> 'applied' AND e.is_subscriber
+ORDER BY s.exchange_policy_id, s.place DESC
 """)
 
-STATEMENTS = (CLOSE_POLICIES, INSERT_POLICIES)
+# Confirmed is the enrollment that the decision answers, or another copy of it.
+_CONFIRMED = sa.text("""
+CREATE TEMPORARY TABLE confirmed ON COMMIT DROP AS
+SELECT DISTINCT d.exchange_policy_id
+FROM fold_policy p
+JOIN book.decision d ON d.exchange_policy_id = p.exchange_policy_id
+  AND d.partner_id = :partner_id AND d.kind = 'effectuation' AND d.sent_file_id IS NOT NULL
+JOIN book.event e ON e.event_id = d.event_id
+JOIN fold_set s ON s.exchange_policy_id = d.exchange_policy_id
+  AND s.file_id = e.file_id AND s.set_ordinal = e.set_ordinal
+JOIN told_set t ON t.exchange_policy_id = d.exchange_policy_id AND t.said = 1
+WHERE s.content_hash = t.content_hash AND s.place >= t.place
+""")
+
+# A cancellation or termination carries the subscriber only: what it counts and where it refers to
+# is not the group's, which an effectuation returns as the exchange last sent it (CMS guide 7.2,
+# section 7.2.4 and tables 18 to 20).
+_OF_GROUP = ("reference", "total_count", "dependent_count")
+_PARTIES = tuple(name for name in SET_HEADER if name not in _OF_GROUP)
+_OF_POLICY = ("exchange_subscriber_id", "plan_id", "insurance_line", "issuer_policy_id")
+
+_SOURCES = """
+FROM told_set t
+JOIN book.event e ON e.file_id = t.file_id AND e.set_ordinal = t.set_ordinal AND e.is_subscriber
+JOIN ledger.transaction_set h ON h.file_id = t.file_id AND h.set_ordinal = t.set_ordinal
+"""
+
+
+def _last(column: str, where: str) -> str:
+    return f"(array_agg({column} ORDER BY t.said DESC) FILTER (WHERE {where}))[1]"
+
+
+def _plain() -> str:
+    says = [f"e.{name}" for name in _OF_POLICY] + [f"h.{name}" for name in SET_HEADER]
+    return f"SELECT t.exchange_policy_id, e.event_id AS initial_event_id, {', '.join(says)}"
+
+
+def _grown() -> str:
+    of_group = "t.describes AND {} IS NOT NULL"
+    says = {name: _last(f"e.{name}", of_group.format(f"e.{name}")) for name in _OF_POLICY}
+    says |= {name: _last(f"h.{name}", of_group.format(f"h.{name}")) for name in _OF_GROUP}
+    says |= {name: _last(f"h.{name}", f"h.{name} IS NOT NULL") for name in _PARTIES}
+    says["dependent_count"] = _last("h.dependent_count", of_group.format("h.total_count"))
+    listed = ", ".join(f"{says[name]} AS {name}" for name in (*_OF_POLICY, *SET_HEADER))
+    return f"SELECT t.exchange_policy_id, (array_agg(e.event_id ORDER BY t.said))[1], {listed}"
+
+
+# A CSR variant change moves the last two characters of the plan id and stays on the policy
+# (section 6.6). Whether it is effectuated is our own decision, and outlives whatever is folded.
+_NEXT_POLICIES = sa.text(f"""
+CREATE TEMPORARY TABLE next_policy ON COMMIT DROP AS
+WITH said AS (
+  {_plain()} {_SOURCES} WHERE t.sets = 1
+  UNION ALL
+  {_grown()} {_SOURCES} WHERE t.sets > 1 GROUP BY t.exchange_policy_id
+)
+SELECT said.*,
+  CASE WHEN p.status IN ('terminated', 'cancelled') THEN p.status
+       WHEN c.exchange_policy_id IS NULL AND t.needs_effectuation THEN 'initial'
+       ELSE 'effectuated' END AS status,
+  p.benefit_begin,
+  CASE WHEN p.benefit_end < p.benefit_begin THEN p.benefit_begin ELSE p.benefit_end END
+    AS benefit_end,
+  t.needs_effectuation AND c.exchange_policy_id IS NULL AND p.status <> 'cancelled'
+    AS needs_effectuation,
+  coalesce(f.event_id, b.event_id) AS event_id
+FROM said
+JOIN fold_policy p USING (exchange_policy_id)
+JOIN told_set t ON t.exchange_policy_id = said.exchange_policy_id AND t.said = 1
+LEFT JOIN confirmed c ON c.exchange_policy_id = said.exchange_policy_id
+LEFT JOIN fold_cause f ON f.exchange_policy_id = said.exchange_policy_id
+LEFT JOIN book.policy b ON b.exchange_policy_id = said.exchange_policy_id
+  AND b.partner_id = :partner_id AND b.known_to = 'infinity'
+""")
+
+STATEMENTS = (
+    sa.text("ANALYZE told_set"),
+    _CAUSES,
+    _CONFIRMED,
+    sa.text("ANALYZE fold_cause"),
+    sa.text("ANALYZE confirmed"),
+    _NEXT_POLICIES,
+)

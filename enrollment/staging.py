@@ -23,6 +23,8 @@ _COMBINATIONS = pa.schema(
         ("maintenance_reason", TEXT),
         ("additional", TEXT),
         ("transaction", TEXT),
+        ("kind", TEXT),
+        ("circumstance", TEXT),
         ("subscriber_only", pa.bool_()),
         ("needs_effectuation", pa.bool_()),
     ]
@@ -94,6 +96,8 @@ def _combinations(exchange: Exchange) -> pa.Table:
                 "maintenance_reason": allowed.maintenance_reason,
                 "additional": additional,
                 "transaction": allowed.transaction,
+                "kind": allowed.kind or allowed.transaction,
+                "circumstance": allowed.circumstance,
                 "subscriber_only": allowed.members == "subscriber",
                 "needs_effectuation": enrolls and additional not in not_required,
             }

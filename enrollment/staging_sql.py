@@ -6,7 +6,39 @@ They read the temporary tables that `enrollment/staging.py` fills, and take `:fi
 
 import sqlalchemy as sa
 
-from schemas.database import event
+from schemas.book import event
+from schemas.columns import PERSON
+
+# REQUEST SUBMIT TIMESTAMP as the guide wants it: CCYYMMDDHHMMSSss, hundredths left out or not.
+HAS_CLOCK = "{}.submitted_at ~ '^[0-9]{{14}}([0-9]{{2}})?$'"
+
+_OF_SUBSCRIBER = (
+    "exchange_policy_id",
+    "circumstance",
+    "plan_id",
+    "insurance_line",
+    "benefit_begin",
+    "benefit_end",
+    "maintenance_effective",
+    "submitted_at",
+)
+_CONTENT = (
+    "is_subscriber",
+    "exchange_member_id",
+    "exchange_policy_id",
+    "maintenance_type",
+    "maintenance_reason",
+    "additional_maintenance_reason",
+    "maintenance_effective",
+    *PERSON,
+    "eligibility_begin",
+    "plan_id",
+    "insurance_line",
+    "issuer_policy_id",
+    "benefit_begin",
+    "benefit_end",
+    "categories",
+)
 
 # One row per accepted member: the meaning of its combination, and its first coverage. Benefit
 # dates of loop 2300 come first, eligibility dates of loop 2000 where there is no 2300, as in a
@@ -16,7 +48,8 @@ CREATE TEMPORARY TABLE staged_event ON COMMIT DROP AS
 SELECT m.interchange_control_number, m.group_control_number, m.transaction_set_control_number,
   m.set_ordinal, m.member_ordinal, coalesce(m.is_subscriber, false) AS is_subscriber,
   m.exchange_member_id, m.maintenance_type, m.maintenance_reason,
-  m.additional_maintenance_reason, m.maintenance_effective, m.relationship_code,
+  m.additional_maintenance_reason, m.relationship_code,
+  coalesce(m.maintenance_effective, v.maintenance_effective) AS maintenance_effective,
   m.exchange_subscriber_id, m.issuer_subscriber_id, m.issuer_member_id, m.ssn, m.birth_date,
   m.gender_code, m.marital_status, m.phone, m.email, m.tobacco_code, m.last_name, m.first_name,
   m.middle_name, m.name_suffix, m.address_line_1, m.address_line_2, m.city, m.state,
@@ -26,7 +59,8 @@ SELECT m.interchange_control_number, m.group_control_number, m.transaction_set_c
   replace(v.plan_id, '-', '') AS plan_id, v.insurance_line, v.issuer_policy_id,
   coalesce(v.benefit_begin, m.eligibility_begin) AS benefit_begin,
   coalesce(v.benefit_end, m.eligibility_end) AS benefit_end,
-  c.transaction, coalesce(c.needs_effectuation, false) AS needs_effectuation,
+  c.transaction, c.kind AS kind_of_row, c.circumstance,
+  coalesce(c.needs_effectuation, false) AS needs_effectuation,
   r.submitted_at, r.categories
 FROM staged_member m
 JOIN ledger.disposition d
@@ -53,17 +87,15 @@ WHERE m.set_ordinal IS NOT NULL
 
 # One row per transaction set: what it is, or the reason why it can be nothing. A change may carry
 # members that are added or removed, whose rows have the combinations of an enrollment and of an
-# end of coverage (CMS guide 7.2, tables 22 and 30); all other transactions have one meaning for
-# everybody. The hash leaves out what differs when the exchange sends the same thing again.
-JUDGED_SETS = sa.text("""
+# end of coverage (CMS guide 7.2, tables 22 and 30), and state exchanges let an audit's row stand
+# for a member whom it leaves alone; all other transactions have one meaning for everybody. The hash
+# leaves out what differs when the exchange sends the same thing again.
+JUDGED_SETS = sa.text(f"""
 CREATE TEMPORARY TABLE judged_set ON COMMIT DROP AS
 WITH member AS (
   SELECT e.*,
     max(transaction) FILTER (WHERE is_subscriber) OVER (PARTITION BY set_ordinal) AS of_set,
-    CAST(to_jsonb(e) - ARRAY[
-      'interchange_control_number', 'group_control_number', 'transaction_set_control_number',
-      'set_ordinal', 'member_ordinal', 'byte_start', 'byte_end', 'submitted_at'
-    ] AS text) AS content
+    CAST(ROW({", ".join(f"e.{name}" for name in _CONTENT)}) AS text) AS content
   FROM staged_event e
 ), household AS (
   SELECT set_ordinal, min(of_set) AS transaction,
@@ -71,9 +103,7 @@ WITH member AS (
     count(DISTINCT exchange_member_id) = count(*) AS ids_differ,
     bool_and(coalesce(transaction = of_set OR (of_set = 'change' AND transaction IS NOT NULL),
       false)) AS combinations_known,
-    max(exchange_policy_id) FILTER (WHERE is_subscriber) AS exchange_policy_id,
-    max(plan_id) FILTER (WHERE is_subscriber) AS plan_id,
-    max(submitted_at) FILTER (WHERE is_subscriber) AS submitted_at,
+    {", ".join(f"max({name}) FILTER (WHERE is_subscriber) AS {name}" for name in _OF_SUBSCRIBER)},
     coalesce(bool_or(needs_effectuation) FILTER (WHERE is_subscriber), false)
       AS needs_effectuation,
     bool_and(benefit_begin IS NOT NULL) FILTER (WHERE maintenance_type = '021') AS begins,
@@ -94,13 +124,20 @@ SELECT household.*,
 FROM household
 """)
 
-EVENT_SETS = sa.text("""
+# Where a set belongs among those of its policy: docs/decisions/0021. Without a clock of its own it
+# belongs to the day of its file's name, before what has one.
+EVENT_SETS = sa.text(f"""
 INSERT INTO book.event_set (file_id, set_ordinal, partner_id, exchange_policy_id, transaction,
-  needs_effectuation, function_rank, named_at, submitted_at, content_hash, state, reason, run_id)
+  circumstance, needs_effectuation, plan_id, insurance_line, benefit_begin, benefit_end,
+  maintenance_effective, function_rank, named_at, submitted_at, moment, content_hash, state,
+  reason, run_id)
 SELECT f.file_id, j.set_ordinal, f.partner_id, j.exchange_policy_id, j.transaction,
-  j.needs_effectuation, coalesce(r.rank, (SELECT count(*) FROM function_rank)), f.named_at,
-  j.submitted_at, j.content_hash,
-  CASE WHEN j.reason IS NULL THEN 'staged' ELSE 'refused' END, j.reason, :run_id
+  j.circumstance, j.needs_effectuation, j.plan_id, j.insurance_line, j.benefit_begin,
+  j.benefit_end, j.maintenance_effective,
+  coalesce(r.rank, (SELECT count(*) FROM function_rank)), f.named_at, j.submitted_at,
+  rpad(CASE WHEN {HAS_CLOCK.format("j")} THEN j.submitted_at
+    ELSE coalesce(to_char(f.named_at, 'YYYYMMDD'), '') END, 16, '0'),
+  j.content_hash, CASE WHEN j.reason IS NULL THEN 'staged' ELSE 'refused' END, j.reason, :run_id
 FROM judged_set j
 JOIN ledger.file f ON f.file_id = :file_id
 LEFT JOIN function_rank r ON r.function_code = f.function_code
@@ -130,13 +167,22 @@ WHERE j.reason IS NOT NULL AND d.file_id = :file_id AND d.member_ordinal = e.mem
 """)
 
 
-def _insert_events() -> sa.Insert:
+# A member's row on a change may have the combination of an enrollment or of an end of coverage.
+_KIND = """
+CASE WHEN j.transaction <> 'change' OR e.transaction = 'change' THEN e.kind_of_row
+     WHEN e.transaction = 'initial' THEN 'member added'
+     WHEN e.transaction IN ('cancellation', 'termination') THEN 'member removed'
+     ELSE e.kind_of_row END
+"""
+
+
+def _insert_events() -> sa.TextClause:
     names = [column.name for column in event.columns if column.name not in {"event_id", "file_id"}]
-    staged = sa.table("staged_event", *[sa.column(name) for name in names])
-    file_id = sa.bindparam("file_id", type_=sa.BigInteger)
-    return sa.insert(event).from_select(
-        ["file_id", *names],
-        sa.select(file_id, *staged.columns).order_by(staged.c.member_ordinal),
+    values = [_KIND if name == "kind" else f"e.{name}" for name in names]
+    return sa.text(
+        f"INSERT INTO book.event (file_id, {', '.join(names)})"
+        f" SELECT :file_id, {', '.join(values)}"
+        " FROM staged_event e JOIN judged_set j USING (set_ordinal) ORDER BY e.member_ordinal"
     )
 
 

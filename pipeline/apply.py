@@ -2,7 +2,7 @@
 
 import structlog
 
-from enrollment.application import apply_events, refuse_files
+from enrollment.application import Night, apply_events, refuse_files
 from ledger import gates
 from pipeline.gate import judge_next_batch
 from pipeline.journal import journal
@@ -29,7 +29,8 @@ def settle_batches(house: House, run: Run, partner_id: str) -> None:
     with writing(house, run, partner_id) as conn:
         refuse_files(conn, run.run_id, gates.files_to_refuse(conn, partner_id))
         files = gates.files_to_apply(conn, partner_id)
-        applied = apply_events(conn, run.run_id, partner_id, run.as_of, files)
+        night = Night(run.run_id, partner_id, house.exchange(partner_id), run.as_of)
+        applied = apply_events(conn, night, files)
         gates.settle(conn, run.run_id, partner_id)
         journal(conn, run, "book brought up to date", partner=partner_id, applied=applied.applied)
     log.info(

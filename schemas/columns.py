@@ -72,8 +72,6 @@ SET_HEADER = (
     "sponsor_id",
     "payer_name",
     "payer_id",
-    "broker_name",
-    "broker_id",
 )
 
 
@@ -120,5 +118,5 @@ def known() -> list[sa.schema.SchemaItem]:
         sa.Column("known_from", INSTANT, nullable=False),
         sa.Column("known_to", INSTANT, nullable=False, server_default=sa.text("'infinity'")),
         reference("event_id", "book.event.event_id"),
-        sa.CheckConstraint("known_from <= known_to", name="known"),
+        sa.CheckConstraint("known_from < known_to", name="known"),
     ]

@@ -3,9 +3,7 @@
 Columns that repeat a table of `schemas/tables.py` are derived from it, so that the two cannot
 drift apart; the migrations spell every column out, and a test compares both.
 
-The book is bitemporal. Each row says for which dates it holds (`benefit_begin`, `valid_from`, …)
-and from when to when we believed it: `known_from` included, `known_to` excluded, `infinity` while
-we still do. Nothing in it is updated in place except `known_to`.
+The tables of the book are in `schemas/book.py`.
 """
 
 import sqlalchemy as sa
@@ -14,13 +12,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from schemas import tables
 from schemas.columns import (
     INSTANT,
-    MONEY,
-    PERSON,
-    SET_HEADER,
     columns_of,
     identity,
     key,
-    known,
     metadata,
     one_of,
     reference,
@@ -267,184 +261,6 @@ carrier_reading = sa.Table(
     sa.Column("payments_rows", sa.BigInteger, nullable=False),
     sa.Index("ix_carrier_reading_run", "run_id", "partner_id"),
     schema="ledger",
-)
-
-# ------------------------------------------------------------------------------------ book
-
-# Indexes begin with the policy and not with the partner: partners are few, and an index that
-# begins with one tempts the planner into reading a whole partner for each policy.
-
-# One row per accepted transaction set: a household's enrollment is decided as a whole.
-event_set = sa.Table(
-    "event_set",
-    metadata,
-    _file_key(),
-    key("set_ordinal"),
-    text("partner_id"),
-    sa.Column("exchange_policy_id", sa.Text),
-    sa.Column("transaction", sa.Text),
-    sa.Column("needs_effectuation", sa.Boolean, nullable=False),
-    sa.Column("function_rank", sa.SmallInteger, nullable=False),
-    sa.Column("named_at", sa.DateTime),
-    sa.Column("submitted_at", sa.Text),  # REQUEST SUBMIT TIMESTAMP as sent
-    text("content_hash"),
-    text("state"),
-    sa.Column("reason", sa.Text),
-    reference("run_id", "ledger.run.run_id"),  # the run that decided last
-    one_of("state", "staged", "applied", "pending", "duplicate", "refused"),
-    one_of("transaction", "initial", "renewal", "change", "cancellation", "termination"),
-    sa.Index("ix_event_set_policy", "exchange_policy_id", "partner_id"),
-    sa.Index(
-        "ix_event_set_waiting",
-        "partner_id",
-        postgresql_where=sa.text("state IN ('staged', 'pending')"),
-    ),
-    schema="book",
-)
-
-# One row per INS of an accepted transaction set.
-event = sa.Table(
-    "event",
-    metadata,
-    identity("event_id"),
-    sa.Column("file_id", sa.BigInteger, nullable=False),
-    sa.Column("set_ordinal", sa.BigInteger, nullable=False),
-    sa.Column("member_ordinal", sa.BigInteger, nullable=False),
-    sa.Column("is_subscriber", sa.Boolean, nullable=False),
-    *columns_of(
-        tables.MEMBERS,
-        [
-            "exchange_member_id",
-            "maintenance_type",
-            "maintenance_reason",
-            "additional_maintenance_reason",
-            "maintenance_effective",
-            *PERSON,
-            "eligibility_begin",
-        ],
-    ),
-    *columns_of(
-        tables.COVERAGES,
-        ["plan_id", "insurance_line", "issuer_policy_id", "benefit_begin", "benefit_end"],
-    ),
-    *columns_of(tables.MEMBERS, ["byte_start", "byte_end"]),
-    sa.ForeignKeyConstraint(
-        ["file_id", "set_ordinal"], ["book.event_set.file_id", "book.event_set.set_ordinal"]
-    ),
-    sa.UniqueConstraint("file_id", "member_ordinal"),
-    sa.Index("ix_event_set_members", "file_id", "set_ordinal"),
-    schema="book",
-)
-
-event_amount = sa.Table(
-    "event_amount",
-    metadata,
-    sa.Column("event_id", sa.BigInteger, sa.ForeignKey("book.event.event_id"), primary_key=True),
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("valid_from", sa.Date, primary_key=True),
-    sa.Column("amount", MONEY, nullable=False),
-    schema="book",
-)
-
-policy = sa.Table(
-    "policy",
-    metadata,
-    identity("policy_version_id"),
-    text("partner_id"),
-    text("exchange_policy_id"),
-    sa.Column("exchange_subscriber_id", sa.Text),
-    text("plan_id"),
-    sa.Column("insurance_line", sa.Text),
-    sa.Column("issuer_policy_id", sa.Text),
-    text("status"),
-    sa.Column("benefit_begin", sa.Date, nullable=False),
-    sa.Column("benefit_end", sa.Date),
-    sa.Column("needs_effectuation", sa.Boolean, nullable=False),
-    reference("initial_event_id", "book.event.event_id"),
-    *columns_of(tables.TRANSACTION_SETS, SET_HEADER),
-    *known(),
-    one_of("status", "initial", "effectuated", "terminated", "cancelled"),
-    sa.Index(
-        "uq_policy_current",
-        "exchange_policy_id",
-        "partner_id",
-        unique=True,
-        postgresql_where=sa.text("known_to = 'infinity'"),
-    ),
-    sa.Index("ix_policy_history", "exchange_policy_id", "known_from"),
-    schema="book",
-)
-
-member = sa.Table(
-    "member",
-    metadata,
-    identity("member_version_id"),
-    text("partner_id"),
-    text("exchange_policy_id"),
-    text("exchange_member_id"),
-    sa.Column("is_subscriber", sa.Boolean, nullable=False),
-    *columns_of(tables.MEMBERS, [*PERSON, "eligibility_begin"]),
-    sa.Column("benefit_begin", sa.Date, nullable=False),
-    sa.Column("benefit_end", sa.Date),
-    *known(),
-    sa.Index(
-        "uq_member_current",
-        "exchange_policy_id",
-        "exchange_member_id",
-        "partner_id",
-        unique=True,
-        postgresql_where=sa.text("known_to = 'infinity'"),
-    ),
-    sa.Index("ix_member_history", "exchange_policy_id", "known_from"),
-    schema="book",
-)
-
-# `valid_to` is the last day on which the amount holds; null = until further notice.
-amount = sa.Table(
-    "amount",
-    metadata,
-    identity("amount_version_id"),
-    text("partner_id"),
-    text("exchange_policy_id"),
-    text("exchange_member_id"),
-    text("name"),  # PRE AMT 1, PRE AMT TOT, APTC AMT, TOT RES AMT, …
-    sa.Column("amount", MONEY, nullable=False),
-    sa.Column("valid_from", sa.Date, nullable=False),
-    sa.Column("valid_to", sa.Date),
-    *known(),
-    sa.CheckConstraint("valid_from <= valid_to", name="valid"),
-    sa.Index(
-        "uq_amount_current",
-        "exchange_policy_id",
-        "exchange_member_id",
-        "name",
-        "valid_from",
-        "partner_id",
-        unique=True,
-        postgresql_where=sa.text("known_to = 'infinity'"),
-    ),
-    sa.Index("ix_amount_history", "exchange_policy_id", "known_from"),
-    schema="book",
-)
-
-decision = sa.Table(
-    "decision",
-    metadata,
-    identity("decision_id"),
-    text("partner_id"),
-    text("exchange_policy_id"),
-    text("kind"),
-    reference("event_id", "book.event.event_id"),  # the initial enrollment that it answers
-    sa.Column("responsible_amount", MONEY, nullable=False),
-    sa.Column("paid_amount", MONEY, nullable=False),
-    sa.Column("paid_on", sa.Date),
-    sa.Column("paid_through", sa.Date, nullable=False),
-    reference("run_id", "ledger.run.run_id"),
-    reference("sent_file_id", "ledger.file.file_id", nullable=True),
-    one_of("kind", "effectuation"),
-    sa.UniqueConstraint("event_id", "kind"),
-    sa.Index("ix_decision_unsent", "partner_id", postgresql_where=sa.text("sent_file_id IS NULL")),
-    schema="book",
 )
 
 # -------------------------------------------------------------------------- reconciliation

@@ -72,11 +72,34 @@ class Combination(_Row):
 
     direction: Literal["exchange_to_issuer", "issuer_to_exchange"]
     transaction: str
+    kind: str | None = None  # says more closely what it is
+    circumstance: Literal["leaves", "enters"] | None = None
     maintenance_type: str
     maintenance_reason: str
     additional: tuple[str, ...]
     members: Literal["all", "subscriber"]
     source: str | None = None
+
+
+Condition = Literal[
+    "same-content",  # the policy has had a transaction of this name with these contents
+    "said-before",  # and with this REQUEST SUBMIT TIMESTAMP, or both without one
+    "said-after",  # its REQUEST SUBMIT TIMESTAMP is later than what made the policy's status
+    "unknown-member",  # it speaks of a member whom nobody has added to the policy
+    "end-after-begin",  # its end of coverage, and the first day of the policy
+    "end-not-after-begin",
+    "end-later",  # its end of coverage, and the last day of the policy
+    "end-equal",
+]
+
+
+class Following(_Row):
+    """What becomes of a transaction of which all these conditions hold."""
+
+    when: tuple[Condition, ...] = ()
+    then: Literal["applied", "duplicate", "waits"]
+    reason: str | None = None
+    becomes: Literal["active", "terminated", "cancelled"] | None = None
 
 
 class ReportingCategory(_Row):
@@ -114,6 +137,7 @@ class Exchange(_Row):
     function_codes: FunctionCodes
     schedule: Schedule
     combinations: tuple[Combination, ...]
+    follows: dict[str, tuple[Following, ...]]  # by <status of the policy>-<transaction>
     effectuation: Effectuation
     reporting_categories: tuple[ReportingCategory, ...] = ()
     codes: dict[str, tuple[str, ...]] = {}

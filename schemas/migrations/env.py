@@ -2,11 +2,13 @@
 
 from alembic import context
 
-from schemas import database
+from schemas import book, database
+
+_declared = (database.file, book.event)  # of one catalogue
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=database.file.metadata,
+    target_metadata=_declared[0].metadata,
     version_table="edi834_version",
 )
 

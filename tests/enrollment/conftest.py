@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from enrollment.application import apply_events
+from enrollment.application import Night, apply_events
 from enrollment.effectuation import decide_effectuations, mark_effectuated
 from enrollment.snapshot import book_snapshot
 from enrollment.staging import FileTables, stage_file
@@ -23,9 +23,11 @@ from ledger.runs import open_run
 from ledger.sent import SentFile, record_sent
 from ledger.verdicts import record_verdict
 from schemas import tables
+from schemas.book import event_set
 from schemas.database import disposition, file
 from schemas.partners import load_exchange
 from schemas.verdict import Verdict
+from tests.enrollment.invariants import broken
 
 PARTNER = "cedar-valley-tx"
 NEW_YEAR = date(2027, 1, 1)
@@ -96,6 +98,22 @@ class Say:
                 "sponsor_name": "SAMPLE SPONSOR",
             },
         )
+
+    @staticmethod
+    def at(submitted, transaction_set):
+        """The set with a REQUEST SUBMIT TIMESTAMP, instead of one that it has."""
+        people = [
+            Person(
+                person.member,
+                person.coverage,
+                [
+                    _category("REQUEST SUBMIT TIMESTAMP", submitted),
+                    *(c for c in person.categories if c["name"] != "REQUEST SUBMIT TIMESTAMP"),
+                ],
+            )
+            for person in transaction_set.people
+        ]
+        return TransactionSet(people, transaction_set.header)
 
     @staticmethod
     def cancellation(policy, subscriber, end=NEW_YEAR, reason="CANCEL"):
@@ -274,7 +292,8 @@ class Carrier:
         """What became of all staged and waiting transaction sets."""
         staged = sa.select(file.c.file_id).where(file.c.state == "staged")
         file_ids = list(self.conn.execute(staged).scalars())
-        return apply_events(self.conn, self.run_id, PARTNER, self.as_of, file_ids)
+        night = Night(self.run_id, PARTNER, self.exchange, self.as_of)
+        return apply_events(self.conn, night, file_ids)
 
     def book(self, known_at=None):
         """The rows of the book by (policy, member)."""
@@ -287,6 +306,11 @@ class Carrier:
             disposition.c.file_id == file_id
         )
         return [tuple(row) for row in self.conn.execute(rows.order_by("member_ordinal"))]
+
+    def set_states(self):
+        """How many transaction sets are in each state."""
+        counted = sa.select(event_set.c.state, sa.func.count()).group_by(event_set.c.state)
+        return dict(tuple(row) for row in self.conn.execute(counted))
 
     def decides(self, payments=(), records=()):
         """The effectuations to send, given payments of (policy, amount)."""
@@ -325,8 +349,9 @@ class Carrier:
 
 @pytest.fixture
 def carrier(conn):
-    """A carrier with an empty book in its first night."""
-    return Carrier(conn, datetime.fromisoformat("2026-12-01T06:00:00+00:00"))
+    """A carrier with an empty book in its first night; its book is checked when the test ends."""
+    yield Carrier(conn, datetime.fromisoformat("2026-12-01T06:00:00+00:00"))
+    assert broken(conn) == {}
 
 
 @pytest.fixture

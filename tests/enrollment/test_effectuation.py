@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from schemas import tables
-from schemas.database import decision
+from schemas.book import decision
 
 NEXT_NIGHT = datetime.fromisoformat("2026-12-02T06:00:00+00:00")
 

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from enrollment.staging import stage_file
-from schemas.database import event, event_amount, event_set
+from schemas.book import event, event_amount, event_set
 
 
 def test_a_file_is_staged_once(carrier, say):

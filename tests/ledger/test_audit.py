@@ -247,7 +247,7 @@ def test_the_operator_is_named(database_url, given):
 
 
 FOLLOWS_EVENTS = {"ledger.disposition"}  # told by the verdict, and by the events that move it
-OF_A_PERSON_OR_PLACE = {"book.event", "book.member"}  # their `state` is one of an address
+OF_A_PERSON_OR_PLACE = {"book.event", "book.address"}  # their `state` is one of an address
 
 
 def test_no_table_with_a_state_is_left_out(conn):

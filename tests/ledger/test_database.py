@@ -8,10 +8,13 @@ from alembic.migration import MigrationContext
 
 from ledger.server import open_engine, upgrade
 from schemas.audit import audit_entry
+from schemas.book import event
 from schemas.database import file
 
 SCHEMAS = {"ledger", "book", "reconciliation"}
-metadata = file.metadata
+metadata = event.metadata
+
+assert file.metadata is metadata
 
 
 def _is_ours(name, kind, _parents):

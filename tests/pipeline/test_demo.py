@@ -164,7 +164,8 @@ def test_the_timeline_of_a_policy_names_the_files_that_caused_it(undisturbed):
     """`book POLICY` after a demo, as a table and as JSON; an unknown policy is one line."""
     demo, _, _ = undisturbed
     ((policy,),) = demo.rows(
-        "SELECT exchange_policy_id FROM book.policy GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+        "SELECT exchange_policy_id FROM book.event_set WHERE state = 'applied'"
+        " GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
     )
     code, table, _ = demo.run("book", policy)
     _, as_json, _ = demo.run("book", policy, "--json")

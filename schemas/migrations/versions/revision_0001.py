@@ -3,6 +3,8 @@
 from alembic import op
 
 from schemas.migrations.audit_trail import AUDIT_TRAIL
+from schemas.migrations.book_tables import BOOK_TABLES
+from schemas.migrations.book_views import BOOK_VIEWS
 
 revision = "0001"
 down_revision = None
@@ -150,23 +152,6 @@ CREATE TABLE reconciliation.result (
   CONSTRAINT fk_result_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
 );
 
-CREATE TABLE book.event_set (
-  file_id BIGINT NOT NULL, set_ordinal BIGINT NOT NULL, partner_id TEXT NOT NULL,
-  exchange_policy_id TEXT, transaction TEXT, needs_effectuation BOOLEAN NOT NULL,
-  function_rank SMALLINT NOT NULL, named_at TIMESTAMP WITHOUT TIME ZONE, submitted_at TEXT,
-  content_hash TEXT NOT NULL, state TEXT NOT NULL, reason TEXT, run_id BIGINT NOT NULL,
-  CONSTRAINT pk_event_set PRIMARY KEY (file_id, set_ordinal),
-  CONSTRAINT ck_event_set_state CHECK (state IN ('staged', 'applied', 'pending', 'duplicate',
-    'refused')),
-  CONSTRAINT ck_event_set_transaction CHECK (transaction IN ('initial', 'renewal', 'change',
-    'cancellation', 'termination')),
-  CONSTRAINT fk_event_set_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
-  CONSTRAINT fk_event_set_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
-);
-CREATE INDEX ix_event_set_policy ON book.event_set (exchange_policy_id, partner_id);
-CREATE INDEX ix_event_set_waiting ON book.event_set (partner_id)
-  WHERE state IN ('staged', 'pending');
-
 CREATE TABLE ledger.disposition (
   file_id BIGINT NOT NULL, member_ordinal BIGINT NOT NULL, set_ordinal BIGINT,
   state TEXT NOT NULL, reason TEXT, decided_in_run BIGINT NOT NULL,
@@ -258,106 +243,6 @@ CREATE TABLE reconciliation.difference (
     'missing_in_book'))
 );
 CREATE INDEX ix_difference_result ON reconciliation.difference (run_id, partner_id);
-
-CREATE TABLE book.event (
-  event_id BIGINT GENERATED ALWAYS AS IDENTITY, file_id BIGINT NOT NULL,
-  set_ordinal BIGINT NOT NULL, member_ordinal BIGINT NOT NULL, is_subscriber BOOLEAN NOT NULL,
-  exchange_member_id TEXT, maintenance_type TEXT, maintenance_reason TEXT,
-  additional_maintenance_reason TEXT, maintenance_effective DATE, relationship_code TEXT,
-  exchange_subscriber_id TEXT, issuer_subscriber_id TEXT, issuer_member_id TEXT, ssn TEXT,
-  birth_date DATE, gender_code TEXT, marital_status TEXT, phone TEXT, email TEXT,
-  tobacco_code TEXT, last_name TEXT, first_name TEXT, middle_name TEXT, name_suffix TEXT,
-  address_line_1 TEXT, address_line_2 TEXT, city TEXT, state TEXT, postal_code TEXT,
-  county_code TEXT, mailing_line_1 TEXT, mailing_line_2 TEXT, mailing_city TEXT,
-  mailing_state TEXT, mailing_postal_code TEXT, eligibility_begin DATE, plan_id TEXT,
-  insurance_line TEXT, issuer_policy_id TEXT, benefit_begin DATE, benefit_end DATE,
-  byte_start BIGINT, byte_end BIGINT,
-  CONSTRAINT pk_event PRIMARY KEY (event_id),
-  CONSTRAINT fk_event_file_id_set_ordinal FOREIGN KEY(file_id, set_ordinal) REFERENCES
-    book.event_set (file_id, set_ordinal),
-  CONSTRAINT uq_event_file_id_member_ordinal UNIQUE (file_id, member_ordinal)
-);
-CREATE INDEX ix_event_set_members ON book.event (file_id, set_ordinal);
-
-CREATE TABLE book.amount (
-  amount_version_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
-  exchange_policy_id TEXT NOT NULL, exchange_member_id TEXT NOT NULL, name TEXT NOT NULL,
-  amount NUMERIC(12, 2) NOT NULL, valid_from DATE NOT NULL, valid_to DATE,
-  known_from TIMESTAMP WITH TIME ZONE NOT NULL,
-  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
-  CONSTRAINT pk_amount PRIMARY KEY (amount_version_id),
-  CONSTRAINT ck_amount_known CHECK (known_from <= known_to),
-  CONSTRAINT ck_amount_valid CHECK (valid_from <= valid_to),
-  CONSTRAINT fk_amount_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
-);
-CREATE INDEX ix_amount_history ON book.amount (exchange_policy_id, known_from);
-CREATE UNIQUE INDEX uq_amount_current
-  ON book.amount (exchange_policy_id, exchange_member_id, name, valid_from, partner_id)
-  WHERE known_to = 'infinity';
-
-CREATE TABLE book.decision (
-  decision_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
-  exchange_policy_id TEXT NOT NULL, kind TEXT NOT NULL, event_id BIGINT NOT NULL,
-  responsible_amount NUMERIC(12, 2) NOT NULL, paid_amount NUMERIC(12, 2) NOT NULL, paid_on DATE,
-  paid_through DATE NOT NULL, run_id BIGINT NOT NULL, sent_file_id BIGINT,
-  CONSTRAINT pk_decision PRIMARY KEY (decision_id),
-  CONSTRAINT ck_decision_kind CHECK (kind IN ('effectuation')),
-  CONSTRAINT uq_decision_event_id_kind UNIQUE (event_id, kind),
-  CONSTRAINT fk_decision_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id),
-  CONSTRAINT fk_decision_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
-  CONSTRAINT fk_decision_sent_file_id FOREIGN KEY(sent_file_id) REFERENCES ledger.file (file_id)
-);
-CREATE INDEX ix_decision_unsent ON book.decision (partner_id) WHERE sent_file_id IS NULL;
-
-CREATE TABLE book.event_amount (
-  event_id BIGINT NOT NULL, name TEXT NOT NULL, valid_from DATE NOT NULL,
-  amount NUMERIC(12, 2) NOT NULL,
-  CONSTRAINT pk_event_amount PRIMARY KEY (event_id, name, valid_from),
-  CONSTRAINT fk_event_amount_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
-);
-
-CREATE TABLE book.member (
-  member_version_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
-  exchange_policy_id TEXT NOT NULL, exchange_member_id TEXT NOT NULL,
-  is_subscriber BOOLEAN NOT NULL, relationship_code TEXT, exchange_subscriber_id TEXT,
-  issuer_subscriber_id TEXT, issuer_member_id TEXT, ssn TEXT, birth_date DATE, gender_code TEXT,
-  marital_status TEXT, phone TEXT, email TEXT, tobacco_code TEXT, last_name TEXT,
-  first_name TEXT, middle_name TEXT, name_suffix TEXT, address_line_1 TEXT, address_line_2 TEXT,
-  city TEXT, state TEXT, postal_code TEXT, county_code TEXT, mailing_line_1 TEXT,
-  mailing_line_2 TEXT, mailing_city TEXT, mailing_state TEXT, mailing_postal_code TEXT,
-  eligibility_begin DATE, benefit_begin DATE NOT NULL, benefit_end DATE,
-  known_from TIMESTAMP WITH TIME ZONE NOT NULL,
-  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
-  CONSTRAINT pk_member PRIMARY KEY (member_version_id),
-  CONSTRAINT ck_member_known CHECK (known_from <= known_to),
-  CONSTRAINT fk_member_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
-);
-CREATE INDEX ix_member_history ON book.member (exchange_policy_id, known_from);
-CREATE UNIQUE INDEX uq_member_current
-  ON book.member (exchange_policy_id, exchange_member_id, partner_id)
-  WHERE known_to = 'infinity';
-
-CREATE TABLE book.policy (
-  policy_version_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
-  exchange_policy_id TEXT NOT NULL, exchange_subscriber_id TEXT, plan_id TEXT NOT NULL,
-  insurance_line TEXT, issuer_policy_id TEXT, status TEXT NOT NULL, benefit_begin DATE NOT NULL,
-  benefit_end DATE, needs_effectuation BOOLEAN NOT NULL, initial_event_id BIGINT NOT NULL,
-  reference TEXT, total_count BIGINT, dependent_count BIGINT, sponsor_name TEXT,
-  sponsor_qualifier TEXT, sponsor_id TEXT, payer_name TEXT, payer_id TEXT, broker_name TEXT,
-  broker_id TEXT, known_from TIMESTAMP WITH TIME ZONE NOT NULL,
-  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
-  CONSTRAINT pk_policy PRIMARY KEY (policy_version_id),
-  CONSTRAINT ck_policy_known CHECK (known_from <= known_to),
-  CONSTRAINT ck_policy_status CHECK (status IN ('initial', 'effectuated', 'terminated',
-    'cancelled')),
-  CONSTRAINT fk_policy_initial_event_id FOREIGN KEY(initial_event_id) REFERENCES book.event
-    (event_id),
-  CONSTRAINT fk_policy_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
-);
-CREATE INDEX ix_policy_history ON book.policy (exchange_policy_id, known_from);
-CREATE UNIQUE INDEX uq_policy_current
-  ON book.policy (exchange_policy_id, partner_id)
-  WHERE known_to = 'infinity';
 """
 
 _DOWN = """
@@ -370,6 +255,8 @@ DROP SCHEMA ledger CASCADE;
 def upgrade() -> None:
     """Creates everything."""
     op.execute(_UP)
+    op.execute(BOOK_TABLES)
+    op.execute(BOOK_VIEWS)
     op.execute(AUDIT_TRAIL)
 
 

@@ -1,0 +1,112 @@
+"""The statements of the fold: which sets of a policy apply, tried one after another.
+
+A policy of which something new has come is folded again from its first set, in the one order that
+the sets themselves tell (docs/decisions/0021). So the book does not depend on the order in
+which they arrived, on how they were split into files and nights, nor on what came twice. All
+policies take a step at once: a round tries the next set of each.
+
+`fold_set` holds the sets in their order with what became of them, `fold_policy` what the exchange
+has made of each policy so far.
+"""
+
+import sqlalchemy as sa
+
+from enrollment.following import HOLDS
+
+# What is staged must have passed the gate with its file. An audit changes nothing.
+TOUCHED_POLICIES = sa.text("""
+CREATE TEMPORARY TABLE fold_policy ON COMMIT DROP AS
+SELECT DISTINCT exchange_policy_id, 'none' AS status, CAST(0 AS bigint) AS place,
+  0 AS enrollment,
+  CAST(NULL AS date) AS benefit_begin, CAST(NULL AS date) AS benefit_end,
+  CAST(NULL AS date) AS told_end
+FROM book.event_set
+WHERE partner_id = :partner_id AND state = 'staged' AND transaction <> 'audit'
+  AND file_id = ANY(CAST(:file_ids AS bigint[]))
+""")
+
+# An enrollment's number counts the times that the policy began: what came before the last of them
+# is of no effect any more.
+SETS_IN_ORDER = sa.text("""
+CREATE TEMPORARY TABLE fold_set ON COMMIT DROP AS
+SELECT s.exchange_policy_id,
+  row_number() OVER (
+    PARTITION BY s.exchange_policy_id
+    ORDER BY s.moment, s.function_rank, s.named_at, s.set_ordinal, s.content_hash, s.file_id
+  ) AS place,
+  s.file_id, s.set_ordinal, s.transaction, s.needs_effectuation, s.benefit_begin, s.benefit_end,
+  s.plan_id, s.insurance_line, s.submitted_at, s.content_hash, s.state AS former_state,
+  s.reason AS former_reason,
+  CAST(NULL AS text) AS outcome, CAST(NULL AS text) AS reason, CAST(NULL AS int) AS enrollment
+FROM fold_policy p
+JOIN book.event_set s ON s.exchange_policy_id = p.exchange_policy_id
+WHERE s.partner_id = :partner_id AND s.transaction <> 'audit'
+  AND (s.state IN ('applied', 'duplicate', 'pending')
+    OR s.state = 'staged' AND s.file_id = ANY(CAST(:file_ids AS bigint[])))
+""")
+
+PREPARE = (
+    sa.text("ANALYZE fold_policy"),
+    SETS_IN_ORDER,
+    sa.text("CREATE INDEX ON fold_set (exchange_policy_id)"),
+    sa.text("ANALYZE fold_set"),
+)
+
+JUDGE_ROUND = sa.text(f"""
+CREATE TEMPORARY TABLE round_set ON COMMIT DROP AS
+WITH next AS (
+  SELECT DISTINCT ON (exchange_policy_id) *
+  FROM fold_set WHERE outcome IS NULL
+  ORDER BY exchange_policy_id, place
+), held AS (
+  SELECT s.exchange_policy_id, s.place, s.transaction, s.benefit_begin, s.benefit_end,
+    p.status, p.enrollment, {HOLDS} AS holds
+  FROM next s JOIN fold_policy p USING (exchange_policy_id)
+)
+SELECT DISTINCT ON (h.exchange_policy_id) h.exchange_policy_id, h.place, h.benefit_begin,
+  h.benefit_end, coalesce(f.outcome, 'waits') AS outcome,
+  CASE WHEN f.outcome IS NULL THEN 'not-foreseen' ELSE f.reason END AS reason, f.becomes,
+  h.transaction, h.transaction IN ('initial', 'renewal') AS begins,
+  CASE WHEN f.outcome = 'applied' AND h.transaction IN ('initial', 'renewal')
+    THEN h.enrollment + 1 ELSE h.enrollment END AS enrollment
+FROM held h
+LEFT JOIN follow f ON f.status = h.status AND f.transaction = h.transaction
+  AND h.holds & f.needs = f.needs
+ORDER BY h.exchange_policy_id, f.place
+""")
+
+RECORD_ROUND = sa.text("""
+UPDATE fold_set s
+SET outcome = r.outcome, reason = r.reason,
+  enrollment = CASE WHEN r.outcome = 'applied' THEN r.enrollment END
+FROM round_set r
+WHERE s.exchange_policy_id = r.exchange_policy_id AND s.place = r.place
+""")
+
+# What waits is tried again, in its order, as soon as something has changed its policy.
+RELEASE_WAITING = sa.text("""
+UPDATE fold_set s SET outcome = NULL
+FROM round_set r
+WHERE s.exchange_policy_id = r.exchange_policy_id AND s.outcome = 'waits'
+  AND r.outcome = 'applied'
+""")
+
+# A cancelled policy ends on the day it begins; a reinstated one has the end it was enrolled with.
+MOVE_POLICIES = sa.text("""
+UPDATE fold_policy p
+SET status = r.becomes, place = r.place, enrollment = r.enrollment,
+  benefit_begin = CASE WHEN r.begins THEN r.benefit_begin ELSE p.benefit_begin END,
+  told_end = CASE WHEN r.begins THEN r.benefit_end ELSE p.told_end END,
+  benefit_end = CASE
+    WHEN r.becomes = 'cancelled' THEN p.benefit_begin
+    WHEN r.becomes = 'terminated' OR r.begins THEN r.benefit_end
+    ELSE p.told_end END
+FROM round_set r
+WHERE p.exchange_policy_id = r.exchange_policy_id AND r.outcome = 'applied'
+  AND r.becomes IS NOT NULL
+""")
+
+AFTER_ROUND = (RECORD_ROUND, MOVE_POLICIES, RELEASE_WAITING)
+
+# How many sets a round tried, and whether one may be released by it.
+COUNT_ROUND = sa.text("SELECT count(*) FROM round_set")

@@ -1,0 +1,81 @@
+"""What may follow what: the exchange's rows as a table, and the conditions that they name.
+
+A condition is a bit. The judge of a round sets the bits that hold for a set; a row of `follow`
+counts when all of its own are among them.
+"""
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from enrollment.staging_sql import HAS_CLOCK
+from schemas.partners import Condition, Exchange
+from schemas.postgres_copy import copy_to_temporary
+from schemas.tables import TEXT
+
+_FOLLOW = pa.schema(
+    [
+        ("status", TEXT),
+        ("transaction", TEXT),
+        ("place", pa.int64()),  # the first that counts is taken
+        ("needs", pa.int64()),  # bits of its conditions
+        ("outcome", TEXT),  # applied | duplicate | waits
+        ("reason", TEXT),
+        ("becomes", TEXT),
+    ]
+)
+
+_SAID = """EXISTS (
+  SELECT FROM fold_set b
+  WHERE b.exchange_policy_id = s.exchange_policy_id AND b.outcome = 'applied'
+    AND b.transaction = s.transaction AND b.content_hash = s.content_hash{}
+)"""
+
+# Of a set `s` and its policy `p` in the fold.
+_CONDITIONS: dict[Condition, str] = {
+    "same-content": _SAID.format(""),
+    "said-before": _SAID.format(" AND b.submitted_at IS NOT DISTINCT FROM s.submitted_at"),
+    "said-after": f"{HAS_CLOCK.format('s')} AND s.place > p.place",
+    "unknown-member": """s.transaction = 'change' AND EXISTS (
+  SELECT FROM book.event o
+  WHERE o.file_id = s.file_id AND o.set_ordinal = s.set_ordinal AND o.maintenance_type <> '021'
+    AND NOT EXISTS (
+      SELECT FROM fold_set b JOIN book.event a USING (file_id, set_ordinal)
+      WHERE b.exchange_policy_id = s.exchange_policy_id AND b.outcome = 'applied'
+        AND b.enrollment = p.enrollment AND a.maintenance_type = '021'
+        AND a.exchange_member_id = o.exchange_member_id
+    )
+)""",
+    "end-after-begin": "s.benefit_end > p.benefit_begin",
+    "end-not-after-begin": "s.benefit_end <= p.benefit_begin",
+    "end-later": "s.benefit_end > p.benefit_end",
+    "end-equal": "s.benefit_end = p.benefit_end",
+}
+_BITS = {name: 1 << place for place, name in enumerate(_CONDITIONS)}
+
+# What holds, as bits. Nothing can hold of a policy that has not begun.
+HOLDS = "CASE WHEN p.status = 'none' THEN 0 ELSE {} END".format(
+    " + ".join(
+        f"CASE WHEN {condition} THEN {_BITS[name]} ELSE 0 END"
+        for name, condition in _CONDITIONS.items()
+    )
+)
+
+
+def open_follow(conn: sa.Connection, exchange: Exchange) -> None:
+    """Makes the temporary table `follow` of the exchange's rows."""
+    rows = []
+    for key, followings in exchange.follows.items():
+        status, _, transaction = key.partition("-")
+        for place, following in enumerate(followings):
+            rows.append(
+                {
+                    "status": status,
+                    "transaction": transaction,
+                    "place": place,
+                    "needs": sum(_BITS[name] for name in set(following.when)),
+                    "outcome": following.then,
+                    "reason": following.reason,
+                    "becomes": following.becomes,
+                }
+            )
+    copy_to_temporary(conn, "follow", pa.Table.from_pylist(rows, schema=_FOLLOW))

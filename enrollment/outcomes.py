@@ -1,0 +1,62 @@
+"""The statements that record what became of the sets, in the book and in the ledger.
+
+What was decided before may change when an older set comes late: a duplicate may become the one
+that counts. Each change goes to the set, to the dispositions of its members, and by the database's
+triggers to the audit trail.
+"""
+
+import sqlalchemy as sa
+
+COUNT_OUTCOMES = sa.text("""
+SELECT state, count(*) AS sets FROM decided_set GROUP BY state
+""")
+
+# A set that waits in the end is pending; that it is a duplicate is a reason, too.
+_DECIDED_SETS = sa.text("""
+CREATE TEMPORARY TABLE decided_set ON COMMIT DROP AS
+SELECT file_id, set_ordinal, former_state, state, reason
+FROM (
+  SELECT file_id, set_ordinal, former_state, former_reason,
+    CASE outcome WHEN 'waits' THEN 'pending' ELSE outcome END AS state,
+    CASE outcome WHEN 'waits' THEN reason WHEN 'duplicate' THEN 'transaction-duplicate' END
+      AS reason
+  FROM fold_set
+) told
+WHERE (state, reason) IS DISTINCT FROM (former_state, former_reason)
+""")
+
+_RECORD_SETS = sa.text("""
+UPDATE book.event_set s SET state = d.state, reason = d.reason, run_id = :run_id
+FROM decided_set d WHERE s.file_id = d.file_id AND s.set_ordinal = d.set_ordinal
+""")
+
+# A duplicate is accepted without effect, and the ledger says so: what it tells is in the book
+# already. On the usual path every member is accepted as it was, and no row is written.
+_RECORD_DISPOSITIONS = sa.text("""
+UPDATE ledger.disposition m
+SET state = CASE WHEN d.state = 'pending' THEN 'pending' ELSE 'accepted' END,
+  reason = d.reason, decided_in_run = :run_id
+FROM decided_set d JOIN book.event e USING (file_id, set_ordinal)
+WHERE (d.former_state <> 'staged' OR d.reason IS NOT NULL)
+  AND m.file_id = e.file_id AND m.member_ordinal = e.member_ordinal
+""")
+
+REFUSE_SETS = sa.text("""
+UPDATE book.event_set SET state = 'refused', reason = 'gate-refused', run_id = :run_id
+WHERE file_id = ANY(CAST(:file_ids AS bigint[])) AND state = 'staged'
+""")
+
+REFUSE_DISPOSITIONS = sa.text("""
+UPDATE ledger.disposition d
+SET state = 'rejected', reason = 'gate-refused', decided_in_run = :run_id
+FROM book.event_set s
+WHERE s.file_id = ANY(CAST(:file_ids AS bigint[])) AND s.state = 'staged'
+  AND d.file_id = s.file_id AND d.set_ordinal = s.set_ordinal AND d.state = 'accepted'
+""")
+
+STATEMENTS = (
+    _DECIDED_SETS,
+    sa.text("ANALYZE decided_set"),
+    _RECORD_SETS,
+    _RECORD_DISPOSITIONS,
+)

@@ -1,0 +1,293 @@
+"""The book of enrollments in the database: what was said, and what we believe because of it.
+
+`event_set`, `event` and `event_amount` are what the exchange said, once and for good. The other
+tables are what follows from it, and are bitemporal: each row says for which dates it holds
+(`benefit_begin`, `valid_from`, …) and from when to when we believed it: `known_from` included,
+`known_to` excluded, `infinity` while we still do. Nothing in them is updated but `known_to`.
+
+Coverages and amounts stand as they were told, whatever has become of their policy; the views of
+`schemas/migrations/book_views.py` cut them to what is in effect.
+"""
+
+import sqlalchemy as sa
+
+from schemas import tables
+from schemas.columns import (
+    MONEY,
+    NAME,
+    PERSON,
+    SET_HEADER,
+    SINGLE,
+    columns_of,
+    identity,
+    key,
+    known,
+    metadata,
+    one_of,
+    reference,
+    text,
+)
+
+# Indexes begin with the policy and not with the partner: partners are few, and an index that
+# begins with one tempts the planner into reading a whole partner for each policy.
+
+
+def _known_once(*columns: str) -> sa.PrimaryKeyConstraint:
+    """At most one row of each key is believed now, and no two were believed to the same moment."""
+    return sa.PrimaryKeyConstraint("exchange_policy_id", *columns, "partner_id", "known_to")
+
+
+def _valid() -> list[sa.schema.SchemaItem]:
+    """The first and the last day on which a row holds; null = until further notice."""
+    return [
+        sa.Column("valid_from", sa.Date, nullable=False),
+        sa.Column("valid_to", sa.Date),
+        sa.CheckConstraint("valid_from <= valid_to", name="valid"),
+    ]
+
+
+# One row per accepted transaction set: a household's enrollment is decided as a whole. What the
+# set says about the policy is its subscriber's.
+event_set = sa.Table(
+    "event_set",
+    metadata,
+    sa.Column("file_id", sa.BigInteger, sa.ForeignKey("ledger.file.file_id"), primary_key=True),
+    key("set_ordinal"),
+    text("partner_id"),
+    sa.Column("exchange_policy_id", sa.Text),
+    sa.Column("transaction", sa.Text),
+    sa.Column("circumstance", sa.Text),  # half of a change in circumstance that this is
+    sa.Column("needs_effectuation", sa.Boolean, nullable=False),
+    *columns_of(
+        tables.COVERAGES,
+        ["plan_id", "insurance_line", "benefit_begin", "benefit_end", "maintenance_effective"],
+    ),
+    sa.Column("function_rank", sa.SmallInteger, nullable=False),
+    sa.Column("named_at", sa.DateTime),
+    sa.Column("submitted_at", sa.Text),  # REQUEST SUBMIT TIMESTAMP as sent
+    text("moment"),  # CCYYMMDDHHMMSSss; where it belongs among the policy's sets
+    text("content_hash"),
+    text("state"),
+    sa.Column("reason", sa.Text),
+    reference("run_id", "ledger.run.run_id"),  # the run that decided last
+    one_of("state", "staged", "applied", "pending", "duplicate", "refused"),
+    one_of(
+        "transaction",
+        "initial",
+        "renewal",
+        "change",
+        "cancellation",
+        "termination",
+        "reinstatement",
+        "audit",
+    ),
+    one_of("circumstance", "leaves", "enters"),
+    sa.Index("ix_event_set_policy", "exchange_policy_id", "partner_id"),
+    sa.Index(
+        "ix_event_set_waiting",
+        "partner_id",
+        postgresql_where=sa.text("state IN ('staged', 'pending')"),
+    ),
+    sa.Index(
+        "ix_event_set_circumstance",
+        "partner_id",
+        postgresql_where=sa.text("circumstance IS NOT NULL"),
+    ),
+    schema="book",
+)
+
+# One row per INS of an accepted transaction set.
+event = sa.Table(
+    "event",
+    metadata,
+    identity("event_id"),
+    sa.Column("file_id", sa.BigInteger, nullable=False),
+    sa.Column("set_ordinal", sa.BigInteger, nullable=False),
+    sa.Column("member_ordinal", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text),  # what it says about this member
+    sa.Column("is_subscriber", sa.Boolean, nullable=False),
+    *columns_of(
+        tables.MEMBERS,
+        [
+            "exchange_member_id",
+            "maintenance_type",
+            "maintenance_reason",
+            "additional_maintenance_reason",
+            "maintenance_effective",
+            *PERSON,
+            "eligibility_begin",
+        ],
+    ),
+    *columns_of(
+        tables.COVERAGES,
+        ["plan_id", "insurance_line", "issuer_policy_id", "benefit_begin", "benefit_end"],
+    ),
+    *columns_of(tables.MEMBERS, ["byte_start", "byte_end"]),
+    sa.ForeignKeyConstraint(
+        ["file_id", "set_ordinal"], ["book.event_set.file_id", "book.event_set.set_ordinal"]
+    ),
+    sa.UniqueConstraint("file_id", "member_ordinal"),
+    sa.Index("ix_event_set_members", "file_id", "set_ordinal"),
+    schema="book",
+)
+
+event_amount = sa.Table(
+    "event_amount",
+    metadata,
+    sa.Column("event_id", sa.BigInteger, sa.ForeignKey("book.event.event_id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("valid_from", sa.Date, primary_key=True),
+    sa.Column("amount", MONEY, nullable=False),
+    schema="book",
+)
+
+# `event_id` is the last transaction that the version knows of.
+policy = sa.Table(
+    "policy",
+    metadata,
+    text("partner_id"),
+    text("exchange_policy_id"),
+    sa.Column("exchange_subscriber_id", sa.Text),
+    text("plan_id"),
+    sa.Column("insurance_line", sa.Text),
+    sa.Column("issuer_policy_id", sa.Text),
+    text("status"),
+    sa.Column("benefit_begin", sa.Date, nullable=False),
+    sa.Column("benefit_end", sa.Date),
+    sa.Column("needs_effectuation", sa.Boolean, nullable=False),
+    reference("initial_event_id", "book.event.event_id"),
+    *columns_of(tables.TRANSACTION_SETS, SET_HEADER),
+    *known(),
+    one_of("status", "initial", "effectuated", "terminated", "cancelled"),
+    sa.CheckConstraint("benefit_begin <= benefit_end", name="benefit"),
+    _known_once(),
+    schema="book",
+)
+
+member = sa.Table(
+    "member",
+    metadata,
+    text("partner_id"),
+    text("exchange_policy_id"),
+    text("exchange_member_id"),
+    sa.Column("is_subscriber", sa.Boolean, nullable=False),
+    *columns_of(tables.MEMBERS, [*SINGLE, *NAME, "eligibility_begin"]),
+    *known(),
+    _known_once("exchange_member_id"),
+    schema="book",
+)
+
+# A member's spans do not overlap. A change of the CSR variant ends one and begins the next. A
+# member of whom nothing was ever covered has one span that ends on the day it begins.
+coverage = sa.Table(
+    "coverage",
+    metadata,
+    text("partner_id"),
+    text("exchange_policy_id"),
+    text("exchange_member_id"),
+    sa.Column("insurance_line", sa.Text),
+    text("plan_id"),
+    sa.Column("benefit_begin", sa.Date, nullable=False),
+    sa.Column("benefit_end", sa.Date),
+    *known(),
+    sa.CheckConstraint("benefit_begin <= benefit_end", name="benefit"),
+    _known_once("exchange_member_id", "benefit_begin"),
+    schema="book",
+)
+
+amount = sa.Table(
+    "amount",
+    metadata,
+    text("partner_id"),
+    text("exchange_policy_id"),
+    text("exchange_member_id"),
+    text("name"),  # PRE AMT 1, PRE AMT TOT, APTC AMT, TOT RES AMT, …
+    sa.Column("amount", MONEY, nullable=False),
+    *_valid(),
+    *known(),
+    _known_once("exchange_member_id", "name", "valid_from"),
+    schema="book",
+)
+
+address = sa.Table(
+    "address",
+    metadata,
+    text("partner_id"),
+    text("exchange_policy_id"),
+    text("exchange_member_id"),
+    text("kind"),
+    *columns_of(
+        tables.MEMBERS,
+        ["address_line_1", "address_line_2", "city", "state", "postal_code", "county_code"],
+    ),
+    *_valid(),
+    *known(),
+    one_of("kind", "residence", "mailing"),
+    _known_once("exchange_member_id", "kind", "valid_from"),
+    schema="book",
+)
+
+# Ids that may change, with the former ones. An exchange's subscriber id is here once it changed.
+identifier = sa.Table(
+    "identifier",
+    metadata,
+    text("partner_id"),
+    text("exchange_policy_id"),
+    text("exchange_member_id"),
+    text("kind"),
+    text("value"),
+    *_valid(),
+    *known(),
+    one_of(
+        "kind",
+        "issuer_policy_id",
+        "issuer_subscriber_id",
+        "issuer_member_id",
+        "exchange_subscriber_id",
+    ),
+    _known_once("exchange_member_id", "kind", "valid_from"),
+    schema="book",
+)
+
+broker = sa.Table(
+    "broker",
+    metadata,
+    text("partner_id"),
+    text("exchange_policy_id"),
+    *columns_of(tables.TRANSACTION_SETS, ["broker_name", "broker_id"]),
+    *_valid(),
+    *known(),
+    _known_once("valid_from"),
+    schema="book",
+)
+
+# An audit changes nothing: what it says otherwise than the book is noted, by the field's name.
+audit_difference = sa.Table(
+    "audit_difference",
+    metadata,
+    sa.Column("event_id", sa.BigInteger, sa.ForeignKey("book.event.event_id"), primary_key=True),
+    sa.Column("field", sa.Text, primary_key=True),
+    reference("run_id", "ledger.run.run_id"),
+    schema="book",
+)
+
+decision = sa.Table(
+    "decision",
+    metadata,
+    identity("decision_id"),
+    text("partner_id"),
+    text("exchange_policy_id"),
+    text("kind"),
+    reference("event_id", "book.event.event_id"),  # the initial enrollment that it answers
+    sa.Column("responsible_amount", MONEY, nullable=False),
+    sa.Column("paid_amount", MONEY, nullable=False),
+    sa.Column("paid_on", sa.Date),
+    sa.Column("paid_through", sa.Date, nullable=False),
+    reference("run_id", "ledger.run.run_id"),
+    reference("sent_file_id", "ledger.file.file_id", nullable=True),
+    one_of("kind", "effectuation"),
+    sa.UniqueConstraint("event_id", "kind"),
+    sa.Index("ix_decision_policy", "exchange_policy_id", "partner_id"),
+    sa.Index("ix_decision_unsent", "partner_id", postgresql_where=sa.text("sent_file_id IS NULL")),
+    schema="book",
+)

@@ -1,0 +1,169 @@
+"""The tables of the book in the first revision, in the order in which they refer to one another."""
+
+BOOK_TABLES = """
+CREATE TABLE book.event_set (
+  file_id BIGINT NOT NULL, set_ordinal BIGINT NOT NULL, partner_id TEXT NOT NULL,
+  exchange_policy_id TEXT, transaction TEXT, circumstance TEXT,
+  needs_effectuation BOOLEAN NOT NULL, plan_id TEXT, insurance_line TEXT, benefit_begin DATE,
+  benefit_end DATE, maintenance_effective DATE, function_rank SMALLINT NOT NULL,
+  named_at TIMESTAMP WITHOUT TIME ZONE, submitted_at TEXT, moment TEXT NOT NULL,
+  content_hash TEXT NOT NULL, state TEXT NOT NULL, reason TEXT, run_id BIGINT NOT NULL,
+  CONSTRAINT pk_event_set PRIMARY KEY (file_id, set_ordinal),
+  CONSTRAINT ck_event_set_state CHECK (state IN ('staged', 'applied', 'pending', 'duplicate',
+    'refused')),
+  CONSTRAINT ck_event_set_transaction CHECK (transaction IN ('initial', 'renewal', 'change',
+    'cancellation', 'termination', 'reinstatement', 'audit')),
+  CONSTRAINT ck_event_set_circumstance CHECK (circumstance IN ('leaves', 'enters')),
+  CONSTRAINT fk_event_set_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
+  CONSTRAINT fk_event_set_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
+);
+CREATE INDEX ix_event_set_circumstance ON book.event_set (partner_id) WHERE circumstance IS NOT
+  NULL;
+CREATE INDEX ix_event_set_policy ON book.event_set (exchange_policy_id, partner_id);
+CREATE INDEX ix_event_set_waiting ON book.event_set (partner_id) WHERE state IN ('staged',
+  'pending');
+
+CREATE TABLE book.event (
+  event_id BIGINT GENERATED ALWAYS AS IDENTITY, file_id BIGINT NOT NULL,
+  set_ordinal BIGINT NOT NULL, member_ordinal BIGINT NOT NULL, kind TEXT,
+  is_subscriber BOOLEAN NOT NULL, exchange_member_id TEXT, maintenance_type TEXT,
+  maintenance_reason TEXT, additional_maintenance_reason TEXT, maintenance_effective DATE,
+  relationship_code TEXT, exchange_subscriber_id TEXT, issuer_subscriber_id TEXT,
+  issuer_member_id TEXT, ssn TEXT, birth_date DATE, gender_code TEXT, marital_status TEXT,
+  phone TEXT, email TEXT, tobacco_code TEXT, last_name TEXT, first_name TEXT, middle_name TEXT,
+  name_suffix TEXT, address_line_1 TEXT, address_line_2 TEXT, city TEXT, state TEXT,
+  postal_code TEXT, county_code TEXT, mailing_line_1 TEXT, mailing_line_2 TEXT,
+  mailing_city TEXT, mailing_state TEXT, mailing_postal_code TEXT, eligibility_begin DATE,
+  plan_id TEXT, insurance_line TEXT, issuer_policy_id TEXT, benefit_begin DATE,
+  benefit_end DATE, byte_start BIGINT, byte_end BIGINT,
+  CONSTRAINT pk_event PRIMARY KEY (event_id),
+  CONSTRAINT fk_event_file_id_set_ordinal FOREIGN KEY(file_id, set_ordinal) REFERENCES
+    book.event_set (file_id, set_ordinal),
+  CONSTRAINT uq_event_file_id_member_ordinal UNIQUE (file_id, member_ordinal)
+);
+CREATE INDEX ix_event_set_members ON book.event (file_id, set_ordinal);
+
+CREATE TABLE book.event_amount (
+  event_id BIGINT NOT NULL, name TEXT NOT NULL, valid_from DATE NOT NULL,
+  amount NUMERIC(12, 2) NOT NULL,
+  CONSTRAINT pk_event_amount PRIMARY KEY (event_id, name, valid_from),
+  CONSTRAINT fk_event_amount_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+
+CREATE TABLE book.policy (
+  partner_id TEXT NOT NULL, exchange_policy_id TEXT NOT NULL, exchange_subscriber_id TEXT,
+  plan_id TEXT NOT NULL, insurance_line TEXT, issuer_policy_id TEXT, status TEXT NOT NULL,
+  benefit_begin DATE NOT NULL, benefit_end DATE, needs_effectuation BOOLEAN NOT NULL,
+  initial_event_id BIGINT NOT NULL, reference TEXT, total_count BIGINT, dependent_count BIGINT,
+  sponsor_name TEXT, sponsor_qualifier TEXT, sponsor_id TEXT, payer_name TEXT, payer_id TEXT,
+  known_from TIMESTAMP WITH TIME ZONE NOT NULL,
+  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
+  CONSTRAINT pk_policy PRIMARY KEY (exchange_policy_id, partner_id, known_to),
+  CONSTRAINT ck_policy_known CHECK (known_from < known_to),
+  CONSTRAINT ck_policy_status CHECK (status IN ('initial', 'effectuated', 'terminated',
+    'cancelled')),
+  CONSTRAINT ck_policy_benefit CHECK (benefit_begin <= benefit_end),
+  CONSTRAINT fk_policy_initial_event_id FOREIGN KEY(initial_event_id) REFERENCES book.event
+    (event_id),
+  CONSTRAINT fk_policy_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+
+CREATE TABLE book.member (
+  partner_id TEXT NOT NULL, exchange_policy_id TEXT NOT NULL, exchange_member_id TEXT NOT NULL,
+  is_subscriber BOOLEAN NOT NULL, relationship_code TEXT, exchange_subscriber_id TEXT,
+  issuer_subscriber_id TEXT, issuer_member_id TEXT, ssn TEXT, birth_date DATE, gender_code TEXT,
+  marital_status TEXT, phone TEXT, email TEXT, tobacco_code TEXT, last_name TEXT,
+  first_name TEXT, middle_name TEXT, name_suffix TEXT, eligibility_begin DATE,
+  known_from TIMESTAMP WITH TIME ZONE NOT NULL,
+  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
+  CONSTRAINT pk_member PRIMARY KEY (exchange_policy_id, exchange_member_id, partner_id,
+    known_to),
+  CONSTRAINT ck_member_known CHECK (known_from < known_to),
+  CONSTRAINT fk_member_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+
+CREATE TABLE book.coverage (
+  partner_id TEXT NOT NULL, exchange_policy_id TEXT NOT NULL, exchange_member_id TEXT NOT NULL,
+  insurance_line TEXT, plan_id TEXT NOT NULL, benefit_begin DATE NOT NULL, benefit_end DATE,
+  known_from TIMESTAMP WITH TIME ZONE NOT NULL,
+  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
+  CONSTRAINT pk_coverage PRIMARY KEY (exchange_policy_id, exchange_member_id, benefit_begin,
+    partner_id, known_to),
+  CONSTRAINT ck_coverage_known CHECK (known_from < known_to),
+  CONSTRAINT ck_coverage_benefit CHECK (benefit_begin <= benefit_end),
+  CONSTRAINT fk_coverage_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+
+CREATE TABLE book.amount (
+  partner_id TEXT NOT NULL, exchange_policy_id TEXT NOT NULL, exchange_member_id TEXT NOT NULL,
+  name TEXT NOT NULL, amount NUMERIC(12, 2) NOT NULL, valid_from DATE NOT NULL, valid_to DATE,
+  known_from TIMESTAMP WITH TIME ZONE NOT NULL,
+  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
+  CONSTRAINT pk_amount PRIMARY KEY (exchange_policy_id, exchange_member_id, name, valid_from,
+    partner_id, known_to),
+  CONSTRAINT ck_amount_valid CHECK (valid_from <= valid_to),
+  CONSTRAINT ck_amount_known CHECK (known_from < known_to),
+  CONSTRAINT fk_amount_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+
+CREATE TABLE book.address (
+  partner_id TEXT NOT NULL, exchange_policy_id TEXT NOT NULL, exchange_member_id TEXT NOT NULL,
+  kind TEXT NOT NULL, address_line_1 TEXT, address_line_2 TEXT, city TEXT, state TEXT,
+  postal_code TEXT, county_code TEXT, valid_from DATE NOT NULL, valid_to DATE,
+  known_from TIMESTAMP WITH TIME ZONE NOT NULL,
+  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
+  CONSTRAINT pk_address PRIMARY KEY (exchange_policy_id, exchange_member_id, kind, valid_from,
+    partner_id, known_to),
+  CONSTRAINT ck_address_valid CHECK (valid_from <= valid_to),
+  CONSTRAINT ck_address_known CHECK (known_from < known_to),
+  CONSTRAINT ck_address_kind CHECK (kind IN ('residence', 'mailing')),
+  CONSTRAINT fk_address_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+
+CREATE TABLE book.identifier (
+  partner_id TEXT NOT NULL, exchange_policy_id TEXT NOT NULL, exchange_member_id TEXT NOT NULL,
+  kind TEXT NOT NULL, value TEXT NOT NULL, valid_from DATE NOT NULL, valid_to DATE,
+  known_from TIMESTAMP WITH TIME ZONE NOT NULL,
+  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
+  CONSTRAINT pk_identifier PRIMARY KEY (exchange_policy_id, exchange_member_id, kind,
+    valid_from, partner_id, known_to),
+  CONSTRAINT ck_identifier_valid CHECK (valid_from <= valid_to),
+  CONSTRAINT ck_identifier_known CHECK (known_from < known_to),
+  CONSTRAINT ck_identifier_kind CHECK (kind IN ('issuer_policy_id', 'issuer_subscriber_id',
+    'issuer_member_id', 'exchange_subscriber_id')),
+  CONSTRAINT fk_identifier_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+
+CREATE TABLE book.broker (
+  partner_id TEXT NOT NULL, exchange_policy_id TEXT NOT NULL, broker_name TEXT, broker_id TEXT,
+  valid_from DATE NOT NULL, valid_to DATE, known_from TIMESTAMP WITH TIME ZONE NOT NULL,
+  known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
+  CONSTRAINT pk_broker PRIMARY KEY (exchange_policy_id, valid_from, partner_id, known_to),
+  CONSTRAINT ck_broker_valid CHECK (valid_from <= valid_to),
+  CONSTRAINT ck_broker_known CHECK (known_from < known_to),
+  CONSTRAINT fk_broker_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+);
+
+CREATE TABLE book.audit_difference (
+  event_id BIGINT NOT NULL, field TEXT NOT NULL, run_id BIGINT NOT NULL,
+  CONSTRAINT pk_audit_difference PRIMARY KEY (event_id, field),
+  CONSTRAINT fk_audit_difference_event_id FOREIGN KEY(event_id) REFERENCES book.event
+    (event_id),
+  CONSTRAINT fk_audit_difference_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
+);
+
+CREATE TABLE book.decision (
+  decision_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
+  exchange_policy_id TEXT NOT NULL, kind TEXT NOT NULL, event_id BIGINT NOT NULL,
+  responsible_amount NUMERIC(12, 2) NOT NULL, paid_amount NUMERIC(12, 2) NOT NULL, paid_on DATE,
+  paid_through DATE NOT NULL, run_id BIGINT NOT NULL, sent_file_id BIGINT,
+  CONSTRAINT pk_decision PRIMARY KEY (decision_id),
+  CONSTRAINT ck_decision_kind CHECK (kind IN ('effectuation')),
+  CONSTRAINT uq_decision_event_id_kind UNIQUE (event_id, kind),
+  CONSTRAINT fk_decision_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id),
+  CONSTRAINT fk_decision_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_decision_sent_file_id FOREIGN KEY(sent_file_id) REFERENCES ledger.file (file_id)
+);
+CREATE INDEX ix_decision_policy ON book.decision (exchange_policy_id, partner_id);
+CREATE INDEX ix_decision_unsent ON book.decision (partner_id) WHERE sent_file_id IS NULL;
+"""
