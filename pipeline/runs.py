@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import sqlalchemy as sa
@@ -31,6 +31,10 @@ class Run:
     run_id: int
     as_of: datetime
     token: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        """In UTC, whatever zone it was asked for in: days and texts that follow from it are one."""
+        object.__setattr__(self, "as_of", self.as_of.astimezone(UTC))
 
 
 @dataclass(frozen=True)
