@@ -16,6 +16,7 @@ import typer
 from pipeline import terminal
 from pipeline.audit_command import audit
 from pipeline.gate_command import gate
+from pipeline.replay_command import replay
 from schemas.errors import AtWork, EnrollmentError, Terminal
 
 OK, OPEN_ITEMS, FAILED, LEFT_TO_OTHERS = 0, 1, 2, 3
@@ -330,6 +331,7 @@ def rules(
         terminal.show_rules(chosen)
 
 
+app.command()(replay)
 app.add_typer(gate, name="gate")
 app.add_typer(audit, name="audit")
 simulate = typer.Typer(no_args_is_help=True, help="The exchange in a box, piece by piece.")

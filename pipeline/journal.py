@@ -18,6 +18,7 @@ Work = Literal[
     "book brought up to date",
     "effectuations settled",
     "errors reported",
+    "file delivered",
 ]
 
 

@@ -17,6 +17,7 @@ from ledger.sent import (
     record_sent,
     undelivered,
 )
+from pipeline.journal import journal
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from replies.x12_writer import Envelope
@@ -131,6 +132,7 @@ def deliver_files(house: House, run: Run, partner_id: str) -> list[str]:
             deliver(client, mailbox, house.landing, Outgoing(row.name, row.storage_key))
             with writing(house, run, partner_id) as conn:
                 mark_delivered(conn, row.file_id, run.as_of)
+                journal(conn, run, "file delivered", file=row.file_id)
             log.info("file delivered", partner=partner_id, file_id=row.file_id)
             delivered.append(row.name)
     return delivered

@@ -95,7 +95,7 @@ class Steps:
             self._record(step, failure)
             raise failure from None
         except Exception as error:  # noqa: BLE001 - a defect stops this step, and no other partner
-            failure = _defect(error)
+            failure = defect(error)
             self._record(step, failure)
             raise failure from None
         with writing(self.house, self.run, self.partner_id) as conn:
@@ -111,7 +111,7 @@ class Steps:
             record_failure(conn, self.run.run_id, failure)
 
 
-def _defect(error: Exception) -> Terminal:
+def defect(error: Exception) -> Terminal:
     """What an unexpected exception is told as: its type and place.
 
     Never its message, which may hold a value of a file.

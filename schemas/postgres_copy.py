@@ -68,14 +68,8 @@ def copy_out(
     conn: sa.Connection, query: sa.Select[Any] | sa.TextClause, schema: pa.Schema
 ) -> pa.Table:
     """The rows of a query as an Arrow table of that schema; columns are matched by position."""
-    compiled = query.compile(dialect=conn.dialect)
     buffer = io.BytesIO()
-    with _cursor(conn) as cursor:
-        try:
-            select = cursor.mogrify(str(compiled), compiled.construct_params()).decode()
-            cursor.copy_expert(f"COPY ({select}) TO STDOUT (FORMAT csv)", buffer)
-        except psycopg2.Error as error:
-            raise translated(error, "COPY of a query's result") from None
+    _copy(conn, query, buffer, "csv")
     if not buffer.tell():
         return schema.empty_table()
     buffer.seek(0)
@@ -92,6 +86,23 @@ def copy_out(
             quoted_strings_can_be_null=False,
         ),
     )
+
+
+def copy_lines(conn: sa.Connection, query: sa.TextClause, stream: Any) -> None:
+    """Writes the rows of a query to a stream of bytes, one line a row, the cells between tabs."""
+    _copy(conn, query, stream, "text")
+
+
+def _copy(
+    conn: sa.Connection, query: sa.Select[Any] | sa.TextClause, stream: Any, form: str
+) -> None:
+    compiled = query.compile(dialect=conn.dialect)
+    with _cursor(conn) as cursor:
+        try:
+            select = cursor.mogrify(str(compiled), compiled.construct_params()).decode()
+            cursor.copy_expert(f"COPY ({select}) TO STDOUT (FORMAT {form})", stream)
+        except psycopg2.Error as error:
+            raise translated(error, "COPY of a query's result") from None
 
 
 def translated(error: psycopg2.Error, doing: str) -> Retryable | Terminal:

@@ -1,0 +1,201 @@
+"""History worked again in a scratch house: each piece of work by the function that did it then.
+
+What came from outside is given from the record: the files of the exchange, the carrier's records,
+the decisions at the gate, and that a file was delivered.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+import ledger.runs
+from ledger import gates, owners
+from ledger.carrier_readings import CarrierReading, readings, record_reading
+from ledger.files import file_row
+from ledger.sent import mark_delivered, sent_file_id
+from pipeline.apply import settle_batches
+from pipeline.carrier import CarrierRecords
+from pipeline.check import check_received
+from pipeline.effectuate import effectuate
+from pipeline.gate import judge_next_batch, stage_checked
+from pipeline.journal import journal
+from pipeline.night import close_night
+from pipeline.receive import take_in
+from pipeline.reconcile import reconcile_partner
+from pipeline.replay_history import History, Told
+from pipeline.report import report_errors
+from pipeline.runs import Run
+from pipeline.wiring import House
+from schemas.database import gate_batch, gate_decision
+from schemas.errors import Terminal
+from sftp_inbox.receive import Fetched
+
+# Received files have the ids that they had then. Files that are sent count from here on, so that a
+# replay that sends more of them than were sent then never meets the id of a received one.
+_SENT_IDS = 1_000_000_000_000
+_SENT_AT_ONCE = 1_000
+_NO_PARTNER = ""  # for what a run does for none of them
+
+
+class Replayer:
+    """Does the work of a history again in `house`, which is empty; `record` is the real ledger."""
+
+    def __init__(self, house: House, record: sa.Connection, history: History) -> None:
+        self.house = house
+        self.record = record
+        self.history = history
+        self._holders: dict[str, Run] = {}
+        self._records: dict[tuple[int, str], CarrierRecords] = {}
+        self._read_so_far: dict[tuple[int, str], int] = defaultdict(int)
+        self._does: dict[str, Callable[[Told], None]] = {
+            "opened": self._open,
+            "closed": self._close,
+            "received": self._receive,
+            "seen again": self._see_again,
+            "file checked": self._check,
+            "file staged": self._stage,
+            "formed": self._form,
+            "judged": self._judge,
+            "decided": self._decide,
+            "book brought up to date": self._apply,
+            "carrier records read": self._read_carrier,
+            "reconciled": self._reconcile,
+            "effectuations settled": self._effectuate,
+            "errors reported": self._report,
+            "file delivered": self._deliver,
+        }
+
+    def do(self, told: Told) -> None:
+        """Does again what the entry stands for. Raises what the work raises."""
+        assert told.work is not None
+        self._does[told.work](told)
+
+    def _run(self, run_id: int, partner_id: str = _NO_PARTNER) -> Run:
+        """The run, with the right to write for the partner."""
+        as_of = self.history.runs[run_id].as_of
+        holder = self._holders.get(partner_id)
+        if holder is None or holder.run_id != run_id:
+            worker = owners.Worker("process", "a replay", self.house.rules.digest, takes_over=True)
+            with self.house.engine.begin() as conn:
+                taken = owners.take(conn, run_id, [partner_id], worker)
+            assert taken is not None  # it takes over
+            holder = self._holders[partner_id] = Run(run_id, as_of, taken.token)
+        return holder
+
+    def _next_id(self, table: str, column: str, number: int) -> None:
+        """The id that the database gives to the next row of a table."""
+        with self.house.engine.begin() as conn:
+            conn.exec_driver_sql(f"ALTER TABLE {table} ALTER COLUMN {column} RESTART WITH {number}")
+
+    def _open(self, told: Told) -> None:
+        self._next_id("ledger.run", "run_id", told.object_id)
+        with self.house.engine.begin() as conn:
+            as_of = self.history.runs[told.object_id].as_of
+            ledger.runs.open_run(conn, as_of, self.house.rules)
+
+    def _close(self, told: Told) -> None:
+        close_night(self.house, self._run(told.object_id))
+
+    def _receive(self, told: Told) -> None:
+        self._next_id("ledger.file", "file_id", told.object_id)
+        self._take_in(told)
+        self._next_id("ledger.file", "file_id", _SENT_IDS + told.ordinal * _SENT_AT_ONCE)
+
+    def _see_again(self, told: Told) -> None:
+        self._take_in(told)
+
+    def _take_in(self, told: Told) -> None:
+        row = self._file(told.object_id)
+        fetched = Fetched(
+            partner_id=row.partner_id,
+            name=row.name,
+            sha256=row.sha256,
+            size_bytes=row.size_bytes,
+            storage_key=row.storage_key,
+            modified_at=None,
+        )
+        run = self._run(told.details["run"], row.partner_id)
+        take_in(self.house, run, fetched)
+
+    def _file(self, file_id: int) -> sa.Row[Any]:
+        return file_row(self.record, file_id)
+
+    def _check(self, told: Told) -> None:
+        file_id = told.details["file"]
+        run = self._run(told.object_id, self._file(file_id).partner_id)
+        check_received(self.house, run, file_id)
+
+    def _stage(self, told: Told) -> None:
+        file_id = told.details["file"]
+        partner_id = self._file(file_id).partner_id
+        stage_checked(self.house, self._run(told.object_id, partner_id), partner_id, file_id)
+
+    def _form(self, told: Told) -> None:
+        self._next_id("ledger.gate_batch", "batch_id", told.object_id)
+        with self.house.engine.begin() as conn:
+            gates.form_batch(conn, told.details["partner"], told.details["run"])
+
+    def _judge(self, told: Told) -> None:
+        batch = self.record.execute(
+            sa.select(gate_batch).where(gate_batch.c.batch_id == told.object_id)
+        ).one()
+        settings = self.house.settings.model_copy(update={"operator": batch.judged_by})
+        house = replace(self.house, settings=settings)
+        run = self._run(told.details["judged_in_run"], batch.partner_id)
+        judge_next_batch(house, run, batch.partner_id)
+
+    def _decide(self, told: Told) -> None:
+        row = self.record.execute(
+            sa.select(gate_decision).where(gate_decision.c.batch_id == told.object_id)
+        ).one()
+        decision = gates.Decision(row.decision, row.decided_by, row.account, row.reason)
+        with self.house.engine.begin() as conn:
+            gates.decide(conn, told.object_id, decision)
+
+    def _apply(self, told: Told) -> None:
+        partner_id = told.details["partner"]
+        settle_batches(self.house, self._run(told.object_id, partner_id), partner_id)
+
+    def _read_carrier(self, told: Told) -> None:
+        run_id, partner_id = key = told.object_id, told.details["partner"]
+        reading = readings(self.record, run_id, partner_id)[self._read_so_far[key]]
+        self._read_so_far[key] += 1
+        self._records[key] = self._kept(reading)
+        with self.house.engine.begin() as conn:
+            record_reading(conn, reading)
+
+    def _kept(self, reading: CarrierReading) -> CarrierRecords:
+        return CarrierRecords(
+            *(
+                pq.read_table(self.house.landing.verified_path(key))
+                for key in (reading.members_key, reading.payments_key)
+            )
+        )
+
+    def _reconcile(self, told: Told) -> None:
+        run_id, partner_id = key = told.object_id, told.details["partner"]
+        run = self._run(run_id, partner_id)
+        reconcile_partner(self.house, run, partner_id, self._records[key])
+
+    def _effectuate(self, told: Told) -> None:
+        run_id, partner_id = key = told.object_id, told.details["partner"]
+        effectuate(self.house, self._run(run_id, partner_id), partner_id, self._records[key])
+
+    def _report(self, told: Told) -> None:
+        partner_id = told.details["partner"]
+        report_errors(self.house, self._run(told.object_id, partner_id), partner_id)
+
+    def _deliver(self, told: Told) -> None:
+        run = self._run(told.object_id)
+        sent = self._file(told.details["file"])
+        key = (sent.kind, sent.run_id, sent.partner_id, sent.answers_file_id)
+        with self.house.engine.begin() as conn:
+            file_id = sent_file_id(conn, *key)
+            if file_id is None:
+                raise Terminal(f"File {sent.name} was delivered then and is not written now.")
+            mark_delivered(conn, file_id, run.as_of)
+            journal(conn, run, "file delivered", file=file_id)

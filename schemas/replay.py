@@ -1,0 +1,69 @@
+"""What a replay does not compare, as data: `replay.toml`, read and checked once."""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    why: str
+
+
+class UncomparedTable(_Row):
+    """A table of which nothing is compared."""
+
+    table: str  # schema.table
+
+
+class UncomparedColumn(_Row):
+    """A column that is not compared, or only when no later run has followed."""
+
+    table: str
+    column: str
+    only_at_the_end: bool = False
+
+
+class UncomparedEntry(_Row):
+    """An action of the audit trail whose entries are not compared."""
+
+    action: str
+
+
+class UncomparedDetail(_Row):
+    """A detail of an action's entries that is not compared."""
+
+    action: str
+    detail: str
+
+
+class Uncompared(BaseModel):
+    """Everything that a replay leaves out, each with the reason."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tables: tuple[UncomparedTable, ...]
+    columns: tuple[UncomparedColumn, ...]
+    entries: tuple[UncomparedEntry, ...]
+    details: tuple[UncomparedDetail, ...]
+
+    @property
+    def sentences(self) -> list[str]:
+        """One line for each thing that is left out, for people."""
+        told = [(row.table, row.why) for row in self.tables]
+        for column in self.columns:
+            later = " when later runs followed" if column.only_at_the_end else ""
+            told.append((f"{column.table}.{column.column}{later}", column.why))
+        told += [(f"entries '{row.action}'", row.why) for row in self.entries]
+        told += [(f"entries '{row.action}', {row.detail}", row.why) for row in self.details]
+        return [f"{what}: {why}" for what, why in told]
+
+
+@cache
+def load_uncompared() -> Uncompared:
+    """What a replay leaves out."""
+    text = files("schemas").joinpath("replay.toml").read_text("utf-8")
+    return Uncompared.model_validate(tomllib.loads(text))
