@@ -5,7 +5,7 @@ VENV := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz mutate-rules rules format constraints clean
+.PHONY: help demo test check bench bench-book fuzz mutate-rules rules format constraints clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,9 @@ check: $(READY) ## Format, lint, types and the order of imports
 
 bench: $(READY) ## How fast and how small `edi834 check` is, beside pyx12: benchmarks/RESULTS.md
 	$(VENV)/python -m benchmarks.throughput --date "$$(date +%F)"
+
+bench-book: $(READY) ## How long the book takes, beside a raw COPY: benchmarks/RESULTS.md
+	$(VENV)/python -m benchmarks.book --date "$$(date +%F)"
 
 fuzz: $(READY) ## Files with one fault each, shown to us and to pyx12, until interrupted
 	$(VENV)/python -m tests.laws.fuzz

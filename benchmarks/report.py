@@ -10,6 +10,7 @@ from statistics import median
 
 from benchmarks.measure import Usage
 
+RESULTS = Path(__file__).parent / "RESULTS.md"
 _LIBRARIES = ("numpy", "pyarrow", "pyx12")
 
 
@@ -91,3 +92,14 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
     marks = ["-" * w if t else "-" * (w - 1) + ":" for w, t in zip(widths, texts, strict=True)]
     return "\n".join((line(titles), line(marks), *(line(row) for row in body[1:])))
+
+
+def put_section(title: str, section: str) -> None:
+    """Puts a section, with its title of the first level, into the results in place of the old one.
+
+    The others stay as they are; a new one comes last.
+    """
+    text = RESULTS.read_text("utf-8") if RESULTS.exists() else ""
+    parts = [f"# {part}".strip() for part in f"\n{text}".split("\n# ")[1:]]
+    kept = {part.partition("\n")[0]: part for part in parts} | {title: section.strip()}
+    RESULTS.write_text("\n\n".join(kept.values()) + "\n", "utf-8")

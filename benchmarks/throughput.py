@@ -20,7 +20,7 @@ from benchmarks.measure import Usage, run
 from benchmarks.report import Line
 from benchmarks.stages import stage_seconds
 
-_HERE = Path(__file__).parent
+_SECTION = "# Throughput of `edi834 check`"
 _GIGABYTE_MEMBERS = 1_270_000
 _STAGED_MEMBERS = 100_000
 _PEER_MEMBERS = 10_000  # pyx12 takes about a minute for them
@@ -43,7 +43,7 @@ def main() -> None:
     plan, date = _arguments()
     lines, peers = _measure(plan)
     sections = [
-        f"# Throughput of `edi834 check`\n\nMeasured on {date} by `make bench`.",
+        f"{_SECTION}\n\nMeasured on {date} by `make bench`.",
         report.machine(),
         _whole_command(lines, peers),
         _growth(lines, plan),
@@ -51,7 +51,7 @@ def main() -> None:
         _stages(plan),
     ]
     text = "\n\n".join(sections) + "\n"
-    (_HERE / "RESULTS.md").write_text(text, "utf-8")
+    report.put_section(_SECTION, text)
     print(text)
 
 

@@ -21,6 +21,7 @@ from schemas.book import event_set, policy
 from schemas.database import file
 from schemas.errors import Terminal
 from schemas.partners import Exchange
+from schemas.postgres_copy import give_memory
 
 _TEMPORARY = (
     "follow", "fold_policy", "fold_set", "fold_cause", "told_set", "confirmed", "decided_set",
@@ -76,6 +77,7 @@ def apply_events(conn: sa.Connection, night: Night, file_ids: list[int]) -> Appl
         sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:partner_id, 834))"), parameters
     )
     _check_time(conn, night.partner_id, night.known_at)
+    give_memory(conn)
     conn.execute(sa.text("DROP TABLE IF EXISTS " + ", ".join(f"pg_temp.{n}" for n in _TEMPORARY)))
     conn.execute(fold.TOUCHED_POLICIES, parameters)
     counts: dict[str, int] = {}

@@ -25,24 +25,31 @@ WHERE partner_id = :partner_id AND state = 'staged' AND transaction <> 'audit'
   AND file_id = ANY(CAST(:file_ids AS bigint[]))
 """)
 
-# An enrollment's number counts the times that the policy began: what came before the last of them
-# is of no effect any more.
+# Copies of a set stand together, the one that arrived first before the others: what has been
+# believed because of it keeps its source. An enrollment's number counts the times that the policy
+# began: what came before the last of them is of no effect any more.
 SETS_IN_ORDER = sa.text("""
 CREATE TEMPORARY TABLE fold_set ON COMMIT DROP AS
-SELECT s.exchange_policy_id,
+SELECT exchange_policy_id,
   row_number() OVER (
-    PARTITION BY s.exchange_policy_id
-    ORDER BY s.moment, s.function_rank, s.named_at, s.set_ordinal, s.content_hash, s.file_id
+    PARTITION BY exchange_policy_id
+    ORDER BY moment, first_rank, first_name, first_ordinal, content_hash, file_id, set_ordinal
   ) AS place,
-  s.file_id, s.set_ordinal, s.transaction, s.needs_effectuation, s.benefit_begin, s.benefit_end,
-  s.plan_id, s.insurance_line, s.submitted_at, s.content_hash, s.state AS former_state,
-  s.reason AS former_reason,
+  file_id, set_ordinal, transaction, needs_effectuation, benefit_begin, benefit_end, plan_id,
+  insurance_line, submitted_at, content_hash, state AS former_state, reason AS former_reason,
   CAST(NULL AS text) AS outcome, CAST(NULL AS text) AS reason, CAST(NULL AS int) AS enrollment
-FROM fold_policy p
-JOIN book.event_set s ON s.exchange_policy_id = p.exchange_policy_id
-WHERE s.partner_id = :partner_id AND s.transaction <> 'audit'
-  AND (s.state IN ('applied', 'duplicate', 'pending')
-    OR s.state = 'staged' AND s.file_id = ANY(CAST(:file_ids AS bigint[])))
+FROM (
+  SELECT s.*, min(function_rank) OVER copies AS first_rank, min(named_at) OVER copies AS first_name,
+    min(set_ordinal) OVER copies AS first_ordinal
+  FROM fold_policy p
+  JOIN book.event_set s USING (exchange_policy_id)
+  WHERE s.partner_id = :partner_id AND s.transaction <> 'audit'
+    AND (s.state IN ('applied', 'duplicate', 'pending')
+      OR s.state = 'staged' AND s.file_id = ANY(CAST(:file_ids AS bigint[])))
+  WINDOW copies AS (
+    PARTITION BY s.exchange_policy_id, s.moment, s.content_hash, s.transaction
+  )
+) said
 """)
 
 PREPARE = (

@@ -31,7 +31,7 @@ _SAID = """EXISTS (
 )"""
 
 # Of a set `s` and its policy `p` in the fold.
-_CONDITIONS: dict[Condition, str] = {
+CONDITIONS: dict[Condition, str] = {
     "same-content": _SAID.format(""),
     "said-before": _SAID.format(" AND b.submitted_at IS NOT DISTINCT FROM s.submitted_at"),
     "said-after": f"{HAS_CLOCK.format('s')} AND s.place > p.place",
@@ -50,13 +50,13 @@ _CONDITIONS: dict[Condition, str] = {
     "end-later": "s.benefit_end > p.benefit_end",
     "end-equal": "s.benefit_end = p.benefit_end",
 }
-_BITS = {name: 1 << place for place, name in enumerate(_CONDITIONS)}
+_BITS = {name: 1 << place for place, name in enumerate(CONDITIONS)}
 
 # What holds, as bits. Nothing can hold of a policy that has not begun.
 HOLDS = "CASE WHEN p.status = 'none' THEN 0 ELSE {} END".format(
     " + ".join(
         f"CASE WHEN {condition} THEN {_BITS[name]} ELSE 0 END"
-        for name, condition in _CONDITIONS.items()
+        for name, condition in CONDITIONS.items()
     )
 )
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from enrollment.staging_sql import STATEMENTS
 from schemas.database import file
 from schemas.partners import Exchange, normalise_reason
-from schemas.postgres_copy import copy_to_temporary
+from schemas.postgres_copy import copy_to_temporary, give_memory
 from schemas.tables import TEXT
 
 _COMBINATIONS = pa.schema(
@@ -55,6 +55,7 @@ def stage_file(
     ).scalar_one()
     if state != "checked":
         return 0
+    give_memory(conn)
     copy_to_temporary(conn, "staged_member", _with_normalised_reason(parsed.members))
     copy_to_temporary(conn, "staged_coverage", parsed.coverages)
     copy_to_temporary(conn, "staged_category", parsed.reporting_categories)

@@ -42,7 +42,8 @@ _CONTENT = (
 
 # One row per accepted member: the meaning of its combination, and its first coverage. Benefit
 # dates of loop 2300 come first, eligibility dates of loop 2000 where there is no 2300, as in a
-# cancellation or termination (CMS guide 7.2, tables 19 and 20).
+# cancellation or termination (CMS guide 7.2, tables 19 and 20). `categories` stands for what the
+# reporting categories say, in whatever order.
 STAGED_EVENTS = sa.text("""
 CREATE TEMPORARY TABLE staged_event ON COMMIT DROP AS
 SELECT m.interchange_control_number, m.group_control_number, m.transaction_set_control_number,
@@ -77,9 +78,8 @@ LEFT JOIN (
 LEFT JOIN (
   SELECT member_ordinal,
     max(value) FILTER (WHERE name = 'REQUEST SUBMIT TIMESTAMP') AS submitted_at,
-    string_agg(
-      format('%s=%s@%s', name, value, effective_begin), ';' ORDER BY name, effective_begin, value
-    ) FILTER (WHERE name IS DISTINCT FROM 'REQUEST SUBMIT TIMESTAMP') AS categories
+    sum(hashtextextended(concat_ws('=', name, value, effective_begin), 834))
+      FILTER (WHERE name IS DISTINCT FROM 'REQUEST SUBMIT TIMESTAMP') AS categories
   FROM staged_category GROUP BY member_ordinal
 ) r ON r.member_ordinal = m.member_ordinal
 WHERE m.set_ordinal IS NOT NULL

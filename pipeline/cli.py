@@ -248,6 +248,28 @@ def book(
     raise typer.Exit(OK if rows else OPEN_ITEMS)
 
 
+@app.command("open-items")
+def open_items(
+    partner: Annotated[str | None, typer.Option(help="Only this partner.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List what the book waits for, and what somebody has to look at.
+
+    Exit code 0: nothing is open; 1: something is.
+    """
+    from pipeline.open_items_command import all_open_items, open_items_table
+
+    with _house() as house:
+        items = all_open_items(house, partner)
+    if as_json:
+        print(json.dumps(items.to_pylist()))  # noqa: T201 - the command's output
+    elif len(items):
+        terminal.out.print(open_items_table(items))
+    else:
+        terminal.out.print("Nothing is open.")
+    raise typer.Exit(OPEN_ITEMS if len(items) else OK)
+
+
 @app.command()
 def reconcile(
     book_folder: Annotated[Path, typer.Option("--book", help="Folder of the book's snapshot.")],

@@ -136,7 +136,7 @@ def _target(column: sa.Column[Any]) -> str | None:
         for key in column.foreign_keys
         if key.constraint is not None and len(key.constraint.columns) == 1
     ]
-    return single[0] if single else None
+    return single[0] if single else column.info.get("refers_to")
 
 
 def _is_counted(target: str) -> bool:

@@ -23,6 +23,7 @@ from schemas.columns import (
     key,
     known,
     metadata,
+    of_event,
     one_of,
     reference,
     text,
@@ -126,15 +127,14 @@ event = sa.Table(
     sa.ForeignKeyConstraint(
         ["file_id", "set_ordinal"], ["book.event_set.file_id", "book.event_set.set_ordinal"]
     ),
-    sa.UniqueConstraint("file_id", "member_ordinal"),
-    sa.Index("ix_event_set_members", "file_id", "set_ordinal"),
+    sa.UniqueConstraint("file_id", "set_ordinal", "member_ordinal"),
     schema="book",
 )
 
 event_amount = sa.Table(
     "event_amount",
     metadata,
-    sa.Column("event_id", sa.BigInteger, sa.ForeignKey("book.event.event_id"), primary_key=True),
+    of_event(primary_key=True),
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("valid_from", sa.Date, primary_key=True),
     sa.Column("amount", MONEY, nullable=False),
@@ -265,7 +265,7 @@ broker = sa.Table(
 audit_difference = sa.Table(
     "audit_difference",
     metadata,
-    sa.Column("event_id", sa.BigInteger, sa.ForeignKey("book.event.event_id"), primary_key=True),
+    of_event(primary_key=True),
     sa.Column("field", sa.Text, primary_key=True),
     reference("run_id", "ledger.run.run_id"),
     schema="book",

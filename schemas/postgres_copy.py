@@ -19,6 +19,7 @@ from schemas.errors import Retryable, Terminal
 from schemas.tables import TEXT
 
 _ROWS_PER_CHUNK = 50_000
+_MEMORY = "128MB"  # of each sort and hash table of a statement
 _NUL = b"\0"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 _NOT_THERE = ("42P01", "42703")  # undefined table, undefined column
@@ -43,6 +44,14 @@ def copy_into(conn: sa.Connection, table: sa.Table, data: pa.Table, **constants:
                 raise stream.failure from None
             raise translated(error, f"COPY into {table.fullname}") from None
     return int(data.num_rows)
+
+
+def give_memory(conn: sa.Connection) -> None:
+    """Lets the statements of this transaction sort and join whole files in memory.
+
+    What a server allows a statement by default suits many small questions at once.
+    """
+    conn.execute(sa.text(f"SET LOCAL work_mem = '{_MEMORY}'"))
 
 
 def copy_to_temporary(conn: sa.Connection, name: str, data: pa.Table) -> sa.Table:

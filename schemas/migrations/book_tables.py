@@ -39,15 +39,14 @@ CREATE TABLE book.event (
   CONSTRAINT pk_event PRIMARY KEY (event_id),
   CONSTRAINT fk_event_file_id_set_ordinal FOREIGN KEY(file_id, set_ordinal) REFERENCES
     book.event_set (file_id, set_ordinal),
-  CONSTRAINT uq_event_file_id_member_ordinal UNIQUE (file_id, member_ordinal)
+  CONSTRAINT uq_event_file_id_set_ordinal_member_ordinal UNIQUE (file_id, set_ordinal,
+    member_ordinal)
 );
-CREATE INDEX ix_event_set_members ON book.event (file_id, set_ordinal);
 
 CREATE TABLE book.event_amount (
   event_id BIGINT NOT NULL, name TEXT NOT NULL, valid_from DATE NOT NULL,
   amount NUMERIC(12, 2) NOT NULL,
-  CONSTRAINT pk_event_amount PRIMARY KEY (event_id, name, valid_from),
-  CONSTRAINT fk_event_amount_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+  CONSTRAINT pk_event_amount PRIMARY KEY (event_id, name, valid_from)
 );
 
 CREATE TABLE book.policy (
@@ -64,8 +63,7 @@ CREATE TABLE book.policy (
     'cancelled')),
   CONSTRAINT ck_policy_benefit CHECK (benefit_begin <= benefit_end),
   CONSTRAINT fk_policy_initial_event_id FOREIGN KEY(initial_event_id) REFERENCES book.event
-    (event_id),
-  CONSTRAINT fk_policy_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+    (event_id)
 );
 
 CREATE TABLE book.member (
@@ -78,8 +76,7 @@ CREATE TABLE book.member (
   known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
   CONSTRAINT pk_member PRIMARY KEY (exchange_policy_id, exchange_member_id, partner_id,
     known_to),
-  CONSTRAINT ck_member_known CHECK (known_from < known_to),
-  CONSTRAINT fk_member_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+  CONSTRAINT ck_member_known CHECK (known_from < known_to)
 );
 
 CREATE TABLE book.coverage (
@@ -90,8 +87,7 @@ CREATE TABLE book.coverage (
   CONSTRAINT pk_coverage PRIMARY KEY (exchange_policy_id, exchange_member_id, benefit_begin,
     partner_id, known_to),
   CONSTRAINT ck_coverage_known CHECK (known_from < known_to),
-  CONSTRAINT ck_coverage_benefit CHECK (benefit_begin <= benefit_end),
-  CONSTRAINT fk_coverage_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+  CONSTRAINT ck_coverage_benefit CHECK (benefit_begin <= benefit_end)
 );
 
 CREATE TABLE book.amount (
@@ -102,8 +98,7 @@ CREATE TABLE book.amount (
   CONSTRAINT pk_amount PRIMARY KEY (exchange_policy_id, exchange_member_id, name, valid_from,
     partner_id, known_to),
   CONSTRAINT ck_amount_valid CHECK (valid_from <= valid_to),
-  CONSTRAINT ck_amount_known CHECK (known_from < known_to),
-  CONSTRAINT fk_amount_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+  CONSTRAINT ck_amount_known CHECK (known_from < known_to)
 );
 
 CREATE TABLE book.address (
@@ -116,8 +111,7 @@ CREATE TABLE book.address (
     partner_id, known_to),
   CONSTRAINT ck_address_valid CHECK (valid_from <= valid_to),
   CONSTRAINT ck_address_known CHECK (known_from < known_to),
-  CONSTRAINT ck_address_kind CHECK (kind IN ('residence', 'mailing')),
-  CONSTRAINT fk_address_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+  CONSTRAINT ck_address_kind CHECK (kind IN ('residence', 'mailing'))
 );
 
 CREATE TABLE book.identifier (
@@ -130,8 +124,7 @@ CREATE TABLE book.identifier (
   CONSTRAINT ck_identifier_valid CHECK (valid_from <= valid_to),
   CONSTRAINT ck_identifier_known CHECK (known_from < known_to),
   CONSTRAINT ck_identifier_kind CHECK (kind IN ('issuer_policy_id', 'issuer_subscriber_id',
-    'issuer_member_id', 'exchange_subscriber_id')),
-  CONSTRAINT fk_identifier_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+    'issuer_member_id', 'exchange_subscriber_id'))
 );
 
 CREATE TABLE book.broker (
@@ -140,15 +133,12 @@ CREATE TABLE book.broker (
   known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
   CONSTRAINT pk_broker PRIMARY KEY (exchange_policy_id, valid_from, partner_id, known_to),
   CONSTRAINT ck_broker_valid CHECK (valid_from <= valid_to),
-  CONSTRAINT ck_broker_known CHECK (known_from < known_to),
-  CONSTRAINT fk_broker_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id)
+  CONSTRAINT ck_broker_known CHECK (known_from < known_to)
 );
 
 CREATE TABLE book.audit_difference (
   event_id BIGINT NOT NULL, field TEXT NOT NULL, run_id BIGINT NOT NULL,
   CONSTRAINT pk_audit_difference PRIMARY KEY (event_id, field),
-  CONSTRAINT fk_audit_difference_event_id FOREIGN KEY(event_id) REFERENCES book.event
-    (event_id),
   CONSTRAINT fk_audit_difference_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
 );
 

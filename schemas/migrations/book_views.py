@@ -9,6 +9,15 @@ BOOK_VIEWS = """
 -- What is known after each of some statements, of which a later one replaces what it speaks of.
 CREATE AGGREGATE book.last_said(jsonb) (SFUNC = jsonb_concat, STYPE = jsonb, INITCOND = '{}');
 
+-- What was said stays: every row of the book names the event that it comes from.
+CREATE FUNCTION book.keep_events() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'What an exchange has said is never deleted.'
+    USING ERRCODE = 'insufficient_privilege', TABLE = 'event';
+END $$;
+CREATE TRIGGER keep_events BEFORE DELETE OR TRUNCATE ON book.event
+  FOR EACH STATEMENT EXECUTE FUNCTION book.keep_events();
+
 CREATE VIEW book.effective_coverage AS
 SELECT c.partner_id, c.exchange_policy_id, c.exchange_member_id, c.insurance_line, c.plan_id,
   greatest(c.benefit_begin, p.benefit_begin) AS benefit_begin,
@@ -34,4 +43,34 @@ JOIN book.policy p ON p.exchange_policy_id = a.exchange_policy_id AND p.partner_
 WHERE p.status <> 'cancelled'
   AND greatest(a.valid_from, p.benefit_begin)
     <= coalesce(least(a.valid_to, p.benefit_end), 'infinity');
+
+-- A policy that was entered by a change in circumstance, and the end of one that was left for it:
+-- of the same exchange and insurance line, with a member in common (CMS guide 7.2, section 6.6).
+-- The end is not always marked as one; what waits counts, too.
+CREATE VIEW book.change_in_circumstance AS
+WITH said AS (
+  SELECT s.*, coalesce(s.insurance_line, (
+    SELECT max(o.insurance_line) FROM book.event_set o
+    WHERE o.exchange_policy_id = s.exchange_policy_id AND o.partner_id = s.partner_id
+  )) AS line
+  FROM book.event_set s
+  WHERE s.state IN ('applied', 'pending')
+    AND (s.circumstance IS NOT NULL OR s.transaction IN ('cancellation', 'termination'))
+), person AS (
+  SELECT DISTINCT s.partner_id, s.exchange_policy_id, e.exchange_member_id
+  FROM book.event_set s JOIN book.event e USING (file_id, set_ordinal)
+  WHERE s.state IN ('applied', 'pending')
+    AND (s.partner_id, s.exchange_policy_id) IN (SELECT partner_id, exchange_policy_id FROM said)
+)
+SELECT DISTINCT n.partner_id, l.exchange_policy_id AS left_policy_id,
+  n.exchange_policy_id AS entered_policy_id,
+  l.file_id AS left_file_id, l.set_ordinal AS left_set_ordinal,
+  n.file_id AS entered_file_id, n.set_ordinal AS entered_set_ordinal
+FROM said n
+JOIN person np ON np.partner_id = n.partner_id AND np.exchange_policy_id = n.exchange_policy_id
+JOIN person lp ON lp.partner_id = np.partner_id AND lp.exchange_member_id = np.exchange_member_id
+  AND lp.exchange_policy_id <> np.exchange_policy_id
+JOIN said l ON l.partner_id = lp.partner_id AND l.exchange_policy_id = lp.exchange_policy_id
+  AND l.transaction IN ('cancellation', 'termination')
+WHERE n.circumstance = 'enters' AND coalesce(n.line = l.line, true);
 """

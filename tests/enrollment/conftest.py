@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from enrollment.application import Night, apply_events
 from enrollment.effectuation import decide_effectuations, mark_effectuated
+from enrollment.open_items import open_items
 from enrollment.snapshot import book_snapshot
 from enrollment.staging import FileTables, stage_file
 from ledger.files import ReceivedFile, record_received
@@ -116,18 +117,33 @@ class Say:
         return TransactionSet(people, transaction_set.header)
 
     @staticmethod
-    def cancellation(policy, subscriber, end=NEW_YEAR, reason="CANCEL"):
+    def cancellation(policy, subscriber, end=NEW_YEAR, reason="CANCEL", maintenance_reason="14"):
         """A cancellation: the subscriber only, no 2300, end = begin of coverage."""
-        return Say._end(policy, subscriber, end, reason)
+        return Say._end(policy, subscriber, end, reason, maintenance_reason)
 
     @staticmethod
-    def termination(policy, subscriber, end, reason="TERM"):
+    def termination(policy, subscriber, end, reason="TERM", maintenance_reason="14"):
         """A termination at the end of that day."""
-        return Say._end(policy, subscriber, end, reason)
+        return Say._end(policy, subscriber, end, reason, maintenance_reason)
 
     @staticmethod
-    def _end(policy, subscriber, end, reason):
-        row = Say._member(subscriber, subscriber, "024", "14", reason)
+    def reinstatement(policy, subscriber):
+        """A reinstatement, as a state exchange sends it: the subscriber only."""
+        row = Say._member(subscriber, subscriber, "025", None, "")
+        return TransactionSet([Person(row | {"exchange_policy_id": policy}, None, [])])
+
+    @staticmethod
+    def audit(policy, *members, **more):
+        """What a state exchange believes of a policy, sent to be compared (BGN08 = 4)."""
+        told = Say.enrollment(policy, *members, **more)
+        for person in told.people:
+            person.member["maintenance_type"] = "030"
+            person.member["maintenance_reason"] = "XN"
+        return TransactionSet(told.people, told.header | {"action_code": "4"})
+
+    @staticmethod
+    def _end(policy, subscriber, end, reason, maintenance_reason="14"):
+        row = Say._member(subscriber, subscriber, "024", maintenance_reason, reason)
         row |= {"exchange_policy_id": policy, "eligibility_end": end}
         return TransactionSet([Person(row, None, [])], {"total_count": 1})
 
@@ -257,9 +273,9 @@ def verdict_that_accepts(content, sets, members):
 class Carrier:
     """The carrier's side: its ledger, its book, and the nights in which it works."""
 
-    def __init__(self, conn, as_of):
+    def __init__(self, conn, as_of, exchange="ffe"):
         self.conn = conn
-        self.exchange = load_exchange("ffe")
+        self.exchange = load_exchange(exchange)
         self._numbers = itertools.count(1)
         self.begins_night(as_of)
 
@@ -307,6 +323,20 @@ class Carrier:
         )
         return [tuple(row) for row in self.conn.execute(rows.order_by("member_ordinal"))]
 
+    def coverage(self, policy):
+        """The spans in effect of a policy: member, plan variant, first and last day."""
+        rows = sa.text(
+            "SELECT exchange_member_id, right(plan_id, 2), benefit_begin, benefit_end"
+            " FROM book.effective_coverage WHERE exchange_policy_id = :p AND known_to = 'infinity'"
+            " ORDER BY exchange_member_id, benefit_begin"
+        )
+        return [tuple(row) for row in self.conn.execute(rows, {"p": policy})]
+
+    def open_items(self):
+        """Kind, policy and reason of what is open."""
+        rows = open_items(self.conn, PARTNER).to_pylist()
+        return [(row["kind"], row["exchange_policy_id"], row["reason"]) for row in rows]
+
     def set_states(self):
         """How many transaction sets are in each state."""
         counted = sa.select(event_set.c.state, sa.func.count()).group_by(event_set.c.state)
@@ -351,6 +381,14 @@ class Carrier:
 def carrier(conn):
     """A carrier with an empty book in its first night; its book is checked when the test ends."""
     yield Carrier(conn, datetime.fromisoformat("2026-12-01T06:00:00+00:00"))
+    assert broken(conn) == {}
+
+
+@pytest.fixture
+def carrier_of_a_state(conn):
+    """A carrier at a state exchange, which sends audits and reinstatements."""
+    night = datetime.fromisoformat("2026-12-01T06:00:00+00:00")
+    yield Carrier(conn, night, "dc-health-link")
     assert broken(conn) == {}
 
 

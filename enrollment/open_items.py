@@ -1,0 +1,75 @@
+"""Open items: what in the book somebody has to look at, or that waits for the exchange.
+
+A transaction that waits, half of a change in circumstance, a member whom two policies of one
+insurance line cover on the same day, and what an audit says otherwise. Nothing here changes the
+book: the exchange decides on eligibility, and nobody is left without coverage by waiting.
+"""
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from schemas.postgres_copy import copy_out
+from schemas.tables import ORDINAL, TEXT
+
+OPEN_ITEMS = pa.schema(
+    [
+        ("kind", TEXT),  # waits | half-a-change | covered-twice | audit-differs
+        ("partner_id", TEXT),
+        ("exchange_policy_id", TEXT),
+        ("reason", TEXT),  # why it waits, the missing half, the other policy, the field
+        ("transaction", TEXT),  # null for what is covered twice
+        ("file_id", pa.int64()),  # the file and set that brought it
+        ("set_ordinal", ORDINAL),
+    ]
+)
+
+_OPEN_ITEMS = """
+SELECT 'waits', partner_id, exchange_policy_id, reason, transaction, file_id, set_ordinal
+FROM book.event_set
+WHERE partner_id = :partner_id AND state = 'pending'
+UNION ALL
+SELECT 'half-a-change', s.partner_id, s.exchange_policy_id,
+  CASE s.circumstance WHEN 'enters' THEN 'no-policy-left' ELSE 'no-policy-entered' END,
+  s.transaction, s.file_id, s.set_ordinal
+FROM book.event_set s
+WHERE s.partner_id = :partner_id AND s.circumstance IS NOT NULL
+  AND s.state IN ('applied', 'pending')
+  AND NOT EXISTS (
+    SELECT FROM book.change_in_circumstance c
+    WHERE c.partner_id = s.partner_id
+      AND ((c.left_file_id, c.left_set_ordinal) = (s.file_id, s.set_ordinal)
+        OR (c.entered_file_id, c.entered_set_ordinal) = (s.file_id, s.set_ordinal))
+  )
+UNION ALL
+SELECT DISTINCT 'covered-twice', a.partner_id, a.exchange_policy_id, b.exchange_policy_id,
+  CAST(NULL AS text), e.file_id, e.set_ordinal
+FROM book.effective_coverage a
+JOIN book.effective_coverage b ON b.partner_id = a.partner_id
+  AND b.exchange_member_id = a.exchange_member_id
+  AND b.exchange_policy_id > a.exchange_policy_id
+  AND coalesce(b.insurance_line = a.insurance_line, true)
+  AND b.benefit_begin <= coalesce(a.benefit_end, 'infinity')
+  AND a.benefit_begin <= coalesce(b.benefit_end, 'infinity')
+JOIN book.event e ON e.event_id = greatest(a.event_id, b.event_id)
+WHERE a.partner_id = :partner_id AND a.known_to = 'infinity' AND b.known_to = 'infinity'
+UNION ALL
+SELECT DISTINCT 'audit-differs', s.partner_id, s.exchange_policy_id, d.field, s.transaction,
+  s.file_id, s.set_ordinal
+FROM book.audit_difference d
+JOIN book.event e USING (event_id)
+JOIN book.event_set s USING (file_id, set_ordinal)
+WHERE s.partner_id = :partner_id AND NOT EXISTS (
+  SELECT FROM book.event_set newer
+  WHERE newer.exchange_policy_id = s.exchange_policy_id AND newer.partner_id = s.partner_id
+    AND newer.state = 'applied' AND newer.moment > s.moment
+)
+ORDER BY 1, 3, 4, 6, 7
+"""
+
+
+def open_items(conn: sa.Connection, partner_id: str) -> pa.Table:
+    """What is open at a partner (OPEN_ITEMS), ordered by kind and policy.
+
+    What an audit says otherwise is open until something newer is said about its policy.
+    """
+    return copy_out(conn, sa.text(_OPEN_ITEMS).bindparams(partner_id=partner_id), OPEN_ITEMS)
