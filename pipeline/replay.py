@@ -71,7 +71,7 @@ def replay(
         history = read_history(record, run_id)
         found = Replay(history.run_id, history.moment, len(history.runs), history.later.happened)
         found.other_rules = other_rules(record, history, house.rules)
-        found.compared["received files"] = require_received(house, record, history)
+        found.compared["files and records that came in"] = require_received(house, record, history)
         with open_scratch(house, keep=keep) as scratch:
             _work(scratch, record, history, found, tell)
             tell("both sides are compared")

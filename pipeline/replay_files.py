@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger.carrier_readings import readings
 from pipeline.replay_history import History
 from pipeline.replay_scratch import Scratch
 from pipeline.wiring import House
@@ -125,12 +126,32 @@ def require_received(house: House, conn: sa.Connection, history: History) -> int
 
     Raises Terminal with the first that is damaged or gone: without it nothing can be replayed.
     """
+    contents = [*_received(conn, history), *_carrier_records(conn, history)]
+    for what, storage_key in contents:
+        try:
+            house.landing.verified_path(storage_key)
+        except Terminal as error:
+            raise Terminal(f"{what}: {error}") from None
+    return len(contents)
+
+
+def _received(conn: sa.Connection, history: History) -> Iterator[tuple[str, str]]:
+    """What came in from exchanges, by name and storage key."""
     came_in = {entry.object_id for entry in history.told if entry.work == "received"}
     rows = sa.select(file.c.file_id, file.c.partner_id, file.c.name, file.c.storage_key)
-    received = [row for row in conn.execute(rows.order_by("file_id")) if row.file_id in came_in]
-    for row in received:
-        try:
-            house.landing.verified_path(row.storage_key)
-        except Terminal as error:
-            raise Terminal(f"File {row.file_id}, {row.name} of {row.partner_id}: {error}") from None
-    return len(received)
+    for row in conn.execute(rows.order_by(file.c.file_id)):
+        if row.file_id in came_in:
+            yield f"File {row.file_id}, {row.name} of {row.partner_id}", row.storage_key
+
+
+def _carrier_records(conn: sa.Connection, history: History) -> Iterator[tuple[str, str]]:
+    """What was read of carriers, by run and partner, and storage key."""
+    read = {
+        (entry.object_id, entry.details["partner"])
+        for entry in history.told
+        if entry.work == "carrier records read"
+    }
+    for run_id, partner_id in sorted(read):
+        for reading in readings(conn, run_id, partner_id):
+            what = f"The carrier's records that run {run_id} has read for {partner_id}"
+            yield from [(what, reading.members_key), (what, reading.payments_key)]

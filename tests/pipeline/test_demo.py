@@ -102,7 +102,8 @@ def undisturbed(tmp_path_factory):
 def test_a_killed_demo_ends_in_the_same_balance(undisturbed, tmp_path, part, request):
     """Killed at a moment of each third of its time and run again: same files, bytes and book.
 
-    The audit trail of both lives together is one whole chain.
+    The audit trail of both lives together is one whole chain, and what it tells is worked again to
+    the same bytes and rows.
     """
     reference, out, duration = undisturbed
     demo = Demo(tmp_path / "home")
@@ -114,10 +115,13 @@ def test_a_killed_demo_ends_in_the_same_balance(undisturbed, tmp_path, part, req
     code, out_again, err = demo.run()
     ends = re.findall("The audit trail ends with (.*)", out_again)
     code_of_verify, told, _ = demo.run("audit", "verify", "--anchor", ends[-1])
+    code_of_replay, replayed, _ = demo.run("replay")
 
     assert code == 0, err
     assert "Traceback" not in err
     assert code_of_verify == 0, told
+    assert code_of_replay == 0, replayed
+    assert replayed.splitlines()[-1] == "identical"
     assert balance(out_again) == balance(out)
     assert demo.rows(FILES) == reference.rows(FILES)
     assert demo.rows(BOOK) == reference.rows(BOOK)

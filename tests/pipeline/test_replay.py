@@ -196,6 +196,35 @@ def test_a_changed_byte_of_a_received_file_is_named(story):
     assert "is damaged: its content no longer has that hash" in str(caught.value)
 
 
+def test_a_changed_byte_of_what_was_read_of_the_carrier_is_named(story):
+    """By run and partner."""
+    world = story.world
+    ((run_id, key),) = world.rows(
+        "SELECT run_id, payments_key FROM ledger.carrier_reading WHERE partner_id = :p"
+        " ORDER BY reading_id LIMIT 1",
+        p=HARBOR,
+    )
+    told = f"The carrier's records that run {run_id} has read for {HARBOR}: Stored file"
+
+    path = world.house.settings.landing_folder / key
+    with altered_file(path), pytest.raises(Terminal, match=told):
+        replay(world.house)
+
+
+def test_a_trail_that_is_not_whole_is_not_followed(story):
+    """The altered entry is named, and what to do."""
+    world = story.world
+    alter = "UPDATE ledger.audit_entry SET actor = '{}' WHERE ordinal = 7"
+    ((actor,),) = world.rows("SELECT actor FROM ledger.audit_entry WHERE ordinal = 7")
+    unguarded = "ALTER TABLE ledger.audit_entry {} TRIGGER audit_refuse"
+    execute(world, unguarded.format("DISABLE"), alter.format("somebody"))
+
+    with pytest.raises(Terminal, match=r"The audit trail is not whole: entry 7 of .* was altered"):
+        replay(world.house)
+
+    execute(world, alter.format(actor), unguarded.format("ENABLE ALWAYS"))
+
+
 def stored(world, condition):
     """Name and path of the first file of the ledger of which the condition holds."""
     ((name, key),) = world.rows(
