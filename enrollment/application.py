@@ -24,8 +24,9 @@ from schemas.partners import Exchange
 from schemas.postgres_copy import give_memory
 
 _TEMPORARY = (
-    "follow", "fold_policy", "fold_set", "fold_cause", "told_set", "confirmed", "decided_set",
-    "round_set", "member_span", "plan_span", *(f"next_{table.name}" for table in TABLES),
+    "follow", "fold_policy", "fold_set", "fold_cause", "told_set", "retracted", "confirmed",
+    "decided_set", "round_set", "member_span", "plan_span",
+    *(f"next_{table.name}" for table in TABLES),
 )  # fmt: skip
 
 # After a first large file the planner would take the tables for small ones, and every later

@@ -36,7 +36,8 @@ SELECT exchange_policy_id,
     ORDER BY moment, first_rank, first_name, first_ordinal, content_hash, file_id, set_ordinal
   ) AS place,
   file_id, set_ordinal, transaction, needs_effectuation, benefit_begin, benefit_end, plan_id,
-  insurance_line, submitted_at, content_hash, state AS former_state, reason AS former_reason,
+  insurance_line, maintenance_effective, submitted_at, content_hash, state AS former_state,
+  reason AS former_reason,
   CAST(NULL AS text) AS outcome, CAST(NULL AS text) AS reason, CAST(NULL AS int) AS enrollment
 FROM (
   SELECT s.*, min(function_rank) OVER copies AS first_rank, min(named_at) OVER copies AS first_name,

@@ -1,7 +1,8 @@
 """What the book should believe of addresses, identifiers and brokers, each with its former ones.
 
-They hold from the date of the maintenance that brought them, and what an enrollment says holds from
-its begin of coverage on.
+They hold from the date of the maintenance that brought them, which is the subscriber's where a
+member has none (CMS guide 7.2, table 22), and what an enrollment says holds from its begin of
+coverage on.
 """
 
 import sqlalchemy as sa
@@ -14,7 +15,8 @@ _LINES = RESIDENCE
 
 _VALID_FROM = """CASE WHEN t.said = 1 OR e.maintenance_type = '021'
     THEN coalesce(e.benefit_begin, t.policy_begin)
-    ELSE coalesce(e.maintenance_effective, e.benefit_begin, t.policy_begin) END"""
+    ELSE coalesce(e.maintenance_effective, t.maintenance_effective, e.benefit_begin,
+      t.policy_begin) END"""
 
 
 def _told(condition: str) -> str:

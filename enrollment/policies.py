@@ -15,7 +15,8 @@ SELECT *, count(*) FILTER (WHERE describes) OVER (PARTITION BY exchange_policy_i
   count(*) OVER (PARTITION BY exchange_policy_id) AS sets
 FROM (
   SELECT s.exchange_policy_id, s.place, s.file_id, s.set_ordinal, s.content_hash,
-    s.needs_effectuation, s.plan_id, s.insurance_line, p.benefit_begin AS policy_begin,
+    s.needs_effectuation, s.plan_id, s.insurance_line, s.maintenance_effective,
+    p.benefit_begin AS policy_begin,
     s.transaction IN ('initial', 'renewal', 'change') AS describes,
     row_number() OVER (
       PARTITION BY s.exchange_policy_id
@@ -27,14 +28,24 @@ FROM (
 ) told
 """)
 
-# The last new set of each policy: what the next version of the policy comes from.
-_CAUSES = sa.text("""
-CREATE TEMPORARY TABLE fold_cause ON COMMIT DROP AS
-SELECT DISTINCT ON (s.exchange_policy_id) s.exchange_policy_id, e.event_id
+# What is taken back: events of sets that applied, and now wait because of what has come since.
+_RETRACTED = sa.text("""
+CREATE TEMPORARY TABLE retracted ON COMMIT DROP AS
+SELECT e.event_id
 FROM fold_set s
 JOIN book.event e USING (file_id, set_ordinal)
-WHERE s.outcome = 'applied' AND s.former_state <> 'applied' AND e.is_subscriber
-ORDER BY s.exchange_policy_id, s.place DESC
+WHERE s.former_state = 'applied' AND s.outcome = 'waits'
+""")
+
+# The last new set of each policy, or its last one: what the next version of the policy comes from.
+_CAUSES = sa.text("""
+CREATE TEMPORARY TABLE fold_cause ON COMMIT DROP AS
+SELECT DISTINCT ON (s.exchange_policy_id) s.exchange_policy_id, e.event_id,
+  s.former_state <> 'applied' AS is_new
+FROM fold_set s
+JOIN book.event e USING (file_id, set_ordinal)
+WHERE s.outcome = 'applied' AND e.is_subscriber
+ORDER BY s.exchange_policy_id, s.former_state = 'applied', s.place DESC
 """)
 
 # Confirmed is the enrollment that the decision answers, or another copy of it.
@@ -102,20 +113,23 @@ SELECT said.*,
     AS benefit_end,
   t.needs_effectuation AND c.exchange_policy_id IS NULL AND p.status <> 'cancelled'
     AS needs_effectuation,
-  coalesce(f.event_id, b.event_id) AS event_id
+  CASE WHEN f.is_new OR b.event_id IS NULL OR b.event_id IN (SELECT event_id FROM retracted)
+    THEN f.event_id ELSE b.event_id END AS event_id
 FROM said
 JOIN fold_policy p USING (exchange_policy_id)
 JOIN told_set t ON t.exchange_policy_id = said.exchange_policy_id AND t.said = 1
 LEFT JOIN confirmed c ON c.exchange_policy_id = said.exchange_policy_id
-LEFT JOIN fold_cause f ON f.exchange_policy_id = said.exchange_policy_id
+JOIN fold_cause f ON f.exchange_policy_id = said.exchange_policy_id
 LEFT JOIN book.policy b ON b.exchange_policy_id = said.exchange_policy_id
   AND b.partner_id = :partner_id AND b.known_to = 'infinity'
 """)
 
 STATEMENTS = (
     sa.text("ANALYZE told_set"),
+    _RETRACTED,
     _CAUSES,
     _CONFIRMED,
+    sa.text("ANALYZE retracted"),
     sa.text("ANALYZE fold_cause"),
     sa.text("ANALYZE confirmed"),
     _NEXT_POLICIES,

@@ -1,9 +1,9 @@
 """Versions: the difference between what the book believes and what it should, written once.
 
 `next_<table>` holds all rows that should be believed of the folded policies. Rows that are believed
-already stay untouched, with the event that made us. The others are closed and the new ones
-inserted, so that no version is ever stored that nobody believed: what came and went within a
-night leaves nothing behind.
+already stay untouched, with the event that made us, unless that is among the `retracted`. The
+others are closed and the new ones inserted, so that no version is ever stored that nobody believed:
+what came and went within a night leaves nothing behind.
 """
 
 from collections.abc import Sequence
@@ -64,4 +64,5 @@ WHERE NOT EXISTS (
 def _same(keys: Sequence[str], values: Sequence[str]) -> str:
     on = " AND ".join(f"n.{name} = b.{name}" for name in keys)
     said, believed = (", ".join(f"{alias}.{name}" for name in values) for alias in "nb")
-    return f"{on} AND ROW({said}) IS NOT DISTINCT FROM ROW({believed})" if values else on
+    same = f" AND ROW({said}) IS NOT DISTINCT FROM ROW({believed})" if values else ""
+    return f"{on}{same} AND b.event_id NOT IN (SELECT event_id FROM retracted)"
