@@ -40,8 +40,9 @@ SELECT exchange_policy_id,
   reason AS former_reason,
   CAST(NULL AS text) AS outcome, CAST(NULL AS text) AS reason, CAST(NULL AS int) AS enrollment
 FROM (
-  SELECT s.*, min(function_rank) OVER copies AS first_rank, min(named_at) OVER copies AS first_name,
-    min(set_ordinal) OVER copies AS first_ordinal
+  SELECT s.*, first_value(function_rank) OVER copies AS first_rank,
+    first_value(named_at) OVER copies AS first_name,
+    first_value(set_ordinal) OVER copies AS first_ordinal
   FROM fold_policy p
   JOIN book.event_set s USING (exchange_policy_id)
   WHERE s.partner_id = :partner_id AND s.transaction <> 'audit'
@@ -49,6 +50,7 @@ FROM (
       OR s.state = 'staged' AND s.file_id = ANY(CAST(:file_ids AS bigint[])))
   WINDOW copies AS (
     PARTITION BY s.exchange_policy_id, s.moment, s.content_hash, s.transaction
+    ORDER BY s.function_rank, s.named_at, s.set_ordinal
   )
 ) said
 """)

@@ -61,6 +61,7 @@ class Said:
     meanings: dict = field(default_factory=lambda: MEANINGS)
     outcome: str | None = None
     reason: str | None = None
+    order: tuple = ()  # among the sets of its policy
     enrollment: int = 0
 
     def __post_init__(self):
@@ -80,10 +81,10 @@ class Said:
         self.contents.append(str(parties))
 
     @property
-    def order(self):
-        """Where it belongs: the clock first, then function code, name's time and place."""
+    def place(self):
+        """Where it was said among those of the same moment: function code, name's time, place."""
         rank = ["I834AR", "I834RT", "I834"].index(self.function_code)
-        return self.moment, rank, self.named_at, self.set_ordinal
+        return rank, self.named_at, self.set_ordinal
 
     @property
     def begin(self):
@@ -94,6 +95,14 @@ class Said:
     def end(self):
         """The last one."""
         return self.subscriber["benefit_end"]
+
+    def is_copy_of(self, other):
+        """Whether it says the same at the same moment: copies stand together."""
+        return (self.moment, self.transaction, self.contents) == (
+            other.moment,
+            other.transaction,
+            other.contents,
+        )
 
     @property
     def describes(self):
@@ -279,9 +288,11 @@ class Policy:
 def fold(sets, *, ends_at_begin_cancels=False):
     """The policy after all of its sets; each set's `outcome` and `reason` say what became of it."""
     policy = Policy(ends_at_begin_cancels)
-    sets = sorted((s for s in sets if s.transaction != "audit"), key=lambda s: s.order)
     for said in sets:
         said.outcome, said.reason = None, None
+        copies = [other.place for other in sets if said.is_copy_of(other)]
+        said.order = (said.moment, min(copies), said.file_id, said.set_ordinal)
+    sets = sorted(sets, key=lambda said: said.order)
     while untold := [said for said in sets if said.outcome is None]:
         said = untold[0]
         said.outcome, said.reason = policy.judge(said)
