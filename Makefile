@@ -5,7 +5,7 @@ VENV := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-book fuzz mutate-rules rules format constraints clean
+.PHONY: help demo test check bench bench-book fuzz mutate-rules rules format constraints clean soak
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -20,6 +20,10 @@ demo: $(READY) ## One night against an exchange in a box, run by the Airflow DAG
 test: check ## All checks, then the whole test suite
 	@scripts/install-sshd
 	$(VENV)/pytest
+
+soak: $(READY) ## What takes minutes: a night killed at every single point
+	@scripts/install-sshd
+	$(VENV)/pytest -m soak
 
 check: $(READY) ## Format, lint, types and the order of imports
 	$(VENV)/ruff format --check .

@@ -171,6 +171,14 @@ def settle(conn: sa.Connection, run_id: int, partner_id: str) -> None:
     )
 
 
+def last_settled(conn: sa.Connection, partner_id: str) -> int | None:
+    """The id of the partner's last batch that is in the book or was refused; None without any."""
+    settled = sa.select(sa.func.max(gate_batch.c.batch_id)).where(
+        gate_batch.c.partner_id == partner_id, gate_batch.c.settled_in_run.is_not(None)
+    )
+    return conn.execute(settled).scalar()
+
+
 def at_gate(conn: sa.Connection, batch: Batch) -> AtGate:
     """The batch with what was found about it, which is nothing while it waits."""
     found = _findings(conn, gate_finding.c.batch_id == batch.batch_id)

@@ -10,6 +10,8 @@ from ledger import audit
 from schemas.rule_versions import RulesInForce, rules_in_force
 from schemas.runs import rule_version, run
 
+_NUMBERING = 834_005_011  # the lock under which runs get their numbers
+
 FinalState = Literal["balanced", "balanced_with_open_items", "failed"]
 
 
@@ -20,9 +22,11 @@ def open_run(conn: sa.Connection, as_of: datetime, rules: RulesInForce | None = 
     keeps those that it was opened with; who works for it, and who judged a file, names his own.
     """
     digest = record_rules(conn, rules or rules_in_force())
+    conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_NUMBERING)))
+    last = sa.select(sa.func.coalesce(sa.func.max(run.c.run_id), 0)).scalar_subquery()
     new = conn.execute(
         insert(run)
-        .values(as_of=as_of, rules_digest=digest)
+        .values(run_id=last + 1, as_of=as_of, rules_digest=digest)
         .on_conflict_do_nothing(index_elements=["as_of"], index_where=run.c.state == "open")
         .returning(run.c.run_id)
     ).scalar()

@@ -123,6 +123,12 @@ def undelivered(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
     return list(conn.execute(waiting.order_by(file.c.file_id)).all())
 
 
+def lock_undelivered(conn: sa.Connection, file_id: int) -> bool:
+    """Whether the file still waits for its delivery; nobody else delivers it until the end."""
+    waiting = sa.select(file.c.file_id).where(file.c.file_id == file_id, file.c.state == "written")
+    return conn.execute(waiting.with_for_update()).scalar() is not None
+
+
 def mark_delivered(conn: sa.Connection, file_id: int, delivered_at: datetime) -> None:
     """Marks a written file as delivered; one that was delivered before keeps its time."""
     conn.execute(

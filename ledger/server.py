@@ -14,7 +14,7 @@ from alembic.config import Config
 from psycopg2 import errors, sql
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
-from schemas.errors import Retryable
+from schemas.errors import Interrupted, Retryable
 from schemas.postgres_copy import translated
 
 _UPGRADE_LOCK = 834_005_010
@@ -114,9 +114,9 @@ def _escaped(option: str) -> str:
     return option.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
-def _unreachable(url: sa.URL) -> Retryable:
+def _unreachable(url: sa.URL) -> Interrupted:
     place = url.host or url.query.get("host") or "the local socket"
-    return Retryable(
+    return Interrupted(
         f"PostgreSQL at {place}, database {url.database!r}, does not answer. "
         "Start the server or correct the database URL."
     )

@@ -27,15 +27,20 @@ def record_failure(conn: sa.Connection, run_id: int, failure: StepFailure) -> No
     )
 
 
+def has_failed(conn: sa.Connection, run_id: int, partner_id: str, step: str) -> bool:
+    """Whether the step has failed and not gone through since."""
+    failed = sa.select(sa.exists().where(*_of_step(run_id, partner_id, step)))
+    return bool(conn.execute(failed).scalar_one())
+
+
 def clear_failure(conn: sa.Connection, run_id: int, partner_id: str, step: str) -> None:
     """Forgets the failure of a step that has gone through now."""
-    conn.execute(
-        sa.delete(step_failure).where(
-            step_failure.c.run_id == run_id,
-            step_failure.c.partner_id == partner_id,
-            step_failure.c.step == step,
-        )
-    )
+    conn.execute(sa.delete(step_failure).where(*_of_step(run_id, partner_id, step)))
+
+
+def _of_step(run_id: int, partner_id: str, step: str) -> list[sa.ColumnElement[bool]]:
+    columns = step_failure.c
+    return [columns.run_id == run_id, columns.partner_id == partner_id, columns.step == step]
 
 
 def failures(conn: sa.Connection, run_id: int) -> tuple[StepFailure, ...]:

@@ -26,7 +26,7 @@ def apply_to_book(house: House, run: Run, partner_id: str) -> None:
 
 def settle_batches(house: House, run: Run, partner_id: str) -> None:
     """Applies what passed or was released, and keeps out for good what was refused."""
-    with writing(house, run, partner_id) as conn:
+    with writing(house, run, partner_id, "book brought up to date") as conn:
         refuse_files(conn, run.run_id, gates.files_to_refuse(conn, partner_id))
         files = gates.files_to_apply(conn, partner_id)
         night = Night(run.run_id, partner_id, house.exchange(partner_id), run.as_of)

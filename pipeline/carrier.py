@@ -16,6 +16,7 @@ from pipeline.wiring import House, postgresql_url
 from reconciliation.carrier_records import CarrierTable, Source, read_members, read_payments
 from reconciliation.snapshots import frozen
 from schemas.errors import Terminal
+from schemas.fault_points import reach
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def read_carrier_records(house: House, partner_id: str) -> CarrierRecords:
 def keep_carrier_records(house: House, run: Run, partner_id: str, records: CarrierRecords) -> None:
     """Keeps what the run has read in the landing zone, so that a replay reads the same."""
     members, payments = (_store(house, table) for table in (records.members, records.payments))
+    reach("carrier records stored")
     reading = CarrierReading(
         run_id=run.run_id,
         partner_id=partner_id,
@@ -50,7 +52,7 @@ def keep_carrier_records(house: House, run: Run, partner_id: str, records: Carri
         payments_key=payments,
         payments_rows=len(records.payments),
     )
-    with writing(house, run, partner_id) as conn:
+    with writing(house, run, partner_id, "carrier records read") as conn:
         record_reading(conn, reading)
 
 

@@ -33,6 +33,7 @@ from replies import ack999, ta1
 from replies.x12_writer import ControlNumbers
 from schemas.catalog import load_rules
 from schemas.errors import Terminal
+from schemas.fault_points import reach
 from schemas.limits import load_limits
 from schemas.tables import FUNCTIONAL_GROUPS, INTERCHANGES, TEXT, TRANSACTION_SETS
 from schemas.verdict import Verdict
@@ -65,9 +66,13 @@ def check_received(house: House, run: Run, file_id: int) -> str:
     with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
         verdict = check_file(path, terms_of(house, row, path, run.as_of.date()), sink).verdict
         sink.write_verdict(verdict)
-    with writing(house, run, row.partner_id) as conn:
-        judged_by = record_rules(conn, house.rules)
-        if record_verdict(conn, file_id, verdict, run.run_id, judged_by):
+        with writing(house, run, row.partner_id, "file checked") as conn:
+            judged_by = record_rules(conn, house.rules)
+            if not record_verdict(conn, file_id, verdict, run.run_id, judged_by):
+                sink.discard()  # the tables are those of the verdict that stands
+                return verdict.file_verdict
+            sink.put_in_place()
+            reach("tables in place")
             _acknowledge(write_for(house, run, row.partner_id, conn), file_id, verdict)
             _read_answers(conn, row, path)
             journal(conn, run, "file checked", file=file_id)
@@ -194,7 +199,7 @@ def _columns(schema: pa.Schema, *names: str) -> pa.Schema:
 
 def _take_acknowledgement(house: House, run: Run, row: sa.Row[Any], path: Path) -> str:
     """Records the exchange's answers to what we sent."""
-    with writing(house, run, row.partner_id) as conn:
+    with writing(house, run, row.partner_id, "answers read") as conn:
         _record_answers(conn, row, read_acknowledgements(path))
         mark_acknowledgement_applied(conn, row.file_id)
         journal(conn, run, "file checked", file=row.file_id)

@@ -40,7 +40,8 @@ _OF_FILE = ("sha256", "size_bytes", "file_verdict")
 class ParquetSink:
     """Writes tables stretch by stretch into a folder that appears when all is there.
 
-    Use as a context manager; when the block fails, nothing remains.
+    Use as a context manager: the folder appears at the end of the block, or when `put_in_place` is
+    called; when the block fails before, or calls `discard`, nothing remains.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,6 +51,7 @@ class ParquetSink:
         name = tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".unfinished", dir=folder.parent)
         self._unfinished = Path(name)
         self._writers: dict[str, pq.ParquetWriter] = {}
+        self._is_wanted = True
 
     def __enter__(self) -> Self:
         """Opens a writer for each business table, so that none is missing at the end."""
@@ -72,17 +74,30 @@ class ParquetSink:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Closes the tables; moves the folder in place unless the block failed."""
-        for writer in self._writers.values():
-            writer.close()
-        if kind is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            try:
-                self._unfinished.rename(self.folder)
-            except OSError:
-                if not self.folder.is_dir():
-                    raise
-                # Another task was faster, and its tables are the same.
+        if kind is None and self._is_wanted:
+            self.put_in_place()
+        self._close()
         shutil.rmtree(self._unfinished, ignore_errors=True)
+
+    def put_in_place(self) -> None:
+        """Moves the folder to where it is looked for; nothing can be written after that."""
+        self._close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self._unfinished.rename(self.folder)
+        except OSError:
+            if not self.folder.is_dir():
+                raise
+            # Another task was faster, and its tables are the same.
+        self._is_wanted = False
+
+    def discard(self) -> None:
+        """Leaves what is in the folder as it is, however the block ends."""
+        self._is_wanted = False
+
+    def _close(self) -> None:
+        while self._writers:
+            self._writers.popitem()[1].close()
 
 
 def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

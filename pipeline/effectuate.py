@@ -23,7 +23,7 @@ def effectuate(house: House, run: Run, partner_id: str, records: CarrierRecords)
     Decision, control numbers, file and the book's new state are one transaction: a policy is
     effectuated if and only if its effectuation is on its way.
     """
-    with writing(house, run, partner_id) as conn:
+    with writing(house, run, partner_id, "effectuations settled") as conn:
         offer = decide_effectuations(
             conn, run.run_id, partner_id, records.payments, records.members
         )

@@ -29,7 +29,7 @@ def put_to_gate(house: House, run: Run, partner_id: str) -> None:
     the partner are in the book or refused. Until then it waits, and this does nothing more.
     """
     _stage(house, run, partner_id)
-    with writing(house, run, partner_id) as conn:
+    with writing(house, run, partner_id, "batch formed") as conn:
         gates.form_batch(conn, partner_id, run.run_id)
     judge_next_batch(house, run, partner_id)
 
@@ -45,7 +45,7 @@ def stage_checked(house: House, run: Run, partner_id: str, file_id: int) -> None
     """Stages a checked file of the partner for the book."""
     folder = house.settings.tables_folder / str(file_id)
     parsed = FileTables(*(read_table(folder, name) for name in _TABLES))
-    with writing(house, run, partner_id) as conn:
+    with writing(house, run, partner_id, "file staged") as conn:
         staged = stage_file(conn, file_id, house.exchange(partner_id), parsed, run.run_id)
         journal(conn, run, "file staged", file=file_id, sets=staged)
 
@@ -55,7 +55,7 @@ def judge_next_batch(house: House, run: Run, partner_id: str) -> bool:
 
     Figures, state and who ran the night appear in the ledger at once or not at all.
     """
-    with writing(house, run, partner_id) as conn:
+    with writing(house, run, partner_id, "batch judged") as conn:
         batch_id = gates.next_to_judge(conn, partner_id)
         if batch_id is None:
             return False

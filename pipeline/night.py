@@ -17,11 +17,13 @@ import ledger.runs
 from ledger import audit, gates, owners
 from ledger.balance import balance
 from ledger.step_failures import StepFailure, failures
+from pipeline.retrying import until_done
 from pipeline.runs import Run, at_work
 from pipeline.steps import Steps
 from pipeline.wiring import House
 from schemas.database import result as reconciled
 from schemas.errors import EnrollmentError, Superseded
+from schemas.fault_points import AFTER, BEFORE, reach_commit
 from schemas.runs import run
 
 log = structlog.get_logger()
@@ -105,6 +107,12 @@ def close_night(house: House, opened: Run) -> NightResult:
     The run is closed by it unless something failed or is out of balance, or others still work for
     it: then the last one closes it. Raises Superseded when others have taken all partners over.
     """
+    result = until_done("closing the run", lambda: _close(house, opened), run=opened.run_id)
+    log.info("night closed", run=opened.run_id, state=result.state, audit=str(result.anchor))
+    return result
+
+
+def _close(house: House, opened: Run) -> NightResult:
     with house.engine.begin() as conn:
         is_over = ledger.runs.lock_run(conn, opened.run_id) != "open"
         if not is_over and not owners.release(conn, opened.token):
@@ -116,10 +124,10 @@ def close_night(house: House, opened: Run) -> NightResult:
         is_last = not owners.others_at_work(conn, opened.run_id, opened.token)
         if result.state != "failed" and is_last:
             ledger.runs.close_run(conn, opened.run_id, result.state)
+        reach_commit("run closed", BEFORE)
+    reach_commit("run closed", AFTER)
     with house.engine.connect() as conn:
-        result = replace(result, anchor=audit.head(conn))  # the closing stands in the trail, too
-    log.info("night closed", run=opened.run_id, state=result.state, audit=str(result.anchor))
-    return result
+        return replace(result, anchor=audit.head(conn))  # the closing stands in the trail, too
 
 
 def _result(conn: sa.Connection, opened: Run) -> NightResult:

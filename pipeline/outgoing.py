@@ -13,6 +13,7 @@ from ledger.control_numbers import take_control_numbers
 from ledger.sent import (
     SentEnvelopes,
     SentFile,
+    lock_undelivered,
     mark_delivered,
     record_sent,
     undelivered,
@@ -21,6 +22,7 @@ from pipeline.journal import journal
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from replies.x12_writer import Envelope
+from schemas.fault_points import reach
 from schemas.partners import Exchange, Partner
 from sftp_inbox.client import connect
 from sftp_inbox.deliver import Outgoing, deliver
@@ -79,6 +81,7 @@ class Writer:
         """
         chunks = [content] if isinstance(content, bytes) else content
         stored = self.house.landing.store(chunks)
+        reach("outgoing file stored")
         sent = SentFile(
             partner_id=self.partner.id,
             name=self._name(letter, number),
@@ -129,8 +132,11 @@ def deliver_files(house: House, run: Run, partner_id: str) -> list[str]:
     delivered = []
     with connect(mailbox) as client:
         for row in waiting:
-            deliver(client, mailbox, house.landing, Outgoing(row.name, row.storage_key))
-            with writing(house, run, partner_id) as conn:
+            # The partner is held meanwhile: nobody else delivers the same file at the same time.
+            with writing(house, run, partner_id, "file delivered") as conn:
+                if not lock_undelivered(conn, row.file_id):
+                    continue
+                deliver(client, mailbox, house.landing, Outgoing(row.name, row.storage_key))
                 mark_delivered(conn, row.file_id, run.as_of)
                 journal(conn, run, "file delivered", file=row.file_id)
             log.info("file delivered", partner=partner_id, file_id=row.file_id)

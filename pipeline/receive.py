@@ -11,6 +11,7 @@ from parsers.reading import open_received
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from schemas.errors import Retryable
+from schemas.fault_points import reach
 from schemas.partners import Exchange
 from sftp_inbox.client import Session, connect, is_alive
 from sftp_inbox.landing import LandingZone
@@ -61,6 +62,7 @@ def _receive(
     if isinstance(fetched, Refused):
         reception.left.append(f"{fetched.name}: {fetched.reason}")
         return
+    reach("received file stored")
     recorded = take_in(house, run, fetched)
     if recorded.is_new:
         reception.file_ids.append(recorded.file_id)
@@ -68,6 +70,7 @@ def _receive(
     else:
         reception.seen_before += 1
     removal = remove(client, waiting)
+    reach("received file removed")
     if not removal.removed:
         log.warning("file not removed", file_id=recorded.file_id, why=removal.reason)
 
@@ -75,7 +78,7 @@ def _receive(
 def take_in(house: House, run: Run, fetched: Fetched) -> Recorded:
     """The place in the ledger of a file that lies in the landing zone."""
     received = _describe(house.landing, house.exchange(fetched.partner_id), fetched, run)
-    with writing(house, run, fetched.partner_id) as conn:
+    with writing(house, run, fetched.partner_id, "file recorded") as conn:
         return record_received(conn, received)
 
 

@@ -1,41 +1,36 @@
 """The book against the carrier's records: two frozen snapshots, compared, the result kept."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import sqlalchemy as sa
 import structlog
 
 from enrollment.snapshot import book_snapshot
+from ledger.gates import last_settled
 from pipeline.carrier import CarrierRecords
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
-from reconciliation.comparison import Comparison, reconcile_folders
+from reconciliation.comparison import reconcile_folders
 from reconciliation.snapshots import freeze
 from schemas.database import difference, result
 from schemas.errors import Terminal
+from schemas.fault_points import reach
 from schemas.postgres_copy import copy_into
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class Reconciled:
-    """The comparison and the folder that holds its evidence."""
+def reconcile_partner(house: House, run: Run, partner_id: str, records: CarrierRecords) -> bool:
+    """Whether the partner's book was compared with the carrier's records now, and the result kept.
 
-    comparison: Comparison
-    folder: Path
-
-
-def reconcile_partner(
-    house: House, run: Run, partner_id: str, records: CarrierRecords
-) -> Reconciled:
-    """Compares the partner's book with the carrier's records and keeps the differences.
-
-    Raises Terminal when the book has members and the carrier's records have none.
+    Not when the run has compared both already, as they are now: what it has effectuated itself
+    since then is no reason to compare again. Raises Terminal when the book has members and the
+    carrier's records have none.
     """
     folder = house.settings.reports_folder / str(run.run_id) / partner_id / "reconciliation"
+    _, carrier_sha256 = freeze(records.members, folder / "carrier", "members")
     with house.engine.connect() as conn:
+        last_batch_id = last_settled(conn, partner_id)
+        if _is_done(conn, run, partner_id, carrier_sha256, last_batch_id):
+            return False
         book = book_snapshot(conn, partner_id, run.as_of)
     if book.num_rows and not records.members.num_rows:
         raise Terminal(
@@ -43,18 +38,31 @@ def reconcile_partner(
             f"again, or all {book.num_rows:,} members of the book would count as missing there."
         )
     _, book_sha256 = freeze(book, folder / "book", "members")
-    _, carrier_sha256 = freeze(records.members, folder / "carrier", "members")
+    reach("snapshots frozen")
     comparison = reconcile_folders(folder / "book", folder / "carrier", folder)
     keys = {"run_id": run.run_id, "partner_id": partner_id}
     counts = {k: v for k, v in comparison.counts.items() if k in result.c}
-    with writing(house, run, partner_id) as conn:
+    with writing(house, run, partner_id, "reconciled") as conn:
         for table in (difference, result):
             conn.execute(sa.delete(table).where(*(table.c[k] == v for k, v in keys.items())))
+        read = {"book_sha256": book_sha256, "carrier_sha256": carrier_sha256}
         conn.execute(
-            sa.insert(result).values(
-                **keys, **counts, book_sha256=book_sha256, carrier_sha256=carrier_sha256
-            )
+            sa.insert(result).values(**keys, **counts, **read, last_batch_id=last_batch_id)
         )
         copy_into(conn, difference, comparison.differences, **keys)
     log.info("reconciled", partner=partner_id, **comparison.counts)
-    return Reconciled(comparison, folder)
+    return True
+
+
+def _is_done(
+    conn: sa.Connection, run: Run, partner_id: str, carrier_sha256: str, last_batch_id: int | None
+) -> bool:
+    known = sa.select(
+        sa.exists().where(
+            result.c.run_id == run.run_id,
+            result.c.partner_id == partner_id,
+            result.c.carrier_sha256 == carrier_sha256,
+            result.c.last_batch_id.is_not_distinct_from(last_batch_id),
+        )
+    )
+    return bool(conn.execute(known).scalar_one())

@@ -92,7 +92,6 @@ class Replayer:
             conn.exec_driver_sql(f"ALTER TABLE {table} ALTER COLUMN {column} RESTART WITH {number}")
 
     def _open(self, told: Told) -> None:
-        self._next_id("ledger.run", "run_id", told.object_id)
         with self.house.engine.begin() as conn:
             as_of = self.history.runs[told.object_id].as_of
             ledger.runs.open_run(conn, as_of, self.house.rules)

@@ -1,6 +1,7 @@
 """The night's error report: a CSV to the exchange; workbook, page and CSV for people."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from replies.error_findings import ERROR_ROWS, TOLD_TO_THE_EXCHANGE, ErrorFindin
 from replies.error_report import CSV, PAGE, WORKBOOK, ErrorReport, Heading
 from replies.spreadsheets import CsvWriter
 from schemas.database import disposition, file, gate_batch, gate_file
+from schemas.fault_points import reach
 from schemas.limits import load_report_limits
 from schemas.postgres_copy import copy_out
 from schemas.tables import DISPOSITIONS
@@ -29,6 +31,7 @@ from schemas.tables import DISPOSITIONS
 log = structlog.get_logger()
 
 _LETTER = "letter.csv"
+_DRAFT = ".errors."
 _CHUNK_BYTES = 1 << 20
 
 
@@ -47,9 +50,11 @@ def report_errors(house: House, run: Run, partner_id: str) -> int:
     """
     folder = house.settings.reports_folder / str(run.run_id) / partner_id
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".errors.", dir=folder) as name:
+    for left_behind in folder.glob(f"{_DRAFT}*"):  # by a process that was killed
+        shutil.rmtree(left_behind, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=folder) as name:
         draft = Path(name)
-        with writing(house, run, partner_id) as conn:
+        with writing(house, run, partner_id, "errors reported") as conn:
             counts = _write(house, conn, run, partner_id, draft)
             already = sent_file_id(conn, "error_report", run.run_id, partner_id)
             if counts.told and already is None:
@@ -60,6 +65,7 @@ def report_errors(house: House, run: Run, partner_id: str) -> int:
             journal(conn, run, "errors reported", partner=partner_id, rows=counts.told)
         if counts.found:
             _put_in_place(draft, folder)
+            reach("report in place")
     log.info("errors reported", partner=partner_id, rows=counts.told)
     return counts.told
 

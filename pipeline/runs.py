@@ -14,8 +14,10 @@ import structlog
 import ledger.runs
 from ledger import owners
 from pipeline.operators import name_of_operator
+from pipeline.retrying import until_done
 from pipeline.wiring import House
 from schemas.errors import AtWork
+from schemas.fault_points import AFTER, BEFORE, Commit, reach_commit
 from schemas.runs import run
 
 log = structlog.get_logger()
@@ -80,6 +82,23 @@ def _open(
     worker: owners.Worker,
     stay_alive: Callable[[int], None],
 ) -> Opened:
+    def take() -> tuple[Opened, tuple[str, ...]]:
+        return _take(house, as_of, partner_ids, worker, stay_alive)
+
+    opened, differs_in = until_done("opening the run", take)
+    if differs_in:
+        log.warning("run taken up with other rules", run=opened.run.run_id, differs_in=differs_in)
+    return opened
+
+
+def _take(
+    house: House,
+    as_of: datetime,
+    partner_ids: list[str],
+    worker: owners.Worker,
+    stay_alive: Callable[[int], None],
+) -> tuple[Opened, tuple[str, ...]]:
+    """The run, and what this process has otherwise than the one that opened it."""
     with house.engine.begin() as conn:
         run_id = ledger.runs.open_run(conn, as_of, house.rules)
         ledger.runs.record_rules(conn, house.rules)
@@ -87,10 +106,10 @@ def _open(
         if taken is None:
             raise AtWork(owners.standings(conn, partner_ids)[0].sentence)
         differs_in = ledger.runs.pinned_rules(conn, run_id).differs_in(house.rules)
-    if differs_in:
-        log.warning("run taken up with other rules", run=run_id, differs_in=differs_in)
+        reach_commit("run opened", BEFORE)
+    reach_commit("run opened", AFTER)
     left = tuple(one.sentence for one in taken.left)
-    return Opened(Run(run_id, as_of, taken.token), taken.partner_ids, left)
+    return Opened(Run(run_id, as_of, taken.token), taken.partner_ids, left), differs_in
 
 
 @contextmanager
@@ -102,14 +121,17 @@ def task_at_work(house: House, opened: Run) -> Iterator[None]:
 
 
 @contextmanager
-def writing(house: House, opened: Run, partner_id: str) -> Iterator[sa.Connection]:
+def writing(house: House, opened: Run, partner_id: str, commit: Commit) -> Iterator[sa.Connection]:
     """A transaction that writes for a partner: all of it is kept at the end of the block, or none.
 
-    Raises Superseded when somebody else has taken the partner over.
+    `commit` says what it will have done. Raises Superseded when somebody else has taken the partner
+    over.
     """
     with house.engine.begin() as conn:
         owners.prove(conn, partner_id, opened.token)
         yield conn
+        reach_commit(commit, BEFORE)
+    reach_commit(commit, AFTER)
 
 
 def is_open(house: House, run_id: int) -> bool:

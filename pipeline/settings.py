@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     settle_seconds: float = 2.0  # how long a waiting file must keep its size
     max_file_bytes: int = 4 * 1024**3
     operator: str | None = None  # in whose name nights run; none: the operating system's account
+    fault_point: str | None = None  # tests only: where the process dies (schemas/fault_points.py)
     mailboxes: dict[str, MailboxSettings] = {}  # by partner id
     carriers: dict[str, CarrierSettings] = {}  # by partner id
 

@@ -4,15 +4,15 @@ A step that fails leaves a line in the ledger and raises; one that goes through 
 """
 
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from ledger.files import unchecked_files
-from ledger.step_failures import StepFailure, clear_failure, record_failure
+from ledger.step_failures import StepFailure, clear_failure, has_failed, record_failure
 from pipeline.apply import apply_to_book
 from pipeline.carrier import keep_carrier_records, read_carrier_records
 from pipeline.check import check_received
@@ -22,6 +22,7 @@ from pipeline.outgoing import deliver_files
 from pipeline.receive import receive_files
 from pipeline.reconcile import reconcile_partner
 from pipeline.report import report_errors
+from pipeline.retrying import until_done
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from schemas.errors import EnrollmentError, Retryable, Superseded, Terminal
@@ -39,51 +40,51 @@ class Steps:
 
     def receive(self) -> None:
         """Fetches the files of the outbox."""
-        with self._step("fetching files"):
-            receive_files(self.house, self.run, self.partner_id)
+        self._do("fetching files", receive_files)
 
     def waiting_files(self) -> list[int]:
         """Ids of the received files that have no verdict yet."""
+        return until_done("listing files", self._waiting_files, partner=self.partner_id)
+
+    def _waiting_files(self) -> list[int]:
         with self.house.engine.connect() as conn:
             return [row.file_id for row in unchecked_files(conn, self.partner_id)]
 
     def check(self, file_id: int) -> None:
         """Checks one file, records the verdict and writes TA1 and 999."""
-        with self._step(f"checking file {file_id}"):
-            check_received(self.house, self.run, file_id)
+        self._do(
+            f"checking file {file_id}", lambda house, run, _: check_received(house, run, file_id)
+        )
 
     def gate(self) -> None:
         """Judges what the checked files would do to the book, and holds what a person must see."""
-        with self._step("judging the batch"):
-            put_to_gate(self.house, self.run, self.partner_id)
+        self._do("judging the batch", put_to_gate)
 
     def apply(self) -> None:
         """Brings the book up to date with what has passed the gate."""
-        with self._step("bringing the book up to date"):
-            apply_to_book(self.house, self.run, self.partner_id)
+        self._do("bringing the book up to date", apply_to_book)
 
     def settle(self) -> None:
         """Reconciles the book with the carrier's records, and effectuates what is paid."""
-        with self._step("reconciling and effectuating"):
-            records = read_carrier_records(self.house, self.partner_id)
-            keep_carrier_records(self.house, self.run, self.partner_id, records)
-            reconcile_partner(self.house, self.run, self.partner_id, records)
-            effectuate(self.house, self.run, self.partner_id, records)
+        self._do("reconciling and effectuating", _settle)
 
     def report(self) -> None:
         """Writes the error report."""
-        with self._step("reporting errors"):
-            report_errors(self.house, self.run, self.partner_id)
+        self._do("reporting errors", report_errors)
 
     def deliver(self) -> None:
         """Puts everything that was written into the exchange's inbox."""
-        with self._step("delivering files"):
-            deliver_files(self.house, self.run, self.partner_id)
+        self._do("delivering files", deliver_files)
 
-    @contextmanager
-    def _step(self, step: str) -> Iterator[None]:
+    def _do(self, step: str, work: Callable[[House, Run, str], object]) -> None:
+        """Does a step, and again when the database interrupted it."""
         try:
-            yield
+            until_done(
+                step, lambda: work(self.house, self.run, self.partner_id), partner=self.partner_id
+            )
+            until_done(step, lambda: self._clear(step), partner=self.partner_id)
+        except Superseded:
+            raise  # the failures of this work are somebody else's to tell
         except EnrollmentError as error:
             self._record(step, error)
             raise
@@ -98,7 +99,12 @@ class Steps:
             failure = defect(error)
             self._record(step, failure)
             raise failure from None
-        with writing(self.house, self.run, self.partner_id) as conn:
+
+    def _clear(self, step: str) -> None:
+        with self.house.engine.connect() as conn:
+            if not has_failed(conn, self.run.run_id, self.partner_id, step):
+                return
+        with writing(self.house, self.run, self.partner_id, "step went through") as conn:
             clear_failure(conn, self.run.run_id, self.partner_id, step)
 
     def _record(self, step: str, error: EnrollmentError) -> None:
@@ -106,9 +112,16 @@ class Steps:
         failure = StepFailure(self.partner_id, step, str(error))
         with (
             suppress(Retryable, Superseded),
-            writing(self.house, self.run, self.partner_id) as conn,
+            writing(self.house, self.run, self.partner_id, "step failed") as conn,
         ):
             record_failure(conn, self.run.run_id, failure)
+
+
+def _settle(house: House, run: Run, partner_id: str) -> None:
+    records = read_carrier_records(house, partner_id)
+    keep_carrier_records(house, run, partner_id, records)
+    reconcile_partner(house, run, partner_id, records)
+    effectuate(house, run, partner_id, records)
 
 
 def defect(error: Exception) -> Terminal:

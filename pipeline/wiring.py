@@ -12,11 +12,13 @@ from ledger.server import embedded_url, open_engine, upgrade
 from pipeline.operators import name_of_operator
 from pipeline.settings import Settings
 from schemas.errors import Terminal
+from schemas.fault_points import arm
 from schemas.partners import Exchange, Partner, load_exchange, load_partner, load_partners
 from schemas.rule_versions import RulesInForce, rules_in_force
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.mailbox import Mailbox
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _ROOMS = (
     "enrollment",
     "ledger",
@@ -104,6 +106,7 @@ def require_own_packages() -> None:
 def open_house(settings: Settings) -> Iterator[House]:
     """The house with an up-to-date database; closed with the context."""
     require_own_packages()
+    _arm_fault_point(settings)
     if settings.database_url is None:
         url = embedded_url(settings.database_folder.absolute())
     else:
@@ -114,6 +117,23 @@ def open_house(settings: Settings) -> Iterator[House]:
         yield House(settings, engine, LandingZone(_folder(settings.landing_folder)))
     finally:
         engine.dispose()
+
+
+def _arm_fault_point(settings: Settings) -> None:
+    """Lets the process die at the fault point of the settings, if there is one.
+
+    Raises Terminal where that could harm: with a mailbox that is not on this machine.
+    """
+    strangers = [name for name, box in settings.mailboxes.items() if box.host not in _LOOPBACK]
+    if settings.fault_point is not None and strangers:
+        raise Terminal(
+            f"EDI834_FAULT_POINT is for tests only, and the mailbox of {strangers[0]} is not on "
+            "this machine. Unset the variable."
+        )
+    try:
+        arm(settings.fault_point)
+    except ValueError as error:
+        raise Terminal(f"{error} Correct EDI834_FAULT_POINT, or unset it.") from None
 
 
 def postgresql_url(text: str, setting: str) -> str:

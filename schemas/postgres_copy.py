@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 import sqlalchemy as sa
 
 from schemas.columns import columns_of
-from schemas.errors import Retryable, Terminal
+from schemas.errors import Interrupted, Retryable, Terminal
 from schemas.tables import TEXT
 
 _ROWS_PER_CHUNK = 50_000
@@ -23,6 +23,7 @@ _MEMORY = "128MB"  # of each sort and hash table of a statement
 _NUL = b"\0"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 _NOT_THERE = ("42P01", "42703")  # undefined table, undefined column
+_RESTARTING_OR_LOCKED = ("55P03", "57P01", "57P02", "57P03")
 
 
 def copy_into(conn: sa.Connection, table: sa.Table, data: pa.Table, **constants: Any) -> int:
@@ -119,8 +120,10 @@ def translated(error: psycopg2.Error, doing: str) -> Retryable | Terminal:
     place = error.diag.constraint_name or error.diag.column_name or error.diag.table_name
     what = f"{doing} failed with SQLSTATE {error.pgcode or 'none'}"
     what += f" at {place}" if place else ""
+    if _passes_at_once(error):
+        return Interrupted(f"{what}: connection or lock lost. Run the step again.")
     if _may_pass(error):
-        return Retryable(f"{what}: connection or lock lost. Run the step again.")
+        return Retryable(f"{what}: the server cannot do it now. Run the step again later.")
     if error.pgcode in _NOT_THERE:
         return Terminal(
             f"{what}: a table or column is missing. The database was made by another version of "
@@ -129,11 +132,19 @@ def translated(error: psycopg2.Error, doing: str) -> Retryable | Terminal:
     return Terminal(f"{what}. Look up the SQLSTATE and correct the cause.")
 
 
-def _may_pass(error: psycopg2.Error) -> bool:
-    """Whether the same statement may succeed later: SQLSTATE classes 08, 40, 53, 55 and 57."""
+def _passes_at_once(error: psycopg2.Error) -> bool:
+    """Whether the same transaction, begun again, is likely to go through.
+
+    A lost connection, a conflict or deadlock, a lock not had in time, a server that is restarting.
+    """
     if error.pgcode is None:
         return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
-    return error.pgcode[:2] in {"08", "40", "53", "55", "57"}
+    return error.pgcode[:2] in {"08", "40"} or error.pgcode in _RESTARTING_OR_LOCKED
+
+
+def _may_pass(error: psycopg2.Error) -> bool:
+    """Whether the same statement may succeed later: SQLSTATE classes 53, 55 and 57."""
+    return error.pgcode is not None and error.pgcode[:2] in {"53", "55", "57"}
 
 
 def _cursor(conn: sa.Connection) -> Any:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from schemas.columns import INSTANT, identity, metadata, one_of, reference, text
+from schemas.columns import INSTANT, identity, key, metadata, one_of, reference, text
 
 
 def rules(*, nullable: bool = False) -> sa.Column[str]:
@@ -26,7 +26,7 @@ rule_version = sa.Table(
 run = sa.Table(
     "run",
     metadata,
-    identity("run_id"),
+    key("run_id"),  # without a gap, also where an opening was given up
     sa.Column("as_of", INSTANT, nullable=False),
     rules(),
     sa.Column("state", sa.Text, nullable=False, server_default="open"),

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import paramiko
 
 from schemas.errors import Retryable, Terminal
+from schemas.fault_points import reach
 from sftp_inbox.failures import wire_failures
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.mailbox import Mailbox
@@ -61,8 +62,10 @@ def deliver(
         there = _look(client, final)
         if there is None:
             _send(client, final + TEMPORARY_ENDING, content, size_bytes)
+            reach("outgoing file uploaded")
             # Not posix_rename, which would silently replace a file that came in between.
             client.rename(final + TEMPORARY_ENDING, final)
+            reach("outgoing file renamed")
         elif there.st_size != size_bytes or not _has_content(client, final, sha256, size_bytes):
             raise Terminal(
                 f"{doing}: a different file has that name already. Nothing was sent. Find out who "

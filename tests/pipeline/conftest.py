@@ -49,7 +49,7 @@ class World:
 
     def write_carrier_records(self, night: int) -> None:
         """The extracts of both carriers."""
-        for partner_id in (CEDAR, HARBOR):
+        for partner_id in self.house.partner_ids:
             self.carrier.write_extract(self.folder / "carrier" / partner_id, partner_id, night)
 
     def run(self, night: int) -> NightResult:
@@ -120,10 +120,15 @@ def _toml(name: str, value: object) -> str:
 
 @contextmanager
 def opened_world(
-    folder: Path, database_url: str, members: int = 60, mass_ending: int | None = None
+    folder: Path,
+    database_url: str,
+    members: int = 60,
+    mass_ending: int | None = None,
+    partner_ids: tuple[str, ...] = (CEDAR, HARBOR),
 ) -> Iterator[World]:
     """A world of about that many members; nothing has been sent."""
-    partners = partners_of("ffe")
+    known = partners_of("ffe")
+    partners = {partner_id: known[partner_id] for partner_id in partner_ids}
     exchange = ExchangeInABox(
         folder / "exchange",
         seed=7,

@@ -30,7 +30,7 @@ CREATE TABLE ledger.rule_version (
 );
 
 CREATE TABLE ledger.run (
-  run_id BIGINT GENERATED ALWAYS AS IDENTITY, as_of TIMESTAMP WITH TIME ZONE NOT NULL,
+  run_id BIGINT NOT NULL, as_of TIMESTAMP WITH TIME ZONE NOT NULL,
   rules_digest TEXT NOT NULL,
   state TEXT DEFAULT 'open' NOT NULL, opened_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
   closed_at TIMESTAMP WITH TIME ZONE,
@@ -147,8 +147,10 @@ CREATE TABLE ledger.gate_decision (
 CREATE TABLE reconciliation.result (
   run_id BIGINT NOT NULL, partner_id TEXT NOT NULL, book_sha256 TEXT NOT NULL,
   carrier_sha256 TEXT NOT NULL, matched BIGINT NOT NULL, differing BIGINT NOT NULL,
-  missing_at_carrier BIGINT NOT NULL, missing_in_book BIGINT NOT NULL,
+  missing_at_carrier BIGINT NOT NULL, missing_in_book BIGINT NOT NULL, last_batch_id BIGINT,
   CONSTRAINT pk_result PRIMARY KEY (run_id, partner_id),
+  CONSTRAINT fk_result_last_batch_id FOREIGN KEY(last_batch_id) REFERENCES ledger.gate_batch
+    (batch_id),
   CONSTRAINT fk_result_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
 );
 

@@ -1,0 +1,195 @@
+"""A night that is killed at any point and run again ends as the night that nobody disturbed."""
+
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from schemas.fault_points import AFTER, BEFORE, FAULT_POINTS, TELL
+from tests.pipeline.killed_nights import SSHD, Stage, openssh, pool_of_forks
+
+CEDAR = "cedar-valley-tx"
+AT_ONCE = 2
+MOST_LIVES = 15
+# What a night without any failure does not come by.
+_OF_FAILURES = {
+    f"{commit}{when}" for commit in ("step failed", "step went through") for when in (BEFORE, AFTER)
+}
+# Transactions in which something happens outside of the database, too.
+WITH_OTHER_EFFECTS = ("run opened", "file checked", "effectuations settled", "file delivered")
+
+
+@dataclass
+class Played:
+    """The stage, what the undisturbed night left, and which fault points it came by, in order."""
+
+    stage: Stage
+    pool: object
+    undisturbed: dict
+    points: list[str]
+
+    def differences(self, name, *fault_points):
+        """Killed at each of the fault points, one life after the other; then run to its end.
+
+        Where it was killed, and the names of all that is otherwise than in the undisturbed night.
+        """
+        forks = self.pool.get()
+        try:
+            with self.stage.trial(name, forks) as trial:
+                lives = [trial.night(point) for point in fault_points]
+                ended = trial.night()
+                assert ended.killed_at is None
+                state = trial.end_state(ended) if ended.out else {"said": ended.err}
+        finally:
+            self.pool.put(forks)
+        return [life.killed_at for life in lives], different(state, self.undisturbed)
+
+
+def different(one, other):
+    """The names of what two nights have left otherwise."""
+    return sorted(k for k in one.keys() | other.keys() if one.get(k) != other.get(k))
+
+
+def hold_back(world):
+    """Takes all but a file with damaged sets from the outbox; that one comes in the next night."""
+    kept = world.folder / "held-back"
+    kept.mkdir()
+    files = sorted(world.outbox(CEDAR).iterdir())
+    damaged = [path for path in files if b"20260230" in path.read_bytes()]
+    for path in damaged[:1]:
+        path.rename(kept / path.name)
+    return kept
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory, new_database_url, open_world):
+    """The second night of a small partner: new files, one with errors, and acknowledgements."""
+    if SSHD is None:
+        pytest.skip("no sshd here: install the package openssh-server")
+    folder = tmp_path_factory.mktemp("killed")
+    url = new_database_url()
+    beginning = folder / "beginning"
+    with open_world(folder / "world", url, members=20, partner_ids=(CEDAR,)) as world:
+        world.send(1)
+        held_back = hold_back(world)
+        world.run(1)
+        world.exchange.read_answers(1)
+        world.send(2)
+        keep_few(world, held_back)
+        as_of = world.clock(2).isoformat()
+        home = world.house.settings.home
+        copy(world.folder / "exchange" / "mailboxes", beginning / "mailboxes")
+        copy(home, beginning / "home")
+        copy(world.folder / "carrier", beginning / "carrier")
+    with openssh(folder) as port, pool_of_forks(folder, AT_ONCE) as pool:
+        stage = Stage(folder, port, as_of, CEDAR, url)
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            ends = list(threads.map(lambda n: undisturbed(stage, pool, n), range(AT_ONCE)))
+        assert ends[0][1] == ends[1][1]
+        yield Played(stage, pool, ends[0][1], ends[0][0])
+
+
+def copy(source, target):
+    """A folder with all that is in it."""
+    shutil.copytree(source, target)
+
+
+def keep_few(world, held_back):
+    """Leaves a file of enrollments and one of answers, and puts the held back one there."""
+    files = sorted(world.outbox(CEDAR).iterdir())
+    answers = [
+        path
+        for path in files
+        if b"~GS*HP*" not in path.read_bytes() and b"TA1*" in path.read_bytes()
+    ]
+    enrollments = [path for path in files if b"GS*BE*" in path.read_bytes()]
+    for path in set(files) - {enrollments[-1], *answers[-1:]}:
+        path.unlink()
+    for path in held_back.iterdir():
+        path.rename(world.outbox(CEDAR) / path.name)
+
+
+def undisturbed(stage, pool, number):
+    """The fault points that a night comes by, and what it leaves."""
+    forks = pool.get()
+    try:
+        with stage.trial(f"undisturbed-{number}", forks) as trial:
+            ended = trial.night(TELL)
+            assert ended.code in (0, 1), ended.err
+            points = re.findall(r"fault point \d+: (.*)", ended.err)
+            return points, trial.end_state(ended)
+    finally:
+        pool.put(forks)
+
+
+def play(played, cases):
+    """Each case is the fault points of the lives before the last; by case, what it left otherwise.
+
+    Asserts that every life ended where it was to end.
+    """
+
+    def one(numbered):
+        number, points = numbered
+        return played.differences(f"trial-{number}", *points)
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        ends = list(threads.map(one, enumerate(cases)))
+    for points, (killed_at, _) in zip(cases, ends, strict=True):
+        named = [played.points[int(p) - 1] if p.isdigit() else p for p in points]
+        assert killed_at == named
+    return {points: otherwise for points, (_, otherwise) in zip(cases, ends, strict=True)}
+
+
+def test_a_night_comes_by_every_fault_point(played):
+    """None is forgotten by the loop below: each lies between two effects of this night."""
+    assert set(played.points) == set(FAULT_POINTS) - _OF_FAILURES
+
+
+def test_killed_between_two_effects_and_run_again_a_night_ends_the_same(played):
+    """Same ledger, book, files, bytes and balance. The first place of each kind; soak has all."""
+    cases = [
+        (str(played.points.index(point) + 1),)
+        for point in dict.fromkeys(played.points)
+        if not point.endswith(BEFORE) or point.removesuffix(BEFORE) in WITH_OTHER_EFFECTS
+    ]
+    ends = play(played, cases)
+
+    assert len(cases) > len(FAULT_POINTS) / 2
+    assert {case: end for case, end in ends.items() if end} == {}
+
+
+def test_killed_twice_in_a_row_at_the_same_point_a_night_ends_the_same(played):
+    """What the second life repeats, the third repeats again."""
+    points = ("tables in place", "effectuations settled, after the commit")
+    ends = play(played, [(point, point) for point in (*points, "outgoing file renamed")])
+
+    assert {case: end for case, end in ends.items() if end} == {}
+
+
+@pytest.mark.soak
+def test_killed_at_any_point_and_run_again_a_night_ends_the_same(played):
+    """For every n: killed at the n-th point, run again."""
+    ends = play(played, [(str(number),) for number in range(1, len(played.points) + 1)])
+
+    assert {case: end for case, end in ends.items() if end} == {}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("stride", [23, 27, 31])
+def test_killed_again_and_again_a_night_ends_the_same(played, stride):
+    """Each life comes so many points far, until one comes to the end."""
+    forks = played.pool.get()
+    try:
+        with played.stage.trial(f"stride-{stride}", forks) as trial:
+            lives = [trial.night(str(stride))]
+            while lives[-1].killed_at is not None and len(lives) < MOST_LIVES:
+                lives.append(trial.night(str(stride)))
+            ended = lives[-1]
+            state = trial.end_state(ended)
+    finally:
+        played.pool.put(forks)
+
+    assert len(lives) > 2
+    assert different(state, played.undisturbed) == []
