@@ -3,7 +3,7 @@
 Policies of which something new has come are folded again from their first transaction
 (`enrollment/fold.py`), what should be believed of them is worked out from what applied, and the
 difference to the book is written. Every statement works on all policies at once; the rounds of the
-fold are as many as one policy has transactions.
+fold are at most twice as many as one policy has transactions.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ from schemas.postgres_copy import give_memory
 
 _TEMPORARY = (
     "follow", "fold_policy", "fold_set", "fold_cause", "told_set", "retracted", "confirmed",
-    "decided_set", "round_set", "member_span", "plan_span",
+    "decided_set", "round_set", "open_policy", "member_span", "plan_span",
     *(f"next_{table.name}" for table in TABLES),
 )  # fmt: skip
 
@@ -111,8 +111,7 @@ def _fold(conn: sa.Connection, night: Night, parameters: dict[str, Any]) -> dict
     """The number of sets by what they became, of those of which it was something else before."""
     open_follow(conn, night.exchange)
     _execute(conn, fold.PREPARE, parameters)
-    while _play_round(conn, parameters):
-        pass
+    _play_rounds(conn, parameters)
     conn.execute(policies.TOLD_SETS)
     for room in (policies, members, coverages, amounts, particulars):
         _execute(conn, room.STATEMENTS, parameters)
@@ -125,15 +124,14 @@ def _fold(conn: sa.Connection, night: Night, parameters: dict[str, Any]) -> dict
     return counts
 
 
-def _play_round(conn: sa.Connection, parameters: dict[str, Any]) -> bool:
-    """Whether there was a set left to be tried."""
-    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.round_set"))
-    conn.execute(fold.JUDGE_ROUND, parameters)
-    if not conn.execute(fold.COUNT_ROUND).scalar_one():
-        return False
-    conn.execute(sa.text("ANALYZE round_set"))
+def _play_rounds(conn: sa.Connection, parameters: dict[str, Any]) -> None:
+    """Tries the sets until all are decided."""
+    conn.execute(fold.FIRST_ROUND, parameters)
     _execute(conn, fold.AFTER_ROUND, parameters)
-    return True
+    while conn.execute(fold.COUNT_OPEN).scalar_one():
+        _execute(conn, fold.BEFORE_NEXT_ROUND, parameters)
+        conn.execute(fold.NEXT_ROUND, parameters)
+        _execute(conn, fold.AFTER_ROUND, parameters)
 
 
 def _execute(

@@ -62,28 +62,53 @@ PREPARE = (
     sa.text("ANALYZE fold_set"),
 )
 
-JUDGE_ROUND = sa.text(f"""
+# What waited is tried again with its policy's next set, all of it as the policy stands; what comes
+# after the first that applies is left for the next round. So there are at most two rounds for each
+# set of a policy.
+_FIRST = """
+  SELECT DISTINCT ON (exchange_policy_id) * FROM fold_set ORDER BY exchange_policy_id, place
+"""
+_NEXT = """
+  (SELECT DISTINCT ON (exchange_policy_id) s.*
+    FROM open_policy JOIN fold_set s USING (exchange_policy_id)
+    WHERE s.outcome IS NULL AND s.reason IS NULL
+    ORDER BY exchange_policy_id, place)
+  UNION ALL
+  SELECT s.* FROM open_policy JOIN fold_set s USING (exchange_policy_id)
+  WHERE s.outcome IS NULL AND s.reason IS NOT NULL
+"""
+
+
+def _judge(tried: str) -> sa.TextClause:
+    return sa.text(f"""
 CREATE TEMPORARY TABLE round_set ON COMMIT DROP AS
-WITH next AS (
-  SELECT DISTINCT ON (exchange_policy_id) *
-  FROM fold_set WHERE outcome IS NULL
-  ORDER BY exchange_policy_id, place
+WITH next AS ({tried}
 ), held AS (
   SELECT s.exchange_policy_id, s.place, s.transaction, s.benefit_begin, s.benefit_end,
     p.status, p.enrollment, {HOLDS} AS holds
   FROM next s JOIN fold_policy p USING (exchange_policy_id)
+), judged AS (
+  SELECT DISTINCT ON (h.exchange_policy_id, h.place) h.exchange_policy_id, h.place,
+    h.benefit_begin, h.benefit_end, coalesce(f.outcome, 'waits') AS outcome,
+    CASE WHEN f.outcome IS NULL THEN 'not-foreseen' ELSE f.reason END AS reason, f.becomes,
+    h.transaction, h.transaction IN ('initial', 'renewal') AS begins,
+    CASE WHEN f.outcome = 'applied' AND h.transaction IN ('initial', 'renewal')
+      THEN h.enrollment + 1 ELSE h.enrollment END AS enrollment
+  FROM held h
+  LEFT JOIN follow f ON f.status = h.status AND f.transaction = h.transaction
+    AND h.holds & f.needs = f.needs
+  ORDER BY h.exchange_policy_id, h.place, f.place
 )
-SELECT DISTINCT ON (h.exchange_policy_id) h.exchange_policy_id, h.place, h.benefit_begin,
-  h.benefit_end, coalesce(f.outcome, 'waits') AS outcome,
-  CASE WHEN f.outcome IS NULL THEN 'not-foreseen' ELSE f.reason END AS reason, f.becomes,
-  h.transaction, h.transaction IN ('initial', 'renewal') AS begins,
-  CASE WHEN f.outcome = 'applied' AND h.transaction IN ('initial', 'renewal')
-    THEN h.enrollment + 1 ELSE h.enrollment END AS enrollment
-FROM held h
-LEFT JOIN follow f ON f.status = h.status AND f.transaction = h.transaction
-  AND h.holds & f.needs = f.needs
-ORDER BY h.exchange_policy_id, f.place
+SELECT * FROM (
+  SELECT *, min(place) FILTER (WHERE outcome = 'applied') OVER (PARTITION BY exchange_policy_id)
+    AS applies
+  FROM judged
+) tried
+WHERE applies IS NULL OR place <= applies
 """)
+
+
+FIRST_ROUND, NEXT_ROUND = _judge(_FIRST), _judge(_NEXT)
 
 RECORD_ROUND = sa.text("""
 UPDATE fold_set s
@@ -116,7 +141,28 @@ WHERE p.exchange_policy_id = r.exchange_policy_id AND r.outcome = 'applied'
   AND r.becomes IS NOT NULL
 """)
 
-AFTER_ROUND = (RECORD_ROUND, MOVE_POLICIES, RELEASE_WAITING)
+# Those of which something is undecided still.
+_OPEN_POLICIES = sa.text("""
+CREATE TEMPORARY TABLE open_policy ON COMMIT DROP AS
+SELECT DISTINCT s.exchange_policy_id
+FROM round_set r JOIN fold_set s USING (exchange_policy_id)
+WHERE s.outcome IS NULL
+""")
 
-# How many sets a round tried, and whether one may be released by it.
-COUNT_ROUND = sa.text("SELECT count(*) FROM round_set")
+AFTER_ROUND = (
+    sa.text("ANALYZE round_set"),
+    RECORD_ROUND,
+    MOVE_POLICIES,
+    RELEASE_WAITING,
+    sa.text("DROP TABLE IF EXISTS pg_temp.open_policy"),
+    _OPEN_POLICIES,
+    sa.text("DROP TABLE round_set"),
+)
+
+# Later rounds are of few policies, most often.
+BEFORE_NEXT_ROUND = (
+    sa.text("CREATE INDEX IF NOT EXISTS fold_policy_id ON fold_policy (exchange_policy_id)"),
+    sa.text("ANALYZE open_policy"),
+)
+
+COUNT_OPEN = sa.text("SELECT count(*) FROM open_policy")
