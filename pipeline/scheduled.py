@@ -13,7 +13,7 @@ from pipeline.runs import Run, is_open, open_for_scheduler, task_at_work
 from pipeline.settings import load_settings
 from pipeline.steps import Steps
 from pipeline.wiring import House, open_house
-from schemas.errors import Retryable
+from schemas.errors import Retryable, Terminal
 
 log = structlog.get_logger()
 
@@ -74,8 +74,13 @@ def steps(ids: RunIds, partner_id: str) -> Iterator[Steps]:
         yield Steps(house, _run(ids), partner_id)
 
 
-def waiting_files(ids: RunIds) -> list[FileIds]:
-    """All received files without a verdict, over all partners that the run works for."""
+def waiting_files(ids: RunIds | None) -> list[FileIds]:
+    """All received files without a verdict, over all partners that the run works for.
+
+    None when the night was not opened: its task says why.
+    """
+    if ids is None:
+        return []
     everyone = partner_ids(ids)
     with _house() as house:
         return [
@@ -85,11 +90,13 @@ def waiting_files(ids: RunIds) -> list[FileIds]:
         ]
 
 
-def close(ids: RunIds) -> str:
+def close(ids: RunIds | None) -> str:
     """The state in which the night ends. Raises Retryable when it failed, naming the first step.
 
     (Retryable, because clearing the failed tasks and running them again may mend the night.)
     """
+    if ids is None:
+        raise Terminal("The night was not opened. The log of the task open_run says why.")
     with _house() as house:
         result = close_night(house, _run(ids))
     if result.state != "failed":
