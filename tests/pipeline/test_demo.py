@@ -184,6 +184,21 @@ def test_the_timeline_of_a_policy_names_the_files_that_caused_it(undisturbed):
     assert err == "edi834: no policy [/nobody] in the book.\n"
 
 
+def test_what_is_open_after_a_demo_is_told(undisturbed):
+    """The change for a policy that was never sent waits: as a table, as JSON, by exit code."""
+    demo, _, _ = undisturbed
+    code, table, _ = demo.run("open-items")
+    _, as_json, _ = demo.run("open-items", "--partner", "cedar-valley-tx", "--json")
+    code_of_nobody, _, err = demo.run("open-items", "--partner", "nobody")
+    waiting = json.loads(as_json)
+
+    assert code == 1
+    assert {(row["kind"], row["reason"]) for row in waiting} == {("waits", "unknown-policy")}
+    assert all(row["exchange_policy_id"] in table for row in waiting)
+    assert code_of_nobody == 2
+    assert "No trading partner 'nobody'" in err
+
+
 def test_two_snapshots_of_a_demo_are_compared_again(undisturbed, tmp_path):
     """`reconcile` on frozen snapshots finds what the night found, and nothing against the book."""
     demo, _, _ = undisturbed
