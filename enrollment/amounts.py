@@ -19,15 +19,18 @@ JOIN book.event_amount a USING (event_id)
 WHERE t.describes AND t.grown AND e.maintenance_type <> '030'
 """
 
-_NEXT_AMOUNTS = sa.text(f"""
-CREATE TEMPORARY TABLE next_amount ON COMMIT DROP AS
+PLAIN = """
 SELECT t.exchange_policy_id, e.exchange_member_id, a.name, a.amount, a.valid_from,
   lead(a.valid_from) OVER (PARTITION BY a.event_id, a.name ORDER BY a.valid_from) - 1 AS valid_to,
   a.event_id
 FROM told_set t
 JOIN book.event e USING (file_id, set_ordinal)
 JOIN book.event_amount a USING (event_id)
-WHERE t.describes AND NOT t.grown
+WHERE t.describes AND NOT t.grown AND t.fresh = {fresh}
+"""
+_NEXT_AMOUNTS = sa.text(f"""
+CREATE TEMPORARY TABLE next_amount ON COMMIT DROP AS
+{PLAIN.format(fresh="false")}
 UNION ALL
 SELECT exchange_policy_id, exchange_member_id, name, amount, valid_from, valid_to, event_id
 FROM ({timeline(_KEY, ("amount",), _STATEMENTS)}) span

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from enrollment import amounts, coverages, fold, members, outcomes, particulars, policies
 from enrollment.audits import judge_audits
 from enrollment.following import open_follow
-from enrollment.versions import TABLES, write_versions
+from enrollment.versions import TABLES, write_fresh, write_versions
+from schemas import book
 from schemas.book import event_set, policy
 from schemas.database import file
 from schemas.errors import Terminal
@@ -28,6 +29,13 @@ _TEMPORARY = (
     "decided_set", "round_set", "open_policy", "member_span", "plan_span",
     *(f"next_{table.name}" for table in TABLES),
 )  # fmt: skip
+
+_PLAIN = (
+    (book.member, members.PLAIN),
+    (book.coverage, coverages.PLAIN),
+    (book.amount, amounts.PLAIN),
+    (book.address, particulars.PLAIN_ADDRESSES),
+)
 
 # After a first large file the planner would take the tables for small ones, and every later
 # question of the night would pay for it. A small one changes no statistics.
@@ -112,11 +120,13 @@ def _fold(conn: sa.Connection, night: Night, parameters: dict[str, Any]) -> dict
     open_follow(conn, night.exchange)
     _execute(conn, fold.PREPARE, parameters)
     _play_rounds(conn, parameters)
-    conn.execute(policies.TOLD_SETS)
+    conn.execute(policies.TOLD_SETS, parameters)
     for room in (policies, members, coverages, amounts, particulars):
         _execute(conn, room.STATEMENTS, parameters)
     for table in TABLES:
         _execute(conn, write_versions(table), parameters)
+    for table, plain in _PLAIN:
+        conn.execute(write_fresh(table, plain), parameters)
     _execute(conn, outcomes.STATEMENTS, parameters)
     counts = {row.state: row.sets for row in conn.execute(outcomes.COUNT_OUTCOMES)}
     if sum(counts.values()) >= _MANY_SETS:

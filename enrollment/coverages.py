@@ -86,15 +86,18 @@ CREATE TEMPORARY TABLE plan_span ON COMMIT DROP AS
 {timeline(("exchange_policy_id",), ("plan_id",), _PLANS)}
 """)
 
-_NEXT_COVERAGES = sa.text("""
-CREATE TEMPORARY TABLE next_coverage ON COMMIT DROP AS
+PLAIN = """
 SELECT t.exchange_policy_id, e.exchange_member_id, t.insurance_line, t.plan_id, e.benefit_begin,
   CASE WHEN e.benefit_end < e.benefit_begin THEN e.benefit_begin ELSE e.benefit_end END
     AS benefit_end,
   e.event_id
 FROM told_set t
 JOIN book.event e USING (file_id, set_ordinal)
-WHERE t.describes AND NOT t.grown
+WHERE t.describes AND NOT t.grown AND t.fresh = {fresh}
+"""
+_NEXT_COVERAGES = sa.text(f"""
+CREATE TEMPORARY TABLE next_coverage ON COMMIT DROP AS
+{PLAIN.format(fresh="false")}
 UNION ALL
 SELECT m.exchange_policy_id, m.exchange_member_id, n.insurance_line, p.plan_id,
   greatest(m.benefit_begin, p.valid_from), least(m.benefit_end, p.valid_to),

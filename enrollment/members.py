@@ -9,13 +9,16 @@ _COLUMNS = (*_SAYS, *NAME)
 
 # What an event leaves out stays as it was; a name is replaced as a whole. An audit's row changes
 # nothing.
-_NEXT_MEMBERS = sa.text(f"""
-CREATE TEMPORARY TABLE next_member ON COMMIT DROP AS
+PLAIN = f"""
 SELECT t.exchange_policy_id, e.exchange_member_id, {", ".join(f"e.{name}" for name in _COLUMNS)},
   e.event_id
 FROM told_set t
 JOIN book.event e USING (file_id, set_ordinal)
-WHERE t.describes AND NOT t.grown
+WHERE t.describes AND NOT t.grown AND t.fresh = {{fresh}}
+"""
+_NEXT_MEMBERS = sa.text(f"""
+CREATE TEMPORARY TABLE next_member ON COMMIT DROP AS
+{PLAIN.format(fresh="false")}
 UNION ALL
 SELECT last.exchange_policy_id, last.exchange_member_id,
   {", ".join(f"known.{name}" for name in _COLUMNS)}, last.event_id

@@ -45,10 +45,13 @@ def _both(condition: str) -> str:
 
 _KIND = (*_MEMBER, "kind")
 _ADDRESS = (*_KIND, *_LINES)
+PLAIN_ADDRESSES = f"""
+SELECT {", ".join(_ADDRESS)}, valid_from, CAST(NULL AS date) AS valid_to, event_id
+FROM ({_both("NOT t.grown AND t.fresh = {fresh}")}) said
+"""
 _NEXT_ADDRESSES = sa.text(f"""
 CREATE TEMPORARY TABLE next_address ON COMMIT DROP AS
-SELECT {", ".join(_ADDRESS)}, valid_from, CAST(NULL AS date) AS valid_to, event_id
-FROM ({_both("NOT t.grown")}) said
+{PLAIN_ADDRESSES.format(fresh="false")}
 UNION ALL
 SELECT {", ".join(_ADDRESS)}, valid_from, valid_to, event_id
 FROM ({timeline(_KIND, _LINES, news(_KIND, _LINES, _both("t.grown")))}) span

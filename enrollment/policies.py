@@ -2,7 +2,8 @@
 
 `told_set` comes first: the sets that count, in the order in which they are told. Those are the
 applied ones of the policy's last enrollment, and the enrollment is told first, whatever its clock
-says; the others follow in their own order even where they had to wait.
+says; the others follow in their own order even where they had to wait. A policy is `grown` when
+more than one of them describes it, and `fresh` when the book does not have it yet.
 """
 
 import sqlalchemy as sa
@@ -11,8 +12,10 @@ from schemas.columns import SET_HEADER
 
 TOLD_SETS = sa.text("""
 CREATE TEMPORARY TABLE told_set ON COMMIT DROP AS
-SELECT *, count(*) FILTER (WHERE describes) OVER (PARTITION BY exchange_policy_id) > 1 AS grown,
-  count(*) OVER (PARTITION BY exchange_policy_id) AS sets
+SELECT told.*,
+  count(*) FILTER (WHERE describes) OVER (PARTITION BY told.exchange_policy_id) > 1 AS grown,
+  b.exchange_policy_id IS NULL AS fresh,
+  count(*) OVER (PARTITION BY told.exchange_policy_id) AS sets
 FROM (
   SELECT s.exchange_policy_id, s.place, s.file_id, s.set_ordinal, s.content_hash,
     s.needs_effectuation, s.plan_id, s.insurance_line, s.maintenance_effective,
@@ -26,6 +29,8 @@ FROM (
   JOIN fold_policy p USING (exchange_policy_id, enrollment)
   WHERE s.outcome = 'applied'
 ) told
+LEFT JOIN book.policy b ON b.exchange_policy_id = told.exchange_policy_id
+  AND b.partner_id = :partner_id AND b.known_to = 'infinity'
 """)
 
 # What is taken back: events of sets that applied, and now wait because of what has come since.

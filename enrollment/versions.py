@@ -61,6 +61,20 @@ WHERE NOT EXISTS (
     )
 
 
+def write_fresh(table: sa.Table, plain: str) -> sa.TextClause:
+    """The statement that enters what was told once of policies that the book does not have yet.
+
+    `plain` is the query for rows as `next_<table>` has them. There is nothing to compare them with,
+    and most rows of a large night are such. Comes after `write_versions`, which would take them
+    for outdated.
+    """
+    names = [c.name for c in table.columns if c.name not in {"partner_id", *_KNOWN}]
+    listed = ", ".join(names)
+    return sa.text(f"""
+INSERT INTO {table.fullname} (partner_id, {listed}, known_from, event_id)
+SELECT :partner_id, {listed}, :known_at, event_id FROM ({plain.format(fresh="true")}) fresh""")
+
+
 def _same(keys: Sequence[str], values: Sequence[str]) -> str:
     on = " AND ".join(f"n.{name} = b.{name}" for name in keys)
     said, believed = (", ".join(f"{alias}.{name}" for name in values) for alias in "nb")
