@@ -1,6 +1,7 @@
 """`edi834 replay`: the same run again, and what is not the same."""
 
 import json
+from logging import CRITICAL
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +24,7 @@ def replay(run: Run = None, *, keep: Keep = False, as_json: Json = False) -> Non
     from pipeline.settings import load_settings
     from pipeline.wiring import open_house
 
-    terminal.silence_logs()
+    terminal.silence_logs(CRITICAL)  # what was worth an alert then was told then
     with (
         open_house(load_settings()) as house,
         terminal.doing("History is worked again") as say,
@@ -57,8 +58,9 @@ def _object(found: Any) -> dict[str, Any]:
 
 def _show(found: Any) -> None:
     """What was compared; then every difference, and what it may come from; at last the word."""
+    runs = "1 run" if found.runs == 1 else f"{found.runs:,} runs"
     terminal.out.print(
-        f"Run {found.run_id} ({found.moment:%Y-%m-%d %H:%M %Z}), {found.runs} runs worked again"
+        f"Run {found.run_id} ({found.moment:%Y-%m-%d %H:%M %Z}), {runs} worked again"
     )
     for what, count in found.compared.items():
         terminal.out.print(f"{count:>12,} {what}")

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from logging import WARNING
 from pathlib import Path
 
 import click
@@ -71,10 +72,10 @@ def configure_logs() -> None:
     )
 
 
-def silence_logs() -> None:
-    """Only warnings and worse, for commands that show their own progress."""
+def silence_logs(least: int = WARNING) -> None:
+    """Only warnings and worse, or what is at least as bad, for commands that show progress."""
     configure_logs()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(least))
 
 
 @contextmanager

@@ -348,6 +348,19 @@ def test_another_rule_is_named_with_its_digest_and_what_follows_from_it(story, t
     assert f"other partners ({then[:12]}, now {now[:12]})" in cause
 
 
+def test_work_that_cannot_be_done_again_is_named_and_ends_the_replay(story, tmp_path):
+    """Of a partner that there is not any more: the entry, and what to do."""
+    world = story.world
+    folder = partners_without_a_plan(tmp_path)
+    (folder / f"{CEDAR}.toml").unlink()
+    settings = world.house.settings.model_copy(update={"partners": folder})
+    found = replay(replace(world.house, settings=settings), story.first.run.run_id)
+
+    assert not found.is_identical
+    assert re.match(r"entry [0-9]+ of the audit trail \('received' of file 1\)", found.stopped)
+    assert CEDAR in found.stopped
+
+
 def partners_without_a_plan(tmp_path):
     """A copy of the program's partners, in which a plan has another id."""
     folder = tmp_path / "partners"
