@@ -25,8 +25,8 @@ from schemas.partners import Exchange
 from schemas.postgres_copy import give_memory
 
 _TEMPORARY = (
-    "follow", "fold_policy", "fold_set", "fold_cause", "told_set", "retracted", "confirmed",
-    "decided_set", "round_set", "open_policy", "member_span", "plan_span",
+    "follow", "fold_policy", "fold_set", "fold_member", "fold_cause", "told_set", "retracted",
+    "confirmed", "decided_set", "round_set", "open_policy", "member_span", "plan_span",
     *(f"next_{table.name}" for table in TABLES),
 )  # fmt: skip
 

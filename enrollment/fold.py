@@ -6,7 +6,7 @@ which they arrived, on how they were split into files and nights, nor on what ca
 policies take a step at once: a round tries the next set of each.
 
 `fold_set` holds the sets in their order with what became of them, `fold_policy` what the exchange
-has made of each policy so far.
+has made of each policy so far, and `fold_member` whom.
 """
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ CREATE TEMPORARY TABLE fold_policy ON COMMIT DROP AS
 SELECT DISTINCT exchange_policy_id, 'none' AS status, CAST(0 AS bigint) AS place,
   0 AS enrollment,
   CAST(NULL AS date) AS benefit_begin, CAST(NULL AS date) AS benefit_end,
-  CAST(NULL AS date) AS told_end
+  CAST(NULL AS date) AS told_end, CAST(NULL AS text) AS plan_id
 FROM book.event_set
 WHERE partner_id = :partner_id AND state = 'staged' AND transaction <> 'audit'
   AND file_id = ANY(CAST(:file_ids AS bigint[]))
@@ -59,6 +59,11 @@ PREPARE = (
     sa.text("ANALYZE fold_policy"),
     SETS_IN_ORDER,
     sa.text("CREATE INDEX ON fold_set (exchange_policy_id)"),
+    sa.text("""
+CREATE TEMPORARY TABLE fold_member (exchange_policy_id text, exchange_member_id text,
+  enrollment int, is_subscriber boolean) ON COMMIT DROP
+"""),
+    sa.text("CREATE INDEX ON fold_member (exchange_policy_id, exchange_member_id)"),
     sa.text("ANALYZE fold_set"),
 )
 
@@ -84,12 +89,12 @@ def _judge(tried: str) -> sa.TextClause:
 CREATE TEMPORARY TABLE round_set ON COMMIT DROP AS
 WITH next AS ({tried}
 ), held AS (
-  SELECT s.exchange_policy_id, s.place, s.transaction, s.benefit_begin, s.benefit_end,
+  SELECT s.exchange_policy_id, s.place, s.transaction, s.plan_id, s.benefit_begin, s.benefit_end,
     p.status, p.enrollment, {HOLDS} AS holds
   FROM next s JOIN fold_policy p USING (exchange_policy_id)
 ), judged AS (
   SELECT DISTINCT ON (h.exchange_policy_id, h.place) h.exchange_policy_id, h.place,
-    h.benefit_begin, h.benefit_end, coalesce(f.outcome, 'waits') AS outcome,
+    h.plan_id, h.benefit_begin, h.benefit_end, coalesce(f.outcome, 'waits') AS outcome,
     CASE WHEN f.outcome IS NULL THEN 'not-foreseen' ELSE f.reason END AS reason, f.becomes,
     h.transaction, h.transaction IN ('initial', 'renewal') AS begins,
     CASE WHEN f.outcome = 'applied' AND h.transaction IN ('initial', 'renewal')
@@ -130,6 +135,7 @@ WHERE s.exchange_policy_id = r.exchange_policy_id AND s.outcome = 'waits'
 MOVE_POLICIES = sa.text("""
 UPDATE fold_policy p
 SET status = r.becomes, place = r.place, enrollment = r.enrollment,
+  plan_id = CASE WHEN r.begins THEN r.plan_id ELSE p.plan_id END,
   benefit_begin = CASE WHEN r.begins THEN r.benefit_begin ELSE p.benefit_begin END,
   told_end = CASE WHEN r.begins THEN r.benefit_end ELSE p.told_end END,
   benefit_end = CASE
@@ -156,13 +162,25 @@ AFTER_ROUND = (
     RELEASE_WAITING,
     sa.text("DROP TABLE IF EXISTS pg_temp.open_policy"),
     _OPEN_POLICIES,
-    sa.text("DROP TABLE round_set"),
 )
+
+# Whom the round has brought to policies of which more is to be judged.
+_MEMBERS = sa.text("""
+INSERT INTO fold_member
+SELECT r.exchange_policy_id, e.exchange_member_id, r.enrollment, r.begins AND e.is_subscriber
+FROM open_policy
+JOIN round_set r USING (exchange_policy_id)
+JOIN fold_set s USING (exchange_policy_id, place)
+JOIN book.event e USING (file_id, set_ordinal)
+WHERE r.outcome = 'applied' AND e.maintenance_type = '021'
+""")
 
 # Later rounds are of few policies, most often.
 BEFORE_NEXT_ROUND = (
     sa.text("CREATE INDEX IF NOT EXISTS fold_policy_id ON fold_policy (exchange_policy_id)"),
     sa.text("ANALYZE open_policy"),
+    _MEMBERS,
+    sa.text("DROP TABLE round_set"),
 )
 
 COUNT_OPEN = sa.text("SELECT count(*) FROM open_policy")

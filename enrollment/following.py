@@ -30,21 +30,27 @@ _SAID = """EXISTS (
     AND b.transaction = s.transaction AND b.content_hash = s.content_hash{}
 )"""
 
+# The set speaks of somebody whom the policy's enrollment, or a change since, did not bring.
+_NAMES = """EXISTS (
+  SELECT FROM book.event o
+  WHERE o.file_id = s.file_id AND o.set_ordinal = s.set_ordinal AND {}
+    AND NOT EXISTS (
+      SELECT FROM fold_member a
+      WHERE a.exchange_policy_id = s.exchange_policy_id AND a.enrollment = p.enrollment
+        AND a.exchange_member_id = o.exchange_member_id{}
+    )
+)"""
+
 # Of a set `s` and its policy `p` in the fold.
 CONDITIONS: dict[Condition, str] = {
     "same-content": _SAID.format(""),
     "said-before": _SAID.format(" AND b.submitted_at IS NOT DISTINCT FROM s.submitted_at"),
     "said-after": f"{HAS_CLOCK.format('s')} AND s.place > p.place",
-    "unknown-member": """s.transaction = 'change' AND EXISTS (
-  SELECT FROM book.event o
-  WHERE o.file_id = s.file_id AND o.set_ordinal = s.set_ordinal AND o.maintenance_type <> '021'
-    AND NOT EXISTS (
-      SELECT FROM fold_set b JOIN book.event a USING (file_id, set_ordinal)
-      WHERE b.exchange_policy_id = s.exchange_policy_id AND b.outcome = 'applied'
-        AND b.enrollment = p.enrollment AND a.maintenance_type = '021'
-        AND a.exchange_member_id = o.exchange_member_id
-    )
-)""",
+    "unknown-member": "s.transaction = 'change' AND "
+    + _NAMES.format("o.maintenance_type <> '021'", ""),
+    "other-subscriber": "s.transaction NOT IN ('initial', 'renewal') AND "
+    + _NAMES.format("o.is_subscriber", " AND a.is_subscriber"),
+    "other-plan": "s.transaction = 'change' AND left(s.plan_id, 14) <> left(p.plan_id, 14)",
     "end-after-begin": "s.benefit_end > p.benefit_begin",
     "end-not-after-begin": "s.benefit_end <= p.benefit_begin",
     "end-later": "s.benefit_end > p.benefit_end",

@@ -89,7 +89,8 @@ WHERE m.set_ordinal IS NOT NULL
 # members that are added or removed, whose rows have the combinations of an enrollment and of an
 # end of coverage (CMS guide 7.2, tables 22 and 30), and state exchanges let an audit's row stand
 # for a member whom it leaves alone; all other transactions have one meaning for everybody. The hash
-# leaves out what differs when the exchange sends the same thing again.
+# leaves out what differs when the exchange sends the same thing again; a change of broker is told
+# in the header.
 JUDGED_SETS = sa.text(f"""
 CREATE TEMPORARY TABLE judged_set ON COMMIT DROP AS
 WITH member AS (
@@ -109,7 +110,10 @@ WITH member AS (
     bool_and(benefit_begin IS NOT NULL) FILTER (WHERE maintenance_type = '021') AS begins,
     bool_and(benefit_end IS NOT NULL)
       FILTER (WHERE maintenance_type = '024' AND of_set <> 'cancellation') AS ends,
-    encode(sha256(convert_to(string_agg(content, ',' ORDER BY exchange_member_id, content),
+    encode(sha256(convert_to(string_agg(content, ',' ORDER BY exchange_member_id, content)
+      || CASE WHEN bool_or(kind_of_row = 'broker change') THEN (
+        SELECT CAST(ROW(h.broker_name, h.broker_id) AS text) FROM ledger.transaction_set h
+        WHERE h.file_id = :file_id AND h.set_ordinal = member.set_ordinal) ELSE '' END,
       'UTF8')), 'hex') AS content_hash
   FROM member GROUP BY set_ordinal
 )

@@ -86,6 +86,8 @@ Condition = Literal[
     "said-before",  # and with this REQUEST SUBMIT TIMESTAMP, or both without one
     "said-after",  # its REQUEST SUBMIT TIMESTAMP is later than what made the policy's status
     "unknown-member",  # it speaks of a member whom nobody has added to the policy
+    "other-subscriber",  # its subscriber is not the one whom the policy was enrolled with
+    "other-plan",  # its plan differs in more than the CSR variant
     "end-after-begin",  # its end of coverage, and the first day of the policy
     "end-not-after-begin",
     "end-later",  # its end of coverage, and the last day of the policy

@@ -13,6 +13,7 @@ FIRSTS = [date(2026, 12, 1)] + [date(2027, month, 1) for month in range(1, 13)]
 DAYS = FIRSTS + [first - timedelta(days=1) for first in FIRSTS[1:]]
 FIRST_NIGHT = datetime.fromisoformat("2026-12-01T06:00:00+00:00")
 PLANS = ["91001TX001000101", "91001TX001000104", "91001TX001000105"]
+OTHER_PLAN = "91001TX002000101"
 NAMES = ["PRE AMT 1", "PRE AMT TOT", "APTC AMT", "OTH PAY AMT1"]
 _CLOCKS = [f"202611{day:02d}080000{part:02d}" for day in range(10, 20) for part in (0, 50)]
 
@@ -116,12 +117,17 @@ def _termination(random, policy, begin, kind):
 
 def _whole(random, policy, begin, means, end):
     """What the subscriber alone says of the whole policy."""
-    row = _row(random, f"{policy}S", f"{policy}S", means)
+    subscriber = _subscriber(random, policy)
+    row = _row(random, subscriber, subscriber, means)
     row |= {"exchange_policy_id": policy, "eligibility_end": end}
     coverage = None
     if end is None:
         coverage = {"exchange_policy_id": policy, "benefit_begin": begin, "plan_id": PLANS[0]}
     return TransactionSet([Person(row, coverage, [])], _header(random, 1))
+
+
+def _subscriber(random, policy):
+    return f"{policy}S" if random.random() < 0.97 else f"{policy}A"
 
 
 def _row(random, member_id, subscriber, means):
@@ -209,16 +215,16 @@ _CHANGES = [
 
 
 def _change(random, policy, begin, kind):
-    subscriber = f"{policy}S"
+    subscriber = _subscriber(random, policy)
     means = ("001", *random.choice(_CHANGES))
     if kind == "dc-health-link":
         means = ("001", "EC", "CHANGE")
-    people = [_maintained(random, policy, subscriber, means, begin)]
+    people = [_maintained(random, subscriber, subscriber, means, begin)]
     if means[2] == "CSR VARIANT CHANGE" or random.random() < 0.1:
-        people[0].coverage["plan_id"] = random.choice(PLANS)
-    for letter in random.sample("ABCDE", random.randint(0, 3)):
+        people[0].coverage["plan_id"] = random.choice([*PLANS, *PLANS, OTHER_PLAN])
+    for letter in random.sample([x for x in "ABCDE" if x != subscriber[-1]], random.randint(0, 3)):
         means = random.choice(_OTHERS[kind])
-        people.append(_maintained(random, policy, f"{policy}{letter}", means, begin))
+        people.append(_maintained(random, subscriber, f"{policy}{letter}", means, begin))
     if random.random() < 0.02:
         people[-1].member["is_subscriber"] = True
     return TransactionSet(people, _header(random, len(people)))
@@ -242,8 +248,9 @@ _OTHERS = {
 }
 
 
-def _maintained(random, policy, member_id, means, begin):
-    row = _row(random, member_id, f"{policy}S", means)
+def _maintained(random, subscriber, member_id, means, begin):
+    policy = subscriber[:-1]
+    row = _row(random, member_id, subscriber, means)
     coverage = _coverage(random, policy, means[0], begin)
     if means[0] == "021":
         coverage["benefit_begin"] = random.choice(FIRSTS)

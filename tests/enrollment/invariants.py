@@ -71,7 +71,8 @@ BROKEN = {
             WHERE s.exchange_policy_id = c.exchange_policy_id
               AND s.state IN ('applied', 'duplicate')
               AND (s.transaction IN ('cancellation', 'termination')
-                OR e.exchange_member_id = c.exchange_member_id AND e.benefit_end IS NOT NULL))
+                OR e.benefit_end IS NOT NULL AND (e.exchange_member_id = c.exchange_member_id
+                  OR e.is_subscriber AND s.transaction IN ('initial', 'renewal'))))
     """,
     **{
         f"what is known of each {table} is known at one time once": f"""

@@ -77,8 +77,9 @@ class Said:
         self.has_clock = bool(clock) and clock.isdigit() and len(clock) in {14, 16}
         self.moment = (clock if self.has_clock else f"{self.named_at:%Y%m%d}").ljust(16, "0")
         self.contents = sorted(str(sorted(_content(row).items())) for row in self.rows)
-        parties = {name: self.header.get(name) for name in ("broker_name", "broker_id")}
-        self.contents.append(str(parties))
+        if any(row["kind"] == "broker change" for row in self.rows):
+            broker = self.header.get("broker_name"), self.header.get("broker_id")
+            self.contents.append(str(broker))
 
     @property
     def place(self):
@@ -218,6 +219,14 @@ class Policy:
             return "duplicate", None
         if self.status == "cancelled":
             return "waits", "policy-cancelled"
+        if self._is_of_another(said):
+            return "waits", "other-subscriber"
+        plan = said.subscriber["plan_id"]
+        if plan and plan[:14] != self.enrolled.subscriber["plan_id"][:14]:
+            return "waits", "other-plan"
+        return self._change_of_members(said)
+
+    def _change_of_members(self, said):
         current = [a for a in self.applied if a.enrollment == self.enrollment]
         added = {
             row["exchange_member_id"]
@@ -235,6 +244,8 @@ class Policy:
     def _cancellation(self, said):
         if self.status == "cancelled":
             return "duplicate", None
+        if self._is_of_another(said):
+            return "waits", "other-subscriber"
         if said.end and said.end > self.begin:
             return "waits", "cancellation-after-begin"
         return "applied", None
@@ -243,6 +254,11 @@ class Policy:
         if self.status == "cancelled":
             is_copy = self._said_before(said)
             return ("duplicate", None) if is_copy else ("waits", "policy-cancelled")
+        if self._is_of_another(said):
+            return "waits", "other-subscriber"
+        return self._end(said)
+
+    def _end(self, said):
         if said.end <= self.begin and not self.ends_at_begin_cancels:
             return "waits", "end-not-after-begin"
         if said.end > self.begin and self.end and said.end > self.end:
@@ -253,10 +269,21 @@ class Policy:
 
     def _reinstatement(self, said):
         if self.status != "active":
+            if self._is_of_another(said):
+                return "waits", "other-subscriber"
             return "applied", None
         if self._said_before(said):
             return "duplicate", None
         return "waits", "nothing-to-reinstate"
+
+    @property
+    def enrolled(self):
+        """The enrollment that counts."""
+        return [a for a in self.applied if a.transaction in BEGINS][-1]
+
+    def _is_of_another(self, said):
+        known = self.enrolled.subscriber["exchange_member_id"]
+        return said.subscriber["exchange_member_id"] != known
 
     def _said_before(self, said):
         return any(self._same(a, said) and a.clock == said.clock for a in self.applied)
