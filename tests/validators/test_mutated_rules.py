@@ -70,5 +70,5 @@ def test_only_what_rejects_can_be_made_milder():
 def test_a_rule_of_the_book_is_held_by_a_test_of_the_book():
     """One that no test names is found too."""
     unknown = load_rules()["unknown-policy"]
-    assert results(unknown, []) == [["test_application.py"]]
+    assert "test_application.py" in results(unknown, [])[0]
     assert results(unknown.model_copy(update={"id": "nobody-tests-this"}), []) == [[]]
