@@ -1,6 +1,6 @@
-"""Questions to the book: how it stood at a moment, and how one policy came to be as it is."""
+"""The book of a partner as it stood at a moment."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -60,70 +60,6 @@ WHERE p.partner_id = :partner_id AND p.known_from <= :known_at AND p.known_to > 
 ORDER BY m.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
 """
 
-# One row per version of a policy and transaction that it comes from, with what its amounts were
-# believed to be at that time.
-POLICY_TIMELINE = pa.schema(
-    [
-        ("known_from", tables.TEXT),  # UTC, ISO 8601
-        ("known_to", tables.TEXT),  # null = believed until today
-        ("partner_id", tables.TEXT),
-        (
-            "transaction",
-            tables.TEXT,
-        ),  # that caused the version, or the last one before our decision
-        ("status", tables.TEXT),
-        ("plan_id", tables.TEXT),
-        ("benefit_begin", tables.DATE),
-        ("benefit_end", tables.DATE),
-        ("members", tables.COUNT),  # covered on the day
-        ("premium_total", tables.MONEY),
-        ("aptc", tables.MONEY),
-        ("file_id", pa.int64()),
-        ("file_name", tables.TEXT),
-        ("set_ordinal", tables.ORDINAL),
-        ("byte_start", tables.BYTE),  # the subscriber's INS in the file
-        ("byte_end", tables.BYTE),
-    ]
-)
-
-_TIMELINE = """
-SELECT to_char(p.known_from AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-  CASE WHEN p.known_to < 'infinity'
-       THEN to_char(p.known_to AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END,
-  p.partner_id, s.transaction, p.status, p.plan_id, p.benefit_begin, p.benefit_end,
-  (SELECT count(DISTINCT v.exchange_member_id) FROM book.effective_coverage v
-   WHERE v.partner_id = p.partner_id AND v.exchange_policy_id = p.exchange_policy_id
-     AND v.known_from <= p.known_from AND v.known_to > p.known_from
-     AND v.benefit_begin <= d.on_day AND coalesce(v.benefit_end, 'infinity') >= d.on_day),
-  a.premium_total, a.aptc, e.file_id, f.name, e.set_ordinal, e.byte_start, e.byte_end
-FROM book.policy p
-CROSS JOIN LATERAL (
-  SELECT c.file_id, c.set_ordinal
-  FROM book.event_set c JOIN ledger.run r USING (run_id)
-  WHERE c.exchange_policy_id = p.exchange_policy_id AND c.partner_id = p.partner_id
-    AND c.state = 'applied' AND r.as_of = p.known_from
-  UNION
-  SELECT l.file_id, l.set_ordinal FROM book.event l WHERE l.event_id = p.event_id
-) cause
-JOIN book.event_set s USING (file_id, set_ordinal)
-JOIN book.event e ON e.file_id = s.file_id AND e.set_ordinal = s.set_ordinal AND e.is_subscriber
-JOIN ledger.file f ON f.file_id = e.file_id
-CROSS JOIN LATERAL (
-  SELECT coalesce(CAST(:valid_on AS date), p.benefit_begin) AS on_day
-) d
-LEFT JOIN LATERAL (
-  SELECT max(amount) FILTER (WHERE name = 'PRE AMT TOT') AS premium_total,
-    max(amount) FILTER (WHERE name = 'APTC AMT') AS aptc
-  FROM book.amount a
-  WHERE a.partner_id = p.partner_id AND a.exchange_policy_id = p.exchange_policy_id
-    AND a.known_from <= p.known_from AND a.known_to > p.known_from
-    AND a.valid_from <= d.on_day AND coalesce(a.valid_to, 'infinity') >= d.on_day
-) a ON true
-WHERE p.exchange_policy_id = :exchange_policy_id
-  AND p.known_from <= coalesce(CAST(:known_at AS timestamptz), 'infinity')
-ORDER BY p.partner_id, p.known_from, s.moment, s.function_rank, s.named_at, s.set_ordinal
-"""
-
 
 def book_snapshot(conn: sa.Connection, partner_id: str, known_at: datetime) -> pa.Table:
     """The partner's book as it was believed at that moment (tables.BOOK_MEMBERS).
@@ -135,20 +71,3 @@ def book_snapshot(conn: sa.Connection, partner_id: str, known_at: datetime) -> p
         partner_id=partner_id, known_at=known_at, valid_on=known_at.date()
     )
     return copy_out(conn, query, tables.BOOK_MEMBERS)
-
-
-def policy_timeline(
-    conn: sa.Connection,
-    exchange_policy_id: str,
-    valid_on: date | None = None,
-    known_at: datetime | None = None,
-) -> pa.Table:
-    """The versions of a policy in the order in which they were learnt (POLICY_TIMELINE).
-
-    Members and amounts are those of the day `valid_on`, or of the first day of coverage; versions
-    that were learnt after `known_at` are left out. The last row is what was believed then.
-    """
-    query = sa.text(_TIMELINE).bindparams(
-        exchange_policy_id=exchange_policy_id, valid_on=valid_on, known_at=known_at
-    )
-    return copy_out(conn, query, POLICY_TIMELINE)

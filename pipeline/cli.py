@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -15,6 +15,7 @@ import typer
 
 from pipeline import terminal
 from pipeline.audit_command import audit
+from pipeline.book_command import book
 from pipeline.gate_command import gate
 from pipeline.replay_command import replay
 from schemas.errors import AtWork, EnrollmentError, Terminal
@@ -225,29 +226,6 @@ def demo(
     raise typer.Exit(OK if run_demo(plan) else FAILED)
 
 
-@app.command()
-def book(
-    policy: Annotated[str, typer.Argument(metavar="POLICY", help="Exchange policy id.")],
-    valid_on: Annotated[datetime | None, typer.Option(help="For coverage on this day.")] = None,
-    known_at: Annotated[datetime | None, typer.Option(help="As believed at this moment.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Show the timeline of one policy and the files that caused it."""
-    from enrollment.snapshot import policy_timeline
-
-    day: date | None = valid_on.date() if valid_on else None
-    moment = _moment(known_at) if known_at else None
-    with _house() as house, house.engine.connect() as conn:
-        rows = policy_timeline(conn, policy, day, moment).to_pylist()
-    if as_json:
-        print(json.dumps(rows, default=str))  # noqa: T201 - the command's output
-    elif rows:
-        terminal.show_timeline(policy, rows)
-    else:
-        terminal.fail(f"no policy {policy} in the book.")
-    raise typer.Exit(OK if rows else OPEN_ITEMS)
-
-
 @app.command("open-items")
 def open_items(
     partner: Annotated[str | None, typer.Option(help="Only this partner.")] = None,
@@ -354,6 +332,7 @@ def rules(
 
 
 app.command()(replay)
+app.command()(book)
 app.add_typer(gate, name="gate")
 app.add_typer(audit, name="audit")
 simulate = typer.Typer(no_args_is_help=True, help="The exchange in a box, piece by piece.")

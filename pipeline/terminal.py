@@ -34,10 +34,6 @@ err = Console(
 )
 
 _SHOW_PROGRESS_BYTES = 5_000_000
-_OF_A_VERSION = (
-    *("transaction", "status", "plan_id", "benefit_begin", "benefit_end"),
-    *("members", "premium_total", "aptc"),
-)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _COLOURS = {"reject": "red", "error": "red", "warning": "yellow", "info": "dim"}
 
@@ -115,22 +111,6 @@ def show_checked(path: Path, checked: Checked) -> None:
         severity = (row["severity"], _COLOURS[row["severity"]])
         out.print(Text.assemble("  ", severity, f" {message}"), soft_wrap=True)
         out.print(f"    {place}{often}. Rule {rule.id}. {rule.fix}", soft_wrap=True)
-
-
-def show_timeline(policy: str, rows: list[dict[str, object]]) -> None:
-    """The versions of a policy as they were learnt, then the place in the file that told each."""
-    table = Table(title=f"Policy {policy} ({rows[0]['partner_id']})", title_justify="left")
-    for name in ("", "learnt (UTC)", *_OF_A_VERSION):
-        table.add_column(name.replace("_", " "), overflow="fold")
-    for number, row in enumerate(rows, 1):
-        learnt = str(row["known_from"])[:16].replace("T", " ")
-        values = (row[name] for name in _OF_A_VERSION)
-        cells = ("" if value is None else str(value) for value in values)
-        table.add_row(str(number), learnt, *cells)
-    out.print(table)
-    for number, row in enumerate(rows, 1):
-        place = f"transaction set {row['set_ordinal']}, bytes {row['byte_start']}-{row['byte_end']}"
-        out.print(f"{number}: {row['file_name']}, {place}", soft_wrap=True)
 
 
 def show_rules(rules: list[Rule]) -> None:

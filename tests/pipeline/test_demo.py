@@ -164,24 +164,28 @@ def test_a_demo_keeps_away_from_configured_mailboxes(tmp_path):
     assert not demo.home.exists()
 
 
-def test_the_timeline_of_a_policy_names_the_files_that_caused_it(undisturbed):
-    """`book POLICY` after a demo, as a table and as JSON; an unknown policy is one line."""
+def test_the_book_names_the_files_that_told_it(undisturbed):
+    """`book POLICY` after a demo; the next step that it suggests shows the bytes that it names."""
     demo, _, _ = undisturbed
     ((policy,),) = demo.rows(
         "SELECT exchange_policy_id FROM book.event_set WHERE state = 'applied'"
         " GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
     )
-    code, table, _ = demo.run("book", policy)
+    code, report, _ = demo.run("book", policy)
     _, as_json, _ = demo.run("book", policy, "--json")
+    told = json.loads(as_json)["told"]
+    (suggested,) = re.findall(r"edi834 (show .*)", report)
+    code_of_show, tree, _ = demo.run(*suggested.split())
     code_of_unknown, out, err = demo.run("book", "[/nobody]")
-    rows = json.loads(as_json)
 
-    assert code == 0
-    assert len(rows) > 1
-    for row in rows:
-        assert f"{row['file_name']}, transaction set {row['set_ordinal']}, bytes" in table
+    assert code == code_of_show == 0
+    assert "INS*Y*" in tree
+    assert len(told) > 1
+    for one in told:
+        place = f"{one['file']}, set {one['set_ordinal']}, bytes {one['byte_start']}-"
+        assert place in report
     assert (code_of_unknown, out) == (1, "")
-    assert err == "edi834: no policy [/nobody] in the book.\n"
+    assert err.startswith("edi834: no policy [/nobody] in the book, and nothing was told of one.")
 
 
 def test_what_is_open_after_a_demo_is_told(undisturbed):
@@ -228,7 +232,9 @@ def test_what_people_and_partners_are_shown_holds_no_person(undisturbed, tmp_pat
     code, night, err = demo.run("night")  # its mailboxes are gone: it fails, and says so
     reports = [p for p in demo.home.rglob("reports/**/*") if p.suffix in (".csv", ".html", ".json")]
     sent = list(demo.home.rglob("processed/*.csv"))
-    told = [out, night, err, *(path.read_text() for path in [*reports, *sent, trail])]
+    policies = demo.rows("SELECT DISTINCT exchange_policy_id FROM book.policy ORDER BY 1 LIMIT 3")
+    asked = [demo.run("book", *of, *how)[1] for of in policies for how in ((), ("--json",))]
+    told = [out, night, err, *asked, *(path.read_text() for path in [*reports, *sent, trail])]
 
     assert code == 2
     assert reports
