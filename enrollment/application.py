@@ -37,13 +37,13 @@ _PLAIN = (
     (book.address, particulars.PLAIN_ADDRESSES),
 )
 
-# After a first large file the planner would take the tables for small ones, and every later
-# question of the night would pay for it. A small one changes no statistics.
-_MANY_SETS = 1000
-_ANALYZE = sa.text(
-    "ANALYZE book.event_set, book.event, book.event_amount, "
-    + ", ".join(table.fullname for table in TABLES)
-)
+# After a first large file the planner would take the tables for small ones, or for empty ones when
+# a large night was rolled back before, and every question of the night would pay for it. What was
+# said is counted before it is folded, what is believed of it afterwards. A small night changes no
+# statistics.
+_MANY = 1000
+_ANALYZE_SAID = sa.text("ANALYZE book.event_set, book.event, book.event_amount")
+_ANALYZE_BELIEVED = sa.text("ANALYZE " + ", ".join(table.fullname for table in TABLES))
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,13 @@ def apply_events(conn: sa.Connection, night: Night, file_ids: list[int]) -> Appl
     conn.execute(sa.text("DROP TABLE IF EXISTS " + ", ".join(f"pg_temp.{n}" for n in _TEMPORARY)))
     conn.execute(fold.TOUCHED_POLICIES, parameters)
     counts: dict[str, int] = {}
-    if conn.execute(sa.text("SELECT EXISTS (SELECT FROM fold_policy)")).scalar_one():
+    touched: int = conn.execute(sa.text("SELECT count(*) FROM fold_policy")).scalar_one()
+    if touched >= _MANY:
+        conn.execute(_ANALYZE_SAID)
+    if touched:
         counts = _fold(conn, night, parameters)
+    if touched >= _MANY:
+        conn.execute(_ANALYZE_BELIEVED)
     audited = judge_audits(conn, parameters)
     _mark(conn, file_ids, "applied")
     waiting = sa.select(sa.func.count()).where(
@@ -128,10 +133,7 @@ def _fold(conn: sa.Connection, night: Night, parameters: dict[str, Any]) -> dict
     for table, plain in _PLAIN:
         conn.execute(write_fresh(table, plain), parameters)
     _execute(conn, outcomes.STATEMENTS, parameters)
-    counts = {row.state: row.sets for row in conn.execute(outcomes.COUNT_OUTCOMES)}
-    if sum(counts.values()) >= _MANY_SETS:
-        conn.execute(_ANALYZE)
-    return counts
+    return {row.state: row.sets for row in conn.execute(outcomes.COUNT_OUTCOMES)}
 
 
 def _play_rounds(conn: sa.Connection, parameters: dict[str, Any]) -> None:
