@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from enrollment.versions import TABLES
 from schemas import book
 
 Row = dict[str, Any]
@@ -103,15 +104,7 @@ FROM (
   {
     " UNION ".join(
         f"SELECT b.known_from FROM {table.fullname} b WHERE {_OF_POLICY.format(alias='b')}"
-        for table in (
-            book.policy,
-            book.member,
-            book.coverage,
-            book.amount,
-            book.address,
-            book.identifier,
-            book.broker,
-        )
+        for table in TABLES
     )
 }
 ) k
