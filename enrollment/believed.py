@@ -121,7 +121,7 @@ FROM book.decision d
 JOIN ledger.run r USING (run_id)
 LEFT JOIN ledger.file f ON f.file_id = d.sent_file_id
 WHERE d.exchange_policy_id = :exchange_policy_id AND d.partner_id = :partner_id
-  AND d.kind = 'effectuation'
+  AND d.kind = 'effectuation' AND d.state <> 'withdrawn'
   AND r.as_of <= coalesce(CAST(:known_at AS timestamptz), 'infinity')
 ORDER BY d.decision_id
 """

@@ -16,13 +16,15 @@ from schemas.postgres_copy import copy_out, copy_to_temporary
 # the first month counts as paid through. A policy waits while the gate keeps something of it from
 # the book: that may be its cancellation.
 _DECIDE = sa.text("""
-INSERT INTO book.decision (partner_id, exchange_policy_id, kind, event_id, responsible_amount,
-  paid_amount, paid_on, paid_through, run_id)
-SELECT p.partner_id, p.exchange_policy_id, 'effectuation', p.initial_event_id, a.amount,
-  coalesce(paid.amount, 0), paid.received_on,
+INSERT INTO book.decision (partner_id, exchange_policy_id, kind, rule,
+  additional_maintenance_reason, event_id, responsible_amount, paid_amount, paid_on, paid_through,
+  evidence, run_id, state)
+SELECT p.partner_id, p.exchange_policy_id, 'effectuation',
+  CASE WHEN a.amount > 0 THEN 'binder-paid' ELSE 'nothing-owed' END, 'CONFIRM',
+  p.initial_event_id, a.amount, coalesce(paid.amount, 0), paid.received_on,
   coalesce(paid.paid_through,
     CAST(date_trunc('month', p.benefit_begin) + interval '1 month - 1 day' AS date)),
-  :run_id
+  jsonb_build_object('payments', coalesce(paid.rows, '[]')), :run_id, 'open'
 FROM book.policy p
 JOIN book.member m ON m.partner_id = p.partner_id
   AND m.exchange_policy_id = p.exchange_policy_id AND m.is_subscriber
@@ -34,7 +36,9 @@ JOIN book.amount a ON a.partner_id = p.partner_id
   AND a.valid_from <= p.benefit_begin AND coalesce(a.valid_to, 'infinity') >= p.benefit_begin
 LEFT JOIN (
   SELECT exchange_policy_id, sum(amount) AS amount, max(received_on) AS received_on,
-    max(paid_through) AS paid_through
+    max(paid_through) AS paid_through,
+    jsonb_agg(jsonb_build_object('amount', amount, 'received_on', received_on,
+      'paid_through', paid_through) ORDER BY received_on, paid_through, amount) AS rows
   FROM payment GROUP BY exchange_policy_id
 ) paid ON paid.exchange_policy_id = p.exchange_policy_id
 WHERE p.partner_id = :partner_id AND p.known_to = 'infinity'
@@ -48,22 +52,26 @@ WHERE p.partner_id = :partner_id AND p.known_to = 'infinity'
   AND NOT EXISTS (
     SELECT FROM book.decision d
     WHERE d.exchange_policy_id = p.exchange_policy_id AND d.partner_id = p.partner_id
-      AND d.kind = 'effectuation' AND d.sent_file_id IS NULL
+      AND (d.state IN ('open', 'held', 'released')
+        OR d.kind = 'effectuation' AND d.event_id = p.initial_event_id AND d.state <> 'withdrawn')
   )
-ON CONFLICT (event_id, kind) DO NOTHING
 """)
 
 _HAS_SENT = sa.text("""
 SELECT EXISTS (
-  SELECT FROM book.decision
-  WHERE partner_id = :partner_id AND run_id = :run_id AND sent_file_id IS NOT NULL
+  SELECT FROM book.decision d JOIN ledger.file f ON f.file_id = d.sent_file_id
+  WHERE d.partner_id = :partner_id AND f.run_id = :run_id
 )
 """)
 
-# A decision that an interrupted run has left belongs to the run that offers it again.
-_TAKE_OVER = sa.text("""
-UPDATE book.decision SET run_id = :run_id
-WHERE partner_id = :partner_id AND sent_file_id IS NULL AND run_id <> :run_id
+# The enrollment that it answers is not there any more to be confirmed.
+_WITHDRAW = sa.text("""
+UPDATE book.decision d SET state = 'withdrawn'
+WHERE d.partner_id = :partner_id AND d.state IN ('open', 'held', 'released') AND NOT EXISTS (
+  SELECT FROM book.policy p
+  WHERE p.exchange_policy_id = d.exchange_policy_id AND p.partner_id = d.partner_id
+    AND p.known_to = 'infinity' AND p.status = 'initial' AND p.initial_event_id = d.event_id
+)
 """)
 
 _OFFER = """
@@ -96,19 +104,25 @@ LEFT JOIN (
   SELECT exchange_policy_id, max(issuer_policy_id) AS issuer_policy_id
   FROM carrier_member GROUP BY exchange_policy_id
 ) s ON s.exchange_policy_id = p.exchange_policy_id
-WHERE d.partner_id = :partner_id AND d.run_id = :run_id AND d.sent_file_id IS NULL
+WHERE d.partner_id = :partner_id AND d.state IN ('open', 'released')
 ORDER BY p.plan_id, p.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
 """
 
 # A version that is believed since this very moment gives way; nobody ever saw it.
 _MARK = sa.text("""
-WITH sent AS (
-  UPDATE book.decision d SET sent_file_id = :file_id
-  FROM book.policy p
-  WHERE d.partner_id = :partner_id AND d.run_id = :run_id AND d.sent_file_id IS NULL
-    AND p.partner_id = d.partner_id AND p.exchange_policy_id = d.exchange_policy_id
+WITH offered AS (
+  SELECT d.decision_id, row_number() OVER (ORDER BY p.plan_id, p.exchange_policy_id) AS set_ordinal
+  FROM book.decision d
+  JOIN book.policy p ON p.partner_id = d.partner_id
+    AND p.exchange_policy_id = d.exchange_policy_id
     AND p.known_to = 'infinity' AND p.status = 'initial'
-  RETURNING p.exchange_policy_id
+  WHERE d.partner_id = :partner_id AND d.state IN ('open', 'released')
+), sent AS (
+  UPDATE book.decision d
+  SET state = 'sent', sent_file_id = :file_id, set_ordinal = offered.set_ordinal
+  FROM offered
+  WHERE d.decision_id = offered.decision_id
+  RETURNING d.exchange_policy_id
 ), closed AS (
   UPDATE book.policy p SET known_to = :known_at
   FROM sent WHERE p.exchange_policy_id = sent.exchange_policy_id AND p.partner_id = :partner_id
@@ -147,22 +161,20 @@ def decide_effectuations(
         return tables.EFFECTUATIONS.empty_table()
     copy_to_temporary(conn, "payment", payments)
     copy_to_temporary(conn, "carrier_member", records)
+    conn.execute(_WITHDRAW, parameters)
     conn.execute(_DECIDE, parameters)
-    conn.execute(_TAKE_OVER, parameters)
     conn.execute(sa.text("ANALYZE book.decision"))
-    return copy_out(conn, sa.text(_OFFER).bindparams(**parameters), tables.EFFECTUATIONS)
+    return copy_out(conn, sa.text(_OFFER).bindparams(partner_id=partner_id), tables.EFFECTUATIONS)
 
 
-def mark_effectuated(
-    conn: sa.Connection, run_id: int, partner_id: str, file_id: int, known_at: datetime
-) -> int:
-    """The number of policies that are effectuated now: those that the run's last offer held.
+def mark_effectuated(conn: sa.Connection, partner_id: str, file_id: int, known_at: datetime) -> int:
+    """The number of policies that are effectuated now: those that the last offer held.
 
     Belongs into the transaction that decides them and records the sent file, so that neither
     stands without the other.
     """
     marked = conn.execute(
         _MARK,
-        {"run_id": run_id, "partner_id": partner_id, "file_id": file_id, "known_at": known_at},
+        {"partner_id": partner_id, "file_id": file_id, "known_at": known_at},
     )
     return marked.rowcount

@@ -59,7 +59,7 @@ CREATE TEMPORARY TABLE confirmed ON COMMIT DROP AS
 SELECT DISTINCT d.exchange_policy_id
 FROM fold_policy p
 JOIN book.decision d ON d.exchange_policy_id = p.exchange_policy_id
-  AND d.partner_id = :partner_id AND d.kind = 'effectuation' AND d.sent_file_id IS NOT NULL
+  AND d.partner_id = :partner_id AND d.kind = 'effectuation' AND d.state = 'sent'
 JOIN book.event e ON e.event_id = d.event_id
 JOIN fold_set s ON s.exchange_policy_id = d.exchange_policy_id
   AND s.file_id = e.file_id AND s.set_ordinal = e.set_ordinal

@@ -49,7 +49,7 @@ def effectuate(house: House, run: Run, partner_id: str, records: CarrierRecords)
             number,
             sent_envelopes([number], list(control.groups), sets),
         )
-        count = mark_effectuated(conn, run.run_id, partner_id, file_id, run.as_of)
+        count = mark_effectuated(conn, partner_id, file_id, run.as_of)
         journal(conn, run, "effectuations settled", partner=partner_id, policies=count)
     log.info("effectuations written", partner=partner_id, file_id=file_id, policies=count)
     return count

@@ -10,6 +10,7 @@ Coverages and amounts stand as they were told, whatever has become of their poli
 """
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas import tables
 from schemas.columns import (
@@ -271,6 +272,10 @@ audit_difference = sa.Table(
     schema="book",
 )
 
+# A transaction that we decide to send, with the evidence for it. At most one of a policy is unsent.
+# `event_id` is the subscriber's of the enrollment that it answers, `run_id` the run that decided
+# first; state and evidence may be a later run's.
+_UNSENT = "state IN ('open', 'held', 'released')"
 decision = sa.Table(
     "decision",
     metadata,
@@ -278,16 +283,34 @@ decision = sa.Table(
     text("partner_id"),
     text("exchange_policy_id"),
     text("kind"),
-    reference("event_id", "book.event.event_id"),  # the initial enrollment that it answers
-    sa.Column("responsible_amount", MONEY, nullable=False),
-    sa.Column("paid_amount", MONEY, nullable=False),
+    text("rule"),  # id of the row in schemas/decisions.toml
+    text("additional_maintenance_reason"),
+    reference("event_id", "book.event.event_id"),
+    sa.Column("coverage_end", sa.Date),  # DTP*357 of a cancellation or termination
+    sa.Column("responsible_amount", MONEY),
+    sa.Column("paid_amount", MONEY),
     sa.Column("paid_on", sa.Date),
-    sa.Column("paid_through", sa.Date, nullable=False),
+    sa.Column("paid_through", sa.Date),
+    sa.Column("evidence", JSONB, nullable=False),
     reference("run_id", "ledger.run.run_id"),
+    text("state"),
     reference("sent_file_id", "ledger.file.file_id", nullable=True),
-    one_of("kind", "effectuation"),
-    sa.UniqueConstraint("event_id", "kind"),
+    sa.Column("set_ordinal", sa.BigInteger),  # of the sent file
+    one_of("kind", "effectuation", "cancellation", "termination", "maintenance", "reinstatement"),
+    one_of("state", "open", "held", "released", "refused", "withdrawn", "sent", "rejected"),
+    sa.CheckConstraint(
+        "(state IN ('sent', 'rejected')) = (sent_file_id IS NOT NULL)"
+        " AND (sent_file_id IS NULL) = (set_ordinal IS NULL)",
+        name="sent",
+    ),
     sa.Index("ix_decision_policy", "exchange_policy_id", "partner_id"),
-    sa.Index("ix_decision_unsent", "partner_id", postgresql_where=sa.text("sent_file_id IS NULL")),
+    sa.Index("ix_decision_sent", "sent_file_id", "set_ordinal"),
+    sa.Index(
+        "uq_decision_unsent",
+        "exchange_policy_id",
+        "partner_id",
+        unique=True,
+        postgresql_where=sa.text(_UNSENT),
+    ),
     schema="book",
 )

@@ -321,6 +321,17 @@ CARRIER_PAYMENTS = pa.schema(
     ]
 )
 
+# What the carrier wants told to the exchange of a policy, of its own accord.
+CARRIER_REQUESTS = pa.schema(
+    [
+        ("exchange_policy_id", TEXT),
+        ("request", TEXT),  # cancel | terminate | reinstate
+        ("additional_maintenance_reason", TEXT),  # CANCEL-FLC, TERM-OTH, …; null to reinstate
+        ("coverage_end", DATE),  # null: of a cancellation the first day
+        ("requested_on", DATE),
+    ]
+)
+
 # One row per disagreement. `field` is null when a whole row is missing on one side.
 DIFFERENCES = pa.schema(
     [

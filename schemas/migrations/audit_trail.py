@@ -318,19 +318,27 @@ BEGIN
   RETURN NULL;
 END $$;
 
-CREATE FUNCTION ledger.audit_effectuations() RETURNS trigger
+-- What was decided, and what has become of decisions. `renewed`: the same with newer evidence.
+CREATE FUNCTION ledger.audit_decisions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  told TEXT := CASE TG_OP
+    WHEN 'INSERT' THEN 'SELECT n.*, ''made'' AS became FROM new_rows n'
+    WHEN 'DELETE' THEN 'SELECT o.*, ''deleted'' AS became FROM old_rows o'
+    ELSE 'SELECT n.*, CASE WHEN n.state = o.state THEN ''renewed'' ELSE n.state END AS became
+      FROM new_rows n JOIN old_rows o USING (decision_id) WHERE n IS DISTINCT FROM o' END;
 BEGIN
-  PERFORM ledger.audit_note(
-    CASE WHEN sent_file_id IS NULL THEN 'effectuations decided' ELSE 'effectuations sent' END,
-    'run', run_id, jsonb_build_object('partner', partner_id, 'policies', policies,
-      'sent_file', sent_file_id, 'sha256', ledger.audit_digest(ids)))
-  FROM (
-    SELECT run_id, partner_id, sent_file_id, count(*) AS policies,
-      string_agg(CAST(decision_id AS text), chr(10) ORDER BY decision_id) AS ids
-    FROM new_rows GROUP BY run_id, partner_id, sent_file_id
-    ORDER BY run_id, partner_id, sent_file_id
-  ) decided;
+  EXECUTE format(
+    'SELECT count(ledger.audit_note(''decisions '' || became, ''run'', run_id,
+       jsonb_build_object(''partner'', partner_id, ''kind'', kind, ''state'', state,
+         ''policies'', policies, ''sent_file'', sent_file_id,
+         ''sha256'', ledger.audit_digest(ids))))
+     FROM (
+       SELECT run_id, partner_id, kind, became, state, sent_file_id, count(*) AS policies,
+         string_agg(CAST(decision_id AS text), chr(10) ORDER BY decision_id) AS ids
+       FROM (%s) told GROUP BY run_id, partner_id, kind, became, state, sent_file_id
+       ORDER BY run_id, partner_id, kind, became, state, sent_file_id
+     ) decided', told);
   RETURN NULL;
 END $$;
 
@@ -339,10 +347,13 @@ CREATE TRIGGER audit AFTER INSERT ON ledger.gate_file
   FOR EACH STATEMENT EXECUTE FUNCTION ledger.audit_gate_files();
 CREATE TRIGGER audit AFTER INSERT ON book.decision
   REFERENCING NEW TABLE AS new_rows
-  FOR EACH STATEMENT EXECUTE FUNCTION ledger.audit_effectuations();
+  FOR EACH STATEMENT EXECUTE FUNCTION ledger.audit_decisions();
 CREATE TRIGGER audit_update AFTER UPDATE ON book.decision
-  REFERENCING NEW TABLE AS new_rows
-  FOR EACH STATEMENT EXECUTE FUNCTION ledger.audit_effectuations();
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION ledger.audit_decisions();
+CREATE TRIGGER audit_delete AFTER DELETE ON book.decision
+  REFERENCING OLD TABLE AS old_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION ledger.audit_decisions();
 """
 
 _OF_FILES = """

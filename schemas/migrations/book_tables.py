@@ -144,16 +144,24 @@ CREATE TABLE book.audit_difference (
 
 CREATE TABLE book.decision (
   decision_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
-  exchange_policy_id TEXT NOT NULL, kind TEXT NOT NULL, event_id BIGINT NOT NULL,
-  responsible_amount NUMERIC(12, 2) NOT NULL, paid_amount NUMERIC(12, 2) NOT NULL, paid_on DATE,
-  paid_through DATE NOT NULL, run_id BIGINT NOT NULL, sent_file_id BIGINT,
+  exchange_policy_id TEXT NOT NULL, kind TEXT NOT NULL, rule TEXT NOT NULL,
+  additional_maintenance_reason TEXT NOT NULL, event_id BIGINT NOT NULL, coverage_end DATE,
+  responsible_amount NUMERIC(12, 2), paid_amount NUMERIC(12, 2), paid_on DATE, paid_through DATE,
+  evidence JSONB NOT NULL, run_id BIGINT NOT NULL, state TEXT NOT NULL, sent_file_id BIGINT,
+  set_ordinal BIGINT,
   CONSTRAINT pk_decision PRIMARY KEY (decision_id),
-  CONSTRAINT ck_decision_kind CHECK (kind IN ('effectuation')),
-  CONSTRAINT uq_decision_event_id_kind UNIQUE (event_id, kind),
+  CONSTRAINT ck_decision_kind CHECK (kind IN ('effectuation', 'cancellation', 'termination',
+    'maintenance', 'reinstatement')),
+  CONSTRAINT ck_decision_state CHECK (state IN ('open', 'held', 'released', 'refused', 'withdrawn',
+    'sent', 'rejected')),
+  CONSTRAINT ck_decision_sent CHECK ((state IN ('sent', 'rejected')) = (sent_file_id IS NOT NULL)
+    AND (sent_file_id IS NULL) = (set_ordinal IS NULL)),
   CONSTRAINT fk_decision_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id),
   CONSTRAINT fk_decision_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
   CONSTRAINT fk_decision_sent_file_id FOREIGN KEY(sent_file_id) REFERENCES ledger.file (file_id)
 );
 CREATE INDEX ix_decision_policy ON book.decision (exchange_policy_id, partner_id);
-CREATE INDEX ix_decision_unsent ON book.decision (partner_id) WHERE sent_file_id IS NULL;
+CREATE INDEX ix_decision_sent ON book.decision (sent_file_id, set_ordinal);
+CREATE UNIQUE INDEX uq_decision_unsent ON book.decision (exchange_policy_id, partner_id)
+  WHERE state IN ('open', 'held', 'released');
 """

@@ -368,7 +368,7 @@ class Carrier:
             f"outbox/{self.run_id}", self.run_id, self.as_of,
         )  # fmt: skip
         file_id = record_sent(self.conn, sent)
-        return mark_effectuated(self.conn, self.run_id, PARTNER, file_id, self.as_of)
+        return mark_effectuated(self.conn, PARTNER, file_id, self.as_of)
 
     def file_state(self, file_id):
         """The state of a file in the ledger."""

@@ -106,7 +106,7 @@ def test_the_history_has_all_that_may_happen(story):
     assert {
         ("taken up", "run"), ("seen again", "file"), ("quarantined", "file"), ("held", "batch"),
         ("released", "batch"), ("refused", "batch"), ("duplicate", "file"), ("refused", "file"),
-        ("step failed", "run"), ("step went through", "run"), ("effectuations sent", "run"),
+        ("step failed", "run"), ("step went through", "run"), ("decisions sent", "run"),
         ("acknowledged", "file"),
     } <= happened  # fmt: skip
     assert story.third.state != "failed"
