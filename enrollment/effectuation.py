@@ -75,13 +75,16 @@ WHERE d.partner_id = :partner_id AND d.state IN ('open', 'held', 'released') AND
 """)
 
 _OFFER = """
-SELECT p.exchange_policy_id, coalesce(s.issuer_policy_id, p.issuer_policy_id), p.plan_id,
+SELECT d.decision_id, d.kind, p.exchange_policy_id,
+  coalesce(s.issuer_policy_id, p.issuer_policy_id), NULL, p.plan_id,
   p.insurance_line, p.reference, p.total_count, p.dependent_count, p.sponsor_name,
   p.sponsor_qualifier, p.sponsor_id, p.payer_name, p.payer_id, d.paid_through, m.is_subscriber,
-  m.relationship_code, m.exchange_subscriber_id, m.exchange_member_id,
-  coalesce(c.issuer_subscriber_id, m.issuer_subscriber_id),
-  coalesce(c.issuer_member_id, m.issuer_member_id), m.eligibility_begin, v.benefit_begin,
-  m.last_name, m.first_name, m.middle_name, m.name_suffix, m.birth_date, m.gender_code
+  m.relationship_code, NULL, NULL, NULL,
+  m.exchange_subscriber_id, m.exchange_member_id,
+  coalesce(c.issuer_subscriber_id, m.issuer_subscriber_id), NULL,
+  coalesce(c.issuer_member_id, m.issuer_member_id), NULL, m.eligibility_begin, NULL, NULL,
+  v.benefit_begin, m.last_name, m.first_name, m.middle_name, m.name_suffix, m.birth_date,
+  m.gender_code
 FROM book.decision d
 JOIN book.policy p ON p.partner_id = d.partner_id
   AND p.exchange_policy_id = d.exchange_policy_id AND p.known_to = 'infinity'
@@ -149,7 +152,9 @@ FROM (SELECT * FROM closed UNION ALL SELECT * FROM unseen) believed
 def decide_effectuations(
     conn: sa.Connection, run_id: int, partner_id: str, payments: pa.Table, records: pa.Table
 ) -> pa.Table:
-    """The members of all policies to confirm and not yet sent (tables.EFFECTUATIONS).
+    """The members of all policies to confirm and not yet sent (tables.ISSUER_TRANSACTIONS).
+
+    Their codes (INS03, INS04, ADDL MAINT REASON) are the exchange's and stay empty.
 
     `payments` (tables.CARRIER_PAYMENTS) is the evidence; `records` (tables.CARRIER_MEMBERS) gives
     the issuer's own ids. A policy is decided once for each initial enrollment; the same decisions
@@ -158,13 +163,15 @@ def decide_effectuations(
     """
     parameters = {"run_id": run_id, "partner_id": partner_id}
     if conn.execute(_HAS_SENT, parameters).scalar_one():
-        return tables.EFFECTUATIONS.empty_table()
+        return tables.ISSUER_TRANSACTIONS.empty_table()
     copy_to_temporary(conn, "payment", payments)
     copy_to_temporary(conn, "carrier_member", records)
     conn.execute(_WITHDRAW, parameters)
     conn.execute(_DECIDE, parameters)
     conn.execute(sa.text("ANALYZE book.decision"))
-    return copy_out(conn, sa.text(_OFFER).bindparams(partner_id=partner_id), tables.EFFECTUATIONS)
+    return copy_out(
+        conn, sa.text(_OFFER).bindparams(partner_id=partner_id), tables.ISSUER_TRANSACTIONS
+    )
 
 
 def mark_effectuated(conn: sa.Connection, partner_id: str, file_id: int, known_at: datetime) -> int:

@@ -1,6 +1,6 @@
 """Effectuations: the policies whose binder payment the carrier holds, confirmed to the exchange."""
 
-import pyarrow.compute as pc
+import pyarrow as pa
 import structlog
 
 from enrollment.effectuation import decide_effectuations, mark_effectuated
@@ -11,8 +11,11 @@ from pipeline.outgoing import Letter, write_for
 from pipeline.proof import prove_enrollment
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
-from replies.effectuation834 import count_groups, count_sets, write_effectuations
+from replies.issuer834 import count_groups, count_sets, said_sets, write_issuer_transactions
 from replies.x12_writer import ControlNumbers
+from schemas import tables
+from schemas.errors import Terminal
+from schemas.partners import Exchange
 
 log = structlog.get_logger()
 
@@ -31,18 +34,17 @@ def effectuate(house: House, run: Run, partner_id: str, records: CarrierRecords)
             journal(conn, run, "effectuations settled", partner=partner_id, policies=0)
             return 0
         writer = write_for(house, run, partner_id, conn)
+        offer = _with_codes(offer, writer.exchange)
         control = ControlNumbers(
             writer.numbers("group", count_groups(offer)),
             writer.numbers("transaction_set", count_sets(offer)),
         )
         (envelope,) = writer.envelopes(1)
-        content = write_effectuations(offer, envelope, control)
+        content = write_issuer_transactions(offer, envelope, control)
         prove_enrollment(content)
         number = envelope.interchange_control_number
-        subscribers = offer.filter(pc.field("is_subscriber"))
-        plans = pc.utf8_slice_codeunits(subscribers["plan_id"], 0, 14).to_pylist()
-        ordinals = {plan: place for place, plan in enumerate(dict.fromkeys(plans), 1)}
-        sets = list(zip(sorted(ordinals[plan] for plan in plans), control.sets, strict=True))
+        groups = said_sets(offer)["group_ordinal"].to_pylist()
+        sets = list(zip(groups, control.sets, strict=True))
         file_id = writer.send(
             Letter("effectuation", writer.exchange.function_codes.issuer_enrollment),
             content,
@@ -53,3 +55,22 @@ def effectuate(house: House, run: Run, partner_id: str, records: CarrierRecords)
         journal(conn, run, "effectuations settled", partner=partner_id, policies=count)
     log.info("effectuations written", partner=partner_id, file_id=file_id, policies=count)
     return count
+
+
+def _with_codes(offer: pa.Table, exchange: Exchange) -> pa.Table:
+    """The rows with the codes by which the exchange knows an effectuation (table 29)."""
+    for codes in exchange.combinations:
+        if (codes.direction, codes.transaction) == ("issuer_to_exchange", "effectuation"):
+            break
+    else:
+        raise Terminal(f"Exchange {exchange.id} names no codes for an effectuation to it.")
+    filled = {
+        "maintenance_type": codes.maintenance_type,
+        "maintenance_reason": codes.maintenance_reason,
+        "additional_maintenance_reason": codes.additional[0] or None,
+    }
+    for name, code in filled.items():
+        place = offer.schema.get_field_index(name)
+        column = pa.repeat(pa.scalar(code, tables.TEXT), offer.num_rows)
+        offer = offer.set_column(place, name, column)
+    return offer

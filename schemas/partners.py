@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.errors import Terminal
+from schemas.issuer_transactions import IssuerTransaction
 
 
 class _Row(BaseModel):
@@ -141,6 +142,7 @@ class Exchange(_Row):
     combinations: tuple[Combination, ...]
     follows: dict[str, tuple[Following, ...]]  # by <status of the policy>-<transaction>
     effectuation: Effectuation
+    issuer_transactions: dict[str, IssuerTransaction] = {}  # what we send, by its name
     reporting_categories: tuple[ReportingCategory, ...] = ()
     codes: dict[str, tuple[str, ...]] = {}
 

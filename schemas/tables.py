@@ -345,17 +345,22 @@ DIFFERENCES = pa.schema(
     ]
 )
 
-# What the writer of effectuations needs, one row per covered member (CMS guide 7.2, table 18).
-# Rows of a policy are adjacent, the subscriber first. Policy columns repeat on each of its rows.
-EFFECTUATIONS = pa.schema(
+# What the writer of our 834s needs, one row per member to write (CMS guide 7.2, tables 18 to 22):
+# all covered members of an effectuation or a maintenance, the subscriber alone of the others. Rows
+# of a policy are adjacent, the subscriber first. Policy columns repeat on each of its rows.
+ISSUER_TRANSACTIONS = pa.schema(
     [
-        ("exchange_policy_id", TEXT),  # 2300 REF*1L
+        ("decision_id", pa.int64()),  # the row of book.decision that is sent; not written
+        # effectuation | cancellation | termination | maintenance | reinstatement
+        ("transaction", TEXT),
+        ("exchange_policy_id", TEXT),  # REF*1L, of 2300 or of 2000
         ("issuer_policy_id", TEXT),  # REF*X9; null leaves it out
+        ("former_issuer_policy_id", TEXT),  # REF*XM, beside a new REF*X9; null leaves it out
         ("plan_id", TEXT),  # 16 characters; REF*CE, its first 14 = GS02
         ("insurance_line", TEXT),  # HD03
         ("reference", TEXT),  # BGN02 of the exchange's last transaction set
         ("total_count", COUNT),  # QTY*TO as the exchange last sent it
-        ("dependent_count", COUNT),  # QTY*DT; null leaves it out
+        ("dependent_count", COUNT),  # QTY*DT; null or 0 leaves it out
         ("sponsor_name", TEXT),
         ("sponsor_qualifier", TEXT),
         ("sponsor_id", TEXT),
@@ -364,18 +369,36 @@ EFFECTUATIONS = pa.schema(
         ("last_premium_paid", DATE),  # DTP*543, written on the subscriber only
         ("is_subscriber", pa.bool_()),
         ("relationship_code", TEXT),
+        ("maintenance_type", TEXT),  # INS03, HD01
+        ("maintenance_reason", TEXT),  # INS04; null leaves it empty
+        ("additional_maintenance_reason", TEXT),  # ADDL MAINT REASON, as it is to be sent
         ("exchange_subscriber_id", TEXT),
         ("exchange_member_id", TEXT),
-        ("issuer_subscriber_id", TEXT),
-        ("issuer_member_id", TEXT),
-        ("eligibility_begin", DATE),
-        ("benefit_begin", DATE),
+        ("issuer_subscriber_id", TEXT),  # REF*ZZ; null leaves it out
+        ("former_issuer_subscriber_id", TEXT),  # REF*Q4, beside a new REF*ZZ
+        ("issuer_member_id", TEXT),  # REF*23; null leaves it out
+        ("former_issuer_member_id", TEXT),  # REF*ABB, beside a new REF*23
+        ("eligibility_begin", DATE),  # DTP*356; of a policy that ends: what its end is measured by
+        ("eligibility_end", DATE),  # DTP*357, or DTP*349 where an exchange wants loop 2300
+        ("maintenance_effective", DATE),  # DTP*303 of a member who changes; null leaves it out
+        ("benefit_begin", DATE),  # DTP*348
         ("last_name", TEXT),
         ("first_name", TEXT),
         ("middle_name", TEXT),
         ("name_suffix", TEXT),
         ("birth_date", DATE),
         ("gender_code", TEXT),
+    ]
+)
+
+# Which transaction set of a file that we wrote says which decision. Ordinals are those of the file.
+SAID_SETS = pa.schema(
+    [
+        ("group_ordinal", ORDINAL),
+        ("set_ordinal", ORDINAL),
+        ("decision_id", pa.int64()),
+        ("exchange_policy_id", TEXT),
+        ("transaction", TEXT),
     ]
 )
 

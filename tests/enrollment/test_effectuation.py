@@ -30,7 +30,7 @@ def test_a_paid_binder_confirms_every_covered_member(enrolled):
 
     confirmed = enrolled.decides([("P1", "150.00"), ("P1", "50.00")], records)
 
-    assert confirmed.schema.equals(tables.EFFECTUATIONS)
+    assert confirmed.schema.equals(tables.ISSUER_TRANSACTIONS)
     subscriber, dependent = confirmed.to_pylist()
     assert subscriber["is_subscriber"]
     assert subscriber["issuer_member_id"] == "I-1-1"

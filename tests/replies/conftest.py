@@ -1,4 +1,4 @@
-"""Builders of verdicts and effectuations, and pyx12 as the second opinion."""
+"""Builders of verdicts and of what we tell an exchange, and pyx12 as the second opinion."""
 
 from datetime import UTC, date, datetime
 
@@ -84,8 +84,13 @@ def _verdict(groups, *, issues=(), ta1=("A", "000"), **changes):
 
 
 def _member(policy, member, **changes):
-    """A row of effectuations: the subscriber of a policy unless it says otherwise."""
+    """A row of an effectuation: the subscriber of a policy unless it says otherwise."""
     row = {
+        "decision_id": int(member),
+        "transaction": "effectuation",
+        "maintenance_type": "021",
+        "maintenance_reason": "28",
+        "additional_maintenance_reason": "CONFIRM",
         "exchange_policy_id": policy,
         "issuer_policy_id": f"CV{policy}",
         "plan_id": "91001TX001000101",
@@ -135,8 +140,8 @@ def member():
 
 
 @pytest.fixture
-def effectuations():
-    return lambda *rows: _table(tables.EFFECTUATIONS, list(rows))
+def transactions():
+    return lambda *rows: _table(tables.ISSUER_TRANSACTIONS, list(rows))
 
 
 @pytest.fixture

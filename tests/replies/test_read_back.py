@@ -7,7 +7,7 @@ import pyarrow as pa
 from parsers.members import read_business_tables
 from parsers.reading import open_received
 from replies.ack999 import write_999
-from replies.effectuation834 import count_groups, count_sets, write_effectuations
+from replies.issuer834 import count_groups, count_sets, write_issuer_transactions
 from replies.ta1 import write_ta1
 from replies.x12_writer import ControlNumbers
 from simulator.reading import read_interchanges
@@ -19,15 +19,15 @@ ECHOED = (
 )  # fmt: skip
 
 
-def test_effectuations_read_back_as_they_were_meant(tmp_path, member, effectuations, envelope):
+def test_effectuations_read_back_as_they_were_meant(tmp_path, member, transactions, envelope):
     """Our parser finds each member, coverage and category of the table again."""
-    rows = effectuations(
+    rows = transactions(
         member("1", "11", middle_name="Q", name_suffix="JR", gender_code=None, birth_date=None),
         member("2", "21", issuer_policy_id=None, benefit_begin=date(2026, 2, 1)),
     )
     control = ControlNumbers(range(1, 1 + count_groups(rows)), range(1, 1 + count_sets(rows)))
-    path = tmp_path / "effectuations.edi"
-    path.write_bytes(write_effectuations(rows, envelope(), control))
+    path = tmp_path / "transactions.edi"
+    path.write_bytes(write_issuer_transactions(rows, envelope(), control))
     with open_received(path) as received:
         read = [read_business_tables(stretch) for stretch in received.stretches()]
     members = pa.concat_tables([tables.members for tables in read])

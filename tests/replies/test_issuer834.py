@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from replies.effectuation834 import count_groups, count_sets, write_effectuations
+from replies.issuer834 import count_groups, count_sets, write_issuer_transactions
 from replies.x12_writer import ControlNumbers
 from schemas import tables
 from schemas.errors import Terminal
@@ -14,7 +14,7 @@ ISA = "ISA*00*          *00*          *ZZ*001234567T     *ZZ*CMSFFM         *260
 
 def written(rows, envelope):
     numbers = ControlNumbers(range(21, 21 + count_groups(rows)), range(501, 501 + count_sets(rows)))
-    return write_effectuations(rows, envelope, numbers)
+    return write_issuer_transactions(rows, envelope, numbers)
 
 
 def child(member, policy, number, **changes):
@@ -23,11 +23,11 @@ def child(member, policy, number, **changes):
 
 
 def test_a_family_is_effectuated_to_the_letter(
-    member, effectuations, envelope, segments, complaints_of_pyx12
+    member, transactions, envelope, segments, complaints_of_pyx12
 ):
     """Every segment of table 18 stands in the guide's order with the values to be echoed."""
     counts = {"total_count": 2, "dependent_count": 1}
-    rows = effectuations(
+    rows = transactions(
         member("8801", "0001000001", **counts), child(member, "8801", "0001000002", **counts)
     )
     content = written(rows, envelope(7))
@@ -91,11 +91,11 @@ def test_a_family_is_effectuated_to_the_letter(
 
 
 def test_policies_of_one_plan_share_a_functional_group(
-    member, effectuations, envelope, segments, complaints_of_pyx12
+    member, transactions, envelope, segments, complaints_of_pyx12
 ):
     """Groups follow the first appearance of their plan and keep the policies' order."""
     silver, bronze = "91001TX001000104", "91001TX001000201"
-    rows = effectuations(
+    rows = transactions(
         member("1", "11", plan_id=silver),
         member("2", "21", plan_id=bronze, total_count=2, dependent_count=1),
         child(member, "2", "22", plan_id=bronze),
@@ -124,13 +124,13 @@ def test_policies_of_one_plan_share_a_functional_group(
 
 
 def test_what_is_not_known_is_left_out(
-    member, effectuations, envelope, segments, complaints_of_pyx12
+    member, transactions, envelope, segments, complaints_of_pyx12
 ):
     """Optional ids, middle name, birth date and gender leave no empty segment behind."""
     unknown = (
         "issuer_policy_id", "issuer_member_id", "issuer_subscriber_id", "birth_date", "gender_code",
     )  # fmt: skip
-    rows = effectuations(member("1", "11", name_suffix="JR", **dict.fromkeys(unknown)))
+    rows = transactions(member("1", "11", name_suffix="JR", **dict.fromkeys(unknown)))
     content = written(rows, envelope())
     found = segments(content)
     assert "NM1*IL*1*LOCKHART*AVERY***JR" in found
@@ -150,40 +150,42 @@ def test_what_is_not_known_is_left_out(
     ],
 )
 def test_an_incomplete_effectuation_is_refused_by_row_and_column(
-    member, effectuations, envelope, name, value
+    member, transactions, envelope, name, value
 ):
     """A row without a value that table 18 requires stops the file and is named."""
-    rows = effectuations(member("1", "11"), member("2", "21", **{name: value}))
-    with pytest.raises(Terminal, match=rf"row 2 \(policy .*\) has no {name}"):
-        write_effectuations(rows, envelope(), ControlNumbers([1], [1, 2]))
+    rows = transactions(member("1", "11"), member("2", "21", **{name: value}))
+    with pytest.raises(Terminal, match=rf"Row 2 \(policy .*\) has no {name}"):
+        write_issuer_transactions(rows, envelope(), ControlNumbers([1], [1, 2]))
 
 
-def test_rows_out_of_order_are_refused(member, effectuations):
+def test_rows_out_of_order_are_refused(member, transactions):
     """A policy in two places, or led by a dependent, would become two sets or a wrong one."""
-    apart = effectuations(member("1", "11"), member("2", "21"), child(member, "1", "12"))
+    apart = transactions(member("1", "11"), member("2", "21"), child(member, "1", "12"))
     with pytest.raises(Terminal, match="not adjacent"):
         count_sets(apart)
-    led_by_child = effectuations(child(member, "1", "12"), member("1", "11"))
+    led_by_child = transactions(child(member, "1", "12"), member("1", "11"))
     with pytest.raises(Terminal, match="begin with its subscriber"):
         count_sets(led_by_child)
 
 
-def test_control_numbers_must_match_the_counts(member, effectuations, envelope):
+def test_control_numbers_must_match_the_counts(member, transactions, envelope):
     """Too few or too many control numbers are refused."""
     with pytest.raises(Terminal, match="1 group and 1 set control numbers are needed"):
-        write_effectuations(effectuations(member("1", "11")), envelope(), ControlNumbers([1], []))
+        write_issuer_transactions(
+            transactions(member("1", "11")), envelope(), ControlNumbers([1], [])
+        )
 
 
-def test_nothing_to_effectuate_is_no_file(effectuations, envelope):
+def test_nothing_to_effectuate_is_no_file(transactions, envelope):
     """Without rows there are no groups, no sets and no bytes."""
-    rows = effectuations()
+    rows = transactions()
     assert (count_groups(rows), count_sets(rows)) == (0, 0)
-    assert write_effectuations(rows, envelope(), ControlNumbers([], [])) == b""
+    assert write_issuer_transactions(rows, envelope(), ControlNumbers([], [])) == b""
 
 
-def test_names_cannot_break_the_file(member, effectuations, envelope, complaints_of_pyx12):
+def test_names_cannot_break_the_file(member, transactions, envelope, complaints_of_pyx12):
     """Delimiters, control characters and foreign letters in a name leave a valid ASCII file."""
-    rows = effectuations(
+    rows = transactions(
         member("1", "11", last_name="O'BRIEN~SE*1", first_name="JOSÉ^\n", middle_name="Łukasz:")
     )
     content = written(rows, envelope())
@@ -191,10 +193,10 @@ def test_names_cannot_break_the_file(member, effectuations, envelope, complaints
     assert complaints_of_pyx12(content) == ""
 
 
-def test_a_thousand_policies_are_numbered_without_gaps(member, effectuations, envelope, segments):
+def test_a_thousand_policies_are_numbered_without_gaps(member, transactions, envelope, segments):
     """Every set has its own control number and its own trailer."""
     plans = ["91001TX001000101", "91001TX001000201", "91001TX090000101"]
-    rows = effectuations(*(member(str(i), f"{i}1", plan_id=plans[i % 3]) for i in range(1000)))
+    rows = transactions(*(member(str(i), f"{i}1", plan_id=plans[i % 3]) for i in range(1000)))
     found = segments(written(rows, envelope()))
     opened = [s.split("*")[2] for s in found if s.startswith("ST*")]
     closed = [s.split("*")[2] for s in found if s.startswith("SE*")]
@@ -202,14 +204,14 @@ def test_a_thousand_policies_are_numbered_without_gaps(member, effectuations, en
     assert [s for s in found if s.startswith("GE*")] == ["GE*334*21", "GE*333*22", "GE*333*23"]
 
 
-def test_creation_follows_the_exchange_clock(member, effectuations, envelope):
+def test_creation_follows_the_exchange_clock(member, transactions, envelope):
     """The last premium paid date is a fact of the payment, the header's date of the clock."""
-    rows = effectuations(member("1", "11", last_premium_paid=date(2025, 12, 31)))
+    rows = transactions(member("1", "11", last_premium_paid=date(2025, 12, 31)))
     content = written(rows, envelope())
     assert b"DTP*543*D8*20251231~" in content
     assert b"*20260101*2330*" in content
 
 
-def test_the_columns_are_those_declared(effectuations, member):
+def test_the_columns_are_those_declared(transactions, member):
     """The builder of this test uses the table that the pipeline fills."""
-    assert effectuations(member("1", "11")).schema.equals(tables.EFFECTUATIONS)
+    assert transactions(member("1", "11")).schema.equals(tables.ISSUER_TRANSACTIONS)
