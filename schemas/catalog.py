@@ -32,7 +32,8 @@ Outcome = Literal[
 ]
 # Segments that stand in the place of the one that begins so, or text in the place of a text.
 Edits = Mapping[str, tuple[str, ...] | str]
-OTHER_FILES = ("reconciliation.toml",)  # in the folder of the rules, with rows of another form
+# In the folder of the rules, with rows of another form.
+OTHER_FILES = ("business_acknowledgements.toml", "reconciliation.toml")
 
 
 class _Row(BaseModel):

@@ -33,6 +33,16 @@ class ReportLimits:
     batch_rows: int
 
 
+@dataclass(frozen=True)
+class AnswerLimits:
+    """How much is read of an XML answer: `[business_acknowledgement]` of `limits.toml`."""
+
+    file_bytes: int
+    answers: int
+    depth: int
+    text_characters: int
+
+
 @cache
 def load_limits() -> Limits:
     """The limits that hold when nothing else is said."""
@@ -44,6 +54,12 @@ def load_limits() -> Limits:
 def load_report_limits() -> ReportLimits:
     """How much of an error report is shown when nothing else is said."""
     return ReportLimits(**_content()["error_report"])
+
+
+@cache
+def load_answer_limits() -> AnswerLimits:
+    """How much is read of an XML answer when nothing else is said."""
+    return AnswerLimits(**_content()["business_acknowledgement"])
 
 
 def _content() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from schemas.business_acknowledgements import BusinessAcknowledgementNames
 from schemas.errors import Terminal
 from schemas.issuer_transactions import IssuerTransaction
 
@@ -58,6 +59,7 @@ class FunctionCodes(_Row):
     enrollment: tuple[str, ...]
     acknowledgement_interchange: str
     acknowledgement_implementation: str
+    business_acknowledgement: str
     issuer_enrollment: str
     issuer_error_report: str
 
@@ -143,6 +145,7 @@ class Exchange(_Row):
     follows: dict[str, tuple[Following, ...]]  # by <status of the policy>-<transaction>
     effectuation: Effectuation
     issuer_transactions: dict[str, IssuerTransaction] = {}  # what we send, by its name
+    business_acknowledgement: BusinessAcknowledgementNames
     reporting_categories: tuple[ReportingCategory, ...] = ()
     codes: dict[str, tuple[str, ...]] = {}
 

@@ -402,6 +402,35 @@ SAID_SETS = pa.schema(
     ]
 )
 
+# What a business acknowledgement (BAA) says of what we sent: one row per error or warning. Numbers
+# and ids are texts as they came; null where they are left out.
+BUSINESS_ANSWERS = pa.schema(
+    [
+        ("transaction_ordinal", ORDINAL),  # counts the answered transactions of the file
+        ("interchange_control_number", TEXT),  # ISA13 of ours
+        ("group_control_number", TEXT),  # GS06
+        ("transaction_set_control_number", TEXT),  # ST02
+        ("exchange_subscriber_id", TEXT),
+        ("exchange_member_id", TEXT),
+        ("exchange_policy_id", TEXT),
+        ("severity", TEXT),  # rejected | warning; null: one that the exchange's guide does not name
+        ("element", TEXT),  # what is wrong, as the exchange calls it
+        ("code", TEXT),
+        ("message", TEXT),
+    ]
+)
+
+# What is wrong with a business acknowledgement itself: rows of schemas/rules.
+BUSINESS_ANSWER_ISSUES = pa.schema(
+    [
+        ("rule", TEXT),  # id of the row in schemas/rules/business_acknowledgements.toml
+        ("severity", TEXT),  # reject: nothing of the file is read | error | warning
+        ("transaction_ordinal", ORDINAL),  # null: of the file
+        ("line", COUNT),  # of the file
+        ("message", TEXT),  # the sentence; never holds a value of the file
+    ]
+)
+
 # Where each member that came in ended up. Exactly one row per INS of every received file.
 DISPOSITIONS = pa.schema(
     [
