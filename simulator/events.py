@@ -193,7 +193,14 @@ def _maintenance(
 
 def _end(kind: str, policy: Policy, occasion: Occasion) -> Transaction:
     reasons = _CANCELLATIONS if kind == "cancellation" else _TERMINATIONS
-    members = {_subscriber_id(policy): occasion.random.choice(reasons)}
+    reason = occasion.random.choice(reasons)
+    members = {_subscriber_id(policy): reason}
+    policy = replace(
+        policy,
+        ended_by="exchange",
+        end_reason=reason.additional,
+        end_told_on=occasion.submitted.date(),
+    )
     effective = policy.end or policy.begin
     if kind == "cancellation":
         return Transaction("cancellation", policy, members, effective, occasion.submitted)

@@ -11,8 +11,10 @@ import pyarrow as pa
 from schemas.partners import Exchange, Partner
 from simulator.answers import AnswerReader, AnswerSummary, summarise
 from simulator.mailboxes import Mailboxes
-from simulator.nights import Scenario, plan_night, with_effectuation
+from simulator.nights import plan_night
 from simulator.people import Policy
+from simulator.scenario import Scenario
+from simulator.standing import said_by_partner, with_issuer
 from simulator.state import ACCEPTED, GOOD, State
 
 _MONEY = pa.decimal128(12, 2)
@@ -25,6 +27,11 @@ BOOK = pa.schema(
         ("plan_id", pa.large_string()),  # 16 characters
         ("benefit_begin", pa.date32()),
         ("benefit_end", pa.date32()),  # null = open; = begin when there was no coverage
+        ("effectuated", pa.bool_()),  # confirmed by the issuer, or confirmation was not needed
+        ("ended_by", pa.large_string()),  # exchange | issuer; null while open
+        ("issuer_policy_id", pa.large_string()),
+        ("issuer_subscriber_id", pa.large_string()),
+        ("issuer_member_id", pa.large_string()),
         ("exchange_member_id", pa.large_string()),
         ("is_subscriber", pa.bool_()),
         ("last_name", pa.large_string()),
@@ -62,6 +69,7 @@ class ExchangeInABox:
     Night 1 is `first_night`, night 2 the next day. `members` is about how many persons enroll in
     the first night, over all partners; `faults` is the rate of faults beyond the standard ones;
     `mass_ending` is a night in which the exchange ends all coverage, each file of it well formed.
+    With `life` more happens than enrollments and changes, and answers go wrong too.
     """
 
     def __init__(  # noqa: PLR0913 - a scenario, spelled out for the caller
@@ -75,9 +83,10 @@ class ExchangeInABox:
         partners: Mapping[str, Partner],
         exchange: Exchange,
         mass_ending: int | None = None,
+        life: bool = False,
     ) -> None:
         self.scenario = Scenario(
-            seed, members, first_night, faults, partners, exchange, mass_ending
+            seed, members, first_night, faults, partners, exchange, mass_ending, life
         )
         self.state = State(home / "exchange.sqlite")
         self.mailboxes = Mailboxes(home, partners)
@@ -94,7 +103,7 @@ class ExchangeInABox:
         if night == sent + 1:
             with self.state.transaction():
                 plan_night(self.state, self.scenario, night)
-        self.mailboxes.place_planned(self.state)
+        self.mailboxes.place_planned(self.state, night)
         return [self.mailboxes.outbox(f.partner_id) / f.name for f in self.sent_files(night)]
 
     def read_answers(self, night: int) -> AnswerSummary:
@@ -104,7 +113,7 @@ class ExchangeInABox:
         """
         for partner in self.scenario.partners.values():
             AnswerReader(self.state, self.scenario, self.mailboxes, partner, night).read_all()
-        self.mailboxes.place_planned(self.state)
+        self.mailboxes.place_planned(self.state, night)
         return summarise(self.state, night)
 
     def book(self) -> pa.Table:
@@ -117,7 +126,7 @@ class ExchangeInABox:
             row
             for partner_id in self.scenario.partners
             for known in self._known(partner_id, ACCEPTED, None)
-            for row in _book_rows(with_effectuation(self.state, known.policy))
+            for row in _book_rows(known.policy)
         ]
         return pa.Table.from_pylist(rows, schema=BOOK)
 
@@ -151,11 +160,13 @@ class ExchangeInABox:
         return list(self._known(partner_id, GOOD, night))
 
     def _known(self, partner_id: str, condition: str, night: int | None) -> Iterator[Known]:
+        said = said_by_partner(self.state, partner_id)
         for history in self.state.histories(partner_id, condition, night):
             if history.arrived:
                 ids = history.transaction_ids[0], history.transaction_ids[history.arrived - 1]
                 first, last = self.state.load_transactions(ids)
-                yield Known(last.policy, first.submitted.date())
+                policy = with_issuer(last.policy, ids[1], said.get(history.policy_id, ()))
+                yield Known(policy, first.submitted.date())
 
 
 def _names(joined: str | None) -> tuple[str, ...]:
@@ -173,6 +184,11 @@ def _book_rows(policy: Policy) -> Iterator[dict[str, object]]:
             "plan_id": policy.plan_id,
             "benefit_begin": enrollee.begin,
             "benefit_end": enrollee.end,
+            "effectuated": policy.effectuated,
+            "ended_by": policy.ended_by,
+            "issuer_policy_id": policy.issuer_policy_id,
+            "issuer_subscriber_id": policy.issuer_subscriber_id,
+            "issuer_member_id": enrollee.issuer_member_id,
             "exchange_member_id": person.member_id,
             "is_subscriber": subscriber,
             "last_name": person.last_name,

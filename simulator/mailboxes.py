@@ -22,7 +22,7 @@ class Mailboxes:
         self.staging = home / "staging"
         self.staging.mkdir(parents=True, exist_ok=True)
         for partner_id in partner_ids:
-            for folder in ("outbox", "inbox", "processed"):
+            for folder in ("outbox", "inbox", "processed", "lost"):
                 (self.root / partner_id / folder).mkdir(parents=True, exist_ok=True)
 
     def outbox(self, partner_id: str) -> Path:
@@ -33,6 +33,10 @@ class Mailboxes:
         """Where files of the carrier go once they are read."""
         return self.root / partner_id / "processed"
 
+    def lost(self, partner_id: str) -> Path:
+        """Where files of the carrier lie that the exchange does not find."""
+        return self.root / partner_id / "lost"
+
     def received(self, partner_id: str) -> list[Path]:
         """The finished files that the carrier put into its inbox, by name."""
         inbox = self.root / partner_id / "inbox"
@@ -40,11 +44,12 @@ class Mailboxes:
             path for path in inbox.iterdir() if path.is_file() and path.suffix != UNFINISHED
         )
 
-    def place_planned(self, state: State) -> None:
-        """Puts every planned file into its outbox that is not there, and was not there before."""
+    def place_planned(self, state: State, night: int) -> None:
+        """Puts every file planned up to that night into its outbox, unless it was there before."""
         rows = state.connection.execute(
             "SELECT file_id, partner_id, name, placement FROM files"
-            " WHERE placement <> 'placed' ORDER BY file_id"
+            " WHERE placement IN ('planned', 'moving') AND night <= ? ORDER BY file_id",
+            (night,),
         ).fetchall()
         for file_id, partner_id, name, placement in rows:
             staged = self.staging / f"{partner_id}.{name}"

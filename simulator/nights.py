@@ -1,18 +1,19 @@
 """What the exchange sends in a night: who is enrolled, what changes, and what goes wrong."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from random import Random
 
-from schemas.partners import Exchange, Partner
+from schemas.partners import Partner
 from simulator import events, faults
 from simulator.faults import NightFaults
 from simulator.files import Envelope, Group, file_name, write_interchange
 from simulator.people import Household, Policy
 from simulator.population import household, policies
+from simulator.scenario import Scenario
+from simulator.standing import current
 from simulator.state import ACCEPTED, GOOD, History, PlannedFile, PlannedSend, State
 from simulator.transactions import SetNumbers, Transaction, render_set
 
@@ -25,23 +26,6 @@ _FEWEST_CHANGES = 8  # one of each kind, where there are enough policies
 _DAMAGED_FILE_HOUSEHOLDS = 8  # at most, in each file that is damaged on purpose
 _FEWEST_DAMAGED = 3  # one for each damaged set
 _STRANGERS = 9_000_000  # household numbers of those whom the exchange does not have
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """What shapes a whole simulation."""
-
-    seed: int
-    members: int
-    first_night: date
-    faults: float
-    partners: Mapping[str, Partner]
-    exchange: Exchange
-    mass_ending: int | None = None  # the night whose evening file ends all coverage
-
-    def day(self, night: int) -> date:
-        """The date of a night; night 1 is the first."""
-        return self.first_night + timedelta(days=night - 1)
 
 
 @dataclass(frozen=True)
@@ -141,7 +125,7 @@ class _PartnerNight:
         entries = []
         for number, history in enumerate(chosen):
             (last,) = self.state.load_transactions(history.transaction_ids[-1:])
-            policy = with_effectuation(self.state, last.policy)
+            policy = current(self.state, last.policy.policy_id)
             if policy.state == "active":
                 if ends_all:
                     change = events.termination(policy, self._occasion())
@@ -310,33 +294,6 @@ class _PartnerNight:
             (self.night, self.partner.id),
         ).fetchone()
         return (row[0], row[1]) if row else (None, b"")
-
-
-def with_effectuation(state: State, policy: Policy) -> Policy:
-    """The policy with what the carrier's effectuation said: the status and the issuer's ids."""
-    row = state.connection.execute(
-        "SELECT issuer_policy_id, issuer_subscriber_id, issuer_member_ids FROM effectuations"
-        " WHERE policy_id = ?",
-        (policy.policy_id,),
-    ).fetchone()
-    if row is None:
-        return policy
-    member_ids = _member_ids(row[2])
-    enrollees = tuple(
-        replace(e, issuer_member_id=member_ids.get(e.person.member_id)) for e in policy.enrollees
-    )
-    return replace(
-        policy,
-        effectuated=True,
-        issuer_policy_id=row[0],
-        issuer_subscriber_id=row[1],
-        enrollees=enrollees,
-    )
-
-
-def _member_ids(text: str) -> dict[str, str]:
-    ids: dict[str, str] = json.loads(text)
-    return ids
 
 
 def _take(homes: list[Household], count: int) -> list[Household]:

@@ -104,6 +104,9 @@ class Policy:
     effectuated: bool = False
     issuer_policy_id: str | None = None
     issuer_subscriber_id: str | None = None
+    ended_by: Literal["exchange", "issuer"] | None = None
+    end_reason: str | None = None  # ADDL MAINT REASON of the end
+    end_told_on: date | None = None
 
     @property
     def subscriber(self) -> Enrollee:
@@ -139,3 +142,19 @@ class Policy:
             for enrollee in self.enrollees
         )
         return replace(self, state=state, end=end, enrollees=enrollees)
+
+    def reopened(self) -> "Policy":
+        """The policy as if it had not ended: open again for all who were covered until then."""
+        enrollees = tuple(
+            enrollee if enrollee.removed else replace(enrollee, end=None)
+            for enrollee in self.enrollees
+        )
+        return replace(
+            self,
+            state="active",
+            end=None,
+            enrollees=enrollees,
+            ended_by=None,
+            end_reason=None,
+            end_told_on=None,
+        )

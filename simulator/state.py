@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, last INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS nights (night INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS files (
     file_id INTEGER PRIMARY KEY,
-    night INTEGER NOT NULL,
+    night INTEGER NOT NULL,          -- in which it comes into the outbox
+    made_night INTEGER NOT NULL,     -- in which it was made: earlier when it is held back
     partner_id TEXT NOT NULL,
     role TEXT NOT NULL,              -- enrollment | answer
     name TEXT NOT NULL,
@@ -55,12 +56,39 @@ CREATE TABLE IF NOT EXISTS sends (
 CREATE INDEX IF NOT EXISTS sends_by_transaction ON sends (transaction_id);
 CREATE INDEX IF NOT EXISTS sends_by_group ON sends (group_number);
 CREATE INDEX IF NOT EXISTS transactions_by_policy ON transactions (policy_id);
-CREATE TABLE IF NOT EXISTS effectuations (
-    policy_id TEXT PRIMARY KEY,
-    issuer_policy_id TEXT,
-    issuer_subscriber_id TEXT,
-    issuer_member_ids TEXT NOT NULL  -- JSON, by exchange member id
+CREATE TABLE IF NOT EXISTS policy_members (
+    member_id TEXT NOT NULL,
+    policy_id TEXT NOT NULL,
+    insurance_line TEXT NOT NULL,
+    PRIMARY KEY (member_id, policy_id)
 );
+CREATE INDEX IF NOT EXISTS members_by_policy ON policy_members (policy_id);
+CREATE TABLE IF NOT EXISTS issuer_sets ( -- what the carrier said and the exchange accepted
+    issuer_set_id INTEGER PRIMARY KEY,
+    partner_id TEXT NOT NULL,
+    policy_id TEXT NOT NULL,
+    kind TEXT NOT NULL,              -- effectuation | cancellation | termination | ...
+    reason TEXT NOT NULL,            -- ADDL MAINT REASON
+    coverage_end TEXT,               -- 357
+    said_on TEXT NOT NULL,
+    after_transaction INTEGER NOT NULL, -- the last transaction of the exchange before it
+    ids TEXT NOT NULL,               -- JSON: the issuer's ids of policy, subscriber and members
+    night INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS issuer_sets_by_policy ON issuer_sets (policy_id);
+CREATE INDEX IF NOT EXISTS issuer_sets_by_partner ON issuer_sets (partner_id);
+CREATE TABLE IF NOT EXISTS forced (      -- what the scenario wants to go wrong
+    forced_id INTEGER PRIMARY KEY,
+    night INTEGER NOT NULL,
+    partner_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL            -- a policy id, or the name of the carrier's file
+);
+CREATE INDEX IF NOT EXISTS forced_by_subject ON forced (subject);
+CREATE INDEX IF NOT EXISTS files_by_night ON files (made_night, partner_id);
+CREATE INDEX IF NOT EXISTS files_by_placement ON files (placement);
+CREATE INDEX IF NOT EXISTS sends_by_file ON sends (file_id);
+CREATE INDEX IF NOT EXISTS files_by_interchange ON files (interchange);
 CREATE TABLE IF NOT EXISTS answers_read (
     partner_id TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -93,6 +121,7 @@ class PlannedFile:
     fault: str | None = None
     interchange: int | None = None
     sends: tuple["PlannedSend", ...] = ()
+    made_night: int | None = None  # where it is not the night in which it comes
 
 
 @dataclass(frozen=True)
@@ -151,15 +180,53 @@ class State:
 
     def add_transaction(self, transaction: Transaction) -> int:
         """The id of the stored transaction."""
+        policy = transaction.policy
         cursor = self.connection.execute(
             "INSERT INTO transactions (partner_id, policy_id, body) VALUES (?, ?, ?)",
-            (
-                transaction.policy.partner_id,
-                transaction.policy.policy_id,
-                _TRANSACTION.dump_json(transaction).decode(),
-            ),
+            (policy.partner_id, policy.policy_id, _TRANSACTION.dump_json(transaction).decode()),
+        )
+        self.connection.executemany(
+            "INSERT INTO policy_members VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [(e.person.member_id, policy.policy_id, policy.insurance_line) for e in policy.covered],
         )
         return int(cursor.lastrowid or 0)
+
+    def last_transaction(self, policy_id: str | None = None) -> int:
+        """The id of the last transaction, of that policy or of all; 0 when there is none."""
+        condition = "" if policy_id is None else " WHERE policy_id = ?"
+        row = self.connection.execute(
+            f"SELECT ifnull(max(transaction_id), 0) FROM transactions{condition}",  # noqa: S608
+            () if policy_id is None else (policy_id,),
+        ).fetchone()
+        return int(row[0])
+
+    def last_sent(self, transaction_id: int) -> tuple[str, int]:
+        """BGN02 and QTY*TO with which the carrier accepted that transaction last."""
+        reference, total = self.connection.execute(
+            "SELECT reference, total FROM sends s JOIN files f USING (file_id)"  # noqa: S608
+            f" WHERE transaction_id = ? AND {ACCEPTED} ORDER BY send_id DESC LIMIT 1",
+            (transaction_id,),
+        ).fetchone()
+        return str(reference), int(total)
+
+    def references_of(self, policy_id: str) -> frozenset[str]:
+        """BGN02 of every set of the policy that was sent."""
+        rows = self.connection.execute(
+            "SELECT reference FROM sends JOIN transactions USING (transaction_id)"
+            " WHERE policy_id = ?",
+            (policy_id,),
+        )
+        return frozenset(reference for (reference,) in rows)
+
+    def policies_of_members(self, policy_id: str, insurance_line: str) -> list[str]:
+        """The other policies of that line of any member of the policy."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT o.policy_id FROM policy_members m JOIN policy_members o"
+            " USING (member_id) WHERE m.policy_id = ? AND o.policy_id <> m.policy_id"
+            " AND o.insurance_line = ? ORDER BY o.policy_id",
+            (policy_id, insurance_line),
+        )
+        return [other for (other,) in rows]
 
     def load_transactions(self, ids: Iterable[int]) -> Iterator[Transaction]:
         """The transactions of those ids, in that order."""
@@ -172,10 +239,11 @@ class State:
     def add_file(self, file: PlannedFile) -> None:
         """Remembers a file that is to be put in the outbox, with its transaction sets."""
         cursor = self.connection.execute(
-            "INSERT INTO files (night, partner_id, role, name, fault, set_count, member_count,"
-            " interchange, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO files (night, made_night, partner_id, role, name, fault, set_count,"
+            " member_count, interchange, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 file.night,
+                file.made_night or file.night,
                 file.partner_id,
                 file.role,
                 file.name,
@@ -193,9 +261,10 @@ class State:
         )
 
     def file_count(self, night: int, partner_id: str) -> int:
-        """How many files of that night are planned for the partner."""
+        """How many files were made in that night for the partner."""
         row = self.connection.execute(
-            "SELECT count(*) FROM files WHERE night = ? AND partner_id = ?", (night, partner_id)
+            "SELECT count(*) FROM files WHERE made_night = ? AND partner_id = ?",
+            (night, partner_id),
         ).fetchone()
         return int(row[0])
 

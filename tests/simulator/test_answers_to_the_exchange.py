@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from simulator.nights import with_effectuation
+from simulator.standing import current
 from simulator.state import ACCEPTED, GOOD
 
 
@@ -168,7 +168,7 @@ def test_issuer_ids_come_back_on_later_maintenance(answered):
     exchange, carrier = answered
     policy = initial_policy(exchange, least=2)
     deliver(exchange, carrier, policy)
-    known = with_effectuation(exchange.state, policy)
+    known = current(exchange.state, policy.policy_id)
     assert known.issuer_policy_id == f"P{policy.policy_id}"
     assert [e.issuer_member_id for e in known.enrollees] == [
         f"M{e.person.member_id}" for e in policy.enrollees

@@ -1,0 +1,382 @@
+"""Hand-written cancellations, terminations, maintenance and reinstatements, judged."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from simulator import events, judging
+from simulator.judging import by_status
+from simulator.standing import current, standing
+from simulator.state import ACCEPTED, GOOD
+
+TEXAS = "cedar-valley-tx"
+
+
+class World:
+    """An exchange whose first night was acknowledged, and a carrier that writes sets by hand."""
+
+    def __init__(self, box, carrier):
+        self.box, self.carrier = box, carrier
+        self.told = dict.fromkeys(range(200), 0)
+
+    def policy(self, *, line="HLT", least=1, aptc=None):
+        """An initial policy of one delivered set."""
+        for history in self.box.state.histories(TEXAS, f"{ACCEPTED} AND {GOOD}"):
+            (first,) = self.box.state.load_transactions(history.transaction_ids[:1])
+            policy = first.policy
+            alone = len(history.transaction_ids) == history.arrived == 1
+            fits = policy.insurance_line == line and len(first.members) >= least
+            fits = fits and aptc in (None, policy.aptc > 0)
+            if alone and first.kind == "initial" and fits:
+                return policy
+        raise AssertionError("no such policy")
+
+    def effectuated(self, **wanted):
+        """Such a policy after its effectuation."""
+        policy = self.policy(**wanted)
+        sent = self.carrier.sets_of(1, policy.policy_id)[-1][1]
+        assert self.say(policy, self.carrier.confirmation(sent)[1:-1]) == ""
+        return self.now(policy)
+
+    def now(self, policy):
+        return current(self.box.state, policy.policy_id)
+
+    def say(self, policy, body, night=1):
+        """The reasons why the set was rejected; empty when it was accepted."""
+        number = f"{self.carrier._next():04d}"
+        segments = [
+            f"ST*834*{number}*005010X220A1",
+            *body,
+            f"SE*{len(body) + 2}*{number}",
+        ]
+        self.carrier.effectuate(TEXAS, [segments], policy.plan_id)
+        rejected = self.box.read_answers(night).rejected
+        new = rejected[self.told[night] :]
+        self.told[night] = len(rejected)
+        return "; ".join(reasons for _, _, reasons in new)
+
+    def header(self, policy, members):
+        person = policy.subscriber.person
+        partner = self.box.scenario.partners[TEXAS]
+        (reference,) = self.box.state.references_of(policy.policy_id)
+        dependents = [f"QTY*DT*{members - 1}"] if members > 1 else []
+        return [
+            f"BGN*00*{reference}*20261201*190000****2",
+            f"QTY*TO*{members}",
+            *dependents,
+            f"N1*P5*{person.first_name} {person.last_name}*94*{person.member_id}",
+            f"N1*IN*{partner.issuer_name}*FI*{partner.issuer_tax_id}",
+        ]
+
+    def ending(self, policy, reason, code, end):
+        """A cancellation or termination (CMS guide 7.2, tables 19 and 20)."""
+        return [
+            *self.header(policy, 1),
+            f"INS*Y*18*024*{code}*A***TE",
+            f"REF*0F*{policy.subscriber.person.member_id}",
+            f"REF*1L*{policy.policy_id}",
+            f"REF*17*{policy.subscriber.person.member_id}",
+            f"DTP*357*D8*{end:%Y%m%d}",
+            *identity(policy.subscriber.person),
+            *categories(reason),
+        ]
+
+    def reinstatement(self, policy):
+        """CMS guide 7.2, table 21."""
+        begin = f"{policy.begin:%Y%m%d}"
+        return [
+            *self.header(policy, 1),
+            "INS*Y*18*025**A***AC",
+            f"REF*0F*{policy.subscriber.person.member_id}",
+            f"REF*17*{policy.subscriber.person.member_id}",
+            f"DTP*356*D8*{begin}",
+            *identity(policy.subscriber.person),
+            f"HD*025**{policy.insurance_line}",
+            f"DTP*348*D8*{begin}",
+            f"REF*CE*{policy.plan_id}",
+            f"REF*1L*{policy.policy_id}",
+            *categories("ISSUER - REINSTATEMENT"),
+        ]
+
+    def maintenance(self, policy, changed="M-NEW"):
+        """The subscriber's issuer member id changes (CMS guide 7.2, table 22)."""
+        made = self.header(policy, len(policy.covered))
+        for enrollee in policy.covered:
+            person, begin = enrollee.person, f"{enrollee.begin:%Y%m%d}"
+            first = enrollee is policy.subscriber
+            made += [
+                f"INS*{'Y' if first else 'N'}*{person.relationship}*001*{'25' if first else ''}*A"
+                + ("***AC" if first else ""),
+                f"REF*0F*{policy.subscriber.person.member_id}",
+                f"REF*17*{person.member_id}",
+            ]
+            if first:
+                made += [f"REF*23*{changed}", f"REF*ABB*{enrollee.issuer_member_id}"]
+                made += ["DTP*303*D8*20261201"]
+            made += [
+                f"DTP*356*D8*{begin}",
+                *identity(person),
+                f"HD*001**{policy.insurance_line}",
+                f"DTP*348*D8*{begin}",
+                f"REF*CE*{policy.plan_id}",
+                f"REF*1L*{policy.policy_id}",
+                *categories("ISSUER MAINT" if first else "NO CHANGE"),
+            ]
+        return made
+
+
+def identity(person):
+    name = f"NM1*IL*1*{person.last_name}*{person.first_name}*{person.middle_name}**{person.suffix}"
+    return [name.rstrip("*"), f"DMG*D8*{person.birth_date:%Y%m%d}*{person.gender}"]
+
+
+def categories(reason):
+    return [
+        *("LS*2700", "LX*1", "N1*75*REQUEST SUBMIT TIMESTAMP", "REF*17*2026120119000000"),
+        *("LX*2", "N1*75*ADDL MAINT REASON", f"REF*17*{reason}", "DTP*007*D8*20261201"),
+        "LE*2700",
+    ]
+
+
+def without(segments, start):
+    return [segment for segment in segments if not segment.startswith(start)]
+
+
+def with_text(segments, old, new):
+    return "~".join(segments).replace(old, new).split("~")
+
+
+@pytest.fixture
+def world(new_exchange, carrier_of):
+    box = new_exchange(members=120)
+    box.send(1)
+    carrier = carrier_of(box)
+    carrier.acknowledge(1)
+    box.read_answers(1)
+    return World(box, carrier)
+
+
+def book_row(world, policy):
+    rows = world.box.book().to_pylist()
+    key = policy.policy_id, True
+    return next(r for r in rows if (r["exchange_policy_id"], r["is_subscriber"]) == key)
+
+
+@pytest.mark.parametrize("days_before", [0, 1])
+def test_a_cancellation_ends_a_policy_without_coverage(world, days_before):
+    """357 is the first day or the day before it (section 7.2.5); the book says who ended it."""
+    policy = world.policy(least=2)
+    end = policy.begin - timedelta(days=days_before)
+    assert world.say(policy, world.ending(policy, "CANCEL", "59", end)) == ""
+    row = book_row(world, policy)
+    assert (row["status"], row["benefit_end"]) == ("cancelled", policy.begin)
+    assert row["ended_by"] == "issuer"
+
+
+def test_a_termination_ends_the_coverage_of_all(world):
+    """Each member's coverage ends on 357 (section 7.2.6)."""
+    policy = world.effectuated(least=2)
+    end = date(policy.begin.year, 3, 31)
+    assert world.say(policy, world.ending(policy, "TERM", "59", end)) == ""
+    rows = [r for r in world.box.book().to_pylist() if r["exchange_policy_id"] == policy.policy_id]
+    assert {(r["status"], r["benefit_end"], r["effectuated"]) for r in rows} == {
+        ("terminated", end, True)
+    }
+
+
+def test_a_termination_is_said_again_only_with_an_earlier_end(world):
+    """CMS guide 7.2, table 16."""
+    policy = world.effectuated()
+    for month, reason in ((6, ""), (6, "not earlier"), (7, "not earlier"), (5, "")):
+        said = world.say(policy, world.ending(policy, "TERM-OTH", "", date(2027, month, 1)))
+        assert (reason in said) is True
+        assert bool(said) == bool(reason)
+
+
+@pytest.mark.parametrize(
+    ("status", "accepts"),
+    [
+        ("initial", "effectuation cancellation termination"),
+        ("effectuated", "cancellation termination maintenance"),
+        ("terminated initial", "effectuation cancellation termination reinstatement"),
+        ("terminated effectuated", "cancellation termination maintenance reinstatement"),
+        ("cancelled", "reinstatement"),
+    ],
+)
+def test_each_status_accepts_what_table_16_says(world, status, accepts):
+    """All 25 fields of the table, but for the end of a second termination."""
+    policy = replace(world.policy(), effectuated=status.endswith("effectuated"))
+    if status.startswith("terminated"):
+        policy = policy.ended("terminated", date(2027, 6, 30))
+    elif status == "cancelled":
+        policy = policy.ended("cancelled", policy.begin)
+    accepted = {kind for kind in judging._RULES if not list(by_status(kind, policy))}
+    assert accepted == set(accepts.split())
+
+
+def test_a_reinstatement_restores_all_coverage(world):
+    """After an end by the issuer: the members, dates and the confirmation are back."""
+    policy = world.effectuated(least=2)
+    world.say(policy, world.ending(policy, "CANCEL-OTH", "", policy.begin))
+    assert world.say(policy, world.reinstatement(policy)) == ""
+    assert world.now(policy) == policy
+    assert book_row(world, policy)["status"] == "effectuated"
+
+
+def test_an_end_by_the_exchange_is_not_reinstated_but_for_dental_policies(world):
+    """Section 7.2.7, with its exception for what a dental enrollee ended."""
+    for line, answer in (("HLT", "the exchange ended the policy"), ("DEN", "")):
+        policy = world.policy(line=line)
+        partner = world.box.scenario.partners[TEXAS]
+        occasion = events.Occasion(
+            world.box.state.load_transactions([1]).__next__().submitted.replace(year=2027),
+            policy.begin,
+            7,
+            partner,
+            FirstChoice(),
+        )
+        end = events.cancellation(policy, occasion)
+        known = standing(world.box.state, TEXAS, policy.policy_id, date(2026, 12, 1))
+        known = replace(known, policy=end.policy, delivered=end.policy)
+        against = list(judging.confirming._may_be_reinstated(known))
+        assert [objection.text for objection in against] == ([answer] if answer else [])
+
+
+class FirstChoice:
+    """A random stream that always takes the first."""
+
+    @staticmethod
+    def choice(values):
+        return values[0]
+
+
+def test_a_reinstatement_needs_the_same_keys(world):
+    """Tenant, policy, subscriber, first day and plan (section 7.2.7)."""
+    policy = world.policy()
+    world.say(policy, world.ending(policy, "CANCEL-OTH", "", policy.begin))
+    for old, new, reason in (
+        ("DTP*356*D8*20270101", "DTP*356*D8*20270201", "eligibility begin"),
+        ("DTP*348*D8*20270101", "DTP*348*D8*20270201", "benefit begin"),
+        (f"REF*CE*{policy.plan_id}", f"REF*CE*{policy.plan_id[:-2]}00", "REF*CE"),
+        ("REF*0F*2", "REF*0F*3", "REF*0F"),
+    ):
+        body = with_text(world.reinstatement(policy), old, new)
+        assert reason in world.say(policy, body)
+
+
+def test_issuer_ids_change_in_pairs(world):
+    """23 with ABB: the new id is known afterwards, and the old one is no longer right."""
+    policy = world.effectuated(least=2)
+    assert world.say(policy, world.maintenance(policy)) == ""
+    assert world.now(policy).subscriber.issuer_member_id == "M-NEW"
+    assert book_row(world, policy)["issuer_member_id"] == "M-NEW"
+    assert "former id is not the one" in world.say(policy, world.maintenance(policy, "M-3"))
+
+
+def test_a_new_id_without_the_former_one_is_rejected(world):
+    """CMS guide 7.2, table 22."""
+    policy = world.effectuated(least=2)
+    body = without(world.maintenance(policy), "REF*ABB")
+    assert "former id is missing" in world.say(policy, body)
+
+
+def test_a_maintenance_needs_an_effectuated_policy_and_all_members(world):
+    """Table 16, and table 22 for the members."""
+    policy = world.policy(least=2)
+    assert "not effectuated" in world.say(policy, world.maintenance(policy))
+    policy = world.effectuated(least=2)
+    alone = replace(policy, enrollees=policy.enrollees[:1])
+    assert "members are not those" in world.say(policy, world.maintenance(alone))
+
+
+WRONG_ENDS = [
+    (("CANCEL", "59", "20270102"), "357", "B107"),
+    (("TERM", "59", "20270101"), "one day", "E148 E158 E160 E161"),
+    (("TERM", "59", "20280101"), "after the plan year", "B107"),
+    (("TERM", "59", "20271231"), "on this day", "B108"),
+    (("TERM-OTH", "", "20271231"), "on this day", "B108"),
+    (("TERM-ANTIDUPLICATION", "", "20271130"), "on this day", "B108"),
+    (("CANCEL", "14", "20270101"), "no combination", "B103"),
+]
+
+
+@pytest.mark.parametrize(("end", "reason", "codes"), WRONG_ENDS)
+def test_a_wrong_end_is_rejected_by_a_business_acknowledgement(world, end, reason, codes):
+    """The file names numbers, ids and codes; the policy is as it was."""
+    policy = world.policy()
+    amrc, code, day = end
+    told = date(int(day[:4]), int(day[4:6]), int(day[6:]))
+    assert reason in world.say(policy, world.ending(policy, amrc, code, told))
+    (path,) = world.box.mailboxes.outbox(TEXAS).glob("*.BAA.*")
+    root = ET.fromstring(path.read_bytes())
+    partner = world.box.scenario.partners[TEXAS]
+    assert root.findtext("TradingPartnerId") == partner.trading_partner_id
+    (transaction,) = root.findall("Transaction")
+    assert transaction.findtext("ExchangeAssignedPolicyId") == policy.policy_id
+    assert len(transaction.findtext("InterchangeControlNumber")) == 9
+    assert [e.findtext("Code") for e in transaction.findall("Error")] == codes.split()
+    assert world.now(policy) == policy
+
+
+@pytest.mark.parametrize(
+    ("alter", "reason"),
+    [
+        (lambda s: [*s[:-9], "HD*024**HLT", "DTP*349*D8*20270101", *s[-9:]], "loop 2300"),
+        (lambda s: without(s, "REF*1L"), "not known"),
+        (lambda s: without(s, "DTP*357"), "357"),
+        (lambda s: with_text(s, "***TE", "***AC"), "INS08"),
+        (lambda s: with_text(s, "BGN*00*", "BGN*00*9"), "BGN02"),
+        (lambda s: with_text(s, "DMG*D8*19", "DMG*D8*18"), "demographics"),
+    ],
+)
+def test_a_cancellation_has_the_form_of_table_19(world, alter, reason):
+    """Each field rule on its own."""
+    policy = world.policy()
+    body = alter(world.ending(policy, "CANCEL", "59", policy.begin))
+    assert reason in world.say(policy, body)
+    assert world.now(policy) == policy
+
+
+@pytest.mark.parametrize("reason", ["CANCEL-ANTIDUPLICATION", "CANCEL-OUT-OF-AREA"])
+def test_some_reasons_are_for_initial_policies_only(world, reason):
+    """CMS guide 7.2, table 8."""
+    policy = world.effectuated()
+    said = world.say(policy, world.ending(policy, reason, "", policy.begin))
+    assert "initial policies only" in said
+
+
+def test_an_end_of_the_year_may_be_sent_in_its_window(world):
+    """TERM-ANTIDUPLICATION from 15 September, TERM-OTH in December, TERM in the next year."""
+    year_end = date(2027, 12, 31)
+    for reason, code, aptc, allowed, refused in (
+        ("TERM-ANTIDUPLICATION", "", None, date(2027, 9, 15), date(2027, 9, 14)),
+        ("TERM-OTH", "", None, date(2027, 12, 1), date(2027, 11, 30)),
+        ("TERM", "59", False, date(2028, 1, 1), date(2027, 12, 31)),
+        ("TERM", "59", True, date(2028, 3, 1), date(2028, 2, 29)),
+        ("TERM-HICS", "26", None, date(2027, 2, 1), None),
+    ):
+        policy = world.policy(aptc=aptc)
+        known = standing(world.box.state, TEXAS, policy.policy_id, allowed)
+        year = judging.ending._year_end
+        assert not list(year(reason, year_end, known.policy, allowed)), code
+        assert refused is None or list(year(reason, year_end, known.policy, refused))
+
+
+def test_what_is_accepted_gets_no_business_acknowledgement(world):
+    """Silence is acceptance (CMS guide 7.2, section 5.2)."""
+    policy = world.policy()
+    world.say(policy, world.ending(policy, "CANCEL-FLC", "14", policy.begin))
+    assert not list(world.box.mailboxes.outbox(TEXAS).glob("*.BAA.*"))
+
+
+def test_an_ended_policy_that_was_confirmed_is_not_confirmed_again(world):
+    """It is terminated from effectuated; a cancellation of it is accepted (table 16)."""
+    policy = world.effectuated()
+    world.say(policy, world.ending(policy, "TERM-HICS", "26", date(2027, 5, 31)))
+    sent = world.carrier.sets_of(1, policy.policy_id)[-1][1]
+    again = world.carrier.confirmation(sent)[1:-1]
+    assert "effectuated already" in world.say(policy, again)
+    assert world.say(policy, world.ending(policy, "CANCEL-HICS", "26", policy.begin)) == ""
+    assert book_row(world, policy)["status"] == "cancelled"
