@@ -1,15 +1,21 @@
-"""What runs have read of the carrier's own records: where it is kept in the landing zone."""
+"""What runs have read of the carrier's own records, and what a person has said about the next."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from schemas.database import carrier_reading
+from schemas.database import carrier_acceptance, carrier_reading
+from schemas.errors import Terminal
 
 
 @dataclass(frozen=True)
 class CarrierReading:
-    """Members and payments of one partner as a run has read them, by their storage keys."""
+    """Records of one partner as a run has read them, by their storage keys.
+
+    `unchanged_since` is the clock of the first of the runs that have read just this, one after the
+    other; `is_stale` says that this is too long ago.
+    """
 
     run_id: int
     partner_id: str
@@ -17,6 +23,37 @@ class CarrierReading:
     members_rows: int
     payments_key: str
     payments_rows: int
+    requests_key: str
+    requests_rows: int
+    unchanged_since: datetime
+    is_stale: bool
+
+    @property
+    def keys(self) -> tuple[str, str, str]:
+        """Where members, payments and requests are kept; the same rows have the same keys."""
+        return self.members_key, self.payments_key, self.requests_key
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A person's word that records with so few rows, or unchanged for so long, are true."""
+
+    partner_id: str
+    members_rows: int
+    payments_rows: int
+    accepted_by: str
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Usual:
+    """How many rows the carrier's records usually have, and by whose word or in which run."""
+
+    members_rows: int
+    payments_rows: int
+    told_by: str
+    acceptance_id: int | None = None  # a person's word that no reading has used up
 
 
 def record_reading(conn: sa.Connection, reading: CarrierReading) -> None:
@@ -26,9 +63,72 @@ def record_reading(conn: sa.Connection, reading: CarrierReading) -> None:
 
 def readings(conn: sa.Connection, run_id: int, partner_id: str) -> list[CarrierReading]:
     """What the run has read of that partner's carrier, in the order in which it did."""
-    columns = [carrier_reading.c[name] for name in CarrierReading.__dataclass_fields__]
-    rows = sa.select(*columns).where(
-        carrier_reading.c.run_id == run_id, carrier_reading.c.partner_id == partner_id
+    return _readings(
+        conn, carrier_reading.c.run_id == run_id, carrier_reading.c.partner_id == partner_id
     )
-    found = conn.execute(rows.order_by(carrier_reading.c.reading_id))
-    return [CarrierReading(*row) for row in found]
+
+
+def last_reading(conn: sa.Connection, partner_id: str) -> CarrierReading | None:
+    """What was last read of that partner's carrier; None before the first night."""
+    of_partner = carrier_reading.c.partner_id == partner_id
+    last = sa.select(sa.func.max(carrier_reading.c.reading_id)).where(of_partner)
+    found = _readings(conn, carrier_reading.c.reading_id == last.scalar_subquery())
+    return found[0] if found else None
+
+
+def stale_readings(conn: sa.Connection, run_id: int) -> tuple[CarrierReading, ...]:
+    """The last reading of each partner in the run, as far as it is stale."""
+    of_run = carrier_reading.c.run_id == run_id
+    last = sa.select(sa.func.max(carrier_reading.c.reading_id)).where(of_run)
+    last = last.group_by(carrier_reading.c.partner_id)
+    found = _readings(conn, carrier_reading.c.reading_id.in_(last), carrier_reading.c.is_stale)
+    return tuple(sorted(found, key=lambda reading: reading.partner_id))
+
+
+def _readings(conn: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[CarrierReading]:
+    columns = [carrier_reading.c[name] for name in CarrierReading.__dataclass_fields__]
+    rows = sa.select(*columns).where(*conditions).order_by(carrier_reading.c.reading_id)
+    return [CarrierReading(*row) for row in conn.execute(rows)]
+
+
+def usual_size(conn: sa.Connection, partner_id: str) -> Usual | None:
+    """By what the partner's next reading is judged: a person's word, else the last reading."""
+    accepted = conn.execute(
+        sa.select(carrier_acceptance)
+        .where(
+            carrier_acceptance.c.partner_id == partner_id,
+            carrier_acceptance.c.used_in_run.is_(None),
+        )
+        .order_by(carrier_acceptance.c.acceptance_id.desc())
+        .limit(1)
+    ).one_or_none()
+    if accepted is not None:
+        by = f"{accepted.accepted_by} has accepted"
+        return Usual(accepted.members_rows, accepted.payments_rows, by, accepted.acceptance_id)
+    last = last_reading(conn, partner_id)
+    if last is None:
+        return None
+    return Usual(last.members_rows, last.payments_rows, f"run {last.run_id} has read")
+
+
+def accept(conn: sa.Connection, acceptance: Acceptance) -> None:
+    """Records a person's word, by which the partner's next reading is judged.
+
+    Raises Terminal when person or reason is missing.
+    """
+    if not acceptance.accepted_by or not acceptance.reason:
+        raise Terminal("To accept records needs a person and a reason. Give --by and --reason.")
+    conn.execute(sa.insert(carrier_acceptance).values(**vars(acceptance)))
+
+
+def use_acceptances(conn: sa.Connection, partner_id: str, up_to: int, run_id: int) -> None:
+    """Marks a partner's acceptances up to that id as used by the run: they count no more."""
+    conn.execute(
+        sa.update(carrier_acceptance)
+        .where(
+            carrier_acceptance.c.partner_id == partner_id,
+            carrier_acceptance.c.acceptance_id <= up_to,
+            carrier_acceptance.c.used_in_run.is_(None),
+        )
+        .values(used_in_run=run_id)
+    )

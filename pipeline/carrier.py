@@ -1,63 +1,135 @@
-"""The carrier's own records, wherever the settings say they are."""
+"""The carrier's own records, wherever the settings say they are: read whole, judged and kept."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ledger.carrier_readings import CarrierReading, record_reading
+from ledger.carrier_readings import (
+    CarrierReading,
+    Usual,
+    last_reading,
+    record_reading,
+    use_acceptances,
+    usual_size,
+)
 from ledger.server import open_engine
 from pipeline.runs import Run, writing
 from pipeline.settings import CarrierSettings
 from pipeline.wiring import House, postgresql_url
-from reconciliation.carrier_records import CarrierTable, Source, read_members, read_payments
+from reconciliation.carrier_records import read_members, read_payments, read_requests
+from reconciliation.carrier_sources import CarrierTable, Source, one_snapshot, unchanged
 from reconciliation.snapshots import frozen
+from schemas import tables
 from schemas.errors import Terminal
 from schemas.fault_points import reach
 
 
 @dataclass(frozen=True)
 class CarrierRecords:
-    """The carrier's side: `tables.CARRIER_MEMBERS` and `tables.CARRIER_PAYMENTS`."""
+    """The carrier's side: CARRIER_MEMBERS, CARRIER_PAYMENTS and CARRIER_REQUESTS of schemas.tables.
+
+    `is_stale`: just this was read for longer than the settings allow, so nobody's coverage may be
+    ended by it.
+    """
 
     members: pa.Table
     payments: pa.Table
+    requests: pa.Table = field(default_factory=tables.CARRIER_REQUESTS.empty_table)
+    is_stale: bool = False
 
 
 def read_carrier_records(house: House, partner_id: str) -> CarrierRecords:
-    """The partner's records at the carrier. Raises Terminal when they are missing or damaged."""
+    """The partner's records at the carrier, all of one moment.
+
+    Raises Terminal when they are missing or damaged, Retryable when they change while they are
+    read.
+    """
+    settings = _settings(house, partner_id)
+    partner = house.partner(partner_id)
+    with _sources(house, settings) as sources:
+        members, payments, *requests = sources
+        return CarrierRecords(
+            read_members(members, partner),
+            read_payments(payments, partner),
+            *(read_requests(source, partner) for source in requests),
+        )
+
+
+def keep_carrier_records(
+    house: House, run: Run, partner_id: str, records: CarrierRecords
+) -> CarrierRecords:
+    """The records, and whether they are stale, once the landing zone has them for a replay.
+
+    Raises Terminal, and keeps nothing, when there are far fewer rows than were read last.
+    """
+    with house.engine.connect() as conn:
+        usual = usual_size(conn, partner_id)
+        last = last_reading(conn, partner_id)
+    if usual is not None:
+        _require_usual_size(house, partner_id, records, usual)
+    reading = _reading(house, run, partner_id, records)
+    accepted = usual.acceptance_id if usual else None
+    if last is not None and last.keys == reading.keys and accepted is None:
+        days = timedelta(days=_settings(house, partner_id).stale_after_days)
+        since = last.unchanged_since
+        reading = replace(reading, unchanged_since=since, is_stale=run.as_of - since > days)
+    reach("carrier records stored")
+    with writing(house, run, partner_id, "carrier records read") as conn:
+        record_reading(conn, reading)
+        if accepted is not None:
+            use_acceptances(conn, partner_id, accepted, run.run_id)
+    return replace(records, is_stale=reading.is_stale)
+
+
+def _settings(house: House, partner_id: str) -> CarrierSettings:
     settings = house.settings.carriers.get(partner_id)
     if settings is None:
         raise Terminal(
             f"No carrier records for partner {partner_id}. Add [carriers.{partner_id}] to "
             "edi834.toml."
         )
-    partner = house.partner(partner_id)
-    with _sources(house, settings) as (members, payments):
-        return CarrierRecords(read_members(members, partner), read_payments(payments, partner))
+    return settings
 
 
-def keep_carrier_records(house: House, run: Run, partner_id: str, records: CarrierRecords) -> None:
-    """Keeps what the run has read in the landing zone, so that a replay reads the same."""
-    members, payments = (_store(house, table) for table in (records.members, records.payments))
-    reach("carrier records stored")
-    reading = CarrierReading(
+def _require_usual_size(
+    house: House, partner_id: str, records: CarrierRecords, usual: Usual
+) -> None:
+    settings = _settings(house, partner_id)
+    for name, source, now, then in (
+        ("member records", settings.members, len(records.members), usual.members_rows),
+        ("payments", settings.payments, len(records.payments), usual.payments_rows),
+    ):
+        if now < settings.smallest_share * then:
+            raise Terminal(
+                f"{source} holds {now:,} {name}, and {usual.told_by} {then:,}. Nothing of it is "
+                "used: deliver it again. If it is true, say so: edi834 carrier accept "
+                f"{partner_id} --by NAME --reason TEXT."
+            )
+
+
+def _reading(house: House, run: Run, partner_id: str, records: CarrierRecords) -> CarrierReading:
+    """The reading of records that have changed just now; the landing zone has them."""
+    read = (records.members, records.payments, records.requests)
+    members, payments, requests = (
+        house.landing.store([frozen(table)]).storage_key for table in read
+    )
+    return CarrierReading(
         run_id=run.run_id,
         partner_id=partner_id,
         members_key=members,
         members_rows=len(records.members),
         payments_key=payments,
         payments_rows=len(records.payments),
+        requests_key=requests,
+        requests_rows=len(records.requests),
+        unchanged_since=run.as_of,
+        is_stale=False,
     )
-    with writing(house, run, partner_id, "carrier records read") as conn:
-        record_reading(conn, reading)
-
-
-def _store(house: House, table: pa.Table) -> str:
-    return house.landing.store([frozen(table)]).storage_key
 
 
 def _carriers_engine(url: str) -> sa.Engine:
@@ -65,15 +137,19 @@ def _carriers_engine(url: str) -> sa.Engine:
 
 
 @contextmanager
-def _sources(house: House, settings: CarrierSettings) -> Iterator[tuple[Source, Source]]:
+def _sources(house: House, settings: CarrierSettings) -> Iterator[list[Source]]:
+    """Members, payments, and requests if there are any, as they are at one moment."""
+    names = [name for name in (settings.members, settings.payments, settings.requests) if name]
     if settings.kind == "file":
-        yield Path(settings.members), Path(settings.payments)
+        paths = [Path(name) for name in names]
+        with unchanged(paths):
+            yield [*paths]
         return
     own = settings.database_url is None
     engine = house.engine if own else _carriers_engine(str(settings.database_url))
     try:
-        with engine.connect() as conn:
-            yield CarrierTable(conn, settings.members), CarrierTable(conn, settings.payments)
+        with one_snapshot(engine, names) as conn:
+            yield [CarrierTable(conn, name) for name in names]
     finally:
         if not own:
             engine.dispose()

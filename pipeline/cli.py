@@ -16,6 +16,7 @@ import typer
 from pipeline import terminal
 from pipeline.audit_command import audit
 from pipeline.book_command import book
+from pipeline.carrier_command import carrier
 from pipeline.gate_command import gate
 from pipeline.replay_command import replay
 from schemas.errors import AtWork, EnrollmentError, Terminal
@@ -201,6 +202,10 @@ def _night_object(result: Any) -> dict[str, Any]:
         "balance": result.balance.to_pylist(),
         "failures": [vars(failure) for failure in result.failures],
         "gate": [gate_object(one) for one in result.at_gate],
+        "stale": [
+            {"partner_id": one.partner_id, "unchanged_since": one.unchanged_since.isoformat()}
+            for one in result.stale
+        ],
         "audit": str(result.anchor),
         "left": result.left,
     }
@@ -335,6 +340,7 @@ app.command()(replay)
 app.command()(book)
 app.add_typer(gate, name="gate")
 app.add_typer(audit, name="audit")
+app.add_typer(carrier, name="carrier")
 simulate = typer.Typer(no_args_is_help=True, help="The exchange in a box, piece by piece.")
 app.add_typer(simulate, name="simulate")
 

@@ -16,6 +16,7 @@ import structlog
 import ledger.runs
 from ledger import audit, gates, owners
 from ledger.balance import balance
+from ledger.carrier_readings import CarrierReading, stale_readings
 from ledger.step_failures import StepFailure, failures
 from pipeline.retrying import until_done
 from pipeline.runs import Run, at_work
@@ -38,8 +39,9 @@ class NightResult:
 
     `at_gate` holds the batches that are kept from the book, from whichever night they are, those
     of this night with a finding out of bounds, and those that a person decided about and this night
-    has settled. `anchor` is the end of the audit trail, for a copy outside of the database. `left`
-    says of the partners that this call left to somebody else who they are.
+    has settled. `stale` are the carriers' records that have not changed for too long. `anchor` is
+    the end of the audit trail, for a copy outside of the database. `left` says of the partners that
+    this call left to somebody else who they are.
     """
 
     run: Run
@@ -47,6 +49,7 @@ class NightResult:
     balance: pa.Table
     failures: tuple[StepFailure, ...]
     at_gate: tuple[gates.AtGate, ...]
+    stale: tuple[CarrierReading, ...]
     anchor: audit.Anchor
     left: tuple[str, ...] = ()
 
@@ -134,8 +137,11 @@ def _result(conn: sa.Connection, opened: Run) -> NightResult:
     table = balance(conn, opened.run_id)
     failed = failures(conn, opened.run_id)
     at_gate = _at_gate(conn, opened)
-    state = _state(table, failed, at_gate)
-    return NightResult(opened, state, table, failed, at_gate, audit.head(conn))
+    stale = stale_readings(conn, opened.run_id)
+    state = _state(
+        table, failed, is_open=bool(stale) or any(one.batch.is_kept_out for one in at_gate)
+    )
+    return NightResult(opened, state, table, failed, at_gate, stale, audit.head(conn))
 
 
 def _at_gate(conn: sa.Connection, opened: Run) -> tuple[gates.AtGate, ...]:
@@ -151,16 +157,15 @@ def _at_gate(conn: sa.Connection, opened: Run) -> tuple[gates.AtGate, ...]:
     )
 
 
-def _state(
-    table: pa.Table, failed: tuple[StepFailure, ...], at_gate: tuple[gates.AtGate, ...]
-) -> State:
+def _state(table: pa.Table, failed: tuple[StepFailure, ...], *, is_open: bool) -> State:
     rows = table.to_pylist()
     parts = ("accepted", "rejected", "held", "pending")
     balanced = all(row["received"] == sum(row[part] for part in parts) for row in rows)
     if failed or not balanced:
         return "failed"
-    is_open = any(row["pending"] for row in rows) or any(one.batch.is_kept_out for one in at_gate)
-    return "balanced_with_open_items" if is_open else "balanced"
+    if is_open or any(row["pending"] for row in rows):
+        return "balanced_with_open_items"
+    return "balanced"
 
 
 def closed_night(house: House, as_of: datetime, partner_ids: list[str]) -> NightResult | None:

@@ -3,6 +3,7 @@
 import pyarrow as pa
 from rich.table import Table
 
+from ledger.carrier_readings import CarrierReading
 from pipeline import terminal
 from pipeline.gate_report import show_at_gate
 from pipeline.night import NightResult
@@ -16,12 +17,24 @@ def show_night(result: NightResult) -> None:
         terminal.out.print("No file came in.")
     for one in result.at_gate:
         show_at_gate(one)
+    for reading in result.stale:
+        terminal.out.print(stale_sentence(reading), soft_wrap=True)
     show_failures(result)
     terminal.out.print(
         f"Run {result.run.run_id} ({result.run.as_of:%Y-%m-%d %H:%M %Z}): "
         f"{result.state.replace('_', ' ')}."
     )
     terminal.out.print(f"The audit trail ends with {result.anchor}", soft_wrap=True)
+
+
+def stale_sentence(reading: CarrierReading) -> str:
+    """Which carrier's records are stale since when, what follows from it, and what to do."""
+    return (
+        f"Stale: the carrier's records of {reading.partner_id} are those of "
+        f"{reading.unchanged_since:%Y-%m-%d %H:%M %Z}. Nobody's coverage ends by them. Deliver new "
+        f"ones, or if they are true: edi834 carrier accept {reading.partner_id} --by NAME "
+        "--reason TEXT."
+    )
 
 
 def show_failures(result: NightResult) -> None:

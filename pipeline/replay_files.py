@@ -154,4 +154,4 @@ def _carrier_records(conn: sa.Connection, history: History) -> Iterator[tuple[st
     for run_id, partner_id in sorted(read):
         for reading in readings(conn, run_id, partner_id):
             what = f"The carrier's records that run {run_id} has read for {partner_id}"
-            yield from [(what, reading.members_key), (what, reading.payments_key)]
+            yield from [(what, key) for key in reading.keys]

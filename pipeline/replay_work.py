@@ -168,12 +168,10 @@ class Replayer:
             record_reading(conn, reading)
 
     def _kept(self, reading: CarrierReading) -> CarrierRecords:
-        return CarrierRecords(
-            *(
-                pq.read_table(self.house.landing.verified_path(key))
-                for key in (reading.members_key, reading.payments_key)
-            )
+        members, payments, requests = (
+            pq.read_table(self.house.landing.verified_path(key)) for key in reading.keys
         )
+        return CarrierRecords(members, payments, requests, reading.is_stale)
 
     def _reconcile(self, told: Told) -> None:
         run_id, partner_id = key = told.object_id, told.details["partner"]

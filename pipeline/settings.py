@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -38,8 +38,8 @@ class MailboxSettings(BaseModel):
 class CarrierSettings(BaseModel):
     """Where the carrier's own records are.
 
-    For `file`, members and payments are paths of CSV or Parquet files; for `table`, they are
-    schema.table names in `database_url`, or in our own database when that is not set.
+    For `file`, members, payments and requests are paths of CSV or Parquet files; for `table`, they
+    are schema.table names in `database_url`, or in our own database when that is not set.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,7 +47,10 @@ class CarrierSettings(BaseModel):
     kind: Literal["file", "table"]
     members: str
     payments: str
+    requests: str | None = None
     database_url: str | None = None
+    smallest_share: float = Field(default=0.5, ge=0, le=1)  # of the rows of the last reading
+    stale_after_days: int = Field(default=3, ge=0)  # that the same rows may be read
 
 
 class Settings(BaseSettings):

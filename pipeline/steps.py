@@ -119,7 +119,7 @@ class Steps:
 
 def _settle(house: House, run: Run, partner_id: str) -> None:
     records = read_carrier_records(house, partner_id)
-    keep_carrier_records(house, run, partner_id, records)
+    records = keep_carrier_records(house, run, partner_id, records)
     reconcile_partner(house, run, partner_id, records)
     effectuate(house, run, partner_id, records)
 

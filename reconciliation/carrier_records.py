@@ -1,43 +1,29 @@
-"""The carrier's own member records and payments, from its extract or its table.
+"""The carrier's own member records, payments and requests, from its extracts or its tables.
 
-A source is a CSV or Parquet file, or a table in PostgreSQL; the partner's column mapping says which
-of its columns is which of ours. A source that has no header, is cut off, short of a column, or
-holds what its column cannot hold is refused as a whole: half an extract would make thousands of
-false "missing at carrier". The refusal names source, column and data row (from 1), never a value.
+The partner's column mapping says which of the carrier's columns is which of ours. A source that has
+no header, is cut off, short of a column, or holds what its column cannot hold is refused as a
+whole: half an extract would make thousands of false "missing at carrier". The refusal names source,
+column and data row (from 1), never a value.
 """
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-import sqlalchemy as sa
-from pyarrow import csv
 
+from reconciliation.carrier_sources import Source, read_source
 from schemas import tables
 from schemas.errors import Terminal
 from schemas.partners import Partner
-from schemas.postgres_copy import copy_out
 
 MEMBER_KEY = ("exchange_policy_id", "exchange_member_id")
-PAYMENT_KEY = ("exchange_policy_id",)
+PAYMENT_KEY = ("exchange_policy_id", "amount", "received_on")
+REQUEST_KEY = ("exchange_policy_id", "request", "requested_on")
+REQUESTS = ("cancel", "terminate", "reinstate")
 
 _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _AMOUNT = r"^-?[0-9]{1,10}(\.[0-9]{1,2})?$"  # dollars, as decimal128(12, 2) holds them
-
-
-@dataclass(frozen=True)
-class CarrierTable:
-    """A table of the carrier in PostgreSQL; `name` is schema.table."""
-
-    connection: sa.Connection
-    name: str
-
-
-Source = Path | CarrierTable
 
 
 def read_members(source: Source, partner: Partner) -> pa.Table:
@@ -55,10 +41,38 @@ def read_members(source: Source, partner: Partner) -> pa.Table:
 def read_payments(source: Source, partner: Partner) -> pa.Table:
     """The payments that the carrier holds as tables.CARRIER_PAYMENTS; there may be none yet.
 
-    Raises Terminal when the source is not whole or not right.
+    Raises Terminal when the source is not whole or not right, or a payment has no amount or date:
+    such a row says nothing about what is owed. A payment that is negative, in the future or for an
+    unknown policy is read as it stands.
     """
     read = _read(source, partner.carrier_records.payments, tables.CARRIER_PAYMENTS, partner)
     read.require_values(PAYMENT_KEY)
+    return read.rows
+
+
+def read_requests(source: Source, partner: Partner) -> pa.Table:
+    """What the carrier asks us to tell the exchange as tables.CARRIER_REQUESTS; often nothing.
+
+    Raises Terminal when the source is not whole or not right, when a request is none of REQUESTS
+    or lacks the reason or last day that it needs, and when the partner's file does not map it.
+    """
+    mapping = partner.carrier_records.requests
+    if mapping is None:
+        raise Terminal(
+            f"Partner {partner.id}: the settings name requests of the carrier, but "
+            "carrier_records.requests is not in the partner's file. Add it there."
+        )
+    read = _read(source, mapping, tables.CARRIER_REQUESTS, partner)
+    read.require_values(REQUEST_KEY)
+    known = pc.is_in(read.rows["request"], pa.array(REQUESTS, tables.TEXT))
+    read.require("request", known, f"none of {', '.join(REQUESTS)}")
+    for column, of, why in (
+        ("additional_maintenance_reason", "cancel", "a cancellation has a reason"),
+        ("additional_maintenance_reason", "terminate", "a termination has a reason"),
+        ("coverage_end", "terminate", "a termination has a last day"),
+    ):
+        other = pc.not_equal(read.rows["request"], of)
+        read.require(column, pc.or_(other, pc.is_valid(read.rows[column])), f"empty, but {why}")
     return read.rows
 
 
@@ -78,9 +92,12 @@ class _Records:
 
     def require_values(self, key: tuple[str, ...]) -> None:
         for column in key:
-            row = pc.index(pc.is_null(self.rows[column]), True).as_py()
-            if row >= 0:
-                raise self.refuse(column, row, "empty, but it identifies the row")
+            self.require(column, pc.is_valid(self.rows[column]), "empty, but it must be there")
+
+    def require(self, column: str, right: pa.ChunkedArray, why: str) -> None:
+        row = pc.index(right, pa.scalar(False)).as_py()
+        if row >= 0:
+            raise self.refuse(column, row, why)
 
     def require_unique(self, key: tuple[str, ...]) -> None:
         numbered = self.rows.select(key).append_column(
@@ -103,100 +120,9 @@ def _read(
             f"{unmapped[0]}. Add it to the partner's file."
         )
     columns = {name: mapping[name] for name in schema.names}
-    if isinstance(source, CarrierTable):
-        name, received = source.name, _read_table(source, columns)
-    elif not source.is_file():
-        raise Terminal(f"No carrier extract {source}. Check the path or the carrier's delivery.")
-    elif source.suffix.lower() == ".parquet":
-        name, received = source.name, _read_parquet(source, columns)
-    else:
-        name, received = source.name, _read_csv(source, columns)
-    records = _Records(name, columns, received)
+    records = _Records(source.name, columns, read_source(source, columns))
     converted = [_convert(records, field) for field in schema]
-    return _Records(name, columns, pa.table(converted, schema=schema))
-
-
-def _require_columns(name: str, found: list[str], columns: Mapping[str, str]) -> None:
-    for column in columns.values():
-        count = found.count(column)
-        if count != 1:
-            fault = "is missing" if count == 0 else f"stands {count} times"
-            raise Terminal(
-                f"{name}: column {column} {fault}. Correct the extract or the partner's mapping."
-            )
-
-
-def _renamed(received: pa.Table, columns: Mapping[str, str]) -> pa.Table:
-    return pa.table({ours: received[theirs] for ours, theirs in columns.items()})
-
-
-def _read_csv(path: Path, columns: Mapping[str, str]) -> pa.Table:
-    content = path.read_bytes()
-    if not content.strip():
-        raise Terminal(f"{path.name} is empty. Deliver it again.")
-    if not content.endswith((b"\n", b"\r")) or content.count(b'"') % 2:
-        raise Terminal(
-            f"{path.name} is cut off: its last row has no end. Deliver it again, with a line "
-            "break after the last row."
-        )
-    unequal: list[int] = []
-
-    def note(row: csv.InvalidRow) -> str:
-        unequal.append(row.number - 1)
-        return "skip"
-
-    try:
-        header = csv.open_csv(io.BytesIO(content.splitlines(keepends=True)[0])).schema.names
-        _require_columns(path.name, header, columns)
-        received = csv.read_csv(
-            io.BytesIO(content),
-            read_options=csv.ReadOptions(use_threads=False),  # or rows have no numbers
-            parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
-            convert_options=csv.ConvertOptions(
-                include_columns=list(dict.fromkeys(columns.values())),
-                column_types=dict.fromkeys(columns.values(), pa.large_string()),
-                null_values=[""],
-                strings_can_be_null=True,
-            ),
-        )
-    except pa.ArrowInvalid:
-        raise Terminal(f"{path.name} is no CSV file in UTF-8. Deliver it again.") from None
-    if unequal:
-        raise Terminal(
-            f"{path.name}: data row {unequal[0]} has another number of columns than the header. "
-            "Correct the extract and deliver it again."
-        )
-    return _renamed(received, columns)
-
-
-def _read_parquet(path: Path, columns: Mapping[str, str]) -> pa.Table:
-    try:
-        with pq.ParquetFile(path) as file:
-            _require_columns(path.name, file.schema_arrow.names, columns)
-            received = file.read(columns=list(dict.fromkeys(columns.values())))
-    except (OSError, pa.ArrowInvalid):
-        raise Terminal(
-            f"{path.name} is no whole Parquet file: empty, cut off or damaged. Deliver it again."
-        ) from None
-    return _renamed(received, columns)
-
-
-def _read_table(source: CarrierTable, columns: Mapping[str, str]) -> pa.Table:
-    schema_name, _, table_name = source.name.rpartition(".")
-    try:
-        described = sa.inspect(source.connection).get_columns(table_name, schema_name or None)
-    except sa.exc.NoSuchTableError:
-        raise Terminal(
-            f"No carrier table {source.name}, or no right to read it. Check name and grants."
-        ) from None
-    _require_columns(source.name, [column["name"] for column in described], columns)
-    table = sa.table(table_name, schema=schema_name or None)
-    of = {theirs: sa.column(theirs, sa.Text, _selectable=table) for theirs in columns.values()}
-    selected = [sa.cast(of[theirs], sa.Text) for theirs in columns.values()]
-    query = sa.select().add_columns(*selected).order_by(of[columns["exchange_policy_id"]])
-    return copy_out(
-        source.connection, query, pa.schema([(name, pa.large_string()) for name in columns])
-    )
+    return _Records(source.name, columns, pa.table(converted, schema=schema))
 
 
 def _convert(records: _Records, field: pa.Field) -> pa.Array:

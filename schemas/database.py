@@ -259,7 +259,30 @@ carrier_reading = sa.Table(
     sa.Column("members_rows", sa.BigInteger, nullable=False),
     text("payments_key"),  # storage key of tables.CARRIER_PAYMENTS
     sa.Column("payments_rows", sa.BigInteger, nullable=False),
+    text("requests_key"),  # storage key of tables.CARRIER_REQUESTS
+    sa.Column("requests_rows", sa.BigInteger, nullable=False),
+    sa.Column("unchanged_since", INSTANT, nullable=False),  # clock of the first run that read this
+    sa.Column("is_stale", sa.Boolean, nullable=False),  # for longer than the settings allow
     sa.Index("ix_carrier_reading_run", "run_id", "partner_id"),
+    sa.Index("ix_carrier_reading_partner", "partner_id", "reading_id"),
+    schema="ledger",
+)
+
+# A person's word that records with so few rows, or unchanged for so long, are true. The partner's
+# next reading is judged by it, and no other.
+carrier_acceptance = sa.Table(
+    "carrier_acceptance",
+    metadata,
+    identity("acceptance_id"),
+    text("partner_id"),
+    sa.Column("members_rows", sa.BigInteger, nullable=False),  # as the person found them
+    sa.Column("payments_rows", sa.BigInteger, nullable=False),
+    text("accepted_by"),  # the person, as named with --by
+    text("account"),  # of the operating system, under which the command ran
+    sa.Column("accepted_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    text("reason"),
+    reference("used_in_run", "ledger.run.run_id", nullable=True),
+    sa.Index("ix_carrier_acceptance_partner", "partner_id", "acceptance_id"),
     schema="ledger",
 )
 

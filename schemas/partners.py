@@ -183,10 +183,11 @@ class Plan(_Row):
 
 
 class CarrierRecordColumns(_Row):
-    """Our column names and the carrier's for them, for its member records and its payments."""
+    """Our column names and the carrier's for them: member records, payments, and requests."""
 
     members: dict[str, str]
     payments: dict[str, str]
+    requests: dict[str, str] | None = None  # none: the carrier asks for nothing this way
 
 
 class Tolerance(_Row):

@@ -239,7 +239,29 @@ BEGIN
     CASE TG_OP WHEN 'INSERT' THEN 'carrier records read' ELSE 'carrier records altered' END,
     'run', reading.run_id, jsonb_build_object('partner', reading.partner_id,
       'members', reading.members_rows, 'members_sha256', right(reading.members_key, 64),
-      'payments', reading.payments_rows, 'payments_sha256', right(reading.payments_key, 64)));
+      'payments', reading.payments_rows, 'payments_sha256', right(reading.payments_key, 64),
+      'requests', reading.requests_rows, 'requests_sha256', right(reading.requests_key, 64),
+      'stale', nullif(reading.is_stale, false)));
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION ledger.audit_carrier_acceptance() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  accepted ledger.carrier_acceptance := CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    PERFORM ledger.audit_note('carrier records accepted', 'acceptance', accepted.acceptance_id,
+      jsonb_build_object('partner', accepted.partner_id, 'members', accepted.members_rows,
+        'payments', accepted.payments_rows, 'account', accepted.account,
+        'reason_sha256', ledger.audit_digest(accepted.reason)), accepted.accepted_by);
+  ELSE
+    PERFORM ledger.audit_note(
+      CASE WHEN TG_OP = 'UPDATE' AND OLD.used_in_run IS NULL AND NEW.used_in_run IS NOT NULL
+        THEN 'acceptance used' ELSE 'acceptance altered' END,
+      'acceptance', accepted.acceptance_id,
+      jsonb_build_object('partner', accepted.partner_id, 'run', accepted.used_in_run));
+  END IF;
   RETURN NULL;
 END $$;
 
@@ -263,6 +285,8 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.step_failure
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_step_failure();
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.carrier_reading
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_carrier_reading();
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.carrier_acceptance
+  FOR EACH ROW EXECUTE FUNCTION ledger.audit_carrier_acceptance();
 CREATE TRIGGER audit AFTER INSERT ON reconciliation.result
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_reconciliation();
 """

@@ -115,7 +115,7 @@ class World:
 
 
 def _toml(name: str, value: object) -> str:
-    return f"{name} = {value}" if isinstance(value, int) else f'{name} = "{value}"'
+    return f"{name} = {value}" if isinstance(value, int | float) else f'{name} = "{value}"'
 
 
 @contextmanager

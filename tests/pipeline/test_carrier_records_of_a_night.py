@@ -1,6 +1,14 @@
-"""A night whose carrier has no member on record."""
+"""The carrier's records in a night: empty, shrunk, stale, or changing while they are read."""
 
+from dataclasses import replace
+
+import pyarrow.parquet as pq
+import pytest
+
+import pipeline.carrier
 from enrollment.snapshot import book_snapshot
+from pipeline.night import run_night
+from pipeline.replay import replay
 
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
 
@@ -24,3 +32,172 @@ def test_a_carrier_without_members_agrees_with_an_empty_book_only(world):
         assert f"all {members} members of the book" in failure.sentence
     assert {failure.partner_id for failure in result.failures} == {CEDAR, HARBOR}
     assert not world.rows("SELECT 1 FROM ledger.file WHERE kind = 'effectuation'")
+
+
+def cut(path, rows):
+    """The extract with its header and so many rows; what it was before."""
+    whole = path.read_text()
+    path.write_text("".join(whole.splitlines(keepends=True)[: rows + 1]))
+    return whole
+
+
+def rows_of(path):
+    """How many data rows an extract has."""
+    return len(path.read_text().splitlines()) - 1
+
+
+def read_in(world, night):
+    """What the run of that night has kept of the carriers, a row a reading."""
+    return world.rows(
+        "SELECT partner_id, members_rows, payments_rows, requests_rows, unchanged_since, is_stale"
+        " FROM ledger.carrier_reading JOIN ledger.run USING (run_id) WHERE as_of = :clock"
+        " ORDER BY reading_id",
+        clock=world.clock(night),
+    )
+
+
+@pytest.mark.parametrize("name", ["members", "payments"])
+def test_records_that_have_shrunk_are_refused_until_a_person_says_that_they_are_true(
+    world, edi834, name
+):
+    """Nobody is missing, nothing is decided, until they are whole or somebody takes them as true.
+
+    What he says holds for the next reading alone.
+    """
+    world.send(1)
+    world.run(1)
+    path = world.folder / "carrier" / CEDAR / f"{name}.csv"
+    then = rows_of(path)
+    now = (then - 1) // 2
+    cut(path, now)
+    refused = world.run(2)
+    told = world.rows(
+        "SELECT partner_id FROM reconciliation.result NATURAL JOIN ledger.run WHERE as_of = :clock",
+        clock=world.clock(2),
+    )
+    nameless = edi834(
+        "carrier", "accept", CEDAR, "--by", " ", "--reason", "x", **world.environment()
+    )
+    why = "Half of the groups have left."
+    said = edi834("carrier", "accept", CEDAR, "--by", "Ada", "--reason", why, **world.environment())
+    accepted = world.run(2)
+    cut(path, now // 2 - 1)
+    again = world.run(3)
+
+    (failure,) = refused.failures
+    assert (failure.partner_id, failure.step) == (CEDAR, "reconciling and effectuating")
+    assert f"{path} holds {now} " in failure.sentence
+    assert f"and run 1 has read {then}. " in failure.sentence
+    assert f"edi834 carrier accept {CEDAR} --by NAME --reason TEXT" in failure.sentence
+    assert told == [(HARBOR,)]
+    assert nameless.failures == [
+        "edi834: To accept records needs a person and a reason. Give --by and --reason."
+    ]
+    assert said.code == 0
+    assert f" of {CEDAR} are accepted. The next `edi834 night` judges by that, once." in said.out
+    assert accepted.failures == ()
+    assert [row[0] for row in read_in(world, 2)] == [HARBOR, CEDAR, HARBOR]
+    assert [failure.sentence.partition(", and ")[2][:14] for failure in again.failures] == [
+        "run 2 has read"
+    ]
+    assert world.rows("SELECT accepted_by, reason, used_in_run FROM ledger.carrier_acceptance") == [
+        ("Ada", why, accepted.run.run_id)
+    ]
+    (entry,) = world.rows(
+        "SELECT actor, object_kind FROM ledger.audit_entry"
+        " WHERE action = 'carrier records accepted'"
+    )
+    assert entry == ("Ada", "acceptance")
+
+
+def test_accepted_records_are_no_leave_for_fewer(world, edi834):
+    """What was accepted was counted: the next reading may not hold half of that."""
+    world.send(1)
+    world.run(1)
+    path = world.folder / "carrier" / CEDAR / "members.csv"
+    half = rows_of(path) // 2 - 1
+    cut(path, half)
+    edi834("carrier", "accept", CEDAR, "--by", "Ada", "--reason", "So.", **world.environment())
+    cut(path, half // 2 - 1)
+    (failure,) = world.run(2).failures
+
+    assert f"and Ada has accepted {half}." in failure.sentence
+    assert world.rows("SELECT used_in_run FROM ledger.carrier_acceptance") == [(None,)]
+
+
+def test_records_that_do_not_change_for_long_are_stale(world, edi834):
+    """Until there is something new in them, or a person has said that they are true."""
+    world.send(1)
+    results = {night: world.run(night) for night in (1, 4, 5)}
+    clock = world.clock(1)
+    ended = edi834("night", "--as-of", world.clock(6).isoformat(), **world.environment())
+    edi834(
+        "carrier",
+        "accept",
+        CEDAR,
+        "--by",
+        "Ada",
+        "--reason",
+        "A quiet week.",
+        **world.environment(),
+    )
+    payments = world.folder / "carrier" / HARBOR / "payments.csv"
+    cut(payments, rows_of(payments) - 1)
+    fresh = world.run(7)
+
+    assert [row[-2:] for row in read_in(world, 4)] == [(clock, False)] * 2  # three days
+    assert [row[-2:] for row in read_in(world, 5)] == [(clock, True)] * 2
+    assert [r.partner_id for r in results[5].stale] == [CEDAR, HARBOR]
+    assert results[5].state == "balanced_with_open_items"
+    assert results[4].stale == fresh.stale == ()
+    assert f"Stale: the carrier's records of {HARBOR} are those of 2026-12-02 00:00" in ended.out
+    assert ended.code == 1
+    assert [row[-2:] for row in read_in(world, 7)] == [(world.clock(7), False)] * 2
+
+
+def test_extracts_that_change_while_they_are_read_are_not_used(world, monkeypatch):
+    """Members of one hour and payments of the next: nothing of either is kept."""
+    world.send(1)
+    path = world.folder / "carrier" / CEDAR / "members.csv"
+    read_payments = pipeline.carrier.read_payments
+
+    def deliver_meanwhile(source, partner):
+        path.write_text(path.read_text())
+        return read_payments(source, partner)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline.carrier, "read_payments", deliver_meanwhile)
+        result = run_night(world.house, world.clock(1), [CEDAR])
+    kept = read_in(world, 1)
+    mended = run_night(world.house, world.clock(1), [CEDAR])
+
+    (failure,) = result.failures
+    assert f"{path} was changed while it was read" in failure.sentence
+    assert kept == []
+    assert mended.failures == ()
+    assert len(read_in(world, 1)) == 1
+
+
+def with_requests(world, content):
+    """The house of cedar's carrier with requests in an extract of this content."""
+    path = world.folder / "carrier" / CEDAR / "requests.csv"
+    path.write_text("POLICY_NO,REQUEST_CD,REASON_CD,LAST_DAY_DT,REQUEST_DT\n" + content)
+    settings = world.house.settings
+    carrier = settings.carriers[CEDAR].model_copy(update={"requests": str(path)})
+    carriers = settings.carriers | {CEDAR: carrier}
+    return replace(world.house, settings=settings.model_copy(update={"carriers": carriers}))
+
+
+def test_requests_of_the_carrier_are_kept_for_a_replay(world):
+    """One is read and kept; a carrier that has no such extract asks for nothing."""
+    world.send(1)
+    house = with_requests(world, "8801,cancel,CANCEL-FLC,,2026-12-01\n")
+    run_night(house, world.clock(1))
+    ((key,),) = world.rows(
+        "SELECT requests_key FROM ledger.carrier_reading WHERE partner_id = :p", p=CEDAR
+    )
+
+    assert {(row[0], row[3]) for row in read_in(world, 1)} == {(CEDAR, 1), (HARBOR, 0)}
+    (kept,) = pq.read_table(house.settings.landing_folder / key).to_pylist()
+    assert (kept["exchange_policy_id"], kept["request"]) == ("8801", "cancel")
+    assert replay(house).is_identical

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from reconciliation.carrier_records import CarrierTable, read_members, read_payments
+from reconciliation.carrier_records import read_members, read_payments, read_requests
+from reconciliation.carrier_sources import CarrierTable
 from schemas import tables
 from schemas.errors import Terminal
 from schemas.partners import load_partner
@@ -240,3 +241,77 @@ def test_an_incomplete_mapping_is_refused(extract):
     )
     with pytest.raises(Terminal, match="does not say which column of the carrier is aptc"):
         read_members(extract(SUBSCRIBER), partner)
+
+
+PAYMENT = ["8801", "412.30", "2025-12-28", "2026-01-31"]
+PAYMENT_HEADER = list(CEDAR_VALLEY.carrier_records.payments.values())
+
+
+@pytest.mark.parametrize(("place", "column"), [(0, "POLICY_NO"), (1, "PAID_AMT"), (2, "PAID_DT")])
+def test_a_payment_without_policy_amount_or_date_is_refused(extract, place, column):
+    """It says nothing about what is owed; the day it is paid through may be unknown."""
+    wrong = [cell if number != place else "" for number, cell in enumerate(PAYMENT)]
+    through_unknown = [*PAYMENT[:3], ""]
+    path = extract(PAYMENT, through_unknown, header=PAYMENT_HEADER)
+    assert read_payments(path, CEDAR_VALLEY)["paid_through"].null_count == 1
+
+    path = extract(PAYMENT, wrong, header=PAYMENT_HEADER)
+    with pytest.raises(Terminal, match=f"column {column}, data row 2: empty"):
+        read_payments(path, CEDAR_VALLEY)
+
+
+def test_a_strange_payment_is_read_as_it_stands(extract):
+    """Negative, in the future, for a policy that nobody knows: whoever decides sees all of them."""
+    rows = [["8801", "-412.30", "2025-12-28", ""], ["NOBODYS", "1", "2099-01-01", "2099-12-31"]]
+    payments = read_payments(extract(*rows, header=PAYMENT_HEADER), CEDAR_VALLEY).to_pylist()
+
+    assert [(one["amount"], one["received_on"]) for one in payments] == [
+        (Decimal("-412.30"), date(2025, 12, 28)),
+        (Decimal(1), date(2099, 1, 1)),
+    ]
+
+
+REQUEST_HEADER = list(CEDAR_VALLEY.carrier_records.requests.values())
+CANCEL = ["8801", "cancel", "CANCEL-FLC", "", "2026-01-08"]
+TERMINATE = ["8802", "terminate", "TERM-OTH", "2026-03-31", "2026-03-02"]
+REINSTATE = ["8803", "reinstate", "", "", "2026-04-01"]
+
+
+def test_requests_of_the_carrier_are_read(extract):
+    """Cancellation, termination and reinstatement, each with what it needs."""
+    path = extract(CANCEL, TERMINATE, REINSTATE, header=REQUEST_HEADER)
+    requests = read_requests(path, CEDAR_VALLEY)
+
+    assert requests.schema.equals(tables.CARRIER_REQUESTS)
+    assert [tuple(row.values()) for row in requests.to_pylist()] == [
+        ("8801", "cancel", "CANCEL-FLC", None, date(2026, 1, 8)),
+        ("8802", "terminate", "TERM-OTH", date(2026, 3, 31), date(2026, 3, 2)),
+        ("8803", "reinstate", None, None, date(2026, 4, 1)),
+    ]
+    assert read_requests(extract(header=REQUEST_HEADER), CEDAR_VALLEY).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "place", "value", "message"),
+    [
+        (CANCEL, 1, "stop", "column REQUEST_CD, data row 2: none of cancel, terminate, reinstate"),
+        (CANCEL, 1, "", "column REQUEST_CD, data row 2: empty"),
+        (CANCEL, 2, "", "column REASON_CD, data row 2: empty, but a cancellation has a reason"),
+        (TERMINATE, 2, "", "column REASON_CD, data row 2: empty, but a termination has a reason"),
+        (TERMINATE, 3, "", "column LAST_DAY_DT, data row 2: empty, but a termination has a last"),
+        (REINSTATE, 4, "", "column REQUEST_DT, data row 2: empty"),
+    ],
+)
+def test_a_wrong_request_is_named_by_column_and_row(extract, row, place, value, message):
+    """What the transaction needs must be there."""
+    wrong = [cell if number != place else value for number, cell in enumerate(row)]
+    with pytest.raises(Terminal, match=message):
+        read_requests(extract(CANCEL, wrong, header=REQUEST_HEADER), CEDAR_VALLEY)
+
+
+def test_requests_need_a_mapping(extract):
+    """Settings that name a source, and a partner's file that does not say what its columns are."""
+    records = CEDAR_VALLEY.carrier_records.model_copy(update={"requests": None})
+    partner = CEDAR_VALLEY.model_copy(update={"carrier_records": records})
+    with pytest.raises(Terminal, match=r"carrier_records\.requests is not in the partner's file"):
+        read_requests(extract(header=REQUEST_HEADER), partner)

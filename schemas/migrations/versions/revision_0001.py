@@ -128,11 +128,25 @@ CREATE TABLE ledger.gate_finding (
 CREATE TABLE ledger.carrier_reading (
   reading_id BIGINT GENERATED ALWAYS AS IDENTITY, run_id BIGINT NOT NULL, partner_id TEXT NOT NULL,
   members_key TEXT NOT NULL, members_rows BIGINT NOT NULL, payments_key TEXT NOT NULL,
-  payments_rows BIGINT NOT NULL,
+  payments_rows BIGINT NOT NULL, requests_key TEXT NOT NULL, requests_rows BIGINT NOT NULL,
+  unchanged_since TIMESTAMP WITH TIME ZONE NOT NULL, is_stale BOOLEAN NOT NULL,
   CONSTRAINT pk_carrier_reading PRIMARY KEY (reading_id),
   CONSTRAINT fk_carrier_reading_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
 );
 CREATE INDEX ix_carrier_reading_run ON ledger.carrier_reading (run_id, partner_id);
+CREATE INDEX ix_carrier_reading_partner ON ledger.carrier_reading (partner_id, reading_id);
+
+CREATE TABLE ledger.carrier_acceptance (
+  acceptance_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
+  members_rows BIGINT NOT NULL, payments_rows BIGINT NOT NULL, accepted_by TEXT NOT NULL,
+  account TEXT NOT NULL, accepted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+  reason TEXT NOT NULL, used_in_run BIGINT,
+  CONSTRAINT pk_carrier_acceptance PRIMARY KEY (acceptance_id),
+  CONSTRAINT fk_carrier_acceptance_used_in_run FOREIGN KEY(used_in_run) REFERENCES ledger.run
+    (run_id)
+);
+CREATE INDEX ix_carrier_acceptance_partner
+  ON ledger.carrier_acceptance (partner_id, acceptance_id);
 
 CREATE TABLE ledger.gate_decision (
   batch_id BIGINT NOT NULL, decision TEXT NOT NULL, decided_by TEXT NOT NULL,
