@@ -23,6 +23,8 @@ _BLOCKING = {
     "end-not-after-begin": _BEGINS,
     "cancellation-after-begin": _BEGINS,
     "nothing-to-reinstate": _BEGINS,
+    "other-subscriber": _BEGINS,
+    "other-plan": _BEGINS,
 }
 
 

@@ -6,6 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from enrollment.application import Night, apply_events
+from enrollment.believed import PolicyKey
+from pipeline.book_answer import Answer, Question
+from tests.enrollment.conftest import PARTNER
 
 END_OF_JUNE = date(2027, 6, 30)
 MARCH = date(2027, 3, 1)
@@ -217,3 +220,20 @@ def test_what_was_taken_back_is_no_source_any_more(carrier, say):
 
     assert carrier.dispositions(first) == [("pending", "unknown-member")] * 3
     assert carrier.conn.scalar(source) == second
+
+
+@pytest.mark.parametrize("reason", ["other-subscriber", "other-plan"])
+def test_the_enrollment_is_named_that_a_set_speaks_against(carrier, say, reason):
+    """Whoever has to ask the exchange sees both: the set that waits, and what it does not fit."""
+    carrier.receives(say.enrollment("P1", "S1"))
+    change = say.change("P1", "S9" if reason == "other-subscriber" else "S1")
+    if reason == "other-plan":
+        change.people[0].coverage["plan_id"] = "91001TX002000104"
+    carrier.receives(change)
+    carrier.applies()
+
+    answer = Answer.to(carrier.conn, Question(PolicyKey("P1", PARTNER), MARCH))
+    enrollment, waiting = answer.told
+
+    assert waiting.row["reason"] == reason
+    assert answer.blocked_by(waiting) == enrollment.number
