@@ -28,16 +28,17 @@ WHERE t.describes AND t.grown AND t.plan_id IS NOT NULL
 
 # Whoever is added is covered from a day on, to one when the exchange gives it; whoever is removed
 # is not covered after a day, or not at all when that is the day of the begin. `begun` is the begin
-# that was told last before.
-_STATEMENTS = """
-SELECT exchange_policy_id, exchange_member_id, s.said, s.valid_from, s.covered, event_id
+# that was told last before. Each set has two places in the order: an end comes after all else.
+COVERED = """
+SELECT exchange_policy_id, exchange_member_id, s.said, s.valid_from, s.covered, event_id,
+  is_subscriber, maintenance_type
 FROM (
   SELECT *, first_value(benefit_begin) OVER (
     PARTITION BY exchange_policy_id, exchange_member_id, times_added ORDER BY said
   ) AS begun
   FROM (
     SELECT t.exchange_policy_id, t.said, e.exchange_member_id, e.event_id, e.maintenance_type,
-      e.benefit_begin, e.benefit_end,
+      e.is_subscriber, e.benefit_begin, e.benefit_end,
       count(*) FILTER (WHERE e.maintenance_type = '021') OVER (
         PARTITION BY t.exchange_policy_id, e.exchange_member_id ORDER BY t.said
       ) AS times_added
@@ -59,7 +60,7 @@ _GROWN_MEMBERS = sa.text(f"""
 CREATE TEMPORARY TABLE member_span ON COMMIT DROP AS
 SELECT exchange_policy_id, exchange_member_id, valid_from AS benefit_begin,
   valid_to AS benefit_end, coalesce(closed_by, event_id) AS event_id
-FROM ({timeline(_MEMBER, ("covered",), _STATEMENTS)}) span
+FROM ({timeline(_MEMBER, ("covered",), COVERED)}) span
 WHERE covered
 """)
 
@@ -72,7 +73,7 @@ SELECT DISTINCT ON (exchange_policy_id, exchange_member_id) exchange_policy_id,
     PARTITION BY exchange_policy_id, exchange_member_id ORDER BY said
     ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
   )
-FROM ({_STATEMENTS}) said
+FROM ({COVERED}) said
 WHERE NOT EXISTS (
   SELECT FROM member_span m
   WHERE m.exchange_policy_id = said.exchange_policy_id
@@ -102,7 +103,7 @@ UNION ALL
 SELECT m.exchange_policy_id, m.exchange_member_id, n.insurance_line, p.plan_id,
   greatest(m.benefit_begin, p.valid_from), least(m.benefit_end, p.valid_to),
   CASE WHEN p.valid_to < coalesce(m.benefit_end, 'infinity') THEN p.closed_by
-       WHEN p.valid_from > m.benefit_begin THEN p.event_id
+       WHEN p.valid_from >= m.benefit_begin THEN p.event_id
        ELSE m.event_id END
 FROM member_span m
 JOIN next_policy n ON n.exchange_policy_id = m.exchange_policy_id

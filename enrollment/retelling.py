@@ -6,7 +6,7 @@ it, so that a person can follow. Values of a person are not repeated, only which
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -49,7 +49,8 @@ class Retold:
     plan: str | None = None
     broker: str | None = None
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
-    amounts: dict[tuple[str, str], list[tuple[date, Decimal]]] = field(default_factory=dict)
+    begun: dict[str, date] = field(default_factory=dict)  # of each member, as it was added last
+    amounts: dict[tuple[str, str], list[tuple[date, Decimal | None]]] = field(default_factory=dict)
 
 
 def retell(sets: Iterable[ToldSet]) -> tuple[dict[int, list[Change]], Retold]:
@@ -94,6 +95,7 @@ def _enrollment(policy: Retold, one: ToldSet) -> Iterator[Change]:
     policy.plan, policy.broker = one.row["plan_id"], one.row["broker_id"]
     yield Change("begins", policy.begin, None, str(len(one.events)), None, policy.plan)
     for event in one.events:
+        policy.begun[event["exchange_member_id"]] = event["benefit_begin"]
         list(_person(policy, event))
         told = list(_amounts(policy, event))
         yield from told if event["is_subscriber"] else ()
@@ -106,6 +108,7 @@ def _maintenance(policy: Retold, one: ToldSet) -> Iterator[Change]:
             yield from _of_policy(policy, one, event)
         if event["maintenance_type"] == "021":
             yield Change("added", event["benefit_begin"], member)
+            policy.begun[member] = event["benefit_begin"]
             list(_person(policy, event))
         elif event["maintenance_type"] == "024":
             yield Change("removed", event["benefit_end"], member)
@@ -113,6 +116,8 @@ def _maintenance(policy: Retold, one: ToldSet) -> Iterator[Change]:
             yield from _person(policy, event)
         if event["maintenance_type"] != "030":
             yield from _amounts(policy, event)
+        if event["maintenance_type"] == "024" and not event["is_subscriber"]:
+            _end_amounts(policy, event)
 
 
 def _of_policy(policy: Retold, one: ToldSet, event: dict[str, Any]) -> Iterator[Change]:
@@ -157,6 +162,16 @@ def _amounts(policy: Retold, event: dict[str, Any]) -> Iterator[Change]:
         if not kept or kept[-1][1] != amount:
             kept.append((since, amount))
         policy.amounts[event["exchange_member_id"], name] = kept
+
+
+def _end_amounts(policy: Retold, event: dict[str, Any]) -> None:
+    """Whoever is removed has no amounts any more from the day after on; none at all if never in."""
+    member, end = event["exchange_member_id"], event["benefit_end"]
+    never = end == policy.begun.get(member)
+    day = end if never else end + timedelta(days=1)
+    for (whose, name), spans in policy.amounts.items():
+        if whose == member:
+            policy.amounts[whose, name] = [*(span for span in spans if span[0] < day), (day, None)]
 
 
 def _amount(

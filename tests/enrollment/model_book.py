@@ -150,18 +150,33 @@ def _cover(spans, begun, row):
 
 
 def _amount_spans(describing):
-    spans = {}
+    spans, begun = {}, {}
     for said in describing:
         for row in said.rows:
             if row["maintenance_type"] == "030":
                 continue
+            if row["maintenance_type"] == "021":
+                begun[row["exchange_member_id"]] = row["benefit_begin"]
             for (name, day), amount in sorted(row["amounts"].items()):
                 speak(spans.setdefault((row["exchange_member_id"], name), []), day, amount)
+            _end_amounts(spans, begun, row)
     return {
         (*key, value, first, last)
         for key, told in spans.items()
         for first, last, value in days(told)
+        if value is not None
     }
+
+
+def _end_amounts(spans, begun, row):
+    """A dependent who is removed has no amounts after his last day, or none at all."""
+    member_id, end = row["exchange_member_id"], row["benefit_end"]
+    if row["maintenance_type"] != "024" or row["is_subscriber"] or not end:
+        return
+    day = end if end == begun.get(member_id, row["benefit_begin"]) else end + DAY
+    for (whose, _), told in spans.items():
+        if whose == member_id:
+            speak(told, day, None)
 
 
 def _since(policy, said, row):

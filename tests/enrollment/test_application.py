@@ -376,3 +376,70 @@ def test_a_late_change_is_placed_where_it_belongs(carrier, say):
     )
     assert carrier.dispositions(late) == [("accepted", None)]
     assert tuple(carrier.conn.execute(known).one()) == ("NEWER", "5125550100")
+
+
+def amounts_of(carrier, member):
+    """Name, amount, first and last day of a member's amounts, as told."""
+    rows = sa.text(
+        "SELECT name, amount, valid_from, valid_to FROM book.amount"
+        " WHERE exchange_member_id = :m AND known_to = 'infinity' ORDER BY name, valid_from"
+    )
+    return [tuple(row) for row in carrier.conn.execute(rows, {"m": member})]
+
+
+def test_the_premium_of_a_removed_member_ends_with_the_member(carrier, say):
+    """Also what was told of later days; whoever comes back has what is told then."""
+    begin, august = date(2027, 1, 1), date(2027, 8, 1)
+    raised = say.unchanged("P1", "S1", "D1")
+    raised.categories.append(
+        {"name": "PRE AMT 1", "qualifier": "9V", "value": "310.00", "effective_begin": august}
+    )
+    carrier.receives(say.enrollment("P1", "S1", "D1"))
+    carrier.receives(
+        say.change("P1", "S1", raised, submitted="2026113012000000"),
+        say.change(
+            *("P1", "S1", say.removed("P1", "S1", "D1", END_OF_JUNE)),
+            submitted="2026113013000000",
+        ),
+    )
+    carrier.applies()
+    gone = amounts_of(carrier, "D1")
+    carrier.begins_night(NEXT_NIGHT)
+    carrier.receives(
+        say.change("P1", "S1", say.added("P1", "S1", "D1", august), submitted="2026113014000000")
+    )
+    carrier.applies()
+
+    first = ("PRE AMT 1", Decimal("300.00"), begin, END_OF_JUNE)
+    assert gone == [first]
+    assert amounts_of(carrier, "D1") == [first, ("PRE AMT 1", Decimal("50.00"), august, None)]
+    assert amounts_of(carrier, "S1")[1] == ("PRE AMT 1", Decimal("300.00"), begin, None)
+
+
+def test_a_member_who_was_never_covered_has_no_premium(carrier, say):
+    """Removed as of the first day: nothing is owed for any."""
+    carrier.receives(say.enrollment("P1", "S1", "D1"))
+    carrier.receives(
+        say.change("P1", "S1", say.removed("P1", "S1", "D1", date(2027, 1, 1)), reason="NO CHANGE")
+    )
+    carrier.applies()
+
+    assert amounts_of(carrier, "D1") == []
+
+
+def test_a_plan_that_changes_on_the_first_day_comes_from_the_change(carrier, say):
+    """The span names the set that brought the variant, and not the one that it replaced."""
+    carrier.receives(say.enrollment("P1", "S1"))
+    day = date(2027, 1, 1)
+    change = say.change("P1", "S1", reason="CSR VARIANT CHANGE", maintenance_effective=day)
+    change.people[0].coverage["plan_id"] = "91001TX001000104"
+    brought_by = carrier.receives(change)
+    carrier.applies()
+
+    rows = carrier.conn.execute(
+        sa.text(
+            "SELECT c.plan_id, c.benefit_begin, e.file_id FROM book.coverage c"
+            " JOIN book.event e USING (event_id) WHERE c.known_to = 'infinity'"
+        )
+    )
+    assert [tuple(row) for row in rows] == [("91001TX001000104", day, brought_by)]
