@@ -1,8 +1,9 @@
 """Open items: what in the book somebody has to look at, or that waits for the exchange.
 
 A transaction that waits, half of a change in circumstance, a member whom two policies of one
-insurance line cover on the same day, and what an audit says otherwise. Nothing here changes the
-book: the exchange decides on eligibility, and nobody is left without coverage by waiting.
+insurance line cover on the same day, what an audit says otherwise, and what nothing follows from of
+the carrier's payments and requests. Nothing here changes the book: the exchange decides on
+eligibility, and nobody is left without coverage by waiting.
 """
 
 import pyarrow as pa
@@ -13,12 +14,12 @@ from schemas.tables import ORDINAL, TEXT
 
 OPEN_ITEMS = pa.schema(
     [
-        ("kind", TEXT),  # waits | half-a-change | covered-twice | audit-differs
+        ("kind", TEXT),  # waits | half-a-change | covered-twice | audit-differs | payment | request
         ("partner_id", TEXT),
         ("exchange_policy_id", TEXT),
-        ("reason", TEXT),  # why it waits, the missing half, the other policy, the field
-        ("transaction", TEXT),  # null for what is covered twice
-        ("file_id", pa.int64()),  # the file and set that brought it
+        ("reason", TEXT),  # why it waits, the missing half, the other policy, the field, the rule
+        ("transaction", TEXT),  # null for what is covered twice and of the carrier's records
+        ("file_id", pa.int64()),  # the file and set that brought it; null as above
         ("set_ordinal", ORDINAL),
     ]
 )
@@ -63,6 +64,11 @@ WHERE s.partner_id = :partner_id AND NOT EXISTS (
   WHERE newer.exchange_policy_id = s.exchange_policy_id AND newer.partner_id = s.partner_id
     AND newer.state = 'applied' AND newer.moment > s.moment
 )
+UNION ALL
+SELECT kind, partner_id, exchange_policy_id, rule, CAST(NULL AS text), CAST(NULL AS bigint),
+  CAST(NULL AS bigint)
+FROM book.carrier_finding
+WHERE partner_id = :partner_id
 ORDER BY 1, 3, 4, 6, 7
 """
 

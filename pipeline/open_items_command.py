@@ -12,6 +12,8 @@ _KINDS = {
     "half-a-change": "half of a change in circumstance",
     "covered-twice": "covered twice in one line, with",
     "audit-differs": "an audit says otherwise of",
+    "payment": "a payment of the carrier",
+    "request": "a request of the carrier",
 }
 
 
@@ -35,7 +37,7 @@ def open_items_table(items: pa.Table) -> Table:
             _KINDS[row["kind"]],
             terminal.visible(row["reason"] or ""),
             row["transaction"] or "",
-            str(row["file_id"]),
-            str(row["set_ordinal"]),
+            str(row["file_id"] or ""),
+            str(row["set_ordinal"] or ""),
         )
     return table

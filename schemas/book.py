@@ -314,3 +314,20 @@ decision = sa.Table(
     ),
     schema="book",
 )
+
+# What of the carrier's payments and requests nothing follows from, or not what they say. Each run
+# replaces the partner's.
+carrier_finding = sa.Table(
+    "carrier_finding",
+    metadata,
+    identity("finding_id"),
+    text("partner_id"),
+    text("exchange_policy_id"),
+    text("kind"),
+    text("rule"),
+    sa.Column("figures", JSONB, nullable=False),  # amounts, days and codes
+    reference("run_id", "ledger.run.run_id"),
+    one_of("kind", "payment", "request"),
+    sa.Index("ix_carrier_finding_partner", "partner_id"),
+    schema="book",
+)

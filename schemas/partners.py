@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.business_acknowledgements import BusinessAcknowledgementNames
+from schemas.decisions import Accepts, Term
 from schemas.errors import Terminal
 from schemas.issuer_transactions import IssuerTransaction
 
@@ -122,6 +123,13 @@ class Effectuation(_Row):
     not_required_for: tuple[str, ...]
 
 
+class Reinstatement(_Row):
+    """Which ends may be taken back, by their ADDL MAINT REASON."""
+
+    of_issuer: tuple[str, ...]
+    of_exchange: dict[str, tuple[str, ...]] = {}  # by insurance line
+
+
 class Exchange(_Row):
     """One exchange and its companion guide.
 
@@ -146,6 +154,8 @@ class Exchange(_Row):
     effectuation: Effectuation
     issuer_transactions: dict[str, IssuerTransaction] = {}  # what we send, by its name
     business_acknowledgement: BusinessAcknowledgementNames
+    accepts: Accepts  # what we may send, and in which status of the policy
+    reinstatement: Reinstatement
     reporting_categories: tuple[ReportingCategory, ...] = ()
     codes: dict[str, tuple[str, ...]] = {}
 
@@ -224,6 +234,7 @@ class Partner(_Row):
     plans: tuple[Plan, ...]
     carrier_records: CarrierRecordColumns
     tolerances: tuple[Tolerance, ...] = ()
+    terms: tuple[Term, ...] = ()  # its own, before those of schemas/decisions.toml
 
     @property
     def standard_components(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 from schemas.catalog import load_rules
 from schemas.code_sets import load_code_sets, load_pairs
 from schemas.comparison import load_comparison
+from schemas.decisions import load_decisions
 from schemas.gate import load_gate
 from schemas.limits import load_limits, load_report_limits
 from schemas.partners import load_exchanges, load_partners
@@ -59,6 +60,7 @@ def rules_in_force(partners: Path | None = None) -> RulesInForce:
         "partners": lambda: _rows(load_partners(partners).values()),
         "codes": lambda: {name: sorted(load_pairs(name)) for name in load_code_sets()},
         "gate": lambda: asdict(load_gate()),
+        "decisions": lambda: _rows([load_decisions()]),
         "reconciliation": lambda: _rows([load_comparison()]),
         "limits": lambda: [asdict(load_limits()), asdict(load_report_limits())],
     }

@@ -164,4 +164,14 @@ CREATE INDEX ix_decision_policy ON book.decision (exchange_policy_id, partner_id
 CREATE INDEX ix_decision_sent ON book.decision (sent_file_id, set_ordinal);
 CREATE UNIQUE INDEX uq_decision_unsent ON book.decision (exchange_policy_id, partner_id)
   WHERE state IN ('open', 'held', 'released');
+
+CREATE TABLE book.carrier_finding (
+  finding_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
+  exchange_policy_id TEXT NOT NULL, kind TEXT NOT NULL, rule TEXT NOT NULL,
+  figures JSONB NOT NULL, run_id BIGINT NOT NULL,
+  CONSTRAINT pk_carrier_finding PRIMARY KEY (finding_id),
+  CONSTRAINT ck_carrier_finding_kind CHECK (kind IN ('payment', 'request')),
+  CONSTRAINT fk_carrier_finding_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
+);
+CREATE INDEX ix_carrier_finding_partner ON book.carrier_finding (partner_id);
 """

@@ -1,0 +1,72 @@
+"""Findings about the carrier's payments and requests: what nothing follows from, and why.
+
+They are told in `book.carrier_finding`, by policy, rule and figures; each run replaces what the one
+before found.
+"""
+
+import sqlalchemy as sa
+
+FORGET = sa.text("DELETE FROM book.carrier_finding WHERE partner_id = :partner_id")
+
+_TELL = """
+INSERT INTO book.carrier_finding (partner_id, exchange_policy_id, kind, rule, figures, run_id)
+SELECT :partner_id, f.exchange_policy_id, '{kind}', f.rule, f.figures, :run_id
+FROM ({found}) f
+ORDER BY f.exchange_policy_id, f.rule
+"""
+
+# Each payment by itself. What waits at the gate is no unknown policy.
+_PAYMENTS = """
+SELECT c.exchange_policy_id, r.rule, jsonb_strip_nulls(jsonb_build_object('amount', c.amount,
+  'received_on', c.received_on, 'paid_through', c.paid_through)) AS figures
+FROM payment c
+LEFT JOIN standing s USING (exchange_policy_id)
+CROSS JOIN LATERAL (VALUES
+  ('unknown-policy', s.exchange_policy_id IS NULL AND c.exchange_policy_id NOT IN (
+    SELECT exchange_policy_id FROM book.event_set
+    WHERE partner_id = :partner_id AND state = 'staged' AND exchange_policy_id IS NOT NULL)),
+  ('reversal', c.amount < 0),
+  ('in-the-future', c.received_on > :on_day),
+  ('without-amount', c.amount IS NULL),
+  ('without-day', c.received_on IS NULL)
+) r (rule, holds)
+WHERE r.holds"""
+
+# Two payments of the whole binder on different days: the earlier one counts.
+_BINDER_DATES = """
+SELECT c.exchange_policy_id, 'two-binder-dates' AS rule, jsonb_build_object(
+  'received_on', jsonb_agg(DISTINCT c.received_on), 'responsible_amount', min(s.responsible))
+  AS figures
+FROM counted_payment c JOIN standing s USING (exchange_policy_id)
+WHERE s.responsible > 0 AND c.amount >= s.binder_least AND c.paid_through <= s.month_end
+GROUP BY c.exchange_policy_id
+HAVING count(DISTINCT c.received_on) > 1"""
+
+_SURPLUS = """
+SELECT exchange_policy_id, 'more-than-owed' AS rule, jsonb_build_object('paid', p.total,
+  'surplus', c.surplus, 'paid_through', p.paid_through) AS figures
+FROM settled c JOIN paid p USING (exchange_policy_id)
+WHERE c.surplus > 0"""
+
+# Effectuated without a binder, as a renewal is, and never paid: no grace is known for that.
+_NEVER_PAID = """
+SELECT exchange_policy_id, 'never-paid' AS rule,
+  jsonb_build_object('owed_since', u.due, 'responsible_amount', s.responsible) AS figures
+FROM unpaid u JOIN standing s USING (exchange_policy_id)
+LEFT JOIN paid p USING (exchange_policy_id)
+WHERE u.due = s.benefit_begin AND s.deadline < :on_day AND p.total IS NULL"""
+
+_REQUESTS = """
+SELECT exchange_policy_id, finding AS rule, figures FROM judged_request
+WHERE finding IS NOT NULL"""
+
+
+def _tell(kind: str, found: str) -> sa.TextClause:
+    return sa.text(_TELL.format(kind=kind, found=found))
+
+
+STATEMENTS = (
+    FORGET,
+    *(_tell("payment", found) for found in (_PAYMENTS, _BINDER_DATES, _SURPLUS, _NEVER_PAID)),
+    _tell("request", _REQUESTS),
+)

@@ -1,0 +1,67 @@
+"""Maintenance: the issuer's ids that the exchange has not been told, or told otherwise.
+
+What it has been told stands in `book.identifier`, with what it said itself. An id that the carrier
+does not have takes nothing back.
+"""
+
+import sqlalchemy as sa
+
+# What a carrier's record says otherwise than the book, one row for each id of a member.
+_UNTOLD = sa.text("""
+CREATE TEMPORARY TABLE untold_id ON COMMIT DROP AS
+WITH told AS (
+  SELECT i.exchange_policy_id, i.exchange_member_id,
+    max(i.value) FILTER (WHERE i.kind = 'issuer_subscriber_id') AS issuer_subscriber_id,
+    max(i.value) FILTER (WHERE i.kind = 'issuer_member_id') AS issuer_member_id,
+    max(i.value) FILTER (WHERE i.kind = 'issuer_policy_id') AS issuer_policy_id
+  FROM book.identifier i
+  WHERE i.partner_id = :partner_id AND i.known_to = 'infinity' AND i.valid_to IS NULL
+  GROUP BY i.exchange_policy_id, i.exchange_member_id
+), told_policy AS (
+  SELECT exchange_policy_id, max(issuer_policy_id) AS issuer_policy_id
+  FROM told GROUP BY exchange_policy_id
+)
+SELECT DISTINCT c.exchange_policy_id,
+  CASE WHEN i.kind <> 'issuer_policy_id' THEN c.exchange_member_id END AS exchange_member_id,
+  i.kind, i.value, i.former
+FROM issuer_id c
+JOIN standing s USING (exchange_policy_id)
+JOIN decision_accepts a ON a.kind = 'maintenance' AND a.standing = s.standing
+JOIN book.member m ON m.exchange_policy_id = c.exchange_policy_id AND m.partner_id = :partner_id
+  AND m.exchange_member_id = c.exchange_member_id AND m.known_to = 'infinity'
+LEFT JOIN told t ON t.exchange_policy_id = c.exchange_policy_id
+  AND t.exchange_member_id = c.exchange_member_id
+LEFT JOIN told_policy p ON p.exchange_policy_id = c.exchange_policy_id
+CROSS JOIN LATERAL (VALUES
+  ('issuer_subscriber_id', c.issuer_subscriber_id, t.issuer_subscriber_id),
+  ('issuer_member_id', c.issuer_member_id, t.issuer_member_id),
+  ('issuer_policy_id', c.issuer_policy_id, p.issuer_policy_id)
+) i (kind, value, former)
+WHERE i.value IS NOT NULL AND i.value IS DISTINCT FROM i.former
+""")
+
+_MAINTENANCES = sa.text("""
+INSERT INTO candidate
+SELECT u.exchange_policy_id, r.rule, r.additional, NULL, NULL, NULL, NULL, NULL, NULL,
+  jsonb_build_object('ids', u.ids)
+FROM (
+  SELECT exchange_policy_id, bool_or(former IS NOT NULL) AS has_changed,
+    jsonb_agg(jsonb_strip_nulls(jsonb_build_object('member', exchange_member_id, 'kind', kind,
+      'value', value, 'former', former)) ORDER BY exchange_member_id, kind) AS ids
+  FROM untold_id GROUP BY exchange_policy_id
+) u
+JOIN decision_rule r
+  ON r.rule = CASE WHEN u.has_changed THEN 'issuer-ids-changed' ELSE 'issuer-ids-known' END
+""")
+
+# The carrier's ids of each member; of a policy, one id for all.
+ISSUER_IDS = sa.text("""
+CREATE TEMPORARY TABLE issuer_id ON COMMIT DROP AS
+SELECT exchange_policy_id, exchange_member_id,
+  max(issuer_subscriber_id) AS issuer_subscriber_id, max(issuer_member_id) AS issuer_member_id,
+  max(max(issuer_policy_id)) OVER (PARTITION BY exchange_policy_id) AS issuer_policy_id
+FROM carrier_member
+GROUP BY exchange_policy_id, exchange_member_id
+""")
+
+STATEMENTS = (_UNTOLD, _MAINTENANCES)

@@ -1,0 +1,119 @@
+"""What follows from payments and deadlines: candidates for decisions, any number of a policy.
+
+Each statement adds to `candidate` by the rules of `schemas/decisions.toml` that it names. Which of
+a policy's candidates is decided, and whether the exchange takes it, is `decision_choice.py`.
+"""
+
+import sqlalchemy as sa
+
+MAKE_CANDIDATES = sa.text("""
+CREATE TEMPORARY TABLE candidate (exchange_policy_id text, rule text, reason text,
+  coverage_end date, responsible_amount numeric, paid_amount numeric, paid_on date,
+  paid_through date, aptc boolean, evidence jsonb) ON COMMIT DROP
+""")
+
+_BINDER_EVIDENCE = """jsonb_strip_nulls(jsonb_build_object(
+    'payments', coalesce(p.rows, '[]'), 'deadline', s.deadline,
+    'threshold', CASE WHEN s.binder_least < s.responsible THEN s.binder_least END,
+    'terms', jsonb_build_array(CASE WHEN s.benefit_begin < s.received_on
+      THEN t.binder_days_after_receipt_row ELSE t.binder_days_after_begin_row END)
+      || CASE WHEN t.threshold_net_percent_row IS NULL THEN '[]'
+           ELSE jsonb_build_array(t.threshold_net_percent_row) END))"""
+
+# What was paid in time and is still there: a binder that was taken back is not paid.
+_BINDER_PAID = "least(coalesce(p.in_time, 0), coalesce(p.total, 0)) >= s.binder_least"
+_BINDER = f"""
+SELECT s.*, p.total, p.paid_on, p.paid_through, p.reversed, {_BINDER_PAID} AS is_paid,
+  {_BINDER_EVIDENCE} AS evidence
+FROM standing s
+JOIN decision_term t USING (plan_year)
+LEFT JOIN paid p USING (exchange_policy_id)
+WHERE s.responsible IS NOT NULL"""
+
+# Without any payment the first month counts as paid through.
+EFFECTUATIONS = sa.text(f"""
+INSERT INTO candidate
+SELECT b.exchange_policy_id, r.rule, r.additional, NULL, b.responsible, coalesce(b.total, 0),
+  b.paid_on, coalesce(c.covered_through, b.paid_through, b.month_end), NULL, b.evidence
+FROM ({_BINDER} AND s.needs_effectuation) b
+JOIN decision_rule r
+  ON r.rule = CASE WHEN b.responsible > 0 THEN 'binder-paid' ELSE 'nothing-owed' END
+LEFT JOIN settled c USING (exchange_policy_id)
+WHERE b.is_paid
+""")
+
+BINDER_CANCELLATIONS = sa.text(f"""
+INSERT INTO candidate
+SELECT b.exchange_policy_id, r.rule, r.additional, b.cancelled_end, b.responsible,
+  coalesce(b.total, 0), b.paid_on, NULL, NULL, b.evidence
+FROM ({_BINDER}) b
+JOIN decision_rule r
+  ON r.rule = CASE WHEN b.needs_effectuation THEN 'binder-unpaid' ELSE 'binder-reversed' END
+WHERE NOT b.is_paid AND b.deadline < :on_day AND b.standing <> 'cancelled'
+  AND (b.needs_effectuation OR b.reversed)
+""")
+
+# With APTC, and when at least the first month was paid, the grace is of months, of which the first
+# stays covered; otherwise it is the state's days, and coverage ends with what was paid.
+_GRACE = """
+SELECT s.*, u.due, coalesce(a.amount > 0, false) AS aptc, o.amount AS owed, t.grace_days_row,
+  t.aptc_grace_months_row, t.aptc_covered_months_row,
+  CASE WHEN a.amount > 0
+    THEN CAST(u.due + make_interval(months => CAST(t.aptc_grace_months AS int)) AS date) - 1
+    ELSE u.due + CAST(t.grace_days AS int) - 1 END AS grace_end,
+  CASE WHEN a.amount > 0
+    THEN CAST(u.due + make_interval(months => CAST(t.aptc_covered_months AS int)) AS date) - 1
+    ELSE u.due - 1 END AS coverage_end
+FROM unpaid u
+JOIN standing s USING (exchange_policy_id)
+JOIN decision_term t USING (plan_year)
+LEFT JOIN LATERAL (
+  SELECT a.amount FROM book.amount a
+  WHERE a.exchange_policy_id = s.exchange_policy_id AND a.partner_id = :partner_id
+    AND a.exchange_member_id = s.subscriber_id AND a.name = 'APTC AMT' AND a.known_to = 'infinity'
+    AND a.valid_from <= u.due AND coalesce(a.valid_to, 'infinity') >= u.due
+) a ON true
+LEFT JOIN LATERAL (
+  SELECT a.amount FROM book.amount a
+  WHERE a.exchange_policy_id = s.exchange_policy_id AND a.partner_id = :partner_id
+    AND a.exchange_member_id = s.subscriber_id AND a.name = 'TOT RES AMT'
+    AND a.known_to = 'infinity'
+    AND a.valid_from <= u.due AND coalesce(a.valid_to, 'infinity') >= u.due
+) o ON true
+WHERE u.due > s.benefit_begin"""
+
+# To keep a policy, all that is owed when the months of grace are over must be paid, or the month
+# for which the days of grace were given.
+GRACE_TERMINATIONS = sa.text(f"""
+INSERT INTO candidate
+SELECT g.exchange_policy_id, r.rule, r.additional, g.coverage_end, g.owed, coalesce(p.total, 0),
+  p.paid_on, c.covered_through, g.aptc, jsonb_strip_nulls(jsonb_build_object(
+    'payments', coalesce(p.rows, '[]'), 'grace_begin', g.due, 'deadline', g.grace_end,
+    'owed_through', least(g.year_end, CASE WHEN g.aptc THEN g.grace_end
+      ELSE CAST(date_trunc('month', g.due) + interval '1 month - 1 day' AS date) END),
+    'terms', CASE WHEN g.aptc
+      THEN jsonb_build_array(g.aptc_grace_months_row, g.aptc_covered_months_row)
+      ELSE jsonb_build_array(g.grace_days_row) END))
+FROM ({_GRACE}) g
+JOIN decision_rule r ON r.rule = CASE WHEN g.aptc THEN 'grace-over-aptc' ELSE 'grace-over' END
+LEFT JOIN paid p USING (exchange_policy_id)
+LEFT JOIN settled c USING (exchange_policy_id)
+WHERE g.grace_end < :on_day AND g.coverage_end > g.benefit_begin
+""")
+
+# The end was ours, for want of a payment that has come to light since.
+REINSTATEMENTS = sa.text(f"""
+INSERT INTO candidate
+SELECT b.exchange_policy_id, r.rule, r.additional, NULL, b.responsible, b.total, b.paid_on,
+  coalesce(c.covered_through, b.paid_through), NULL,
+  b.evidence || jsonb_build_object('reverses', g.moment, 'deadline', g.deadline)
+FROM ({_BINDER}) b
+JOIN ending g USING (exchange_policy_id)
+JOIN decision_rule r ON r.rule = 'paid-in-time'
+LEFT JOIN settled c USING (exchange_policy_id)
+WHERE g.by_issuer AND CASE g.rule
+  WHEN 'binder-unpaid' THEN b.is_paid
+  WHEN 'grace-over' THEN c.covered_through >= g.owed_through
+  WHEN 'grace-over-aptc' THEN c.covered_through >= g.owed_through
+  ELSE false END
+""")

@@ -1,0 +1,153 @@
+"""A desk at the carrier that decides what is said to the exchange, and its records."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from enrollment.decisions import decide
+from enrollment.offering import offer
+from schemas import tables
+from schemas.partners import load_partner
+
+PARTNER = "cedar-valley-tx"
+_SHOWN = (
+    "SELECT exchange_policy_id, rule, additional_maintenance_reason, coverage_end"
+    " FROM book.decision WHERE state IN ('open', 'held', 'released') ORDER BY exchange_policy_id"
+)
+
+
+@dataclass
+class Records:
+    """The carrier's extracts, row by row."""
+
+    rows: dict = field(default_factory=lambda: {"members": [], "payments": [], "requests": []})
+    is_stale: bool = False
+
+    @property
+    def members(self):
+        """CARRIER_MEMBERS."""
+        return pa.Table.from_pylist(self.rows["members"], schema=tables.CARRIER_MEMBERS)
+
+    @property
+    def payments(self):
+        """CARRIER_PAYMENTS."""
+        return pa.Table.from_pylist(self.rows["payments"], schema=tables.CARRIER_PAYMENTS)
+
+    @property
+    def requests(self):
+        """CARRIER_REQUESTS."""
+        return pa.Table.from_pylist(self.rows["requests"], schema=tables.CARRIER_REQUESTS)
+
+
+def day(text):
+    """The date of YYYY-MM-DD, or nothing."""
+    return text and date.fromisoformat(text)
+
+
+class Desk:
+    """Decides by a carrier's book and the records that it was given."""
+
+    def __init__(self, carrier):
+        self.carrier = carrier
+        self.conn = carrier.conn
+        self.records = Records()
+        self.partner = load_partner(PARTNER)
+
+    def agrees(self, **terms):
+        """The partner's own terms."""
+        rows = [
+            {"id": f"own-{name}", "term": name, "value": value, "source": "an agreement"}
+            for name, value in terms.items()
+        ]
+        content = self.partner.model_dump() | {"terms": rows}
+        self.partner = type(self.partner).model_validate(content)
+
+    def paid(self, policy, amount, on, through="2027-01-31"):
+        """A payment, of the first month if nothing else is said; below zero a reversal."""
+        self.records.rows["payments"].append(
+            {
+                "exchange_policy_id": policy,
+                "amount": Decimal(amount),
+                "received_on": day(on),
+                "paid_through": day(through),
+            }
+        )
+
+    def asks(self, request, policy, reason=None, end=None, on="2027-01-05"):
+        """A request of the carrier: cancel, terminate or reinstate."""
+        self.records.rows["requests"].append(
+            {
+                "exchange_policy_id": policy,
+                "request": request,
+                "additional_maintenance_reason": reason,
+                "coverage_end": day(end),
+                "requested_on": day(on),
+            }
+        )
+
+    def knows(self, policy, member, **ids):
+        """The carrier's ids of a member."""
+        self.records.rows["members"].append(
+            {"exchange_policy_id": policy, "exchange_member_id": member} | ids
+        )
+
+    def decides(self, on):
+        """What is to be sent as of that day: policy, rule, reason and end of coverage."""
+        self.decided = decide(
+            self.conn,
+            self.carrier.run_id,
+            self.partner,
+            self.carrier.exchange,
+            date.fromisoformat(on),
+            self.records,
+        )
+        return self.unsent()
+
+    def unsent(self):
+        """Policy, rule, reason and end of each decision that is not sent."""
+        return [
+            (policy, rule, reason, end and str(end))
+            for policy, rule, reason, end in self.conn.execute(sa.text(_SHOWN))
+        ]
+
+    def decisions(self):
+        """Id and state of all decisions."""
+        rows = sa.text("SELECT decision_id, state FROM book.decision ORDER BY decision_id")
+        return [tuple(row) for row in self.conn.execute(rows)]
+
+    def evidence(self):
+        """The evidence of the only unsent decision."""
+        rows = sa.text("SELECT evidence FROM book.decision WHERE state = 'open'")
+        return self.conn.execute(rows).scalar_one()
+
+    def findings(self):
+        """Policy, kind and rule of what nothing follows from."""
+        rows = sa.text(
+            "SELECT exchange_policy_id, kind, rule FROM book.carrier_finding ORDER BY 1, 2, 3"
+        )
+        return [tuple(row) for row in self.conn.execute(rows)]
+
+    def offers(self, *kinds):
+        """The rows that go out."""
+        more = (kinds,) if kinds else ()
+        return offer(self.conn, PARTNER, self.carrier.run_id, *more).to_pylist()
+
+    def stands(self, policy, status, *, needs_effectuation=False):
+        """Puts a policy of the book into a status, however it came there."""
+        self.conn.execute(
+            sa.text(
+                "UPDATE book.policy SET status = :status, needs_effectuation = :needs"
+                " WHERE exchange_policy_id = :policy AND known_to = 'infinity'"
+            ),
+            {"policy": policy, "status": status, "needs": needs_effectuation},
+        )
+
+    def moves_all_to(self, state):
+        """What persons, or the exchange, make of the decisions that are open."""
+        self.conn.execute(
+            sa.text("UPDATE book.decision SET state = :state WHERE state = 'open'"),
+            {"state": state},
+        )

@@ -1,0 +1,94 @@
+"""The issuer's own ids: with the effectuation, or afterwards as a maintenance."""
+
+from datetime import date
+
+import pytest
+
+from tests.enrollment.deciding import Desk
+
+KNOWN = ("P1", "issuer-ids-known", "ISSUER MAINT", None)
+CHANGED = ("P1", "issuer-ids-changed", "ISSUER MAINT", None)
+
+
+@pytest.fixture
+def desk(carrier, say):
+    """A desk whose book holds P1 of S1 and D1, effectuated and paid for the year."""
+    carrier.receives(say.enrollment("P1", "S1", "D1"))
+    carrier.applies()
+    desk = Desk(carrier)
+    desk.paid("P1", "2400.00", on="2026-12-15", through="2027-12-31")
+    desk.stands("P1", "effectuated")
+    return desk
+
+
+def test_an_effectuation_holds_the_ids_that_are_known(desk):
+    """So it needs no maintenance of its own."""
+    desk.stands("P1", "initial", needs_effectuation=True)
+    desk.knows("P1", "S1", issuer_policy_id="C1", issuer_member_id="M1", issuer_subscriber_id="M1")
+
+    assert desk.decides("2026-12-16") == [("P1", "binder-paid", "CONFIRM", None)]
+
+    subscriber, dependent = desk.offers()
+    assert (subscriber["issuer_policy_id"], subscriber["issuer_member_id"]) == ("C1", "M1")
+    assert (dependent["issuer_policy_id"], dependent["issuer_member_id"]) == ("C1", None)
+    assert subscriber["last_premium_paid"] == date(2027, 12, 31)
+
+
+def test_ids_that_become_known_later_are_told_once(desk):
+    """The member whom they name is told as changed, the other one as not."""
+    assert desk.decides("2027-01-06") == []
+    desk.knows("P1", "D1", issuer_member_id="M2")
+
+    assert desk.decides("2027-01-06") == [KNOWN]
+
+    subscriber, dependent = desk.offers()
+    assert subscriber["additional_maintenance_reason"] == "NO CHANGE"
+    assert (subscriber["maintenance_type"], subscriber["maintenance_reason"]) == ("001", None)
+    assert subscriber["maintenance_effective"] is None
+    assert dependent["additional_maintenance_reason"] == "ISSUER MAINT"
+    assert (dependent["maintenance_type"], dependent["maintenance_reason"]) == ("001", "25")
+    assert (dependent["issuer_member_id"], dependent["former_issuer_member_id"]) == ("M2", None)
+    assert dependent["maintenance_effective"] == date(2027, 1, 1)
+    assert desk.evidence()["ids"] == [{"member": "D1", "kind": "issuer_member_id", "value": "M2"}]
+
+
+def test_ids_that_change_are_told_with_the_former_ones(desk, say):
+    """REF*23 with ABB, ZZ with Q4, X9 with XM; a policy's id changes for all its members."""
+    ids = {"issuer_member_id": "M1", "issuer_subscriber_id": "U1"}
+    desk.carrier.receives(say.change("P1", "S1", say.unchanged("P1", "S1", "D1"), **ids))
+    desk.carrier.applies()
+    desk.stands("P1", "effectuated")
+    desk.knows("P1", "S1", issuer_member_id="M9", issuer_subscriber_id="U9", issuer_policy_id="C1")
+
+    assert desk.decides("2027-01-06") == [CHANGED]
+
+    subscriber, dependent = desk.offers()
+    assert (subscriber["issuer_member_id"], subscriber["former_issuer_member_id"]) == ("M9", "M1")
+    assert subscriber["former_issuer_subscriber_id"] == "U1"
+    assert (subscriber["issuer_policy_id"], subscriber["former_issuer_policy_id"]) == ("C1", None)
+    assert dependent["additional_maintenance_reason"] == "ISSUER MAINT"
+
+
+def test_no_ids_are_told_of_what_is_not_effectuated(desk):
+    """Table 16 rejects a maintenance before the effectuation, which will hold the ids."""
+    desk.stands("P1", "initial", needs_effectuation=True)
+    desk.records.rows["payments"] = []
+    desk.knows("P1", "D1", issuer_member_id="M2")
+
+    assert desk.decides("2027-01-06") == []
+
+
+def test_no_ids_are_told_of_what_is_cancelled(desk, say):
+    """Nor after a cancellation."""
+    desk.carrier.receives(say.cancellation("P1", "S1"))
+    desk.carrier.applies()
+    desk.knows("P1", "D1", issuer_member_id="M2")
+
+    assert desk.decides("2027-01-06") == []
+
+
+def test_an_id_of_somebody_whom_the_policy_does_not_have_is_not_told(desk):
+    """The reconciliation tells of such a record."""
+    desk.knows("P1", "D9", issuer_member_id="M2")
+
+    assert desk.decides("2027-01-06") == []
