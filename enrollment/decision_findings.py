@@ -38,7 +38,7 @@ SELECT c.exchange_policy_id, 'two-binder-dates' AS rule, jsonb_build_object(
   'received_on', jsonb_agg(DISTINCT c.received_on), 'responsible_amount', min(s.responsible))
   AS figures
 FROM counted_payment c JOIN standing s USING (exchange_policy_id)
-WHERE s.responsible > 0 AND c.amount >= s.binder_least AND c.paid_through <= s.month_end
+WHERE s.responsible > 0 AND c.amount >= s.binder_least AND c.covers = s.month_end
 GROUP BY c.exchange_policy_id
 HAVING count(DISTINCT c.received_on) > 1"""
 

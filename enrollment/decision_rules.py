@@ -30,11 +30,11 @@ JOIN decision_term t USING (plan_year)
 LEFT JOIN paid p USING (exchange_policy_id)
 WHERE s.responsible IS NOT NULL"""
 
-# Without any payment the first month counts as paid through.
+# What is confirmed is paid for the first month at least, also without any payment.
 EFFECTUATIONS = sa.text(f"""
 INSERT INTO candidate
 SELECT b.exchange_policy_id, r.rule, r.additional, NULL, b.responsible, coalesce(b.total, 0),
-  b.paid_on, coalesce(c.covered_through, b.paid_through, b.month_end), NULL, b.evidence
+  b.paid_on, greatest(c.covered_through, b.month_end), NULL, b.evidence
 FROM ({_BINDER} AND s.needs_effectuation) b
 JOIN decision_rule r
   ON r.rule = CASE WHEN b.responsible > 0 THEN 'binder-paid' ELSE 'nothing-owed' END

@@ -72,8 +72,8 @@ ORDER BY s.exchange_policy_id, o.moment DESC
 
 _COUNTED = sa.text("""
 CREATE TEMPORARY TABLE counted_payment ON COMMIT DROP AS
-SELECT exchange_policy_id, c.amount, c.received_on,
-  coalesce(c.paid_through, s.month_end) AS paid_through
+SELECT exchange_policy_id, c.amount, c.received_on, c.paid_through,
+  greatest(c.paid_through, s.month_end) AS covers
 FROM payment c JOIN standing s USING (exchange_policy_id)
 WHERE coalesce(c.received_on, :on_day) <= CAST(:on_day AS date) AND c.amount IS NOT NULL
 """)
@@ -91,21 +91,22 @@ FROM counted_payment c JOIN standing s USING (exchange_policy_id)
 GROUP BY exchange_policy_id
 """)
 
-# The carrier says to which day a payment covers; it counts when all that was owed until then is
-# paid, within the threshold. What is owed for a month is what holds on its first day, or on the
-# first day of coverage. Of the first month's threshold only the share of the net premium counts.
-# Of what we ended ourselves for want of payment, what came after its grace does not count.
+# The carrier says to which day a payment covers, the first month at least; it counts when all that
+# was owed until then is paid, within the threshold. What is owed for a month is what holds on its
+# first day, or on the first day of coverage. Of the first month's threshold only the share of the
+# net premium counts. Of what we ended ourselves for want of payment, what came after its grace does
+# not count.
 _SETTLED = sa.text("""
 CREATE TEMPORARY TABLE settled ON COMMIT DROP AS
 WITH running AS (
-  SELECT c.exchange_policy_id, c.paid_through,
-    sum(sum(c.amount)) OVER (PARTITION BY c.exchange_policy_id ORDER BY c.paid_through) AS paid
+  SELECT c.exchange_policy_id, c.covers,
+    sum(sum(c.amount)) OVER (PARTITION BY c.exchange_policy_id ORDER BY c.covers) AS paid
   FROM counted_payment c
   LEFT JOIN ending g USING (exchange_policy_id)
   WHERE coalesce(c.received_on, '-infinity') <= coalesce(g.deadline, 'infinity')
-  GROUP BY c.exchange_policy_id, c.paid_through
+  GROUP BY c.exchange_policy_id, c.covers
 ), owing AS (
-  SELECT r.exchange_policy_id, r.paid_through, r.paid, s.month_end, s.plan_year,
+  SELECT r.exchange_policy_id, r.covers, r.paid, s.month_end, s.plan_year,
     coalesce(sum(a.amount * n.months) FILTER (WHERE a.name = 'TOT RES AMT'), 0) AS net,
     coalesce(sum(a.amount * n.months) FILTER (WHERE a.name = 'PRE AMT TOT'), 0) AS gross
   FROM running r
@@ -115,7 +116,7 @@ WITH running AS (
     AND a.known_to = 'infinity' AND a.name IN ('TOT RES AMT', 'PRE AMT TOT')
   CROSS JOIN LATERAL (
     SELECT greatest(a.valid_from, s.benefit_begin) AS first,
-      least(a.valid_to, r.paid_through) AS last
+      least(a.valid_to, r.covers, s.year_end) AS last
   ) span
   CROSS JOIN LATERAL (
     SELECT 12 * (extract(year FROM span.last) - extract(year FROM span.first))
@@ -124,15 +125,15 @@ WITH running AS (
           THEN 1 ELSE 0 END AS months
   ) n
   WHERE span.first <= span.last
-  GROUP BY r.exchange_policy_id, r.paid_through, r.paid, s.month_end, s.plan_year
+  GROUP BY r.exchange_policy_id, r.covers, r.paid, s.month_end, s.plan_year
 )
 SELECT o.exchange_policy_id,
-  max(o.paid_through) FILTER (WHERE o.paid >= o.net - greatest(
+  max(o.covers) FILTER (WHERE o.paid >= o.net - greatest(
     o.net * (100 - coalesce(t.threshold_net_percent, 100)) / 100,
-    CASE WHEN o.paid_through > o.month_end THEN greatest(
+    CASE WHEN o.covers > o.month_end THEN greatest(
       o.gross * (100 - coalesce(t.threshold_gross_percent, 100)) / 100, t.threshold_fixed) END
   )) AS covered_through,
-  (array_agg(o.paid - o.net ORDER BY o.paid_through DESC))[1] AS surplus
+  (array_agg(o.paid - o.net ORDER BY o.covers DESC))[1] AS surplus
 FROM owing o JOIN decision_term t USING (plan_year)
 GROUP BY o.exchange_policy_id
 """)
