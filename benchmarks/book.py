@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from benchmarks import report
 from benchmarks.households import AUDIT, ENROLLMENT, Saying, parsed_households
 from enrollment.application import Night, apply_events
-from enrollment.staging import FileTables, stage_file
+from enrollment.staged_events import FileTables
+from enrollment.staging import stage_file
 from ledger.files import ReceivedFile, record_received
 from ledger.runs import open_run
 from ledger.server import embedded_url, open_engine, upgrade

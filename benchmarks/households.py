@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enrollment.staging import FileTables
+from enrollment.staged_events import FileTables
 from schemas import tables
 
 _SIZES = (1, 2, 3, 4)  # persons of a household, in turn

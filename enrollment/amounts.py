@@ -14,10 +14,10 @@ _KEY = ("exchange_policy_id", "exchange_member_id", "name")
 
 _STATEMENTS = """
 SELECT t.exchange_policy_id, e.exchange_member_id, a.name, a.amount, 2 * t.said AS said,
-  a.valid_from, a.event_id
+  a.valid_from, e.event_id
 FROM told_set t
 JOIN book.event e USING (file_id, set_ordinal)
-JOIN book.event_amount a USING (event_id)
+CROSS JOIN LATERAL unnest(e.amount_names, e.amounts_from, e.amounts) a (name, valid_from, amount)
 WHERE t.describes AND t.grown AND e.maintenance_type <> '030'
 """
 
@@ -31,13 +31,15 @@ JOIN (SELECT DISTINCT {", ".join(_KEY)} FROM ({_STATEMENTS}) told) known
 WHERE NOT covered AND maintenance_type = '024' AND NOT is_subscriber
 """
 
+# An event's amounts stand in the order of their names and days.
 PLAIN = """
 SELECT t.exchange_policy_id, e.exchange_member_id, a.name, a.amount, a.valid_from,
-  lead(a.valid_from) OVER (PARTITION BY a.event_id, a.name ORDER BY a.valid_from) - 1 AS valid_to,
-  a.event_id
+  CASE WHEN a.next_name = a.name THEN a.next_from - 1 END AS valid_to, e.event_id
 FROM told_set t
 JOIN book.event e USING (file_id, set_ordinal)
-JOIN book.event_amount a USING (event_id)
+CROSS JOIN LATERAL unnest(
+  e.amount_names, e.amounts_from, e.amounts, e.amount_names[2:], e.amounts_from[2:]
+) a (name, valid_from, amount, next_name, next_from)
 WHERE t.describes AND NOT t.grown AND t.fresh = {fresh}
 """
 _NEXT_AMOUNTS = sa.text(f"""

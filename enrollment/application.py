@@ -42,8 +42,14 @@ _PLAIN = (
 # said is counted before it is folded, what is believed of it afterwards. A small night changes no
 # statistics.
 _MANY = 1000
-_ANALYZE_SAID = sa.text("ANALYZE book.event_set, book.event, book.event_amount")
-_ANALYZE_BELIEVED = sa.text("ANALYZE " + ", ".join(table.fullname for table in TABLES))
+_ANALYZE_SAID = sa.text("""ANALYZE
+  book.event_set (file_id, set_ordinal, exchange_policy_id, partner_id, state, transaction),
+  book.event (event_id, file_id, set_ordinal, member_ordinal, is_subscriber, maintenance_type)
+""")
+_ANALYZE_BELIEVED = sa.text(
+    "ANALYZE "
+    + ", ".join(f"{t.fullname} ({', '.join(c.name for c in t.primary_key)})" for t in TABLES)
+)
 
 
 @dataclass(frozen=True)

@@ -82,9 +82,9 @@ CROSS JOIN LATERAL unnest(told.fields) field
 
 _AMOUNT_DIFFERENCES = sa.text("""
 INSERT INTO book.audit_difference (event_id, field, run_id)
-SELECT DISTINCT a.event_id, a.name, CAST(:run_id AS bigint)
+SELECT DISTINCT e.event_id, a.name, CAST(:run_id AS bigint)
 FROM compared_audit e
-JOIN book.event_amount a USING (event_id)
+CROSS JOIN LATERAL unnest(e.amount_names, e.amounts_from, e.amounts) a (name, valid_from, amount)
 LEFT JOIN book.amount b ON b.exchange_policy_id = e.exchange_policy_id
   AND b.exchange_member_id = e.exchange_member_id AND b.name = a.name
   AND b.partner_id = :partner_id AND b.known_to = 'infinity'
@@ -113,7 +113,7 @@ WHERE d.file_id = e.file_id AND d.member_ordinal = e.member_ordinal
 _STATEMENTS = (
     sa.text("ANALYZE judged_audit"),
     _COMPARED,
-    sa.text("ANALYZE compared_audit"),
+    sa.text("ANALYZE compared_audit (exchange_policy_id, exchange_member_id)"),
     _DIFFERENCES,
     _AMOUNT_DIFFERENCES,
     _RECORD_SETS,

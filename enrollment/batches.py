@@ -64,7 +64,9 @@ _QUESTIONS = {
             a.amount,
             CAST(ARRAY[0, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400] AS numeric[])
           )], 'below 0')
-        FROM staged JOIN book.event_amount a USING (event_id) WHERE a.name = 'PRE AMT TOT'
+        FROM staged JOIN book.event e USING (event_id)
+        CROSS JOIN LATERAL unnest(e.amount_names, e.amounts) a (name, amount)
+        WHERE a.name = 'PRE AMT TOT'
     """,
     "policies": """
         SELECT exchange_policy_id IN (SELECT exchange_policy_id FROM ending) FROM in_force

@@ -5,17 +5,15 @@ of INS03, INS04 and ADDL MAINT REASON (CMS guide 7.2, appendix C) names it for t
 Whether it may happen to the policy as it stands is `enrollment/application.py`.
 """
 
-from dataclasses import dataclass
-
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from enrollment.staged_events import FileTables, staged_events
 from enrollment.staging_sql import STATEMENTS
-from schemas.database import file
+from schemas.database import disposition, file
 from schemas.partners import Exchange, normalise_reason
-from schemas.postgres_copy import copy_to_temporary, give_memory
-from schemas.tables import TEXT
+from schemas.postgres_copy import copy_out, copy_to_temporary, give_memory
+from schemas.tables import ORDINAL, TEXT
 
 _COMBINATIONS = pa.schema(
     [
@@ -29,16 +27,8 @@ _COMBINATIONS = pa.schema(
         ("needs_effectuation", pa.bool_()),
     ]
 )
+_ORDINALS = pa.schema([("member_ordinal", ORDINAL)])
 _FUNCTION_RANKS = pa.schema([("function_code", TEXT), ("rank", pa.int16())])
-
-
-@dataclass(frozen=True)
-class FileTables:
-    """What the book needs of a parsed file: MEMBERS, COVERAGES and REPORTING_CATEGORIES."""
-
-    members: pa.Table
-    coverages: pa.Table
-    reporting_categories: pa.Table
 
 
 def stage_file(
@@ -56,13 +46,12 @@ def stage_file(
     if state != "checked":
         return 0
     give_memory(conn)
-    copy_to_temporary(conn, "staged_member", _with_normalised_reason(parsed.members))
-    copy_to_temporary(conn, "staged_coverage", parsed.coverages)
-    copy_to_temporary(conn, "staged_category", parsed.reporting_categories)
+    told = staged_events(parsed, _accepted(conn, file_id))
+    copy_to_temporary(conn, "staged_event", told, keys=("set_ordinal", "maintenance_type"))
     copy_to_temporary(conn, "combination", _combinations(exchange))
     copy_to_temporary(conn, "function_rank", _function_ranks(exchange))
     parameters = {"file_id": file_id, "run_id": run_id}
-    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.staged_event, pg_temp.judged_set"))
+    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.judged_set"))
     for statement in STATEMENTS:
         conn.execute(statement, parameters)
     conn.execute(sa.update(file).where(file.c.file_id == file_id).values(state="staged"))
@@ -70,16 +59,12 @@ def stage_file(
     return int(conn.execute(staged).scalar_one())
 
 
-def _with_normalised_reason(members: pa.Table) -> pa.Table:
-    """The members with ADDL MAINT REASON in the form in which its spellings are equal.
-
-    Only the few distinct values are normalised one by one.
-    """
-    reasons = pc.dictionary_encode(members.column("additional_maintenance_reason"))
-    reasons = reasons.combine_chunks()
-    distinct = [normalise_reason(reason) for reason in reasons.dictionary.to_pylist()]
-    normalised = pa.array(distinct, TEXT).take(reasons.indices)
-    return members.append_column("normalised_reason", pc.fill_null(normalised, ""))
+def _accepted(conn: sa.Connection, file_id: int) -> pa.Array:
+    """The ordinals of the file's members that may be staged."""
+    ordinals = sa.select(disposition.c.member_ordinal).where(
+        disposition.c.file_id == file_id, disposition.c.state == "accepted"
+    )
+    return copy_out(conn, ordinals, _ORDINALS).column(0).combine_chunks()
 
 
 def _combinations(exchange: Exchange) -> pa.Table:

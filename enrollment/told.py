@@ -65,7 +65,7 @@ SELECT e.event_id, e.file_id, e.set_ordinal, e.exchange_member_id, e.kind, e.is_
   e.benefit_end, e.byte_start, e.byte_end, {", ".join(f"e.{name}" for name in _PERSON)},
   (SELECT json_agg(json_build_array(a.name, a.valid_from, CAST(a.amount AS text))
      ORDER BY a.name, a.valid_from)
-   FROM book.event_amount a WHERE a.event_id = e.event_id) AS amounts,
+   FROM unnest(e.amount_names, e.amounts_from, e.amounts) a (name, valid_from, amount)) AS amounts,
   (SELECT array_agg(d.field ORDER BY d.field)
    FROM book.audit_difference d WHERE d.event_id = e.event_id) AS differs_in
 FROM book.event_set s

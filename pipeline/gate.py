@@ -5,7 +5,8 @@ import sqlalchemy as sa
 import structlog
 
 from enrollment.batches import StagedFiles, batch_tables, full_files
-from enrollment.staging import FileTables, stage_file
+from enrollment.staged_events import FileTables
+from enrollment.staging import stage_file
 from ledger import gates
 from ledger.files import unstaged_files
 from pipeline.checked_tables import read_table

@@ -163,7 +163,8 @@ def _condition(table: sa.Table, compared: Collection[str]) -> tuple[str, list[st
 
 
 def _is_of_a_file(column: sa.Column[Any]) -> bool:
-    return bool(column.foreign_keys) or f"{column.table.fullname}.{column.name}" == _FILE
+    refers = column.foreign_keys or "refers_to" in column.info
+    return bool(refers) or f"{column.table.fullname}.{column.name}" == _FILE
 
 
 def _compare(

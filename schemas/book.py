@@ -1,16 +1,16 @@
 """The book of enrollments in the database: what was said, and what we believe because of it.
 
-`event_set`, `event` and `event_amount` are what the exchange said, once and for good. The other
-tables are what follows from it, and are bitemporal: each row says for which dates it holds
-(`benefit_begin`, `valid_from`, …) and from when to when we believed it: `known_from` included,
-`known_to` excluded, `infinity` while we still do. Nothing in them is updated but `known_to`.
+`event_set` and `event` are what the exchange said, once and for good. The other tables are what
+follows from it, and are bitemporal: each row says for which dates it holds (`benefit_begin`,
+`valid_from`, …) and from when to when we believed it: `known_from` included, `known_to` excluded,
+`infinity` while we still do. Nothing in them is updated but `known_to`.
 
 Coverages and amounts stand as they were told, whatever has become of their policy; the views of
 `schemas/migrations/book_views.py` cut them to what is in effect.
 """
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from schemas import tables
 from schemas.columns import (
@@ -27,6 +27,7 @@ from schemas.columns import (
     of_event,
     one_of,
     reference,
+    refers,
     text,
 )
 
@@ -53,7 +54,7 @@ def _valid() -> list[sa.schema.SchemaItem]:
 event_set = sa.Table(
     "event_set",
     metadata,
-    sa.Column("file_id", sa.BigInteger, sa.ForeignKey("ledger.file.file_id"), primary_key=True),
+    refers("file_id", "ledger.file.file_id", primary_key=True),
     key("set_ordinal"),
     text("partner_id"),
     sa.Column("exchange_policy_id", sa.Text),
@@ -71,7 +72,7 @@ event_set = sa.Table(
     text("content_hash"),
     text("state"),
     sa.Column("reason", sa.Text),
-    reference("run_id", "ledger.run.run_id"),  # the run that decided last
+    refers("run_id", "ledger.run.run_id"),  # the run that decided last
     one_of("state", "staged", "applied", "pending", "duplicate", "refused"),
     one_of(
         "transaction",
@@ -98,12 +99,14 @@ event_set = sa.Table(
     schema="book",
 )
 
-# One row per INS of an accepted transaction set.
+# One row per INS of an accepted transaction set. What it tells of amounts stands in three lists
+# that go in step, by name and day: a table with a row for each takes as long to write as the
+# events. No foreign key, as with `of_event`: an event is made by a statement that joins its set.
 event = sa.Table(
     "event",
     metadata,
     identity("event_id"),
-    sa.Column("file_id", sa.BigInteger, nullable=False),
+    refers("file_id", "ledger.file.file_id"),
     sa.Column("set_ordinal", sa.BigInteger, nullable=False),
     sa.Column("member_ordinal", sa.BigInteger, nullable=False),
     sa.Column("kind", sa.Text),  # what it says about this member
@@ -125,20 +128,10 @@ event = sa.Table(
         ["plan_id", "insurance_line", "issuer_policy_id", "benefit_begin", "benefit_end"],
     ),
     *columns_of(tables.MEMBERS, ["byte_start", "byte_end"]),
-    sa.ForeignKeyConstraint(
-        ["file_id", "set_ordinal"], ["book.event_set.file_id", "book.event_set.set_ordinal"]
-    ),
+    sa.Column("amount_names", ARRAY(sa.Text), nullable=False),
+    sa.Column("amounts_from", ARRAY(sa.Date), nullable=False),
+    sa.Column("amounts", ARRAY(MONEY), nullable=False),
     sa.UniqueConstraint("file_id", "set_ordinal", "member_ordinal"),
-    schema="book",
-)
-
-event_amount = sa.Table(
-    "event_amount",
-    metadata,
-    of_event(primary_key=True),
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("valid_from", sa.Date, primary_key=True),
-    sa.Column("amount", MONEY, nullable=False),
     schema="book",
 )
 
@@ -156,7 +149,7 @@ policy = sa.Table(
     sa.Column("benefit_begin", sa.Date, nullable=False),
     sa.Column("benefit_end", sa.Date),
     sa.Column("needs_effectuation", sa.Boolean, nullable=False),
-    reference("initial_event_id", "book.event.event_id"),
+    refers("initial_event_id", "book.event.event_id"),
     *columns_of(tables.TRANSACTION_SETS, SET_HEADER),
     *known(),
     one_of("status", "initial", "effectuated", "terminated", "cancelled"),

@@ -119,13 +119,18 @@ def of_event(*, primary_key: bool = False) -> sa.Column[int]:
     millions again takes as long as all the rest. Nobody may delete an event
     (`schemas/migrations/book_views.py`), and the tests look for rows without one.
     """
+    return refers("event_id", "book.event.event_id", primary_key=primary_key)
+
+
+def refers(name: str, to: str, *, primary_key: bool = False) -> sa.Column[int]:
+    """A column that refers to `to` without a foreign key: see `of_event`."""
     return sa.Column(
-        "event_id",
+        name,
         sa.BigInteger,
         nullable=False,
         primary_key=primary_key,
         autoincrement=False,
-        info={"refers_to": "book.event.event_id"},
+        info={"refers_to": to},
     )
 
 

@@ -13,9 +13,7 @@ CREATE TABLE book.event_set (
     'refused')),
   CONSTRAINT ck_event_set_transaction CHECK (transaction IN ('initial', 'renewal', 'change',
     'cancellation', 'termination', 'reinstatement', 'audit')),
-  CONSTRAINT ck_event_set_circumstance CHECK (circumstance IN ('leaves', 'enters')),
-  CONSTRAINT fk_event_set_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
-  CONSTRAINT fk_event_set_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
+  CONSTRAINT ck_event_set_circumstance CHECK (circumstance IN ('leaves', 'enters'))
 );
 CREATE INDEX ix_event_set_circumstance ON book.event_set (partner_id) WHERE circumstance IS NOT
   NULL;
@@ -35,18 +33,11 @@ CREATE TABLE book.event (
   postal_code TEXT, county_code TEXT, mailing_line_1 TEXT, mailing_line_2 TEXT,
   mailing_city TEXT, mailing_state TEXT, mailing_postal_code TEXT, eligibility_begin DATE,
   plan_id TEXT, insurance_line TEXT, issuer_policy_id TEXT, benefit_begin DATE,
-  benefit_end DATE, byte_start BIGINT, byte_end BIGINT,
+  benefit_end DATE, byte_start BIGINT, byte_end BIGINT, amount_names TEXT[] NOT NULL,
+  amounts_from DATE[] NOT NULL, amounts NUMERIC(12, 2)[] NOT NULL,
   CONSTRAINT pk_event PRIMARY KEY (event_id),
-  CONSTRAINT fk_event_file_id_set_ordinal FOREIGN KEY(file_id, set_ordinal) REFERENCES
-    book.event_set (file_id, set_ordinal),
   CONSTRAINT uq_event_file_id_set_ordinal_member_ordinal UNIQUE (file_id, set_ordinal,
     member_ordinal)
-);
-
-CREATE TABLE book.event_amount (
-  event_id BIGINT NOT NULL, name TEXT NOT NULL, valid_from DATE NOT NULL,
-  amount NUMERIC(12, 2) NOT NULL,
-  CONSTRAINT pk_event_amount PRIMARY KEY (event_id, name, valid_from)
 );
 
 CREATE TABLE book.policy (
@@ -61,9 +52,7 @@ CREATE TABLE book.policy (
   CONSTRAINT ck_policy_known CHECK (known_from < known_to),
   CONSTRAINT ck_policy_status CHECK (status IN ('initial', 'effectuated', 'terminated',
     'cancelled')),
-  CONSTRAINT ck_policy_benefit CHECK (benefit_begin <= benefit_end),
-  CONSTRAINT fk_policy_initial_event_id FOREIGN KEY(initial_event_id) REFERENCES book.event
-    (event_id)
+  CONSTRAINT ck_policy_benefit CHECK (benefit_begin <= benefit_end)
 );
 
 CREATE TABLE book.member (

@@ -18,7 +18,8 @@ from enrollment.application import Night, apply_events
 from enrollment.effectuation import decide_effectuations, mark_effectuated
 from enrollment.open_items import open_items
 from enrollment.snapshot import book_snapshot
-from enrollment.staging import FileTables, stage_file
+from enrollment.staged_events import FileTables
+from enrollment.staging import stage_file
 from ledger.files import ReceivedFile, record_received
 from ledger.runs import open_run
 from ledger.sent import SentFile, record_sent

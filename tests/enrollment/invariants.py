@@ -33,6 +33,13 @@ BROKEN = {
         LEFT JOIN book.event e USING (file_id, member_ordinal)
         WHERE e.event_id IS NULL
     """,
+    "every event is of a transaction set, and every policy of an enrollment": """
+        SELECT e.event_id FROM book.event e
+        LEFT JOIN book.event_set s USING (file_id, set_ordinal) WHERE s.file_id IS NULL
+        UNION ALL
+        SELECT p.initial_event_id FROM book.policy p
+        LEFT JOIN book.event e ON e.event_id = p.initial_event_id WHERE e.event_id IS NULL
+    """,
     "an applied file has no undecided set": """
         SELECT s.file_id, s.set_ordinal FROM book.event_set s JOIN ledger.file f USING (file_id)
         WHERE f.state = 'applied' AND s.state = 'staged'

@@ -159,17 +159,34 @@ def test_the_story_has_every_outcome(expected):
     }
 
 
-@seed(834)
-@settings(
-    max_examples=15,
+some = settings(
+    max_examples=6,
     deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+
+@seed(834)
+@some
 @given(delivered=deliveries())
 def test_any_arrival_split_and_duplicates_end_in_the_same_book(connection, expected, delivered):
     """Any order of arrival, any files and nights, anything twice: the same facts and states."""
+    ends_the_same(connection, expected, delivered)
+
+
+@pytest.mark.soak
+@seed(835)
+@settings(some, max_examples=60)
+@given(delivered=deliveries())
+def test_many_arrivals_end_in_the_same_book(connection, expected, delivered):
+    """More of the same."""
+    ends_the_same(connection, expected, delivered)
+
+
+def ends_the_same(connection, expected, delivered):
+    """Asserts it of one delivery."""
     book, told, _ = expected
     with connection.begin_nested() as savepoint:
         deliver(connection, delivered)

@@ -1,0 +1,99 @@
+"""What a file tells of each of its accepted members, as one row of columns.
+
+Worked out before the database sees it: so each member is copied there once, with the first of its
+coverages and what its reporting categories come to.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from enrollment import categories
+from schemas.columns import PERSON
+from schemas.partners import normalise_reason
+from schemas.tables import TEXT
+
+
+@dataclass(frozen=True)
+class FileTables:
+    """What the book needs of a parsed file: MEMBERS, COVERAGES and REPORTING_CATEGORIES."""
+
+    members: pa.Table
+    coverages: pa.Table
+    reporting_categories: pa.Table
+
+
+_OF_MEMBER = (
+    "set_ordinal",
+    "member_ordinal",
+    "exchange_member_id",
+    "maintenance_type",
+    "maintenance_reason",
+    "additional_maintenance_reason",
+    *PERSON,
+    "eligibility_begin",
+    "byte_start",
+    "byte_end",
+)
+_OF_COVERAGE = ("insurance_line", "issuer_policy_id")
+
+
+def staged_events(parsed: FileTables, accepted: pa.Array) -> pa.Table:
+    """One row for each member whose ordinal is `accepted`, in the order of the file.
+
+    The columns are those of `book.event` that a file tells, and further ones of which its set is
+    judged: the normalised reason, the policy's id, when the set was submitted, and a digest of the
+    reporting categories. Benefit dates of loop 2300 come first, eligibility dates of loop 2000
+    where there is no 2300, as in a cancellation or termination (CMS guide 7.2, tables 19 and 20).
+    """
+    is_accepted = pc.is_in(parsed.members.column("member_ordinal"), accepted)
+    m = parsed.members.filter(pc.and_(is_accepted, pc.is_valid(parsed.members["set_ordinal"])))
+    v = _first_coverages(parsed.coverages, m.column("member_ordinal"))
+    columns = {name: m.column(name) for name in _OF_MEMBER}
+    columns |= {name: v.column(name) for name in _OF_COVERAGE}
+    columns |= {
+        name: _either(m, v, name) for name in ("maintenance_effective", "exchange_policy_id")
+    }
+    columns |= {
+        "is_subscriber": pc.fill_null(m.column("is_subscriber"), False),
+        "plan_id": pc.replace_substring(v.column("plan_id"), "-", ""),
+        "benefit_begin": pc.coalesce(v.column("benefit_begin"), m.column("eligibility_begin")),
+        "benefit_end": pc.coalesce(v.column("benefit_end"), m.column("eligibility_end")),
+        "normalised_reason": _normalised(m.column("additional_maintenance_reason")),
+    }
+    told, places = _of_members(parsed.reporting_categories, m.column("member_ordinal"))
+    begins = columns["benefit_begin"].combine_chunks()
+    columns["submitted_at"] = categories.submitted_at(told, places, m.num_rows)
+    columns["categories"] = categories.digests(told, places, m.num_rows)
+    columns |= categories.amounts(told, places, begins)
+    return pa.table(columns)
+
+
+def _either(members: pa.Table, coverages: pa.Table, name: str) -> pa.ChunkedArray:
+    return pc.coalesce(members.column(name), coverages.column(name))
+
+
+def _first_coverages(coverages: pa.Table, ordinals: pa.ChunkedArray) -> pa.Table:
+    """The first coverage of each of the members; a row of nulls where there is none."""
+    members, first = np.unique(coverages.column("member_ordinal").to_numpy(), return_index=True)
+    found = pc.index_in(ordinals, pa.array(members, pa.int64())).combine_chunks()
+    return coverages.take(pa.array(first, pa.int64()).take(found))
+
+
+def _of_members(told: pa.Table, ordinals: pa.ChunkedArray) -> tuple[pa.Table, np.ndarray]:
+    """The categories that are of one of the members, and of which."""
+    places = pc.index_in(told.column("member_ordinal"), ordinals.combine_chunks())
+    is_one = pc.is_valid(places)
+    return told.filter(is_one), places.filter(is_one).to_numpy().astype(np.int64)
+
+
+def _normalised(reasons: pa.ChunkedArray) -> pa.Array:
+    """ADDL MAINT REASON in the form in which its spellings are equal; empty without one.
+
+    Only the few distinct values are normalised one by one.
+    """
+    encoded = pc.dictionary_encode(reasons.combine_chunks())
+    distinct = [normalise_reason(reason) for reason in encoded.dictionary.to_pylist()]
+    return pc.fill_null(pa.array(distinct, TEXT).take(encoded.indices), "")
