@@ -1,10 +1,19 @@
 """Which transaction sets become events, and which are refused for what they say themselves."""
 
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import sqlalchemy as sa
 
+from enrollment.staged_events import staged_events
 from enrollment.staging import stage_file
 from schemas.book import event, event_set
+
+MARCH, APRIL = date(2027, 3, 1), date(2027, 4, 1)
 
 
 def test_a_file_is_staged_once(carrier, say):
@@ -80,3 +89,65 @@ def test_what_is_no_number_is_no_amount(carrier, say):
     names = sa.select(event.c.amount_names).where(event.c.maintenance_type == "001")
 
     assert list(carrier.conn.scalars(names)) == [["TOT RES AMT"]]
+
+
+def test_an_amount_keeps_the_name_that_it_was_told_by(carrier, say):
+    """Whatever stands in it: lists of names are written as text on their way."""
+    carrier.receives(say.enrollment("P1", "S1"))
+    names = ['A "QUOTED" AMT', "B, C {D} AMT", "E \\ AMT"]
+    carrier.receives(say.change("P1", "S1", amounts=[(n, "1.00", MARCH) for n in names]))
+
+    carrier.applies()
+
+    told = sa.text("SELECT name FROM book.amount WHERE valid_from = :day ORDER BY name")
+    assert list(carrier.conn.scalars(told, {"day": MARCH})) == names
+
+
+def test_of_an_amount_told_twice_for_a_day_the_last_counts(carrier, say):
+    """In the order of the file; other days and names stay beside it, by name and day."""
+    amounts = [
+        ("PRE AMT TOT", "3.00", APRIL),
+        ("PRE AMT TOT", "1.00", MARCH),
+        ("APTC AMT", "9.00", MARCH),
+        ("PRE AMT TOT", "2.00", MARCH),
+    ]
+    carrier.receives(say.change("P1", "S1", amounts=amounts))
+
+    told = carrier.conn.execute(
+        sa.select(event.c.amount_names, event.c.amounts_from, event.c.amounts)
+    ).one()
+
+    assert list(zip(*told, strict=True)) == [
+        ("APTC AMT", MARCH, Decimal("9.00")),
+        ("PRE AMT TOT", MARCH, Decimal("2.00")),
+        ("PRE AMT TOT", APRIL, Decimal("3.00")),
+    ]
+
+
+def test_categories_in_another_order_say_the_same_and_another_value_does_not(carrier, say):
+    """The content of a set is what it says, and not how it was written down."""
+    one, other = ("APTC AMT", "1.00", MARCH), ("PRE AMT TOT", "2.00", MARCH)
+    more = ("PRE AMT TOT", "2.01", MARCH)
+    for amounts in ([one, other], [other, one], [one, more]):
+        carrier.receives(say.change("P1", "S1", amounts=amounts))
+
+    contents = sa.select(event_set.c.content_hash).order_by(event_set.c.file_id)
+    first, second, third = carrier.conn.scalars(contents)
+
+    assert first == second != third
+
+
+def test_the_first_coverage_of_a_member_is_the_one_that_counts(carrier, say):
+    """A later HD of the same member is another line, and not the policy's plan."""
+    carrier.receives(say.enrollment("P1", "S1", "D1"))
+    first = carrier.parsed.coverages
+    later = pc.add(first.column("coverage_ordinal"), 1)
+    plan = pa.array(["91001TX002000101"] * first.num_rows, first.schema.field("plan_id").type)
+    names = first.schema.names
+    second = first.set_column(names.index("coverage_ordinal"), "coverage_ordinal", later)
+    second = second.set_column(names.index("plan_id"), "plan_id", plan)
+    both = replace(carrier.parsed, coverages=pa.concat_tables([first, second]))
+
+    told = staged_events(both, both.members.column("member_ordinal").combine_chunks())
+
+    assert told.column("plan_id").to_pylist() == first.column("plan_id").to_pylist()

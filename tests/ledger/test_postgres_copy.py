@@ -54,6 +54,22 @@ def test_a_table_of_many_chunks_arrives_whole(conn):
     assert tuple(conn.execute(counted).one()) == (120_001, 120_000 * 120_001 // 2)
 
 
+def test_a_list_of_texts_arrives_as_it_was(conn):
+    """With whatever stands in them, empty or not there, in a chunk of its own or after others."""
+    lists = [["1", "I6"], [], None, ['a "b"', "c, {d}", "e\\", "NULL", " "], [""]] * 20_001
+    data = pa.table(
+        {
+            "place": pa.array(range(len(lists)), BYTE),
+            "codes": pa.array(lists, pa.list_(TEXT)),
+        }
+    )
+
+    table = copy_to_temporary(conn, "listed", data)
+
+    found = conn.scalars(sa.select(table.c.codes).order_by(table.c.place)).all()
+    assert found == lists
+
+
 def test_a_temporary_table_is_replaced_within_a_transaction(conn):
     """The next file of the same transaction finds no rows of the one before."""
     copy_to_temporary(conn, "again", pa.table({"number": pa.array([1, 2], BYTE)}))
