@@ -10,10 +10,17 @@ _PARTNERS = sa.text("""
 SELECT DISTINCT partner_id FROM book.event_set WHERE exchange_policy_id = :policy ORDER BY 1
 """)
 
+# First the policies by either id, each by its index; then what is asked of them.
 _OF_MEMBER = sa.text("""
+WITH found AS (
+  SELECT partner_id, exchange_policy_id FROM book.member WHERE exchange_member_id = :member
+  UNION
+  SELECT partner_id, exchange_policy_id FROM book.policy WHERE exchange_subscriber_id = :member
+)
 SELECT p.partner_id, p.exchange_policy_id, p.plan_id, p.insurance_line, p.status, p.benefit_begin,
   p.benefit_end, p.exchange_subscriber_id, m.exchange_member_id, m.is_subscriber
-FROM book.member m
+FROM found f
+JOIN book.member m ON m.exchange_policy_id = f.exchange_policy_id AND m.partner_id = f.partner_id
 JOIN book.policy p ON p.exchange_policy_id = m.exchange_policy_id AND p.partner_id = m.partner_id
   AND p.known_from <= coalesce(CAST(:known_at AS timestamptz), 'infinity')
   AND CASE WHEN CAST(:known_at AS timestamptz) IS NULL THEN p.known_to = 'infinity'

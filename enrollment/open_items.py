@@ -1,23 +1,29 @@
 """Open items: what in the book somebody has to look at, or that waits for the exchange.
 
 A transaction that waits, half of a change in circumstance, a member whom two policies of one
-insurance line cover on the same day, what an audit says otherwise, and what nothing follows from of
-the carrier's payments and requests. Nothing here changes the book: the exchange decides on
-eligibility, and nobody is left without coverage by waiting.
+insurance line cover on the same day, what an audit says otherwise, a change that names another
+begin of coverage than the book's, further coverages on one INS, of which a policy has one only, and
+what nothing follows from of the carrier's payments and requests. Nothing here changes the book: the
+exchange decides on eligibility, and nobody is left without coverage by waiting.
 """
 
 import pyarrow as pa
 import sqlalchemy as sa
 
+from schemas.partners import Exchange
 from schemas.postgres_copy import copy_out
 from schemas.tables import ORDINAL, TEXT
 
 OPEN_ITEMS = pa.schema(
     [
-        ("kind", TEXT),  # waits | half-a-change | covered-twice | audit-differs | payment | request
+        # waits | half-a-change | covered-twice | audit-differs | other-begin | further-coverage
+        # | payment | request
+        ("kind", TEXT),
         ("partner_id", TEXT),
         ("exchange_policy_id", TEXT),
-        ("reason", TEXT),  # why it waits, the missing half, the other policy, the field, the rule
+        # why it waits, the missing half, the other policy, the field, the member, the insurance
+        # lines, the rule
+        ("reason", TEXT),
         ("transaction", TEXT),  # null for what is covered twice and of the carrier's records
         ("file_id", pa.int64()),  # the file and set that brought it; null as above
         ("set_ordinal", ORDINAL),
@@ -37,7 +43,7 @@ WHERE s.partner_id = :partner_id AND s.circumstance IS NOT NULL
   AND s.state IN ('applied', 'pending')
   AND NOT EXISTS (
     SELECT FROM book.change_in_circumstance c
-    WHERE c.partner_id = s.partner_id
+    WHERE c.partner_id = s.partner_id AND coalesce(c.days_apart <= :days_apart_max, true)
       AND ((c.left_file_id, c.left_set_ordinal) = (s.file_id, s.set_ordinal)
         OR (c.entered_file_id, c.entered_set_ordinal) = (s.file_id, s.set_ordinal))
   )
@@ -65,6 +71,36 @@ WHERE s.partner_id = :partner_id AND NOT EXISTS (
     AND newer.state = 'applied' AND newer.moment > s.moment
 )
 UNION ALL
+SELECT 'other-begin', s.partner_id, s.exchange_policy_id, e.exchange_member_id, s.transaction,
+  s.file_id, s.set_ordinal
+FROM book.event e
+JOIN book.event_set s USING (file_id, set_ordinal)
+WHERE s.partner_id = :partner_id AND s.state = 'applied' AND s.transaction = 'change'
+  AND e.maintenance_type = '001' AND e.benefit_begin IS NOT NULL
+  AND NOT EXISTS (
+    SELECT FROM book.coverage c
+    WHERE c.exchange_policy_id = s.exchange_policy_id AND c.partner_id = s.partner_id
+      AND c.exchange_member_id = e.exchange_member_id AND c.known_to = 'infinity'
+      AND c.benefit_begin = e.benefit_begin
+  )
+  AND NOT EXISTS (
+    SELECT FROM book.event_set newer
+    WHERE newer.exchange_policy_id = s.exchange_policy_id AND newer.partner_id = s.partner_id
+      AND newer.state = 'applied' AND newer.moment > s.moment
+  )
+UNION ALL
+SELECT 'further-coverage', partner_id, exchange_policy_id, further_lines, transaction, file_id,
+  set_ordinal
+FROM (
+  SELECT DISTINCT ON (s.exchange_policy_id, e.further_lines) s.*, e.further_lines
+  FROM book.event e
+  JOIN book.event_set s USING (file_id, set_ordinal)
+  JOIN book.policy p ON p.exchange_policy_id = s.exchange_policy_id
+    AND p.partner_id = s.partner_id AND p.known_to = 'infinity' AND p.status <> 'cancelled'
+  WHERE s.partner_id = :partner_id AND s.state = 'applied' AND e.further_lines IS NOT NULL
+  ORDER BY s.exchange_policy_id, e.further_lines, s.moment DESC, s.file_id DESC, s.set_ordinal
+) told
+UNION ALL
 SELECT kind, partner_id, exchange_policy_id, rule, CAST(NULL AS text), CAST(NULL AS bigint),
   CAST(NULL AS bigint)
 FROM book.carrier_finding
@@ -73,9 +109,11 @@ ORDER BY 1, 3, 4, 6, 7
 """
 
 
-def open_items(conn: sa.Connection, partner_id: str) -> pa.Table:
+def open_items(conn: sa.Connection, partner_id: str, exchange: Exchange) -> pa.Table:
     """What is open at a partner (OPEN_ITEMS), ordered by kind and policy.
 
-    What an audit says otherwise is open until something newer is said about its policy.
+    What an audit or a change says otherwise is open until something newer is said about its policy.
     """
-    return copy_out(conn, sa.text(_OPEN_ITEMS).bindparams(partner_id=partner_id), OPEN_ITEMS)
+    days = exchange.change_in_circumstance.days_between_halves_max
+    asked = sa.text(_OPEN_ITEMS).bindparams(partner_id=partner_id, days_apart_max=days)
+    return copy_out(conn, asked, OPEN_ITEMS)

@@ -74,13 +74,32 @@ WHERE t.describes AND e.maintenance_type <> '030' AND i.value IS NOT NULL
   AND (t.grown
     OR num_nonnulls(e.issuer_policy_id, e.issuer_subscriber_id, e.issuer_member_id) > 0)"""
 
+# A former id that the exchange echoes was so before all else that was told; of several, the first.
+_FORMER_IDS = f"""
+SELECT DISTINCT ON ({", ".join(_KIND)}) t.exchange_policy_id, e.exchange_member_id, i.kind, i.value,
+  t.policy_begin AS valid_from, 0 AS said, e.event_id
+FROM told_set t
+JOIN book.event e USING (file_id, set_ordinal)
+CROSS JOIN LATERAL (VALUES
+  ('issuer_policy_id', CASE WHEN e.is_subscriber THEN e.former_issuer_policy_id END),
+  ('issuer_subscriber_id', e.former_issuer_subscriber_id),
+  ('issuer_member_id', e.former_issuer_member_id)
+) i (kind, value)
+WHERE t.describes AND e.maintenance_type <> '030' AND i.value IS NOT NULL
+ORDER BY {", ".join(_KIND)}, t.said"""
+
+_IDENTIFIERS = f"""
+SELECT {", ".join(_KIND)}, value, valid_from, said, event_id
+FROM ({news(_KIND, ("value",), _IDS)}) told
+UNION ALL ({_FORMER_IDS})"""
+
 _NEXT_IDENTIFIERS = sa.text(f"""
 CREATE TEMPORARY TABLE next_identifier ON COMMIT DROP AS
 SELECT exchange_policy_id, exchange_member_id, kind, value, valid_from, valid_to, event_id
 FROM (
   SELECT *, kind = 'exchange_subscriber_id' AND valid_to IS NULL AND count(*) OVER (
     PARTITION BY exchange_policy_id, exchange_member_id, kind) = 1 AS was_always_so
-  FROM ({timeline(_KIND, ("value",), news(_KIND, ("value",), _IDS))}) span
+  FROM ({timeline(_KIND, ("value",), _IDENTIFIERS)}) span
 ) known
 WHERE NOT was_always_so
 """)

@@ -34,10 +34,12 @@ _OF_MEMBER = (
     "additional_maintenance_reason",
     *PERSON,
     "eligibility_begin",
+    "former_issuer_subscriber_id",
+    "former_issuer_member_id",
     "byte_start",
     "byte_end",
 )
-_OF_COVERAGE = ("insurance_line", "issuer_policy_id")
+_OF_COVERAGE = ("insurance_line", "issuer_policy_id", "former_issuer_policy_id")
 
 
 def staged_events(parsed: FileTables, accepted: pa.Array) -> pa.Table:
@@ -47,6 +49,7 @@ def staged_events(parsed: FileTables, accepted: pa.Array) -> pa.Table:
     judged: the normalised reason, the policy's id, when the set was submitted, and a digest of the
     reporting categories. Benefit dates of loop 2300 come first, eligibility dates of loop 2000
     where there is no 2300, as in a cancellation or termination (CMS guide 7.2, tables 19 and 20).
+    A policy has one plan (section 6.6): of further coverages only the insurance lines are kept.
     """
     is_accepted = pc.is_in(parsed.members.column("member_ordinal"), accepted)
     m = parsed.members.filter(pc.and_(is_accepted, pc.is_valid(parsed.members["set_ordinal"])))
@@ -61,6 +64,7 @@ def staged_events(parsed: FileTables, accepted: pa.Array) -> pa.Table:
         "plan_id": pc.replace_substring(v.column("plan_id"), "-", ""),
         "benefit_begin": pc.coalesce(v.column("benefit_begin"), m.column("eligibility_begin")),
         "benefit_end": pc.coalesce(v.column("benefit_end"), m.column("eligibility_end")),
+        "further_lines": _further_lines(parsed.coverages, m.column("member_ordinal")),
         "normalised_reason": _normalised(m.column("additional_maintenance_reason")),
     }
     told, places = _of_members(parsed.reporting_categories, m.column("member_ordinal"))
@@ -80,6 +84,21 @@ def _first_coverages(coverages: pa.Table, ordinals: pa.ChunkedArray) -> pa.Table
     members, first = np.unique(coverages.column("member_ordinal").to_numpy(), return_index=True)
     found = pc.index_in(ordinals, pa.array(members, pa.int64())).combine_chunks()
     return coverages.take(pa.array(first, pa.int64()).take(found))
+
+
+def _further_lines(coverages: pa.Table, ordinals: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The insurance lines of each member's coverages after the first; null where there is none."""
+    further = coverages.filter(pc.greater(coverages.column("coverage_ordinal"), 1))
+    lines = pa.table(
+        {
+            "member_ordinal": further.column("member_ordinal"),
+            "line": pc.fill_null(further.column("insurance_line"), "unknown"),
+        }
+    )
+    told = lines.group_by("member_ordinal", use_threads=False).aggregate([("line", "list")])
+    joined = pc.binary_join(told.column("line_list"), pa.scalar(", ", TEXT))
+    found = pc.index_in(ordinals, told.column("member_ordinal").combine_chunks())
+    return joined.take(found)
 
 
 def _of_members(told: pa.Table, ordinals: pa.ChunkedArray) -> tuple[pa.Table, np.ndarray]:

@@ -34,8 +34,12 @@ _CONTENT = (
     "plan_id",
     "insurance_line",
     "issuer_policy_id",
+    "former_issuer_subscriber_id",
+    "former_issuer_member_id",
+    "former_issuer_policy_id",
     "benefit_begin",
     "benefit_end",
+    "further_lines",
     "categories",
 )
 

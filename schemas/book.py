@@ -127,6 +127,10 @@ event = sa.Table(
         tables.COVERAGES,
         ["plan_id", "insurance_line", "issuer_policy_id", "benefit_begin", "benefit_end"],
     ),
+    # Our own ids from before, as the exchange echoes them beside new ones.
+    *columns_of(tables.MEMBERS, ["former_issuer_subscriber_id", "former_issuer_member_id"]),
+    *columns_of(tables.COVERAGES, ["former_issuer_policy_id"]),
+    sa.Column("further_lines", sa.Text),  # insurance lines of further coverages: not in the book
     *columns_of(tables.MEMBERS, ["byte_start", "byte_end"]),
     sa.Column("amount_names", ARRAY(sa.Text), nullable=False),
     sa.Column("amounts_from", ARRAY(sa.Date), nullable=False),
@@ -155,6 +159,7 @@ policy = sa.Table(
     one_of("status", "initial", "effectuated", "terminated", "cancelled"),
     sa.CheckConstraint("benefit_begin <= benefit_end", name="benefit"),
     _known_once(),
+    sa.Index("ix_policy_subscriber", "exchange_subscriber_id"),
     schema="book",
 )
 
@@ -168,6 +173,7 @@ member = sa.Table(
     *columns_of(tables.MEMBERS, [*SINGLE, *NAME, "eligibility_begin"]),
     *known(),
     _known_once("exchange_member_id"),
+    sa.Index("ix_member_id", "exchange_member_id"),
     schema="book",
 )
 

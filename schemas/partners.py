@@ -130,6 +130,13 @@ class Reinstatement(_Row):
     of_exchange: dict[str, tuple[str, ...]] = {}  # by insurance line
 
 
+class ChangeInCircumstance(_Row):
+    """How the two halves of a change in circumstance are told to belong together."""
+
+    days_between_halves_max: int
+    source: str
+
+
 class Exchange(_Row):
     """One exchange and its companion guide.
 
@@ -152,6 +159,7 @@ class Exchange(_Row):
     combinations: tuple[Combination, ...]
     follows: dict[str, tuple[Following, ...]]  # by <status of the policy>-<transaction>
     effectuation: Effectuation
+    change_in_circumstance: ChangeInCircumstance
     issuer_transactions: dict[str, IssuerTransaction] = {}  # what we send, by its name
     business_acknowledgement: BusinessAcknowledgementNames
     accepts: Accepts  # what we may send, and in which status of the policy

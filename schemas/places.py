@@ -79,6 +79,8 @@ MEMBER = (
     _ref("exchange_member_id", "2000", "17"),
     _ref("issuer_subscriber_id", "2000", "ZZ"),
     _ref("issuer_member_id", "2000", "23"),
+    _ref("former_issuer_subscriber_id", "2000", "Q4"),
+    _ref("former_issuer_member_id", "2000", "ABB"),
     _ref("payment_transaction_id", "2000", "6O"),
     _ref("exchange_policy_id", "2000", "1L"),
     # A policy id of 2300 serves where 2000 has none (CMS guide 7.2, table 7).
@@ -126,6 +128,7 @@ COVERAGE = (
     _ref("plan_id", "2300", "CE"),
     _ref("exchange_policy_id", "2300", "1L"),
     _ref("issuer_policy_id", "2300", "X9"),
+    _ref("former_issuer_policy_id", "2300", "XM"),
 )
 
 REPORTING_CATEGORY = (

@@ -137,6 +137,8 @@ MEMBERS = pa.schema(
         ("exchange_member_id", TEXT),  # 2000 REF*17
         ("issuer_subscriber_id", TEXT),  # 2000 REF*ZZ
         ("issuer_member_id", TEXT),  # 2000 REF*23
+        ("former_issuer_subscriber_id", TEXT),  # 2000 REF*Q4
+        ("former_issuer_member_id", TEXT),  # 2000 REF*ABB
         ("payment_transaction_id", TEXT),  # 2000 REF*6O
         ("exchange_policy_id", TEXT),  # REF*1L of 2000, else of the first 2300
         ("last_name", TEXT),
@@ -184,6 +186,7 @@ COVERAGES = pa.schema(
         ("plan_id", TEXT),  # REF*CE
         ("exchange_policy_id", TEXT),  # REF*1L
         ("issuer_policy_id", TEXT),  # REF*X9
+        ("former_issuer_policy_id", TEXT),  # REF*XM
         ("byte_start", BYTE),
         ("byte_end", BYTE),
     ]

@@ -33,8 +33,9 @@ CREATE TABLE book.event (
   postal_code TEXT, county_code TEXT, mailing_line_1 TEXT, mailing_line_2 TEXT,
   mailing_city TEXT, mailing_state TEXT, mailing_postal_code TEXT, eligibility_begin DATE,
   plan_id TEXT, insurance_line TEXT, issuer_policy_id TEXT, benefit_begin DATE,
-  benefit_end DATE, byte_start BIGINT, byte_end BIGINT, amount_names TEXT[] NOT NULL,
-  amounts_from DATE[] NOT NULL, amounts NUMERIC(12, 2)[] NOT NULL,
+  benefit_end DATE, former_issuer_subscriber_id TEXT, former_issuer_member_id TEXT,
+  former_issuer_policy_id TEXT, further_lines TEXT, byte_start BIGINT, byte_end BIGINT,
+  amount_names TEXT[] NOT NULL, amounts_from DATE[] NOT NULL, amounts NUMERIC(12, 2)[] NOT NULL,
   CONSTRAINT pk_event PRIMARY KEY (event_id),
   CONSTRAINT uq_event_file_id_set_ordinal_member_ordinal UNIQUE (file_id, set_ordinal,
     member_ordinal)
@@ -54,6 +55,7 @@ CREATE TABLE book.policy (
     'cancelled')),
   CONSTRAINT ck_policy_benefit CHECK (benefit_begin <= benefit_end)
 );
+CREATE INDEX ix_policy_subscriber ON book.policy (exchange_subscriber_id);
 
 CREATE TABLE book.member (
   partner_id TEXT NOT NULL, exchange_policy_id TEXT NOT NULL, exchange_member_id TEXT NOT NULL,
@@ -67,6 +69,7 @@ CREATE TABLE book.member (
     known_to),
   CONSTRAINT ck_member_known CHECK (known_from < known_to)
 );
+CREATE INDEX ix_member_id ON book.member (exchange_member_id);
 
 CREATE TABLE book.coverage (
   partner_id TEXT NOT NULL, exchange_policy_id TEXT NOT NULL, exchange_member_id TEXT NOT NULL,

@@ -46,7 +46,8 @@ WHERE p.status <> 'cancelled'
 
 -- A policy that was entered by a change in circumstance, and the end of one that was left for it:
 -- of the same exchange and insurance line, with a member in common (CMS guide 7.2, section 6.6).
--- The end is not always marked as one; what waits counts, too.
+-- The end is not always marked as one; what waits counts, too. `days_apart` lies between what was
+-- said of the two; null where one of them has no day.
 CREATE VIEW book.change_in_circumstance AS
 WITH said AS (
   SELECT s.*, coalesce(s.insurance_line, (
@@ -65,7 +66,9 @@ WITH said AS (
 SELECT DISTINCT n.partner_id, l.exchange_policy_id AS left_policy_id,
   n.exchange_policy_id AS entered_policy_id,
   l.file_id AS left_file_id, l.set_ordinal AS left_set_ordinal,
-  n.file_id AS entered_file_id, n.set_ordinal AS entered_set_ordinal
+  n.file_id AS entered_file_id, n.set_ordinal AS entered_set_ordinal,
+  abs(CASE WHEN n.moment >= '1000' THEN to_date(left(n.moment, 8), 'YYYYMMDD') END
+    - CASE WHEN l.moment >= '1000' THEN to_date(left(l.moment, 8), 'YYYYMMDD') END) AS days_apart
 FROM said n
 JOIN person np ON np.partner_id = n.partner_id AND np.exchange_policy_id = n.exchange_policy_id
 JOIN person lp ON lp.partner_id = np.partner_id AND lp.exchange_member_id = np.exchange_member_id

@@ -42,6 +42,7 @@ class Person:
     member: dict
     coverage: dict | None
     categories: list
+    further: tuple = ()  # coverages after the first
 
 
 @dataclass(frozen=True)
@@ -229,6 +230,7 @@ def tables_of(transaction_sets):
             )
             if person.coverage is not None:
                 coverage_rows.append({"coverage_ordinal": 1} | place | person.coverage)
+            coverage_rows += [place | coverage for coverage in person.further]
             category_rows += [place | category for category in person.categories]
     return (
         pa.Table.from_pylist(set_rows, schema=tables.TRANSACTION_SETS),
@@ -335,7 +337,7 @@ class Carrier:
 
     def open_items(self):
         """Kind, policy and reason of what is open."""
-        rows = open_items(self.conn, PARTNER).to_pylist()
+        rows = open_items(self.conn, PARTNER, self.exchange).to_pylist()
         return [(row["kind"], row["exchange_policy_id"], row["reason"]) for row in rows]
 
     def set_states(self):

@@ -1,6 +1,7 @@
 """What has gone wrong between exchanges and carriers, and what the book makes of it."""
 
 import itertools
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -376,6 +377,83 @@ def test_former_ids_and_addresses_stay(carrier, say):
         ("mailing", "PO BOX 2", APRIL, None),
         ("residence", "1 SAMPLE STREET", NEW_YEAR, None),
     ]
+
+
+def test_a_former_id_that_the_exchange_echoes_is_known(carrier, say):
+    """It was so from the first day on, if the book has not been told otherwise before."""
+    echoed = {"issuer_member_id": "I2", "former_issuer_member_id": "I1"}
+    known = {"issuer_subscriber_id": "S-2", "former_issuer_subscriber_id": "S-0"}
+    carrier.receives(say.enrollment("P1", "S1", issuer_subscriber_id="S-1"))
+    change = say.change("P1", "S1", maintenance_effective=APRIL, **echoed, **known)
+    change.people[0].coverage.update(issuer_policy_id="X2", former_issuer_policy_id="X1")
+    carrier.receives(change)
+    carrier.applies()
+
+    columns = (
+        identifier.c.kind,
+        identifier.c.value,
+        identifier.c.valid_from,
+        identifier.c.valid_to,
+    )
+    assert current(carrier, *columns) == [
+        ("issuer_member_id", "I1", NEW_YEAR, END_OF_MARCH),
+        ("issuer_member_id", "I2", APRIL, None),
+        ("issuer_policy_id", "X1", NEW_YEAR, END_OF_MARCH),
+        ("issuer_policy_id", "X2", APRIL, None),
+        ("issuer_subscriber_id", "S-1", NEW_YEAR, END_OF_MARCH),
+        ("issuer_subscriber_id", "S-2", APRIL, None),
+    ]
+
+
+def test_a_change_that_names_another_begin_is_told(carrier, say):
+    """The book keeps its begin: another one is a new policy (CMS guide 7.2, 6.6, scenario 3)."""
+    carrier.receives(say.enrollment("P1", "S1", "D1"))
+    change = say.change("P1", "S1", say.unchanged("P1", "S1", "D1"), submitted="2026113012000000")
+    change.people[1].coverage["benefit_begin"] = APRIL
+    carrier.receives(change)
+    carrier.applies()
+    told = carrier.open_items()
+    carrier.receives(say.change("P1", "S1", submitted="2026113013000000"))
+    carrier.applies()
+
+    assert told == [("other-begin", "P1", "D1")]
+    assert carrier.book()["P1", "D1"]["benefit_begin"] == NEW_YEAR
+    assert carrier.open_items() == []
+
+
+def test_a_second_coverage_on_one_ins_is_told(carrier, say):
+    """A policy has one plan: the first HD is in the book, and somebody has to ask for the other."""
+    enrollment = say.enrollment("P1", "S1")
+    dental = {"coverage_ordinal": 2, "insurance_line": "DEN", "plan_id": "91001TX090000101"}
+    first = enrollment.people[0]
+    enrollment.people[0] = replace(first, further=(first.coverage | dental,))
+    carrier.receives(enrollment)
+    carrier.applies()
+    told = carrier.open_items()
+    carrier.receives(say.cancellation("P1", "S1"))
+    carrier.applies()
+
+    assert told == [("further-coverage", "P1", "DEN")]
+    assert carrier.book()["P1", "S1"]["insurance_line"] == "HLT"
+    assert carrier.open_items() == []
+
+
+def test_an_old_half_of_a_change_does_not_hide_a_new_one_that_is_missing(carrier, say):
+    """The same person changes twice: the end that was said last year belongs to the first time."""
+    carrier.receives(
+        say.at("2026110101000000", say.enrollment("P1", "S1")),
+        say.at("2027021501000000", say.termination("P1", "S1", END_OF_MARCH, "TERM CIC")),
+        say.at("2027021501000100", say.enrollment("P2", "S1", begin=APRIL, reason="CIC")),
+        say.at("2027051501000000", say.enrollment("P3", "S1", begin=JULY, reason="CIC")),
+    )
+    carrier.applies()
+    missing = carrier.open_items()
+    ended = say.termination("P2", "S1", END_OF_JUNE, "TERM CIC")
+    carrier.receives(say.at("2027051501000100", ended))
+    carrier.applies()
+
+    assert missing == [("covered-twice", "P2", "P3"), ("half-a-change", "P3", "no-policy-left")]
+    assert carrier.open_items() == []
 
 
 def test_a_broker_may_come_change_and_go(carrier, say):

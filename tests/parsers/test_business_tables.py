@@ -50,6 +50,8 @@ def test_a_member_in_all_its_columns(reader):
         "exchange_member_id": None,
         "issuer_subscriber_id": "ISSUER-SUBSCRIBER",
         "issuer_member_id": "ISSUER-MEMBER",
+        "former_issuer_subscriber_id": None,
+        "former_issuer_member_id": None,
         "payment_transaction_id": None,
         "exchange_policy_id": "9100000001",
         "last_name": "DOE",
@@ -101,6 +103,7 @@ def test_a_coverage_in_all_its_columns(reader):
         "plan_id": "91002NC001000101",
         "exchange_policy_id": "9100000002",
         "issuer_policy_id": "ISSUER-POLICY",
+        "former_issuer_policy_id": None,
     }
     shown = everything().text()[slice(*spans)]
     assert shown.startswith("HD*021**HLT*GOLD")
@@ -276,3 +279,19 @@ def test_the_first_broker_is_the_one_in_the_table(reader):
     assert sum(segment.startswith("N1*") for segment in EVERYTHING_HEADER) == 4
     row = reader.verdict(everything()).transaction_sets.to_pylist()[0]
     assert row["broker_id"] == "B-1"
+
+
+def test_former_ids_of_the_issuer_are_told_from_new_ones(reader):
+    """REF*Q4 and REF*ABB in 2000, REF*XM in 2300: what our ids were (CMS guide 7.2, 7.2.8)."""
+    first = next(segment for segment in MEMBER if segment.startswith("REF*0F"))
+    member = changed(MEMBER, "REF*0F", first, "REF*Q4*S-OLD", "REF*ABB*M-OLD", "REF*23*M-NEW")
+    plan = next(segment for segment in MEMBER if segment.startswith("REF*CE"))
+    member = changed(member, "REF*CE", plan, "REF*XM*P-OLD", "REF*X9*P-NEW")
+    content = enrollment(member)
+    read, of_plan = _only(reader, content, "members"), _only(reader, content, "coverages")
+
+    assert (read["former_issuer_subscriber_id"], read["former_issuer_member_id"]) == (
+        *("S-OLD", "M-OLD"),
+    )
+    assert (read["issuer_subscriber_id"], read["issuer_member_id"]) == (None, "M-NEW")
+    assert (of_plan["former_issuer_policy_id"], of_plan["issuer_policy_id"]) == ("P-OLD", "P-NEW")
