@@ -173,6 +173,7 @@ def night(
     """
     from pipeline.night import run_night
     from pipeline.night_report import show_failures, show_night
+    from pipeline.open_items_command import open_items_by_kind
 
     terminal.silence_logs()
     with _house() as house:
@@ -181,11 +182,13 @@ def night(
             house.mailbox(partner_id)  # a wrong name is said before anything is done
         with terminal.doing("The night runs") as say:
             result = run_night(house, _moment(as_of), wanted, say, take_over=take_over)
+        items = open_items_by_kind(house)
     if as_json:
-        print(json.dumps(_night_object(result), default=str))  # noqa: T201 - the command's output
+        told = _night_object(result) | {"open_items": items}
+        print(json.dumps(told, default=str))  # noqa: T201 - the command's output
         show_failures(result)
     else:
-        show_night(result)
+        show_night(result, items)
     for sentence in result.left:
         terminal.fail(sentence)
     codes = {"balanced": OK, "balanced_with_open_items": OPEN_ITEMS, "failed": FAILED}

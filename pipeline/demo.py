@@ -28,6 +28,7 @@ from pipeline.demo_home import (
 from pipeline.demo_report import show_files, show_findings
 from pipeline.night import NightResult, closed_night, run_night
 from pipeline.night_report import show_night
+from pipeline.open_items_command import open_items_by_kind
 from pipeline.settings import Settings, load_settings
 from pipeline.wiring import House, open_house
 from schemas.partners import load_exchange, partners_of
@@ -121,7 +122,7 @@ class _Play:
                 self.box.send(night)
                 self._write_carrier_records(night)
         result = self._work(as_of)
-        show_night(result)
+        show_night(result, open_items_by_kind(self.house))
         self._judge_night(night, result)
         if not is_over:
             with terminal.doing("The exchange reads what came and answers"):

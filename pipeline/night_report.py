@@ -9,8 +9,11 @@ from pipeline.gate_report import show_at_gate
 from pipeline.night import NightResult
 
 
-def show_night(result: NightResult) -> None:
-    """The balance of the night, what the gate says, what failed, and the audit trail's end."""
+def show_night(result: NightResult, open_items: dict[str, int]) -> None:
+    """The balance of the night, what the gate says, what failed, and the audit trail's end.
+
+    `open_items` are those of the book, counted by kind.
+    """
     if len(result.balance):
         terminal.out.print(balance_table(result.balance))
     else:
@@ -20,6 +23,9 @@ def show_night(result: NightResult) -> None:
     for reading in result.stale:
         terminal.out.print(stale_sentence(reading), soft_wrap=True)
     show_failures(result)
+    if open_items:
+        counted = ", ".join(f"{kind} {count:,}" for kind, count in open_items.items())
+        terminal.out.print(f"Open items: {counted}. edi834 open-items lists them.", soft_wrap=True)
     terminal.out.print(
         f"Run {result.run.run_id} ({result.run.as_of:%Y-%m-%d %H:%M %Z}): "
         f"{result.state.replace('_', ' ')}."

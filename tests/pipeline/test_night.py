@@ -1,5 +1,8 @@
 """A night from the outbox to the inbox, and what repeating it does."""
 
+import json
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
@@ -171,3 +174,17 @@ def test_partners_may_be_run_one_after_the_other_and_deliveries_later(world):
     assert ended.failures == ()
     assert ended.balance.equals(failed.balance)
     assert names(inbox) == [name for (name,) in written]
+
+
+def test_the_night_tells_how_many_items_are_open_of_which_kind(played, edi834):
+    """The same that `open-items` lists, for people and for programs."""
+    environment = played.world.environment()
+    items = json.loads(edi834("open-items", "--json", **environment).out)
+    as_of = (played.world.clock(2) + timedelta(hours=3)).isoformat()
+    told = json.loads(edi834("night", "--as-of", as_of, "--json", **environment).out)
+    shown = edi834("night", "--as-of", as_of, **environment).out
+
+    assert items
+    assert told["open_items"] == dict(Counter(item["kind"] for item in items))
+    for kind, count in told["open_items"].items():
+        assert re.search(rf"Open items: .*{kind} {count}\b", shown)
