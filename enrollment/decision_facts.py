@@ -45,6 +45,7 @@ _WINDOWS = pa.schema(
         ("years_later", _INT),
     ]
 )
+_REQUIRED = pa.schema([("kind", TEXT), ("name", TEXT), ("of_all", _TRUTH)])
 _REINSTATABLE = pa.schema([("by_issuer", _TRUTH), ("insurance_line", TEXT), ("reason", TEXT)])
 _TERMS_OF_YEAR = pa.schema(
     [
@@ -61,7 +62,7 @@ FROM book.policy WHERE partner_id = :partner_id AND known_to = 'infinity' ORDER 
 
 
 def copy_facts(conn: sa.Connection, partner: Partner, exchange: Exchange) -> None:
-    """Makes the tables `decision_code`, `_rule`, `_accepts`, `_reason`, `_window`, `_term`."""
+    """Makes `decision_code`, `_rule`, `_accepts`, `_reason`, `_window`, `_required`, `_term`."""
     decisions = load_decisions()
     codes = _codes(exchange)
     windows = [_window(row.model_dump()) for row in decisions.windows]
@@ -71,6 +72,7 @@ def copy_facts(conn: sa.Connection, partner: Partner, exchange: Exchange) -> Non
     _copy(conn, "decision_reason", _reasons(decisions), _REASONS)
     _copy(conn, "decision_window", windows, _WINDOWS)
     _copy(conn, "decision_reinstatable", _reinstatable(exchange), _REINSTATABLE)
+    _copy(conn, "decision_required", _required(exchange), _REQUIRED)
     years = conn.execute(_YEARS, {"partner_id": partner.id}).scalars()
     terms = [_terms(decisions, partner, year) for year in years]
     _copy(conn, "decision_term", terms, _TERMS_OF_YEAR)
@@ -116,6 +118,17 @@ def _accepts(exchange: Exchange) -> list[dict[str, Any]]:
         {"kind": kind, "standing": standing, "end_earlier": condition == "end-earlier"}
         for kind, standings in exchange.accepts.items()
         for standing, condition in standings.items()
+    ]
+
+
+def _required(exchange: Exchange) -> list[dict[str, Any]]:
+    """The issuer's ids without which a transaction is not taken: of all, or of the subscriber."""
+    whole = {row.transaction for row in exchange.combinations if row.members == "all"}
+    return [
+        {"kind": kind, "name": name, "of_all": kind in whole}
+        for kind, form in exchange.issuer_transactions.items()
+        for name in form.required
+        if name.startswith("issuer_")
     ]
 
 

@@ -1,4 +1,4 @@
-"""Findings about the carrier's payments and requests: what nothing follows from, and why.
+"""Findings about the carrier's payments, requests and ids: what nothing follows from, and why.
 
 They are told in `book.carrier_finding`, by policy, rule and figures; each run replaces what the one
 before found.
@@ -56,6 +56,11 @@ FROM unpaid u JOIN standing s USING (exchange_policy_id)
 LEFT JOIN paid p USING (exchange_policy_id)
 WHERE u.due = s.benefit_begin AND s.deadline < :on_day AND p.total IS NULL"""
 
+_INCOMPLETE = """
+SELECT exchange_policy_id, name || '-missing' AS rule,
+  jsonb_build_object('transaction', kind, 'members', members) AS figures
+FROM incomplete"""
+
 _REQUESTS = """
 SELECT exchange_policy_id, finding AS rule, figures FROM judged_request
 WHERE finding IS NOT NULL"""
@@ -69,4 +74,5 @@ STATEMENTS = (
     FORGET,
     *(_tell("payment", found) for found in (_PAYMENTS, _BINDER_DATES, _SURPLUS, _NEVER_PAID)),
     _tell("request", _REQUESTS),
+    _tell("member", _INCOMPLETE),
 )

@@ -1,4 +1,4 @@
-"""Maintenance: the issuer's ids that the exchange has not been told, or told otherwise.
+"""The issuer's ids: what the exchange has not been told, and without what it takes nothing.
 
 What it has been told stands in `book.identifier`, with what it said itself. An id that the carrier
 does not have takes nothing back.
@@ -64,4 +64,36 @@ FROM carrier_member
 GROUP BY exchange_policy_id, exchange_member_id
 """)
 
-STATEMENTS = (_UNTOLD, _MAINTENANCES)
+# Some exchanges take no transaction without them: it waits until the carrier has given them.
+_INCOMPLETE = sa.text("""
+CREATE TEMPORARY TABLE incomplete ON COMMIT DROP AS
+SELECT c.exchange_policy_id, c.rule, q.kind, q.name,
+  count(DISTINCT m.exchange_member_id) AS members
+FROM candidate c
+JOIN decision_rule r USING (rule)
+JOIN decision_required q ON q.kind = r.kind
+JOIN book.policy p ON p.exchange_policy_id = c.exchange_policy_id
+  AND p.partner_id = :partner_id AND p.known_to = 'infinity'
+JOIN book.member m ON m.exchange_policy_id = p.exchange_policy_id
+  AND m.partner_id = p.partner_id AND m.known_to = 'infinity'
+LEFT JOIN issuer_id i ON i.exchange_policy_id = m.exchange_policy_id
+  AND i.exchange_member_id = m.exchange_member_id
+LEFT JOIN (SELECT DISTINCT exchange_policy_id, issuer_policy_id FROM issuer_id) o
+  ON o.exchange_policy_id = c.exchange_policy_id
+WHERE CASE q.name
+    WHEN 'issuer_policy_id' THEN coalesce(o.issuer_policy_id, p.issuer_policy_id)
+    WHEN 'issuer_member_id' THEN coalesce(i.issuer_member_id, m.issuer_member_id)
+    ELSE coalesce(i.issuer_subscriber_id, m.issuer_subscriber_id) END IS NULL
+  AND (m.is_subscriber OR q.of_all AND EXISTS (
+    SELECT FROM book.effective_coverage v
+    WHERE v.exchange_policy_id = m.exchange_policy_id AND v.partner_id = m.partner_id
+      AND v.exchange_member_id = m.exchange_member_id AND v.known_to = 'infinity'))
+GROUP BY c.exchange_policy_id, c.rule, q.kind, q.name
+""")
+
+_LEAVE_INCOMPLETE = sa.text("""
+DELETE FROM candidate c USING incomplete i
+WHERE i.exchange_policy_id = c.exchange_policy_id AND i.rule = c.rule
+""")
+
+STATEMENTS = (_UNTOLD, _MAINTENANCES, _INCOMPLETE, _LEAVE_INCOMPLETE)

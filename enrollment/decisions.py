@@ -51,7 +51,7 @@ class Decided:
 
 _TABLES = (
     *("standing", "ending", "counted_payment", "paid", "settled", "unpaid", "candidate"),
-    *("newest_request", "judged_request", "untold_id", "issuer_id", "chosen"),
+    *("newest_request", "judged_request", "untold_id", "issuer_id", "incomplete", "chosen"),
 )
 
 

@@ -39,8 +39,8 @@ WHERE d.ids IS NOT NULL
 GROUP BY d.decision_id, i.member
 """)
 
-# A policy's own id changes for all its members: that row names none. Whose ids stay is told as
-# unchanged, by the other reason that a maintenance has.
+# An end is measured by the policy's first day. A policy's own id changes for all its members: that
+# row names none. Whose ids stay is told as unchanged, by the other reason that a maintenance has.
 _OFFER = """
 SELECT d.decision_id, d.kind, d.exchange_policy_id,
   coalesce(q.issuer_policy_id, d.issuer_policy_id), o.policy_id, d.plan_id, d.insurance_line,
@@ -50,7 +50,8 @@ SELECT d.decision_id, d.kind, d.exchange_policy_id,
   nullif(k.additional, ''), m.exchange_subscriber_id, m.exchange_member_id,
   coalesce(c.issuer_subscriber_id, m.issuer_subscriber_id), f.subscriber_id,
   coalesce(c.issuer_member_id, m.issuer_member_id), f.member_id,
-  m.eligibility_begin, d.coverage_end,
+  CASE WHEN d.coverage_end IS NULL THEN coalesce(m.eligibility_begin, v.benefit_begin)
+    ELSE d.benefit_begin END, d.coverage_end,
   CASE WHEN d.kind = 'maintenance' AND is_told.change
     THEN greatest(v.benefit_begin, (SELECT CAST(as_of AS date) FROM ledger.run
       WHERE run_id = :run_id)) END,

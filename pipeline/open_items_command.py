@@ -19,6 +19,7 @@ KINDS = {
     "further-coverage": "one coverage of several is in the book, not",
     "payment": "a payment of the carrier",
     "request": "a request of the carrier",
+    "member": "a member record of the carrier",
 }
 
 

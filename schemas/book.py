@@ -314,8 +314,8 @@ decision = sa.Table(
     schema="book",
 )
 
-# What of the carrier's payments and requests nothing follows from, or not what they say. Each run
-# replaces the partner's.
+# What of the carrier's payments, requests and ids nothing follows from, or not what they say. Each
+# run replaces the partner's.
 carrier_finding = sa.Table(
     "carrier_finding",
     metadata,
@@ -326,7 +326,7 @@ carrier_finding = sa.Table(
     text("rule"),
     sa.Column("figures", JSONB, nullable=False),  # amounts, days and codes
     reference("run_id", "ledger.run.run_id"),
-    one_of("kind", "payment", "request"),
+    one_of("kind", "payment", "request", "member"),
     sa.Index("ix_carrier_finding_partner", "partner_id"),
     schema="book",
 )

@@ -162,7 +162,7 @@ CREATE TABLE book.carrier_finding (
   exchange_policy_id TEXT NOT NULL, kind TEXT NOT NULL, rule TEXT NOT NULL,
   figures JSONB NOT NULL, run_id BIGINT NOT NULL,
   CONSTRAINT pk_carrier_finding PRIMARY KEY (finding_id),
-  CONSTRAINT ck_carrier_finding_kind CHECK (kind IN ('payment', 'request')),
+  CONSTRAINT ck_carrier_finding_kind CHECK (kind IN ('payment', 'request', 'member')),
   CONSTRAINT fk_carrier_finding_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
 );
 CREATE INDEX ix_carrier_finding_partner ON book.carrier_finding (partner_id);

@@ -92,3 +92,21 @@ def test_an_id_of_somebody_whom_the_policy_does_not_have_is_not_told(desk):
     desk.knows("P1", "D9", issuer_member_id="M2")
 
     assert desk.decides("2027-01-06") == []
+
+
+def test_an_exchange_that_wants_the_ids_is_told_nothing_without_them(carrier_of_a_state, say):
+    """The binder is paid; the effectuation waits until the carrier knows its own ids."""
+    carrier_of_a_state.receives(say.enrollment("P1", "S1", "D1"))
+    carrier_of_a_state.applies()
+    desk = Desk(carrier_of_a_state)
+    desk.paid("P1", "200.00", on="2026-12-15")
+    desk.knows("P1", "S1", issuer_policy_id="C1", issuer_member_id="M1")
+
+    assert desk.decides("2026-12-16") == []
+    assert desk.findings() == [("P1", "member", "issuer_member_id-missing")]
+
+    desk.knows("P1", "D1", issuer_member_id="M2")
+    assert desk.decides("2026-12-16") == [("P1", "binder-paid", "", None)]
+    assert desk.findings() == []
+    assert [row["issuer_policy_id"] for row in desk.offers()] == ["C1", "C1"]
+    assert [row["additional_maintenance_reason"] for row in desk.offers()] == [None, None]
