@@ -39,6 +39,23 @@ WHERE d.ids IS NOT NULL
 GROUP BY d.decision_id, i.member
 """)
 
+# Whom a transaction names, and since when they are covered.
+_WRITTEN = sa.text("""
+CREATE TEMPORARY TABLE written ON COMMIT DROP AS
+SELECT d.decision_id, v.exchange_member_id, min(v.benefit_begin) AS benefit_begin
+FROM offered d
+JOIN book.effective_coverage v ON v.partner_id = d.partner_id
+  AND v.exchange_policy_id = d.exchange_policy_id AND v.known_to = 'infinity'
+WHERE d.kind IN ('effectuation', 'maintenance')
+GROUP BY d.decision_id, v.exchange_member_id
+UNION ALL
+SELECT d.decision_id, m.exchange_member_id, d.benefit_begin
+FROM offered d
+JOIN book.member m ON m.partner_id = d.partner_id
+  AND m.exchange_policy_id = d.exchange_policy_id AND m.known_to = 'infinity' AND m.is_subscriber
+WHERE d.kind NOT IN ('effectuation', 'maintenance')
+""")
+
 # An end is measured by the policy's first day. A policy's own id changes for all its members: that
 # row names none. Whose ids stay is told as unchanged, by the other reason that a maintenance has.
 _OFFER = """
@@ -60,14 +77,7 @@ SELECT d.decision_id, d.kind, d.exchange_policy_id,
 FROM offered d
 JOIN book.member m ON m.partner_id = d.partner_id
   AND m.exchange_policy_id = d.exchange_policy_id AND m.known_to = 'infinity'
-CROSS JOIN LATERAL (
-  SELECT CASE WHEN d.kind IN ('effectuation', 'maintenance') THEN (
-    SELECT min(v.benefit_begin)
-    FROM book.effective_coverage v
-    WHERE v.partner_id = d.partner_id AND v.exchange_policy_id = d.exchange_policy_id
-      AND v.exchange_member_id = m.exchange_member_id AND v.known_to = 'infinity'
-  ) WHEN m.is_subscriber THEN d.benefit_begin END AS benefit_begin
-) v
+JOIN written v ON v.decision_id = d.decision_id AND v.exchange_member_id = m.exchange_member_id
 LEFT JOIN issuer_id c ON c.exchange_policy_id = m.exchange_policy_id
   AND c.exchange_member_id = m.exchange_member_id
 LEFT JOIN (SELECT DISTINCT exchange_policy_id, issuer_policy_id FROM issuer_id) q
@@ -81,7 +91,6 @@ JOIN decision_code k ON k.kind = d.kind AND CASE
   WHEN d.kind <> 'maintenance' OR is_told.change
     THEN k.additional = d.additional_maintenance_reason
   ELSE k.additional <> d.additional_maintenance_reason END
-WHERE v.benefit_begin IS NOT NULL
 ORDER BY d.plan_id, d.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
 """
 
@@ -94,10 +103,14 @@ def offer(
     Ordered by plan and policy, the subscriber first. Belongs into the transaction in which the run
     has decided: `enrollment/decisions.py` leaves the carrier's ids and the exchange's codes.
     """
-    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.offered, pg_temp.former_id"))
+    conn.execute(
+        sa.text("DROP TABLE IF EXISTS pg_temp.offered, pg_temp.former_id, pg_temp.written")
+    )
     conn.execute(_OFFERED, {"partner_id": partner_id, "kinds": list(kinds)})
     conn.execute(sa.text("ANALYZE offered"))
     conn.execute(_FORMER_IDS)
+    conn.execute(_WRITTEN)
     conn.execute(sa.text("ANALYZE former_id"))
+    conn.execute(sa.text("ANALYZE written"))
     query = sa.text(_OFFER).bindparams(run_id=run_id)
     return copy_out(conn, query, tables.ISSUER_TRANSACTIONS)
