@@ -73,12 +73,13 @@ def export(
 @audit.command("list")
 def list_entries(
     of_object: Annotated[
-        str | None, typer.Option("--object", metavar="KIND:ID", help="run, file or batch.")
+        str | None,
+        typer.Option("--object", metavar="KIND:ID", help="run, file, batch or acceptance."),
     ] = None,
     since: Annotated[datetime | None, typer.Option(help="From this moment on (UTC).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what happened, in order; to everything, or to one run, file or batch.
+    """Show what happened, in order; to everything, or to one run, file, batch or acceptance.
 
     Exit code 0: shown; 1: there is nothing.
     """
@@ -101,8 +102,8 @@ def list_entries(
 
 def _object(text: str) -> tuple[str, int]:
     kind, _, number = text.partition(":")
-    if kind not in ("run", "file", "batch") or not number.isdecimal():
-        raise Terminal("--object names no run, file or batch. Give it as file:17.")
+    if kind not in ("run", "file", "batch", "acceptance") or not number.isdecimal():
+        raise Terminal("--object names no run, file, batch or acceptance. Give it as file:17.")
     return kind, int(number)
 
 

@@ -108,6 +108,8 @@ def test_records_that_have_shrunk_are_refused_until_a_person_says_that_they_are_
         " WHERE action = 'carrier records accepted'"
     )
     assert entry == ("Ada", "acceptance")
+    told = edi834("audit", "list", "--object", "acceptance:1", **world.environment())
+    assert "acceptance used" in told.out
 
 
 def test_accepted_records_are_no_leave_for_fewer(world, edi834):
