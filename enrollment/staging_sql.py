@@ -71,21 +71,17 @@ WITH member AS (
   SELECT e.set_ordinal, e.is_subscriber, e.exchange_member_id, e.maintenance_type,
     {", ".join(f"e.{name}" for name in _OF_SUBSCRIBER)},
     c.transaction, c.circumstance, c.needs_effectuation, c.kind,
-    max(c.transaction) FILTER (WHERE e.is_subscriber) OVER (PARTITION BY e.set_ordinal) AS of_set,
     CAST(ROW({", ".join(f"e.{name}" for name in _CONTENT)}) AS text) AS content
   FROM {_WITH_MEANING}
 ), household AS (
-  SELECT set_ordinal, min(of_set) AS transaction,
+  SELECT set_ordinal, {_subscribers("transaction", "circumstance", *_OF_SUBSCRIBER)},
     count(*) FILTER (WHERE is_subscriber) AS subscribers,
     count(DISTINCT exchange_member_id) = count(*) AS ids_differ,
-    bool_and(coalesce(transaction = of_set OR (of_set = 'change' AND transaction IS NOT NULL),
-      false)) AS combinations_known,
-    {_subscribers("circumstance", *_OF_SUBSCRIBER)},
+    count(transaction) = count(*) AS all_known, min(transaction) = max(transaction) AS all_alike,
     coalesce(bool_or(needs_effectuation) FILTER (WHERE is_subscriber), false)
       AS needs_effectuation,
     bool_and(benefit_begin IS NOT NULL) FILTER (WHERE maintenance_type = '021') AS begins,
-    bool_and(benefit_end IS NOT NULL)
-      FILTER (WHERE maintenance_type = '024' AND of_set <> 'cancellation') AS ends,
+    bool_and(benefit_end IS NOT NULL) FILTER (WHERE maintenance_type = '024') AS ends,
     encode(sha256(convert_to(string_agg(content, ',' ORDER BY exchange_member_id, content)
       || CASE WHEN bool_or(kind = 'broker change') THEN (
         SELECT CAST(ROW(h.broker_name, h.broker_id) AS text) FROM ledger.transaction_set h
@@ -95,12 +91,12 @@ WITH member AS (
 )
 SELECT household.*,
   CASE WHEN subscribers <> 1 THEN 'not-one-subscriber'
-       WHEN NOT combinations_known THEN 'unknown-combination'
+       WHEN NOT (all_known AND (transaction = 'change' OR all_alike)) THEN 'unknown-combination'
        WHEN exchange_policy_id IS NULL THEN 'no-policy-id'
        WHEN NOT ids_differ THEN 'member-ids-not-unique'
        WHEN transaction IN ('initial', 'renewal') AND plan_id IS NULL THEN 'no-plan-id'
        WHEN NOT begins THEN 'no-begin-date'
-       WHEN NOT ends THEN 'no-end-date' END AS reason
+       WHEN transaction <> 'cancellation' AND NOT ends THEN 'no-end-date' END AS reason
 FROM household
 """)
 
