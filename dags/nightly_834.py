@@ -90,7 +90,7 @@ def apply(run: "RunIds", partner_id: str) -> None:
 
 @task(**AFTER_ALL)
 def settle(run: "RunIds", partner_id: str) -> None:
-    """Reconciles with the carrier's records, and effectuates what is paid."""
+    """Reconciles with the carrier's records, and settles what follows from both."""
     with partner_steps(run, partner_id) as steps:
         steps.settle()
 

@@ -18,7 +18,7 @@ from enrollment.audits import judge_audits
 from enrollment.following import open_follow
 from enrollment.versions import TABLES, write_fresh, write_versions
 from schemas import book
-from schemas.book import event_set, policy
+from schemas.book import SAID_BY_ISSUER, event_set, policy
 from schemas.database import file
 from schemas.errors import Terminal
 from schemas.partners import Exchange
@@ -26,7 +26,7 @@ from schemas.postgres_copy import give_memory
 
 _TEMPORARY = (
     "follow", "fold_policy", "fold_set", "fold_member", "fold_cause", "told_set", "retracted",
-    "confirmed", "decided_set", "round_set", "open_policy", "member_span", "plan_span",
+    "decided_set", "round_set", "open_policy", "member_span", "plan_span",
     *(f"next_{table.name}" for table in TABLES),
 )  # fmt: skip
 
@@ -74,8 +74,12 @@ class Night:
     known_at: datetime
 
 
-def apply_events(conn: sa.Connection, night: Night, file_ids: list[int]) -> Application:
+def apply_events(
+    conn: sa.Connection, night: Night, file_ids: list[int], policy_ids: list[str] | None = None
+) -> Application:
     """What became of the staged sets of these files, and of the partner's waiting ones.
+
+    `policy_ids` are policies of which something else has become otherwise.
 
     `known_at` is the moment from which the book believes them. Dispositions follow: `accepted` for
     what is in the book, `pending` with the reason for what waits for another transaction or a
@@ -87,6 +91,8 @@ def apply_events(conn: sa.Connection, night: Night, file_ids: list[int]) -> Appl
         "partner_id": night.partner_id,
         "known_at": night.known_at,
         "file_ids": file_ids,
+        "policy_ids": policy_ids or [],
+        "ours": list(SAID_BY_ISSUER.values()),
     }
     conn.execute(
         sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:partner_id, 834))"), parameters

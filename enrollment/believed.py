@@ -115,13 +115,13 @@ ORDER BY k.known_from
 """
 
 _DECISIONS = """
-SELECT d.responsible_amount, d.paid_amount, d.paid_on, d.paid_through, d.run_id,
-  r.as_of AS decided_at, f.name AS file_name, d.event_id
+SELECT d.kind, d.rule, d.state, d.additional_maintenance_reason, d.coverage_end,
+  d.responsible_amount, d.paid_amount, d.paid_on, d.paid_through, d.evidence, d.hold_id,
+  d.rejected_by, d.run_id, r.as_of AS decided_at, f.name AS file_name, d.set_ordinal, d.event_id
 FROM book.decision d
 JOIN ledger.run r USING (run_id)
 LEFT JOIN ledger.file f ON f.file_id = d.sent_file_id
 WHERE d.exchange_policy_id = :exchange_policy_id AND d.partner_id = :partner_id
-  AND d.kind = 'effectuation' AND d.state <> 'withdrawn'
   AND r.as_of <= coalesce(CAST(:known_at AS timestamptz), 'infinity')
 ORDER BY d.decision_id
 """
@@ -136,11 +136,11 @@ def learnt(conn: sa.Connection, key: PolicyKey, known_at: datetime | None) -> li
     return _rows(conn, _LEARNT, key, known_at)
 
 
-def effectuations(conn: sa.Connection, key: PolicyKey, known_at: datetime | None) -> list[Row]:
-    """Our decisions to effectuate the policy, oldest first, with their evidence.
+def decisions(conn: sa.Connection, key: PolicyKey, known_at: datetime | None) -> list[Row]:
+    """Our decisions about the policy that were made by then, oldest first, with their evidence.
 
-    Columns: `responsible_amount`, `paid_amount`, `paid_on`, `paid_through`, `run_id`, `decided_at`,
-    `file_name` (null = not sent yet), `event_id` (of the enrollment that it answers).
+    Columns are those of `book.decision`, with `decided_at` and `file_name` (null = not sent). What
+    has become of a decision is as it is now.
     """
     return _rows(conn, _DECISIONS, key, known_at)
 

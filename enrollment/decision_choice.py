@@ -12,7 +12,8 @@ from enrollment.decision_requests import CANNOT_REINSTATE, OUTSIDE_WINDOW
 
 # The same is what answers the same enrollment with the same words, for the same request, ids or end
 # to be taken back. What was rejected may be said again when something newer has come from the
-# exchange since.
+# exchange since, when a person says so, or when the exchange could not read the interchange: then
+# the words were not at fault.
 _SAME = """d.event_id = c.event_id AND d.kind = c.kind
     AND d.additional_maintenance_reason = c.reason
     AND d.coverage_end IS NOT DISTINCT FROM c.coverage_end
@@ -20,17 +21,25 @@ _SAME = """d.event_id = c.event_id AND d.kind = c.kind
     AND d.evidence -> 'ids' IS NOT DISTINCT FROM c.evidence -> 'ids'
     AND d.evidence -> 'reverses' IS NOT DISTINCT FROM c.evidence -> 'reverses'"""
 
+_ATTEMPTS = 3  # to have an interchange read, before a person has to look
+
 _SAID = f"""EXISTS (
   SELECT FROM book.decision d
   LEFT JOIN ledger.file f ON f.file_id = d.sent_file_id
   WHERE d.exchange_policy_id = c.exchange_policy_id AND d.partner_id = :partner_id
     AND d.state IN ('sent', 'refused', 'rejected') AND {_SAME}
-    AND NOT (d.state = 'rejected' AND EXISTS (
+    AND NOT (d.state = 'rejected' AND (d.again_by IS NOT NULL
+      OR d.rejected_by = 'interchange' AND (
+        SELECT count(*) FROM book.decision a
+        WHERE a.exchange_policy_id = d.exchange_policy_id AND a.partner_id = d.partner_id
+          AND a.kind = d.kind AND a.event_id = d.event_id AND a.rejected_by = 'interchange'
+      ) < {_ATTEMPTS}
+      OR EXISTS (
         SELECT FROM book.event_set e JOIN ledger.file n ON n.file_id = e.file_id
         WHERE e.exchange_policy_id = c.exchange_policy_id AND e.partner_id = :partner_id
           AND e.state = 'applied' AND n.direction = 'exchange_to_issuer'
           AND n.recorded_at > f.recorded_at
-    ))
+    )))
 )"""
 
 _CHOSEN = sa.text(f"""

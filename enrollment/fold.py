@@ -13,16 +13,18 @@ import sqlalchemy as sa
 
 from enrollment.following import HOLDS
 
-# What is staged must have passed the gate with its file. An audit changes nothing.
+# What is staged must have passed the gate with its file. An audit changes nothing. What we have
+# said is staged with the file that we sent.
 TOUCHED_POLICIES = sa.text("""
 CREATE TEMPORARY TABLE fold_policy ON COMMIT DROP AS
-SELECT DISTINCT exchange_policy_id, 'none' AS status, CAST(0 AS bigint) AS place,
-  0 AS enrollment,
+SELECT DISTINCT exchange_policy_id, 'none' AS status, false AS effectuated,
+  CAST(0 AS bigint) AS place, 0 AS enrollment,
   CAST(NULL AS date) AS benefit_begin, CAST(NULL AS date) AS benefit_end,
   CAST(NULL AS date) AS told_end, CAST(NULL AS text) AS plan_id
 FROM book.event_set
-WHERE partner_id = :partner_id AND state = 'staged' AND transaction <> 'audit'
+WHERE partner_id = :partner_id AND (state = 'staged' AND transaction <> 'audit'
   AND file_id = ANY(CAST(:file_ids AS bigint[]))
+  OR exchange_policy_id = ANY(CAST(:policy_ids AS text[])))
 """)
 
 # Copies of a set stand together, the one that arrived first before the others: what has been
@@ -35,7 +37,8 @@ SELECT exchange_policy_id,
     PARTITION BY exchange_policy_id
     ORDER BY moment, first_rank, first_name, first_ordinal, content_hash, file_id, set_ordinal
   ) AS place,
-  file_id, set_ordinal, transaction, needs_effectuation, benefit_begin, benefit_end, plan_id,
+  file_id, set_ordinal, transaction, transaction = ANY(:ours) AS is_ours,
+  needs_effectuation, benefit_begin, benefit_end, plan_id,
   insurance_line, maintenance_effective, submitted_at, content_hash, state AS former_state,
   reason AS former_reason,
   CAST(NULL AS text) AS outcome, CAST(NULL AS text) AS reason, CAST(NULL AS int) AS enrollment
@@ -89,12 +92,13 @@ def _judge(tried: str) -> sa.TextClause:
 CREATE TEMPORARY TABLE round_set ON COMMIT DROP AS
 WITH next AS ({tried}
 ), held AS (
-  SELECT s.exchange_policy_id, s.place, s.transaction, s.plan_id, s.benefit_begin, s.benefit_end,
-    p.status, p.enrollment, {HOLDS} AS holds
+  SELECT s.exchange_policy_id, s.place, s.transaction, s.needs_effectuation, s.plan_id,
+    s.benefit_begin, s.benefit_end, p.status, p.enrollment, {HOLDS} AS holds
   FROM next s JOIN fold_policy p USING (exchange_policy_id)
 ), judged AS (
   SELECT DISTINCT ON (h.exchange_policy_id, h.place) h.exchange_policy_id, h.place,
-    h.plan_id, h.benefit_begin, h.benefit_end, coalesce(f.outcome, 'waits') AS outcome,
+    h.needs_effectuation, h.plan_id, h.benefit_begin, h.benefit_end,
+    coalesce(f.outcome, 'waits') AS outcome,
     CASE WHEN f.outcome IS NULL THEN 'not-foreseen' ELSE f.reason END AS reason, f.becomes,
     h.transaction, h.transaction IN ('initial', 'renewal') AS begins,
     CASE WHEN f.outcome = 'applied' AND h.transaction IN ('initial', 'renewal')
@@ -131,10 +135,12 @@ WHERE s.exchange_policy_id = r.exchange_policy_id AND s.outcome = 'waits'
   AND r.outcome = 'applied'
 """)
 
-# A cancelled policy ends on the day it begins; a reinstated one has the end it was enrolled with.
+# A cancelled policy ends on the day it begins; a reinstated one has the end it was enrolled with,
+# and is effectuated if it was.
 MOVE_POLICIES = sa.text("""
 UPDATE fold_policy p
 SET status = r.becomes, place = r.place, enrollment = r.enrollment,
+  effectuated = CASE WHEN r.begins THEN NOT r.needs_effectuation ELSE p.effectuated END,
   plan_id = CASE WHEN r.begins THEN r.plan_id ELSE p.plan_id END,
   benefit_begin = CASE WHEN r.begins THEN r.benefit_begin ELSE p.benefit_begin END,
   told_end = CASE WHEN r.begins THEN r.benefit_end ELSE p.told_end END,
@@ -144,7 +150,14 @@ SET status = r.becomes, place = r.place, enrollment = r.enrollment,
     ELSE p.told_end END
 FROM round_set r
 WHERE p.exchange_policy_id = r.exchange_policy_id AND r.outcome = 'applied'
-  AND r.becomes IS NOT NULL
+  AND r.becomes <> 'effectuated'
+""")
+
+EFFECTUATE_POLICIES = sa.text("""
+UPDATE fold_policy p SET effectuated = true
+FROM round_set r
+WHERE p.exchange_policy_id = r.exchange_policy_id AND r.outcome = 'applied'
+  AND r.becomes = 'effectuated'
 """)
 
 # Those of which something is undecided still.
@@ -159,6 +172,7 @@ AFTER_ROUND = (
     sa.text("ANALYZE round_set"),
     RECORD_ROUND,
     MOVE_POLICIES,
+    EFFECTUATE_POLICIES,
     RELEASE_WAITING,
     sa.text("DROP TABLE IF EXISTS pg_temp.open_policy"),
     _OPEN_POLICIES,

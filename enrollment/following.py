@@ -41,14 +41,29 @@ _NAMES = """EXISTS (
     )
 )"""
 
+# What we have said answers an enrollment, by the decision that was sent. A copy of that
+# enrollment is the same one.
+_ANSWERS = """EXISTS (
+  SELECT FROM book.decision d
+  JOIN book.event e ON e.event_id = d.event_id
+  JOIN fold_set a ON a.exchange_policy_id = d.exchange_policy_id
+    AND a.file_id = e.file_id AND a.set_ordinal = e.set_ordinal
+  JOIN fold_set b ON b.exchange_policy_id = d.exchange_policy_id
+    AND b.content_hash = a.content_hash AND b.outcome = 'applied'
+    AND b.enrollment = p.enrollment AND b.transaction IN ('initial', 'renewal')
+  WHERE d.sent_file_id = s.file_id AND d.set_ordinal = s.set_ordinal
+)"""
+
 # Of a set `s` and its policy `p` in the fold.
 CONDITIONS: dict[Condition, str] = {
+    "effectuated": "p.effectuated",
+    "other-enrollment": f"s.is_ours AND NOT {_ANSWERS}",
     "same-content": _SAID.format(""),
     "said-before": _SAID.format(" AND b.submitted_at IS NOT DISTINCT FROM s.submitted_at"),
     "said-after": f"{HAS_CLOCK.format('s')} AND s.place > p.place",
     "unknown-member": "s.transaction = 'change' AND "
     + _NAMES.format("o.maintenance_type <> '021'", ""),
-    "other-subscriber": "s.transaction NOT IN ('initial', 'renewal') AND "
+    "other-subscriber": "s.transaction NOT IN ('initial', 'renewal') AND NOT s.is_ours AND "
     + _NAMES.format("o.is_subscriber", " AND a.is_subscriber"),
     "other-plan": "s.transaction = 'change' AND left(s.plan_id, 14) <> left(p.plan_id, 14)",
     "end-after-begin": "s.benefit_end > p.benefit_begin",

@@ -2,14 +2,16 @@
 
 A transaction that waits, half of a change in circumstance, a member whom two policies of one
 insurance line cover on the same day, what an audit says otherwise, a change that names another
-begin of coverage than the book's, further coverages on one INS, of which a policy has one only, and
-what nothing follows from of the carrier's payments and requests. Nothing here changes the book: the
-exchange decides on eligibility, and nobody is left without coverage by waiting.
+begin of coverage than the book's, further coverages on one INS, of which a policy has one only,
+what nothing follows from of the carrier's payments and requests, and what of ours the exchange
+rejects, has not answered, or is not sent yet (`enrollment/sending_items.py`). Nothing here changes
+the book: the exchange decides on eligibility, and nobody is left without coverage by waiting.
 """
 
 import pyarrow as pa
 import sqlalchemy as sa
 
+from enrollment.sending_items import SENDING_ITEMS
 from schemas.partners import Exchange
 from schemas.postgres_copy import copy_out
 from schemas.tables import ORDINAL, TEXT
@@ -17,7 +19,7 @@ from schemas.tables import ORDINAL, TEXT
 OPEN_ITEMS = pa.schema(
     [
         # waits | half-a-change | covered-twice | audit-differs | other-begin | further-coverage
-        # | payment | request
+        # | payment | request | rejected | held | answer | answer-missing
         ("kind", TEXT),
         ("partner_id", TEXT),
         ("exchange_policy_id", TEXT),
@@ -30,7 +32,7 @@ OPEN_ITEMS = pa.schema(
     ]
 )
 
-_OPEN_ITEMS = """
+_OPEN_ITEMS = f"""
 SELECT 'waits', partner_id, exchange_policy_id, reason, transaction, file_id, set_ordinal
 FROM book.event_set
 WHERE partner_id = :partner_id AND state = 'pending'
@@ -105,6 +107,7 @@ SELECT kind, partner_id, exchange_policy_id, rule, CAST(NULL AS text), CAST(NULL
   CAST(NULL AS bigint)
 FROM book.carrier_finding
 WHERE partner_id = :partner_id
+UNION ALL {SENDING_ITEMS}
 ORDER BY 1, 3, 4, 6, 7
 """
 
@@ -113,7 +116,13 @@ def open_items(conn: sa.Connection, partner_id: str, exchange: Exchange) -> pa.T
     """What is open at a partner (OPEN_ITEMS), ordered by kind and policy.
 
     What an audit or a change says otherwise is open until something newer is said about its policy.
+    Answers of the exchange are due by its own drop times, as of the clock of the last run.
     """
-    days = exchange.change_in_circumstance.days_between_halves_max
-    asked = sa.text(_OPEN_ITEMS).bindparams(partner_id=partner_id, days_apart_max=days)
+    asked = sa.text(_OPEN_ITEMS).bindparams(
+        partner_id=partner_id,
+        days_apart_max=exchange.change_in_circumstance.days_between_halves_max,
+        zone=exchange.time_zone,
+        drop_times=list(exchange.schedule.drop_times),
+        drops=exchange.schedule.answers_due_drops,
+    )
     return copy_out(conn, asked, OPEN_ITEMS)

@@ -70,7 +70,7 @@ CROSS JOIN LATERAL (VALUES
   ('issuer_member_id', e.issuer_member_id),
   ('exchange_subscriber_id', CASE WHEN t.grown THEN e.exchange_subscriber_id END)
 ) i (kind, value)
-WHERE t.describes AND e.maintenance_type <> '030' AND i.value IS NOT NULL
+WHERE (t.describes OR t.identifies) AND e.maintenance_type <> '030' AND i.value IS NOT NULL
   AND (t.grown
     OR num_nonnulls(e.issuer_policy_id, e.issuer_subscriber_id, e.issuer_member_id) > 0)"""
 

@@ -3,7 +3,8 @@
 `told_set` comes first: the sets that count, in the order in which they are told. Those are the
 applied ones of the policy's last enrollment, and the enrollment is told first, whatever its clock
 says; the others follow in their own order even where they had to wait. A policy is `grown` when
-more than one of them describes it, and `fresh` when the book does not have it yet.
+more than one of them describes it, and `fresh` when the book does not have it yet. What we have
+said ourselves describes nothing; some of it `identifies`, by the issuer's own ids.
 """
 
 import sqlalchemy as sa
@@ -18,9 +19,10 @@ SELECT told.*,
   count(*) OVER (PARTITION BY told.exchange_policy_id) AS sets
 FROM (
   SELECT s.exchange_policy_id, s.place, s.file_id, s.set_ordinal, s.content_hash,
-    s.needs_effectuation, s.plan_id, s.insurance_line, s.maintenance_effective,
+    s.plan_id, s.insurance_line, s.maintenance_effective,
     p.benefit_begin AS policy_begin,
     s.transaction IN ('initial', 'renewal', 'change') AS describes,
+    s.transaction IN ('effectuation', 'issuer_maintenance') AS identifies,
     row_number() OVER (
       PARTITION BY s.exchange_policy_id
       ORDER BY s.transaction NOT IN ('initial', 'renewal'), s.place
@@ -33,13 +35,20 @@ LEFT JOIN book.policy b ON b.exchange_policy_id = told.exchange_policy_id
   AND b.partner_id = :partner_id AND b.known_to = 'infinity'
 """)
 
-# What is taken back: events of sets that applied, and now wait because of what has come since.
+# What is taken back: events of sets that applied, and now wait because of what has come since, or
+# that we have said and the exchange has rejected.
 _RETRACTED = sa.text("""
 CREATE TEMPORARY TABLE retracted ON COMMIT DROP AS
 SELECT e.event_id
 FROM fold_set s
 JOIN book.event e USING (file_id, set_ordinal)
 WHERE s.former_state = 'applied' AND s.outcome = 'waits'
+UNION ALL
+SELECT e.event_id
+FROM fold_policy p
+JOIN book.event_set s ON s.exchange_policy_id = p.exchange_policy_id
+  AND s.partner_id = :partner_id AND s.transaction = ANY(:ours) AND s.state = 'refused'
+JOIN book.event e USING (file_id, set_ordinal)
 """)
 
 # The last new set of each policy, or its last one: what the next version of the policy comes from.
@@ -51,20 +60,6 @@ FROM fold_set s
 JOIN book.event e USING (file_id, set_ordinal)
 WHERE s.outcome = 'applied' AND e.is_subscriber
 ORDER BY s.exchange_policy_id, s.former_state = 'applied', s.place DESC
-""")
-
-# Confirmed is the enrollment that the decision answers, or another copy of it.
-_CONFIRMED = sa.text("""
-CREATE TEMPORARY TABLE confirmed ON COMMIT DROP AS
-SELECT DISTINCT d.exchange_policy_id
-FROM fold_policy p
-JOIN book.decision d ON d.exchange_policy_id = p.exchange_policy_id
-  AND d.partner_id = :partner_id AND d.kind = 'effectuation' AND d.state = 'sent'
-JOIN book.event e ON e.event_id = d.event_id
-JOIN fold_set s ON s.exchange_policy_id = d.exchange_policy_id
-  AND s.file_id = e.file_id AND s.set_ordinal = e.set_ordinal
-JOIN told_set t ON t.exchange_policy_id = d.exchange_policy_id AND t.said = 1
-WHERE s.content_hash = t.content_hash AND s.place >= t.place
 """)
 
 # A cancellation or termination carries the subscriber only: what it counts and where it refers to
@@ -93,6 +88,9 @@ def _plain() -> str:
 def _grown() -> str:
     of_group = "t.describes AND {} IS NOT NULL"
     says = {name: _last(f"e.{name}", of_group.format(f"e.{name}")) for name in _OF_POLICY}
+    says["issuer_policy_id"] = _last(
+        "e.issuer_policy_id", "(t.describes OR t.identifies) AND e.issuer_policy_id IS NOT NULL"
+    )
     says |= {name: _last(f"h.{name}", of_group.format(f"h.{name}")) for name in _OF_GROUP}
     says |= {name: _last(f"h.{name}", f"h.{name} IS NOT NULL") for name in _PARTIES}
     says["dependent_count"] = _last("h.dependent_count", of_group.format("h.total_count"))
@@ -101,7 +99,7 @@ def _grown() -> str:
 
 
 # A CSR variant change moves the last two characters of the plan id and stays on the policy
-# (section 6.6). Whether it is effectuated is our own decision, and outlives whatever is folded.
+# (section 6.6).
 _NEXT_POLICIES = sa.text(f"""
 CREATE TEMPORARY TABLE next_policy ON COMMIT DROP AS
 WITH said AS (
@@ -111,19 +109,16 @@ WITH said AS (
 )
 SELECT said.*,
   CASE WHEN p.status IN ('terminated', 'cancelled') THEN p.status
-       WHEN c.exchange_policy_id IS NULL AND t.needs_effectuation THEN 'initial'
-       ELSE 'effectuated' END AS status,
+       WHEN p.effectuated THEN 'effectuated'
+       ELSE 'initial' END AS status,
   p.benefit_begin,
   CASE WHEN p.benefit_end < p.benefit_begin THEN p.benefit_begin ELSE p.benefit_end END
     AS benefit_end,
-  t.needs_effectuation AND c.exchange_policy_id IS NULL AND p.status <> 'cancelled'
-    AS needs_effectuation,
+  NOT p.effectuated AND p.status <> 'cancelled' AS needs_effectuation,
   CASE WHEN f.is_new OR b.event_id IS NULL OR b.event_id IN (SELECT event_id FROM retracted)
     THEN f.event_id ELSE b.event_id END AS event_id
 FROM said
 JOIN fold_policy p USING (exchange_policy_id)
-JOIN told_set t ON t.exchange_policy_id = said.exchange_policy_id AND t.said = 1
-LEFT JOIN confirmed c ON c.exchange_policy_id = said.exchange_policy_id
 JOIN fold_cause f ON f.exchange_policy_id = said.exchange_policy_id
 LEFT JOIN book.policy b ON b.exchange_policy_id = said.exchange_policy_id
   AND b.partner_id = :partner_id AND b.known_to = 'infinity'
@@ -133,9 +128,7 @@ STATEMENTS = (
     sa.text("ANALYZE told_set"),
     _RETRACTED,
     _CAUSES,
-    _CONFIRMED,
     sa.text("ANALYZE retracted"),
     sa.text("ANALYZE fold_cause"),
-    sa.text("ANALYZE confirmed"),
     _NEXT_POLICIES,
 )

@@ -26,7 +26,8 @@ _AS_A_WHOLE = (NAME, RESIDENCE, MAILING)
 class Change:
     """One thing that a set changed, from a day on.
 
-    `what` is begins, ends, cancels, reinstates, plan, amount, added, removed, person, or broker;
+    `what` is begins, effectuates, ends, cancels, reinstates, plan, amount, added, removed, person,
+    broker, or identifies;
     `before` and `after` are dates, amounts or ids, never a value that says who somebody is.
     """
 
@@ -75,7 +76,7 @@ def _as_they_count(applied: list[ToldSet]) -> Iterator[ToldSet]:
             yield one
             yield from waited
             waited, alive, begin = [], True, one.row["benefit_begin"]
-        elif alive or one.row["transaction"] == "reinstatement":
+        elif alive or one.row["transaction"] in _REINSTATE:
             yield one
             alive = not _cancels(one, begin)
         else:
@@ -86,7 +87,7 @@ def _as_they_count(applied: list[ToldSet]) -> Iterator[ToldSet]:
 def _cancels(one: ToldSet, begin: date | None) -> bool:
     """Whether nothing is left: some exchanges say so by an end that is not after the begin."""
     ends, end = one.row["transaction"], one.row["benefit_end"]
-    return ends == "cancellation" or bool(ends == "termination" and begin and end <= begin)
+    return ends in _CANCEL or bool(ends in _TERMINATE and begin and end <= begin)
 
 
 def _enrollment(policy: Retold, one: ToldSet) -> Iterator[Change]:
@@ -201,10 +202,28 @@ def _reinstatement(policy: Retold, _: ToldSet) -> Iterator[Change]:
     policy.end, policy.cancelled = policy.enrolled_to, False
 
 
+def _effectuation(policy: Retold, one: ToldSet) -> Iterator[Change]:
+    yield Change("effectuates", policy.begin, None, str(len(one.events)))
+    yield from _identification(policy, one)
+
+
+def _identification(_: Retold, one: ToldSet) -> Iterator[Change]:
+    """The issuer's own ids, by which the exchange may know its members."""
+    for event in one.events:
+        names = [name for name in _ISSUER_IDS if event[name] is not None]
+        if names:
+            said = ", ".join(name.replace("_", " ") for name in names)
+            yield Change("identifies", member=event["exchange_member_id"], name=said)
+
+
 def _day(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
+_ISSUER_IDS = ("issuer_policy_id", "issuer_subscriber_id", "issuer_member_id")
+_CANCEL = ("cancellation", "issuer_cancellation")
+_TERMINATE = ("termination", "issuer_termination")
+_REINSTATE = ("reinstatement", "issuer_reinstatement")
 _TELL = {
     "initial": _enrollment,
     "renewal": _enrollment,
@@ -212,4 +231,9 @@ _TELL = {
     "cancellation": _cancellation,
     "termination": _termination,
     "reinstatement": _reinstatement,
+    "effectuation": _effectuation,
+    "issuer_cancellation": _cancellation,
+    "issuer_termination": _termination,
+    "issuer_maintenance": _identification,
+    "issuer_reinstatement": _reinstatement,
 }

@@ -10,7 +10,8 @@ from schemas.postgres_copy import copy_out
 
 # `:known_at` picks what was believed, `:valid_on` the day whose amounts are shown, moved into the
 # coverage where it lies outside. Of a member's spans the last counts, with those that end on the
-# day before it: a change of plan is no new begin.
+# day before it: a change of plan is no new begin. The file is the exchange's: from what we have
+# said ourselves no value comes.
 _SNAPSHOT = """
 SELECT m.exchange_policy_id, p.exchange_subscriber_id, m.exchange_member_id, p.issuer_policy_id,
   m.issuer_subscriber_id, m.issuer_member_id, m.is_subscriber, m.relationship_code, m.last_name,
@@ -20,9 +21,9 @@ SELECT m.exchange_policy_id, p.exchange_subscriber_id, m.exchange_member_id, p.i
        WHEN p.benefit_end < c.benefit_begin THEN c.benefit_begin
        ELSE least(c.benefit_end, p.benefit_end) END,
   a.premium_total, a.aptc,
-  CASE WHEN m.is_subscriber THEN pe.file_id
+  CASE WHEN m.is_subscriber AND pf.file_id IS NOT NULL THEN pf.file_id
        ELSE greatest(me.file_id, ce.file_id,
-         CASE WHEN p.status IN ('cancelled', 'terminated') THEN pe.file_id END) END
+         CASE WHEN p.status IN ('cancelled', 'terminated') THEN pf.file_id END) END
 FROM book.policy p
 JOIN book.member m ON m.partner_id = p.partner_id
   AND m.exchange_policy_id = p.exchange_policy_id
@@ -43,6 +44,7 @@ JOIN (
 ) c ON c.exchange_policy_id = m.exchange_policy_id
   AND c.exchange_member_id = m.exchange_member_id
 JOIN book.event pe ON pe.event_id = p.event_id
+LEFT JOIN ledger.file pf ON pf.file_id = pe.file_id AND pf.direction = 'exchange_to_issuer'
 JOIN book.event me ON me.event_id = m.event_id
 JOIN book.event ce ON ce.event_id = c.event_id
 LEFT JOIN LATERAL (

@@ -5,12 +5,17 @@ of INS03, INS04 and ADDL MAINT REASON (CMS guide 7.2, appendix C) names it for t
 Whether it may happen to the policy as it stands is `enrollment/application.py`.
 """
 
+from collections.abc import Iterable
+from typing import Literal
+
 import pyarrow as pa
 import sqlalchemy as sa
 
 from enrollment.staged_events import FileTables, staged_events
-from enrollment.staging_sql import STATEMENTS
+from enrollment.staging_sql import STATEMENTS, STATEMENTS_OF_OURS
+from schemas.book import SAID_BY_ISSUER
 from schemas.database import disposition, file
+from schemas.errors import Terminal
 from schemas.partners import Exchange, normalise_reason
 from schemas.postgres_copy import copy_out, copy_to_temporary, give_memory
 from schemas.tables import ORDINAL, TEXT
@@ -45,18 +50,58 @@ def stage_file(
     ).scalar_one()
     if state != "checked":
         return 0
-    give_memory(conn)
-    told = staged_events(parsed, _accepted(conn, file_id))
-    copy_to_temporary(conn, "staged_event", told, keys=("set_ordinal", "maintenance_type"))
-    copy_to_temporary(conn, "combination", _combinations(exchange))
-    copy_to_temporary(conn, "function_rank", _function_ranks(exchange))
-    parameters = {"file_id": file_id, "run_id": run_id}
-    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.judged_set"))
-    for statement in STATEMENTS:
-        conn.execute(statement, parameters)
+    _open(conn, exchange, "exchange_to_issuer", parsed, _accepted(conn, file_id))
+    _stage(conn, STATEMENTS, file_id=file_id, run_id=run_id, zone=exchange.time_zone)
     conn.execute(sa.update(file).where(file.c.file_id == file_id).values(state="staged"))
-    staged = sa.text("SELECT count(*) FROM judged_set WHERE reason IS NULL")
-    return int(conn.execute(staged).scalar_one())
+    return _count(conn, "reason IS NULL")
+
+
+def stage_sent(
+    conn: sa.Connection, file_id: int, exchange: Exchange, parsed: FileTables, run_id: int
+) -> int:
+    """The number of transaction sets of a file that we send that are staged for the book.
+
+    `parsed` is the file read back: the book learns what its bytes say. Raises Terminal when a set
+    is no transaction that we may send.
+    """
+    everybody = parsed.members["member_ordinal"].combine_chunks()
+    _open(conn, exchange, "issuer_to_exchange", parsed, everybody)
+    _stage(conn, STATEMENTS_OF_OURS, file_id=file_id, run_id=run_id, zone=exchange.time_zone)
+    wrong = sa.text("SELECT min(reason) FROM judged_set WHERE reason IS NOT NULL")
+    reason = conn.execute(wrong).scalar_one()
+    if reason is not None:
+        raise Terminal(
+            f"A set of ours is no transaction ({reason}); nothing was sent. Report this."
+        )
+    return _count(conn, "true")
+
+
+def _open(
+    conn: sa.Connection,
+    exchange: Exchange,
+    direction: Literal["exchange_to_issuer", "issuer_to_exchange"],
+    parsed: FileTables,
+    accepted: pa.Array,
+) -> None:
+    """The temporary tables that the statements read, of the accepted members (ordinals)."""
+    give_memory(conn)
+    told = staged_events(parsed, accepted)
+    copy_to_temporary(conn, "staged_event", told, keys=("set_ordinal", "maintenance_type"))
+    copy_to_temporary(conn, "combination", _combinations(exchange, direction))
+    copy_to_temporary(conn, "function_rank", _function_ranks(exchange))
+    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.judged_set"))
+
+
+def _stage(
+    conn: sa.Connection, statements: Iterable[sa.TextClause], **parameters: int | str
+) -> None:
+    for statement in statements:
+        conn.execute(statement, parameters)
+
+
+def _count(conn: sa.Connection, condition: str) -> int:
+    counted = sa.text(f"SELECT count(*) FROM judged_set WHERE {condition}")
+    return int(conn.execute(counted).scalar_one())
 
 
 def _accepted(conn: sa.Connection, file_id: int) -> pa.Array:
@@ -67,21 +112,23 @@ def _accepted(conn: sa.Connection, file_id: int) -> pa.Array:
     return copy_out(conn, ordinals, _ORDINALS).column(0).combine_chunks()
 
 
-def _combinations(exchange: Exchange) -> pa.Table:
-    """What the exchange may send, one row for each ADDL MAINT REASON of each combination."""
+def _combinations(exchange: Exchange, direction: str) -> pa.Table:
+    """What may be sent in a direction, one row for each ADDL MAINT REASON of each combination."""
     not_required = {normalise_reason(reason) for reason in exchange.effectuation.not_required_for}
     rows = {}
     for allowed in exchange.combinations:
-        if allowed.direction != "exchange_to_issuer":
+        if allowed.direction != direction:
             continue
+        is_ours = direction == "issuer_to_exchange"
+        transaction = SAID_BY_ISSUER[allowed.transaction] if is_ours else allowed.transaction
         for additional in map(normalise_reason, allowed.additional):
             key = (allowed.maintenance_type, allowed.maintenance_reason, additional)
-            enrolls = allowed.transaction in {"initial", "renewal"}
+            enrolls = transaction in {"initial", "renewal"}
             rows[key] = {
                 "maintenance_type": allowed.maintenance_type,
                 "maintenance_reason": allowed.maintenance_reason,
                 "additional": additional,
-                "transaction": allowed.transaction,
+                "transaction": transaction,
                 "kind": allowed.kind or allowed.transaction,
                 "circumstance": allowed.circumstance,
                 "subscriber_only": allowed.members == "subscriber",

@@ -101,7 +101,8 @@ FROM household
 """)
 
 # Where a set belongs among those of its policy: docs/decisions/0021. Without a clock of its own it
-# belongs to the day of its file's name, before what has one.
+# belongs to the day of its file's name, before what has one; what we say, to the moment at which we
+# do.
 EVENT_SETS = sa.text(f"""
 INSERT INTO book.event_set (file_id, set_ordinal, partner_id, exchange_policy_id, transaction,
   circumstance, needs_effectuation, plan_id, insurance_line, benefit_begin, benefit_end,
@@ -112,6 +113,8 @@ SELECT f.file_id, j.set_ordinal, f.partner_id, j.exchange_policy_id, j.transacti
   j.benefit_end, j.maintenance_effective,
   coalesce(r.rank, (SELECT count(*) FROM function_rank)), f.named_at, j.submitted_at,
   rpad(CASE WHEN {HAS_CLOCK.format("j")} THEN j.submitted_at
+    WHEN f.direction = 'issuer_to_exchange'
+      THEN to_char(f.recorded_at AT TIME ZONE :zone, 'YYYYMMDDHH24MISS')
     ELSE coalesce(to_char(f.named_at, 'YYYYMMDD'), '') END, 16, '0'),
   j.content_hash, CASE WHEN j.reason IS NULL THEN 'staged' ELSE 'refused' END, j.reason, :run_id
 FROM judged_set j
@@ -152,3 +155,5 @@ def _insert_events() -> sa.TextClause:
 
 EVENTS = _insert_events()
 STATEMENTS = (JUDGED_SETS, EVENT_SETS, EVENTS, REFUSED_DISPOSITIONS)
+# Of a file of ours nothing was accepted or refused by us.
+STATEMENTS_OF_OURS = (JUDGED_SETS, EVENT_SETS, EVENTS)

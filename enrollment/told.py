@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from enrollment.believed import PolicyKey
 from enrollment.versions import TABLES
+from schemas.book import SAID_BY_ISSUER
 from schemas.columns import MAILING, NAME, RESIDENCE, SINGLE
 
 Row = dict[str, Any]
@@ -107,6 +108,11 @@ class ToldSet:
     def begins(self) -> bool:
         """Whether the set enrolls."""
         return self.row["transaction"] in ("initial", "renewal")
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we have said it to the exchange."""
+        return self.row["transaction"] in SAID_BY_ISSUER.values()
 
     @property
     def waits(self) -> bool:

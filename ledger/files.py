@@ -182,12 +182,3 @@ def _received(
 def file_row(conn: sa.Connection, file_id: int) -> sa.Row[Any]:
     """The file's row in the ledger, received or sent."""
     return conn.execute(sa.select(file).where(file.c.file_id == file_id)).one()
-
-
-def mark_acknowledgement_applied(conn: sa.Connection, file_id: int) -> None:
-    """Marks a received TA1 or 999 file as read into the ledger."""
-    conn.execute(
-        sa.update(file)
-        .where(file.c.file_id == file_id, file.c.kind == "acknowledgement")
-        .values(state="applied")
-    )

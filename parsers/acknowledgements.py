@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from parsers.reading import open_received
 from parsers.segments import Ints, Segments, split_segments
-from schemas.tables import TEXT
+from schemas.tables import ANSWERS, TEXT
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,17 @@ class Acknowledgements:
     groups: pa.Table
     sets: pa.Table
 
+    @property
+    def answers(self) -> pa.Table:
+        """All of them as tables.ANSWERS: interchanges, then groups, then sets."""
+        return pa.concat_tables(
+            [
+                _as_answers("interchange", self.interchanges, _INTERCHANGE),
+                _as_answers("group", self.groups, _GROUP),
+                _as_answers("set", self.sets, _SET),
+            ]
+        )
+
 
 def read_acknowledgements(path: Path) -> Acknowledgements:
     """All TA1 and 999 answers in a file; empty tables when it holds none."""
@@ -37,6 +48,18 @@ def read_acknowledgements(path: Path) -> Acknowledgements:
         pa.concat_tables([part.groups for part in parts]),
         pa.concat_tables([part.sets for part in parts]),
     )
+
+
+_INTERCHANGE = {"control_number": "interchange_number", "code": "code", "note": "note"}
+_GROUP = {"group_control_number": "group_number", "ack": "code"}
+_SET = {"group_control_number": "group_number", "control_number": "set_number", "ack": "code"}
+
+
+def _as_answers(level: str, said: pa.Table, names: dict[str, str]) -> pa.Table:
+    columns = {name: pa.nulls(said.num_rows, TEXT) for name in ANSWERS.names}
+    columns |= {ours: said[theirs] for theirs, ours in names.items()}
+    columns["level"] = pa.repeat(pa.scalar(level, TEXT), said.num_rows)
+    return pa.table(columns, schema=ANSWERS)
 
 
 _COLUMNS = (

@@ -3,6 +3,7 @@
 import structlog
 
 from enrollment.application import Night, apply_events, refuse_files
+from enrollment.said import take_back
 from ledger import gates
 from pipeline.gate import judge_next_batch
 from pipeline.journal import journal
@@ -25,12 +26,15 @@ def apply_to_book(house: House, run: Run, partner_id: str) -> None:
 
 
 def settle_batches(house: House, run: Run, partner_id: str) -> None:
-    """Applies what passed or was released, and keeps out for good what was refused."""
+    """Applies what passed or was released, and keeps out for good what was refused.
+
+    What the exchange has rejected of what we said is folded away.
+    """
     with writing(house, run, partner_id, "book brought up to date") as conn:
         refuse_files(conn, run.run_id, gates.files_to_refuse(conn, partner_id))
         files = gates.files_to_apply(conn, partner_id)
         night = Night(run.run_id, partner_id, house.exchange(partner_id), run.as_of)
-        applied = apply_events(conn, night, files)
+        applied = apply_events(conn, night, files, take_back(conn, night))
         gates.settle(conn, run.run_id, partner_id)
         journal(conn, run, "book brought up to date", partner=partner_id, applied=applied.applied)
     log.info(

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from enrollment.believed import Belief, PolicyKey, Row, believed, effectuations, learnt
+from enrollment.believed import Belief, PolicyKey, Row, believed, decisions, learnt
 from enrollment.retelling import Change, retell
 from enrollment.told import ToldSet, told_sets
 from ledger import audit
@@ -52,7 +52,6 @@ class Learnt:
 
     row: Row
     sets: tuple[int, ...]
-    is_effectuation: bool
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Answer:
     told: list[ToldSet]
     changes: dict[int, list[Change]]
     learnt: list[Learnt]
-    effectuations: list[Row]
+    decisions: list[Row]
 
     @property
     def waiting(self) -> list[ToldSet]:
@@ -119,19 +118,18 @@ class Answer:
         """The answer from the book."""
         key, known_at = question.key, question.known_at
         told = told_sets(conn, key, known_at)
-        decisions = effectuations(conn, key, known_at)
         changes, _ = retell(told)
         return cls(
             question,
             believed(conn, key, known_at),
             told,
             changes,
-            [_learnt(row, told, decisions) for row in learnt(conn, key, known_at)],
-            decisions,
+            [_learnt(row, told) for row in learnt(conn, key, known_at)],
+            decisions(conn, key, known_at),
         )
 
 
-def _learnt(row: Row, told: list[ToldSet], decisions: list[Row]) -> Learnt:
+def _learnt(row: Row, told: list[ToldSet]) -> Learnt:
     moment = row["known_from"]
     sets = tuple(
         one.number
@@ -139,8 +137,7 @@ def _learnt(row: Row, told: list[ToldSet], decisions: list[Row]) -> Learnt:
         if one.row["believed_from"] == moment
         or (one.is_applied and one.row["decided_at"] == moment)
     )
-    sent = any(each["decided_at"] == moment and each["file_name"] for each in decisions)
-    return Learnt(row, sets, sent)
+    return Learnt(row, sets)
 
 
 def meaning(reason: str | None) -> tuple[str, str]:

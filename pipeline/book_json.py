@@ -29,7 +29,7 @@ def as_object(answer: Answer) -> dict[str, Any]:
         "known_at": question.known_at and question.known_at.isoformat(),
         "revealed": question.reveal,
         "believed": policy and _told_row(answer, policy, _HEAD),
-        "effectuations": [_without(row, "event_id") for row in answer.effectuations],
+        "decisions": [_without(row, "event_id") for row in answer.decisions],
         "members": [_member(answer, row) for row in belief.members],
         "coverages": [
             _span(answer, row, ("plan_id", "insurance_line"), "benefit_begin", "benefit_end")
@@ -51,10 +51,7 @@ def as_object(answer: Answer) -> dict[str, Any]:
         "brokers": [
             _personal(answer, row, ("broker_name",)) for row in _held(answer, belief.brokers)
         ],
-        "learnt": [
-            {**one.row, "told_by": list(one.sets), "by_effectuation": one.is_effectuation}
-            for one in answer.learnt
-        ],
+        "learnt": [{**one.row, "told_by": list(one.sets)} for one in answer.learnt],
         "told": [_told(answer, one) for one in answer.told],
     }
 

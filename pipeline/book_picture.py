@@ -181,8 +181,7 @@ def _belief_tracks(answer: Answer) -> list[Track]:
 def _belief_bar(one: Learnt) -> Bar:
     row = one.row
     begin, end = row["benefit_begin"], row["benefit_end"]
-    causes = [str(number) for number in one.sets] + ["effectuation"] * one.is_effectuation
-    by = f", by {'+'.join(causes)}" if causes else ""
+    by = f", by {'+'.join(map(str, one.sets))}" if one.sets else ""
     in_effect = None if row["status"] == "cancelled" else (begin, end)
     told = None if row["status"] == "cancelled" else end
     return Bar(begin, told, in_effect, f"{row['status']}{by}")

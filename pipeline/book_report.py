@@ -8,6 +8,7 @@ from pathlib import Path
 from enrollment.believed import Row
 from enrollment.told import ToldSet
 from pipeline.book_answer import Answer
+from pipeline.book_decisions import decision_lines
 from pipeline.book_picture import Signs, picture
 from pipeline.book_words import clock_of, effect_of, moment, name_of, place_of, span, state_of
 from schemas.columns import RESIDENCE
@@ -15,6 +16,7 @@ from schemas.columns import RESIDENCE
 _INDENT = "  "
 _BELIEVED = "What is believed, told by which set [n], known since when (UTC)"
 _TOLD = "What was told, in the order in which it counts"
+_DECIDED = "What was decided by us"
 _NAME = ("first_name", "middle_name", "last_name", "name_suffix")
 _SHOWN = {
     "birth_date": "born",
@@ -43,7 +45,7 @@ class Report:
             yield from ("", *self._wrapped(_BELIEVED, "", 0), *self._believed())
         if self.answer.told:
             yield from ("", *self._wrapped(_TOLD, "", 0), *self._told())
-            yield from ("", *self._next_step())
+            yield from ("", *self._decided(), *self._next_step())
 
     def _head(self) -> Iterator[str]:
         question = self.answer.question
@@ -71,16 +73,18 @@ class Report:
 
     def _effectuation(self, policy: Row) -> str:
         """Whether the policy is effectuated, on what evidence, and what follows."""
-        decided = [d for d in self.answer.effectuations if d["file_name"]]
+        mine = [d for d in self.answer.decisions if d["kind"] == "effectuation"]
+        decided = [d for d in mine if d["state"] == "sent"]
         said = "; ".join(
             f"sent {moment(each['decided_at'])} in {each['file_name']}, "
             f"paid {each['paid_amount']} of {each['responsible_amount']}"
             + (f" on {each['paid_on']}" if each["paid_on"] else "")
             for each in decided
         )
-        unsent = [d for d in self.answer.effectuations if not d["file_name"]]
-        if unsent:
-            return f"decided in run {unsent[-1]['run_id']}, not sent yet: the next night sends it"
+        if mine and mine[-1]["state"] == "open":
+            return f"decided in run {mine[-1]['run_id']}, not sent yet: the next night sends it"
+        if mine and mine[-1]["state"] == "rejected":
+            return f"rejected by the exchange ({mine[-1]['rejected_by']}): {mine[-1]['file_name']}"
         if not policy["needs_effectuation"]:
             return said or ("" if policy["status"] == "cancelled" else "not required")
         follows = (
@@ -195,6 +199,17 @@ class Report:
             yield from self._wrapped(place_of(one), " " * 5, 5)
             yield from self._wrapped(effect_of(self.answer, one, self.signs.arrow), " " * 5, 5)
             yield from self._also(one)
+
+    def _decided(self) -> Iterator[str]:
+        if not self.answer.decisions:
+            return
+        yield _DECIDED
+        for row in self.answer.decisions:
+            first, *more = decision_lines(row)
+            yield from self._wrapped(first, _INDENT, 4)
+            for line in more:
+                yield from self._wrapped(line, " " * 4, 4)
+        yield ""
 
     def _also(self, one: ToldSet) -> Iterator[str]:
         if one.row["file_again"]:

@@ -32,6 +32,8 @@ def name_of(one: ToldSet) -> str:
     kind = next((event["kind"] for event in one.events if event["is_subscriber"]), None)
     if transaction == "change" and kind:
         return str(kind) if "change" in str(kind) else f"change ({kind})"
+    if one.is_ours:
+        return f"our {str(transaction).removeprefix('issuer_')}"
     name = _NAMES.get(transaction, str(transaction))
     half = {"leaves": "change in circumstance: leaves", "enters": "change in circumstance: enters"}
     return f"{name} ({half[one.row['circumstance']]})" if one.row["circumstance"] else name
@@ -129,6 +131,8 @@ _WITHOUT_EFFECT = {
 # `before` of what has none yet is left out with its arrow; an end may be none.
 _SENTENCES = {
     "begins": "enrolls {name} in {after}{since}",
+    "effectuates": "effectuates {name}",
+    "identifies": "{name} of {member}",
     "plan": "plan {before}{after}{since}",
     "added": "adds {member}{since}",
     "removed": "removes {member} after {day}",
@@ -154,8 +158,9 @@ def in_words(changes: list[Change], arrow: str) -> str:
 
 def _sentence(change: Change, arrow: str) -> str:
     members = f"{change.name} member" + "s" * (change.name != "1")
+    counted = change.what in ("begins", "effectuates")
     return _SENTENCES[change.what].format(
-        name=members if change.what == "begins" else change.name,
+        name=members if counted else change.name,
         member=change.member,
         before=f"{change.before} {arrow} " if change.before else "",
         end=change.before or "none",

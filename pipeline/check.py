@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 import structlog
 
-from ledger.acknowledgements import record_acknowledgements
-from ledger.files import file_row, mark_acknowledgement_applied, to_check_before
+from ledger.files import file_row, to_check_before
 from ledger.runs import record_rules
 from ledger.sent import SentEnvelopes
 from ledger.verdicts import (
@@ -21,8 +19,8 @@ from ledger.verdicts import (
     seen_group_control_numbers,
     seen_interchange_control_numbers,
 )
-from parsers.acknowledgements import Acknowledgements, read_acknowledgements
 from parsers.reading import open_received
+from pipeline.acknowledgements import record_answers_within, take_acknowledgement
 from pipeline.checked_tables import ParquetSink
 from pipeline.journal import journal
 from pipeline.outgoing import Letter, Writer, write_for
@@ -42,8 +40,6 @@ from validators.duplicates import Numbers
 
 log = structlog.get_logger()
 
-_TA1_CODES = pa.array(["A", "E", "R"], TEXT)
-
 
 def check_received(house: House, run: Run, file_id: int) -> str:
     """What became of the file, as a word: its verdict, or `acknowledgement`.
@@ -62,7 +58,7 @@ def check_received(house: House, run: Run, file_id: int) -> str:
             check_received(house, run, earlier_file_id)
     path = house.landing.verified_path(row.storage_key)
     if row.kind == "acknowledgement":
-        return _take_acknowledgement(house, run, row, path)
+        return take_acknowledgement(house, run, row, path)
     with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
         verdict = check_file(path, terms_of(house, row, path, run.as_of.date()), sink).verdict
         sink.write_verdict(verdict)
@@ -74,7 +70,7 @@ def check_received(house: House, run: Run, file_id: int) -> str:
             sink.put_in_place()
             reach("tables in place")
             _acknowledge(write_for(house, run, row.partner_id, conn), file_id, verdict)
-            _read_answers(conn, row, path)
+            record_answers_within(conn, row, path)
             journal(conn, run, "file checked", file=file_id)
     _log(row, verdict)
     return verdict.file_verdict
@@ -195,36 +191,3 @@ def sent_envelopes(
 
 def _columns(schema: pa.Schema, *names: str) -> pa.Schema:
     return pa.schema([schema.field(name) for name in names])
-
-
-def _take_acknowledgement(house: House, run: Run, row: sa.Row[Any], path: Path) -> str:
-    """Records the exchange's answers to what we sent."""
-    with writing(house, run, row.partner_id, "answers read") as conn:
-        _record_answers(conn, row, read_acknowledgements(path))
-        mark_acknowledgement_applied(conn, row.file_id)
-        journal(conn, run, "file checked", file=row.file_id)
-    return "acknowledgement"
-
-
-def _read_answers(conn: sa.Connection, row: sa.Row[Any], path: Path) -> None:
-    """Records answers that came in the same file as enrollments."""
-    with open_received(path) as received:
-        brings_answers = received.brings_acknowledgements
-    if brings_answers:
-        _record_answers(conn, row, read_acknowledgements(path))
-
-
-def _record_answers(conn: sa.Connection, row: sa.Row[Any], answers: Acknowledgements) -> None:
-    """Records what the exchange answered. A TA1 that says nothing that X12 knows is passed over."""
-    unknown = record_acknowledgements(
-        conn,
-        row.partner_id,
-        answers.interchanges.filter(pc.is_in(answers.interchanges["code"], _TA1_CODES)),
-        answers.groups,
-        answers.sets,
-    )
-    for level in ("interchanges", "groups", "transaction_sets"):
-        for number in getattr(unknown, level):
-            log.warning(
-                "answer to an unknown number", file_id=row.file_id, level=level, number=number
-            )

@@ -16,7 +16,7 @@ Work = Literal[
     "file checked",
     "file staged",
     "book brought up to date",
-    "effectuations settled",
+    "decisions settled",
     "errors reported",
     "file delivered",
 ]

@@ -89,7 +89,7 @@ def _run_partner(steps: Steps, tell: Tell) -> None:
         _try(partial(steps.check, file_id), steps, f"checking file {file_id}", tell)
     _try(steps.gate, steps, "judging the batch", tell)
     _try(steps.apply, steps, "bringing the book up to date", tell)
-    _try(steps.settle, steps, "reconciling and effectuating", tell)
+    _try(steps.settle, steps, "reconciling and deciding", tell)
     _try(steps.report, steps, "reporting errors", tell)
     _try(steps.deliver, steps, "delivering files", tell)
 

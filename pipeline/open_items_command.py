@@ -20,6 +20,10 @@ KINDS = {
     "payment": "a payment of the carrier",
     "request": "a request of the carrier",
     "member": "a member record of the carrier",
+    "rejected": "rejected by the exchange",
+    "held": "waits for persons, in",
+    "answer": "an answer of the exchange",
+    "answer-missing": "no answer yet from the exchange",
 }
 
 

@@ -29,7 +29,7 @@ from sftp_inbox.deliver import Outgoing, deliver
 
 log = structlog.get_logger()
 
-SentKind = Literal["ta1", "999", "effectuation", "error_report"]
+SentKind = Literal["ta1", "999", "enrollment", "error_report"]
 
 
 @dataclass(frozen=True)

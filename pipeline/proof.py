@@ -7,25 +7,36 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
+from enrollment.staged_events import FileTables
 from parsers.acknowledgements import Acknowledgements, read_acknowledgements
+from pipeline.checked_tables import ParquetSink, read_table
 from replies.ack999 import FUNCTIONAL_IDENTIFIER
 from replies.ta1 import answered_interchanges
 from schemas.errors import Terminal
 from schemas.verdict import Verdict
 from validators.check import Terms, check_file
 
+_TABLES = ("members", "coverages", "reporting_categories")
 
-def prove_enrollment(content: bytes) -> None:
-    """Raises Terminal when an 834 of ours is not accepted by our own check and by pyx12."""
+
+def prove_enrollment(content: bytes) -> FileTables:
+    """The tables of an 834 of ours, read back.
+
+    Raises Terminal when it is not accepted by our own check and by pyx12.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "outgoing.edi"
         path.write_bytes(content)
-        verdict = check_file(path, Terms()).verdict
+        with ParquetSink(Path(folder) / "tables") as sink:
+            verdict = check_file(path, Terms(), sink).verdict
+            sink.put_in_place()
+        read = FileTables(*(read_table(Path(folder) / "tables", name) for name in _TABLES))
     if verdict.file_verdict != "accepted":
         rule = verdict.issues["rule"][0].as_py()
         raise Terminal(f"An 834 of ours breaks the rule {rule}; it was not sent. Report this.")
     if not _pyx12_accepts(content):
         raise Terminal("An 834 of ours is refused by pyx12; it was not sent. Report this.")
+    return read
 
 
 def _pyx12_accepts(content: bytes) -> bool:

@@ -86,6 +86,8 @@ def _describe(landing: LandingZone, exchange: Exchange, fetched: Fetched, run: R
     with open_received(landing.verified_path(fetched.storage_key)) as content:
         kind, interchanges = content.kind, tuple(content.interchange_keys)
     name = re.fullmatch(exchange.file_names.exchange_to_issuer, fetched.name)
+    if name and name["function_code"] == exchange.function_codes.business_acknowledgement:
+        kind = "acknowledgement"
     return ReceivedFile(
         partner_id=fetched.partner_id,
         name=fetched.name,

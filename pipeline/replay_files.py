@@ -16,7 +16,7 @@ from schemas.database import file
 from schemas.errors import Terminal
 
 _ISA_BYTES = 106
-_KINDS = {"ta1": "TA1", "999": "999", "effectuation": "effectuations", "error_report": "errors"}
+_KINDS = {"ta1": "TA1", "999": "999", "enrollment": "enrollment", "error_report": "errors"}
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ _WORK = {
     ("run", "book brought up to date"),
     ("run", "carrier records read"),
     ("run", "reconciled"),
-    ("run", "effectuations settled"),
+    ("run", "decisions settled"),
     ("run", "errors reported"),
     ("run", "file delivered"),
     ("file", "received"),
@@ -40,6 +40,8 @@ _WORK = {
     ("batch", "formed"),
     ("batch", "judged"),
     ("batch", "decided"),
+    ("hold", "spoken"),
+    ("decision", "allowed again"),
 }
 
 

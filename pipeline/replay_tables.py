@@ -1,8 +1,9 @@
 """The rows that two databases remember, compared whatever numbers they were given.
 
 Ids that the database counts up mean nothing but which row is meant. So a reference to a file that
-was sent is read as what it answers, one to an event as its place in its file, and other such ids
-are left out. What else is not compared is in `schemas/replay.toml`.
+was sent is read as what it answers, one to an event as its place in its file, one to a hold as the
+run that held, and other such ids are left out. What else is not compared is in
+`schemas/replay.toml`.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from schemas.replay import load_uncompared
 
 # Numbers that mean the same in both databases: the replay gives these rows the ids that they had.
 _SAME_NUMBERS = {"ledger.run.run_id", "ledger.gate_batch.batch_id"}
-_FILE, _EVENT = "ledger.file.file_id", "book.event.event_id"
+_FILE, _EVENT, _HOLD = "ledger.file.file_id", "book.event.event_id", "book.hold.hold_id"
 
 # Columns by which a difference is named to people: ids and codes, no person's attribute.
 _NAMES = (
@@ -111,8 +112,15 @@ class _Column:
             self.joins = [_join_file(alias, self.expression)]
             self.expression = FILE_KEY.format(f=alias)
         elif target == _EVENT:
-            self.joins = [f"LEFT JOIN book.event {alias} ON {alias}.event_id = {self.expression}"]
-            self.expression = f"{alias}.file_id || ' member ' || {alias}.member_ordinal"
+            self.joins = [
+                f"LEFT JOIN book.event {alias} ON {alias}.event_id = {self.expression}",
+                _join_file(f"{alias}_file", f"{alias}.file_id"),
+            ]
+            file_key = FILE_KEY.format(f=f"{alias}_file")
+            self.expression = f"({file_key}) || ' member ' || {alias}.member_ordinal"
+        elif target == _HOLD:
+            self.joins = [f"LEFT JOIN book.hold {alias} ON {alias}.hold_id = {self.expression}"]
+            self.expression = f"'run ' || {alias}.run_id || ' to ' || {alias}.partner_id"
         elif target is not None and target not in _SAME_NUMBERS and _is_counted(target):
             raise TypeError(f"{column} refers to {target}, which has no name in common.")
         elif column.name == "known_to":

@@ -13,14 +13,15 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 import ledger.runs
-from ledger import gates, owners
+from enrollment.again import allow_again
+from enrollment.holds import Spoken, speak
+from ledger import audit, gates, owners
 from ledger.carrier_readings import CarrierReading, readings, record_reading
 from ledger.files import file_row
 from ledger.sent import mark_delivered, sent_file_id
 from pipeline.apply import settle_batches
 from pipeline.carrier import CarrierRecords
 from pipeline.check import check_received
-from pipeline.effectuate import effectuate
 from pipeline.gate import judge_next_batch, stage_checked
 from pipeline.journal import journal
 from pipeline.night import close_night
@@ -29,7 +30,9 @@ from pipeline.reconcile import reconcile_partner
 from pipeline.replay_history import History, Told
 from pipeline.report import report_errors
 from pipeline.runs import Run
+from pipeline.settle import settle_decisions
 from pipeline.wiring import House
+from schemas.book import hold, hold_word
 from schemas.database import gate_batch, gate_decision
 from schemas.errors import Terminal
 from sftp_inbox.receive import Fetched
@@ -51,6 +54,7 @@ class Replayer:
         self._holders: dict[str, Run] = {}
         self._records: dict[tuple[int, str], CarrierRecords] = {}
         self._read_so_far: dict[tuple[int, str], int] = defaultdict(int)
+        self._spoken_so_far: dict[int, int] = defaultdict(int)
         self._does: dict[str, Callable[[Told], None]] = {
             "opened": self._open,
             "closed": self._close,
@@ -61,10 +65,12 @@ class Replayer:
             "formed": self._form,
             "judged": self._judge,
             "decided": self._decide,
+            "spoken": self._speak,
+            "allowed again": self._allow_again,
             "book brought up to date": self._apply,
             "carrier records read": self._read_carrier,
             "reconciled": self._reconcile,
-            "effectuations settled": self._effectuate,
+            "decisions settled": self._settle,
             "errors reported": self._report,
             "file delivered": self._deliver,
         }
@@ -155,6 +161,30 @@ class Replayer:
         with self.house.engine.begin() as conn:
             gates.decide(conn, told.object_id, decision)
 
+    def _speak(self, told: Told) -> None:
+        """The next person's word about the hold, which has a number of its own here."""
+        words = self.record.execute(
+            sa.select(hold_word, hold.c.run_id, hold.c.partner_id)
+            .join_from(hold_word, hold)
+            .where(hold_word.c.hold_id == told.object_id)
+            .order_by(hold_word.c.decided_at)
+        ).all()
+        row = words[self._spoken_so_far[told.object_id]]
+        self._spoken_so_far[told.object_id] += 1
+        same = sa.select(sa.func.max(hold.c.hold_id)).where(
+            hold.c.run_id == row.run_id, hold.c.partner_id == row.partner_id
+        )
+        with self.house.engine.begin() as conn:
+            spoken = Spoken(row.word, row.decided_by, row.account, row.reason)
+            speak(conn, conn.execute(same).scalar_one(), spoken)
+
+    def _allow_again(self, told: Told) -> None:
+        """The same person's word; the decision has a number of its own here."""
+        about = told.details
+        with self.house.engine.begin() as conn:
+            number = allow_again(conn, about["partner"], about["policy"], about["by"])
+            audit.note(conn, "allowed again", "decision", number, **about)
+
     def _apply(self, told: Told) -> None:
         partner_id = told.details["partner"]
         settle_batches(self.house, self._run(told.object_id, partner_id), partner_id)
@@ -178,9 +208,9 @@ class Replayer:
         run = self._run(run_id, partner_id)
         reconcile_partner(self.house, run, partner_id, self._records[key])
 
-    def _effectuate(self, told: Told) -> None:
+    def _settle(self, told: Told) -> None:
         run_id, partner_id = key = told.object_id, told.details["partner"]
-        effectuate(self.house, self._run(run_id, partner_id), partner_id, self._records[key])
+        settle_decisions(self.house, self._run(run_id, partner_id), partner_id, self._records[key])
 
     def _report(self, told: Told) -> None:
         partner_id = told.details["partner"]

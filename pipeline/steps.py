@@ -16,7 +16,6 @@ from ledger.step_failures import StepFailure, clear_failure, has_failed, record_
 from pipeline.apply import apply_to_book
 from pipeline.carrier import keep_carrier_records, read_carrier_records
 from pipeline.check import check_received
-from pipeline.effectuate import effectuate
 from pipeline.gate import put_to_gate
 from pipeline.outgoing import deliver_files
 from pipeline.receive import receive_files
@@ -24,6 +23,7 @@ from pipeline.reconcile import reconcile_partner
 from pipeline.report import report_errors
 from pipeline.retrying import until_done
 from pipeline.runs import Run, writing
+from pipeline.settle import settle_decisions
 from pipeline.wiring import House
 from schemas.errors import EnrollmentError, Retryable, Superseded, Terminal
 
@@ -65,7 +65,7 @@ class Steps:
         self._do("bringing the book up to date", apply_to_book)
 
     def settle(self) -> None:
-        """Reconciles the book with the carrier's records, and effectuates what is paid."""
+        """Reconciles the book with the carrier's records, and settles what follows from both."""
         self._do("reconciling and effectuating", _settle)
 
     def report(self) -> None:
@@ -121,7 +121,7 @@ def _settle(house: House, run: Run, partner_id: str) -> None:
     records = read_carrier_records(house, partner_id)
     records = keep_carrier_records(house, run, partner_id, records)
     reconcile_partner(house, run, partner_id, records)
-    effectuate(house, run, partner_id, records)
+    settle_decisions(house, run, partner_id, records)
 
 
 def defect(error: Exception) -> Terminal:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from schemas import tables
 from schemas.columns import (
+    INSTANT,
     MONEY,
     NAME,
     PERSON,
@@ -49,8 +50,18 @@ def _valid() -> list[sa.schema.SchemaItem]:
     ]
 
 
+# What we say to the exchange, by the companion file's name of the transaction.
+SAID_BY_ISSUER = {
+    "effectuation": "effectuation",
+    "cancellation": "issuer_cancellation",
+    "termination": "issuer_termination",
+    "maintenance": "issuer_maintenance",
+    "reinstatement": "issuer_reinstatement",
+}
+
 # One row per accepted transaction set: a household's enrollment is decided as a whole. What the
-# set says about the policy is its subscriber's.
+# set says about the policy is its subscriber's. What we have said ourselves stands among them, by
+# the file that we sent: both make the policy what it is (docs/decisions/0026).
 event_set = sa.Table(
     "event_set",
     metadata,
@@ -83,6 +94,7 @@ event_set = sa.Table(
         "termination",
         "reinstatement",
         "audit",
+        *SAID_BY_ISSUER.values(),
     ),
     one_of("circumstance", "leaves", "enters"),
     sa.Index("ix_event_set_policy", "exchange_policy_id", "partner_id"),
@@ -271,6 +283,35 @@ audit_difference = sa.Table(
     schema="book",
 )
 
+# What one night has decided to end above a bound, and that waits for persons. The reasons hold
+# figures only.
+hold = sa.Table(
+    "hold",
+    metadata,
+    identity("hold_id"),
+    text("partner_id"),
+    reference("run_id", "ledger.run.run_id"),  # the run that held it
+    sa.Column("reasons", ARRAY(sa.Text), nullable=False),
+    sa.Column("persons", sa.Integer, nullable=False),  # how many must release it
+    text("state"),
+    one_of("state", "held", "released", "refused"),
+    schema="book",
+)
+
+# Each person's word about a hold, once.
+hold_word = sa.Table(
+    "hold_word",
+    metadata,
+    sa.Column("hold_id", sa.BigInteger, sa.ForeignKey("book.hold.hold_id"), primary_key=True),
+    sa.Column("decided_by", sa.Text, primary_key=True),  # the person, as named with --by
+    text("account"),  # of the operating system, under which the command ran
+    text("word"),
+    text("reason"),
+    sa.Column("decided_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    one_of("word", "released", "refused"),
+    schema="book",
+)
+
 # A transaction that we decide to send, with the evidence for it. At most one of a policy is unsent.
 # `event_id` is the subscriber's of the enrollment that it answers, `run_id` the run that decided
 # first; state and evidence may be a later run's.
@@ -295,6 +336,8 @@ decision = sa.Table(
     text("state"),
     reference("sent_file_id", "ledger.file.file_id", nullable=True),
     sa.Column("set_ordinal", sa.BigInteger),  # of the sent file
+    reference("hold_id", "book.hold.hold_id", nullable=True),
+    sa.Column("rejected_by", sa.Text),  # the level of the exchange's answer
     one_of("kind", "effectuation", "cancellation", "termination", "maintenance", "reinstatement"),
     one_of("state", "open", "held", "released", "refused", "withdrawn", "sent", "rejected"),
     sa.CheckConstraint(
@@ -303,7 +346,11 @@ decision = sa.Table(
         name="sent",
     ),
     sa.Index("ix_decision_policy", "exchange_policy_id", "partner_id"),
+    sa.Column("again_by", sa.Text),  # who lets a rejected one be said again
+    one_of("rejected_by", "interchange", "group", "set", "business"),
+    sa.CheckConstraint("(state = 'rejected') = (rejected_by IS NOT NULL)", name="rejected"),
     sa.Index("ix_decision_sent", "sent_file_id", "set_ordinal"),
+    sa.Index("ix_decision_hold", "hold_id"),
     sa.Index(
         "uq_decision_unsent",
         "exchange_policy_id",

@@ -61,7 +61,7 @@ file = sa.Table(
         " AND state IN ('received', 'checked', 'staged', 'applied', 'refused', 'duplicate',"
         " 'quarantined'))"
         " OR (direction = 'issuer_to_exchange'"
-        " AND kind IN ('ta1', '999', 'effectuation', 'error_report')"
+        " AND kind IN ('ta1', '999', 'enrollment', 'error_report')"
         " AND state IN ('written', 'delivered', 'acknowledged', 'refused'))",
         name="direction",
     ),
@@ -283,6 +283,27 @@ carrier_acceptance = sa.Table(
     text("reason"),
     reference("used_in_run", "ledger.run.run_id", nullable=True),
     sa.Index("ix_carrier_acceptance_partner", "partner_id", "acceptance_id"),
+    schema="ledger",
+)
+
+# What the exchange answered, in the order in which it came. `sent_file_id` and `ordinal` are what
+# it is about: an interchange, functional group or transaction set of a file that we sent.
+answer = sa.Table(
+    "answer",
+    metadata,
+    identity("answer_id"),
+    reference("file_id", "ledger.file.file_id"),  # the file that brought it
+    text("partner_id"),
+    *columns_of(tables.ANSWERS),
+    reference("sent_file_id", "ledger.file.file_id", nullable=True),
+    sa.Column("ordinal", sa.BigInteger),
+    text("state"),
+    one_of("level", "interchange", "group", "set", "business"),
+    one_of("state", "unmatched", "matched", "counts", "repeats", "contradicts"),
+    sa.CheckConstraint("(state = 'unmatched') = (sent_file_id IS NULL)", name="matched"),
+    sa.Index("ix_answer_file_id", "file_id"),
+    sa.Index("ix_answer_about", "sent_file_id", "level", "ordinal"),
+    sa.Index("ix_answer_open", "partner_id", postgresql_where=sa.text("state <> 'counts'")),
     schema="ledger",
 )
 

@@ -23,7 +23,7 @@ Commit = Literal[
     "book brought up to date",
     "carrier records read",
     "reconciled",
-    "effectuations settled",
+    "decisions settled",
     "errors reported",
     "file delivered",
 ]

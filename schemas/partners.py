@@ -18,6 +18,7 @@ from schemas.business_acknowledgements import BusinessAcknowledgementNames
 from schemas.decisions import Accepts, Term
 from schemas.errors import Terminal
 from schemas.issuer_transactions import IssuerTransaction
+from schemas.outgoing import Holding, load_holding
 
 
 class _Row(BaseModel):
@@ -69,6 +70,7 @@ class Schedule(_Row):
     """Drop times of the exchange in its own time zone, as HH:MM."""
 
     drop_times: tuple[str, ...]
+    answers_due_drops: int = Field(ge=1)  # TA1 and 999 come by that drop after a delivery
 
 
 class Combination(_Row):
@@ -86,6 +88,8 @@ class Combination(_Row):
 
 
 Condition = Literal[
+    "effectuated",  # the policy is, by our word or because it need not be
+    "other-enrollment",  # it answers an enrollment of the policy that is not the one in force
     "same-content",  # the policy has had a transaction of this name with these contents
     "said-before",  # and with this REQUEST SUBMIT TIMESTAMP, or both without one
     "said-after",  # its REQUEST SUBMIT TIMESTAMP is later than what made the policy's status
@@ -105,7 +109,7 @@ class Following(_Row):
     when: tuple[Condition, ...] = ()
     then: Literal["applied", "duplicate", "waits"]
     reason: str | None = None
-    becomes: Literal["active", "terminated", "cancelled"] | None = None
+    becomes: Literal["active", "effectuated", "terminated", "cancelled"] | None = None
 
 
 class ReportingCategory(_Row):
@@ -243,6 +247,12 @@ class Partner(_Row):
     carrier_records: CarrierRecordColumns
     tolerances: tuple[Tolerance, ...] = ()
     terms: tuple[Term, ...] = ()  # its own, before those of schemas/decisions.toml
+    outgoing: dict[str, int | float] = {}  # bounds other than those of schemas/outgoing.toml
+
+    @property
+    def holding(self) -> Holding:
+        """The bounds above which what ends coverage waits for persons."""
+        return load_holding(self.outgoing)
 
     @property
     def standard_components(self) -> tuple[str, ...]:

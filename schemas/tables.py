@@ -434,6 +434,22 @@ BUSINESS_ANSWER_ISSUES = pa.schema(
     ]
 )
 
+# What the exchange answers to what we sent, by our own control numbers: one row per TA1, per AK9,
+# per IK5, and per error of a business acknowledgement.
+ANSWERS = pa.schema(
+    [
+        ("level", TEXT),  # interchange | group | set | business
+        ("interchange_number", TEXT),  # TA101
+        ("group_number", TEXT),  # AK102
+        ("set_number", TEXT),  # AK202
+        ("code", TEXT),  # TA104 | AK901 | IK501 | R, W; null when it is cut off
+        ("note", TEXT),  # TA105, or the code of a business error
+        ("exchange_policy_id", TEXT),  # this and what follows: of business errors
+        ("exchange_member_id", TEXT),
+        ("element", TEXT),
+    ]
+)
+
 # Where each member that came in ended up. Exactly one row per INS of every received file.
 DISPOSITIONS = pa.schema(
     [

@@ -48,13 +48,19 @@ def any_numbers(received: ReceivedTransaction, standing: Standing) -> Iterator[O
         yield differs("QTY", "QTY is neither as last sent nor that of the set")
 
 
-def person(member: ReceivedMember, enrollee: Enrollee, policy: Policy) -> Iterator[Objection]:
-    """Subscriber id, name, birth date and gender."""
+def names(member: ReceivedMember, enrollee: Enrollee, policy: Policy) -> Iterator[Objection]:
+    """Subscriber id and name."""
     known = enrollee.person
     if member.references.get("0F") != policy.subscriber.person.member_id:
         yield differs("REF*0F", "REF*0F is not the subscriber")
     if (at(member.name, 3), at(member.name, 4)) != (known.last_name, known.first_name):
         yield differs("NM1*IL", "the name is not as sent")
+
+
+def person(member: ReceivedMember, enrollee: Enrollee, policy: Policy) -> Iterator[Objection]:
+    """Subscriber id, name, birth date and gender."""
+    yield from names(member, enrollee, policy)
+    known = enrollee.person
     born = f"{known.birth_date:%Y%m%d}"
     if (at(member.demographics, 2), at(member.demographics, 3)) != (born, known.gender):
         yield differs("DMG", "the demographics are not as sent")

@@ -39,8 +39,7 @@ def _means(member: ReceivedMember) -> tuple[str, str]:
 def _maintained(member: ReceivedMember, enrollee: Enrollee, policy: Policy) -> Iterator[Objection]:
     is_subscriber = enrollee is policy.subscriber
     yield from _level(member, enrollee, is_subscriber=is_subscriber)
-    yield from echoes.timestamp(member)
-    yield from echoes.person(member, enrollee, policy)
+    yield from echoes.names(member, enrollee, policy)
     if (at(member.coverage, 1), at(member.coverage, 3)) != ("001", policy.insurance_line):
         yield differs("HD", "HD is not that of a maintenance")
     yield from echoes.begins(member, enrollee.begin)

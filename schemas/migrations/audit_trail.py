@@ -206,6 +206,33 @@ BEGIN
   RETURN NULL;
 END $$;
 
+CREATE FUNCTION ledger.audit_hold() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    PERFORM ledger.audit_note('held', 'hold', NEW.hold_id, jsonb_build_object(
+      'partner', NEW.partner_id, 'run', NEW.run_id, 'persons', NEW.persons));
+  ELSIF NEW IS DISTINCT FROM OLD THEN
+    PERFORM ledger.audit_note(NEW.state, 'hold', NEW.hold_id,
+      jsonb_build_object('from', OLD.state, 'persons', NEW.persons));
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION ledger.audit_hold_word() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    PERFORM ledger.audit_note('word altered', 'hold', OLD.hold_id,
+      jsonb_build_object('by', lower(TG_OP)));
+    RETURN NULL;
+  END IF;
+  PERFORM ledger.audit_note('spoken', 'hold', NEW.hold_id, jsonb_build_object(
+    'word', NEW.word, 'account', NEW.account,
+    'reason_sha256', ledger.audit_digest(NEW.reason)), NEW.decided_by);
+  RETURN NULL;
+END $$;
+
 CREATE FUNCTION ledger.audit_step_failure() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -281,6 +308,10 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE ON ledger.gate_batch
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_gate_batch();
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.gate_decision
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_gate_decision();
+CREATE TRIGGER audit AFTER INSERT OR UPDATE ON book.hold
+  FOR EACH ROW EXECUTE FUNCTION ledger.audit_hold();
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON book.hold_word
+  FOR EACH ROW EXECUTE FUNCTION ledger.audit_hold_word();
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.step_failure
   FOR EACH ROW EXECUTE FUNCTION ledger.audit_step_failure();
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.carrier_reading
@@ -342,7 +373,8 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- What was decided, and what has become of decisions. `renewed`: the same with newer evidence.
+-- What was decided, and what has become of decisions. `renewed`: the same with newer evidence. What
+-- becomes of a decision is told of the run in which it does, which is the newest one.
 CREATE FUNCTION ledger.audit_decisions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -353,7 +385,8 @@ DECLARE
       FROM new_rows n JOIN old_rows o USING (decision_id) WHERE n IS DISTINCT FROM o' END;
 BEGIN
   EXECUTE format(
-    'SELECT count(ledger.audit_note(''decisions '' || became, ''run'', run_id,
+    'SELECT count(ledger.audit_note(''decisions '' || became, ''run'',
+       CASE became WHEN ''made'' THEN run_id ELSE (SELECT max(r.run_id) FROM ledger.run r) END,
        jsonb_build_object(''partner'', partner_id, ''kind'', kind, ''state'', state,
          ''policies'', policies, ''sent_file'', sent_file_id,
          ''sha256'', ledger.audit_digest(ids))))
@@ -437,6 +470,11 @@ AUDIT_TRAIL = "".join(
         _of_files(
             *("ledger.transaction_set", "transaction sets"),
             *("set_ordinal", "control_number", "ack", _CODE),
+        ),
+        _of_files(
+            *("ledger.answer", "answers"),
+            *("answer_id", "set_number", "state", _WORD),
+            verbs=("read", "matched"),
         ),
         _of_files(
             *("book.event_set", "events"),

@@ -12,7 +12,8 @@ CREATE TABLE book.event_set (
   CONSTRAINT ck_event_set_state CHECK (state IN ('staged', 'applied', 'pending', 'duplicate',
     'refused')),
   CONSTRAINT ck_event_set_transaction CHECK (transaction IN ('initial', 'renewal', 'change',
-    'cancellation', 'termination', 'reinstatement', 'audit')),
+    'cancellation', 'termination', 'reinstatement', 'audit', 'effectuation',
+    'issuer_cancellation', 'issuer_termination', 'issuer_maintenance', 'issuer_reinstatement')),
   CONSTRAINT ck_event_set_circumstance CHECK (circumstance IN ('leaves', 'enters'))
 );
 CREATE INDEX ix_event_set_circumstance ON book.event_set (partner_id) WHERE circumstance IS NOT
@@ -134,13 +135,30 @@ CREATE TABLE book.audit_difference (
   CONSTRAINT fk_audit_difference_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
 );
 
+CREATE TABLE book.hold (
+  hold_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL, run_id BIGINT NOT NULL,
+  reasons TEXT[] NOT NULL, persons INTEGER NOT NULL, state TEXT NOT NULL,
+  CONSTRAINT pk_hold PRIMARY KEY (hold_id),
+  CONSTRAINT ck_hold_state CHECK (state IN ('held', 'released', 'refused')),
+  CONSTRAINT fk_hold_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
+);
+
+CREATE TABLE book.hold_word (
+  hold_id BIGINT NOT NULL, decided_by TEXT NOT NULL, account TEXT NOT NULL, word TEXT NOT NULL,
+  reason TEXT NOT NULL, decided_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+  CONSTRAINT pk_hold_word PRIMARY KEY (hold_id, decided_by),
+  CONSTRAINT ck_hold_word_word CHECK (word IN ('released', 'refused')),
+  CONSTRAINT fk_hold_word_hold_id FOREIGN KEY(hold_id) REFERENCES book.hold (hold_id)
+);
+
 CREATE TABLE book.decision (
   decision_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL,
   exchange_policy_id TEXT NOT NULL, kind TEXT NOT NULL, rule TEXT NOT NULL,
   additional_maintenance_reason TEXT NOT NULL, event_id BIGINT NOT NULL, coverage_end DATE,
   responsible_amount NUMERIC(12, 2), paid_amount NUMERIC(12, 2), paid_on DATE, paid_through DATE,
   evidence JSONB NOT NULL, run_id BIGINT NOT NULL, state TEXT NOT NULL, sent_file_id BIGINT,
-  set_ordinal BIGINT,
+  set_ordinal BIGINT, hold_id BIGINT, rejected_by TEXT,
+  again_by TEXT,
   CONSTRAINT pk_decision PRIMARY KEY (decision_id),
   CONSTRAINT ck_decision_kind CHECK (kind IN ('effectuation', 'cancellation', 'termination',
     'maintenance', 'reinstatement')),
@@ -148,11 +166,16 @@ CREATE TABLE book.decision (
     'sent', 'rejected')),
   CONSTRAINT ck_decision_sent CHECK ((state IN ('sent', 'rejected')) = (sent_file_id IS NOT NULL)
     AND (sent_file_id IS NULL) = (set_ordinal IS NULL)),
+  CONSTRAINT ck_decision_rejected_by CHECK (rejected_by IN ('interchange', 'group', 'set',
+    'business')),
+  CONSTRAINT ck_decision_rejected CHECK ((state = 'rejected') = (rejected_by IS NOT NULL)),
+  CONSTRAINT fk_decision_hold_id FOREIGN KEY(hold_id) REFERENCES book.hold (hold_id),
   CONSTRAINT fk_decision_event_id FOREIGN KEY(event_id) REFERENCES book.event (event_id),
   CONSTRAINT fk_decision_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
   CONSTRAINT fk_decision_sent_file_id FOREIGN KEY(sent_file_id) REFERENCES ledger.file (file_id)
 );
 CREATE INDEX ix_decision_policy ON book.decision (exchange_policy_id, partner_id);
+CREATE INDEX ix_decision_hold ON book.decision (hold_id);
 CREATE INDEX ix_decision_sent ON book.decision (sent_file_id, set_ordinal);
 CREATE UNIQUE INDEX uq_decision_unsent ON book.decision (exchange_policy_id, partner_id)
   WHERE state IN ('open', 'held', 'released');

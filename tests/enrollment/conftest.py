@@ -9,30 +9,35 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from enrollment import said
 from enrollment.application import Night, apply_events
-from enrollment.effectuation import decide_effectuations, mark_effectuated
+from enrollment.decisions import decide
+from enrollment.offering import offer
 from enrollment.open_items import open_items
 from enrollment.snapshot import book_snapshot
 from enrollment.staged_events import FileTables
 from enrollment.staging import stage_file
+from ledger.answers import record_answers
 from ledger.files import ReceivedFile, record_received
 from ledger.runs import open_run
-from ledger.sent import SentFile, record_sent
+from ledger.sent import SentEnvelopes, SentFile, record_sent
 from ledger.verdicts import record_verdict
 from schemas import tables
 from schemas.book import event_set
 from schemas.database import disposition, file
-from schemas.partners import load_exchange
+from schemas.partners import load_exchange, load_partner
 from schemas.verdict import Verdict
 from tests.enrollment.invariants import broken
 
 PARTNER = "cedar-valley-tx"
 NEW_YEAR = date(2027, 1, 1)
+_PAID_ON = date(2026, 12, 15)
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,37 @@ class Say:
         return Person(row, {"exchange_policy_id": policy, "benefit_end": end}, [])
 
     @staticmethod
+    def effectuations(rows, sent_at):
+        """Our effectuations, a set for each policy, of the rows of an offer."""
+        by_policy = {}
+        for row in rows:
+            by_policy.setdefault(row["exchange_policy_id"], []).append(row)
+        return [Say._effectuation(members, sent_at) for members in by_policy.values()]
+
+    @staticmethod
+    def _effectuation(rows, sent_at):
+        people = []
+        for row in rows:
+            ids = row["exchange_member_id"], row["exchange_subscriber_id"]
+            member = Say._member(*ids, "021", "28", "CONFIRM")
+            names = ("issuer_subscriber_id", "issuer_member_id", "eligibility_begin")
+            member |= {name: row[name] for name in names}
+            shown = ("exchange_policy_id", "issuer_policy_id", "plan_id", "benefit_begin")
+            coverage = {name: row[name] for name in shown} | {"insurance_line": "HLT"}
+            stamp = _category("REQUEST SUBMIT TIMESTAMP", f"{sent_at:%Y%m%d%H%M%S}00")
+            people.append(Person(member, coverage, [stamp]))
+        return TransactionSet(people, {"total_count": len(people)})
+
+    @staticmethod
+    def ours(transaction, policy, subscriber, sent_at, end=None, reason="TERM", code="59"):
+        """A cancellation, termination or reinstatement that we say: the subscriber only."""
+        types = {"reinstatement": ("025", None, "ISSUER - REINSTATEMENT")}
+        row = Say._member(subscriber, subscriber, *types.get(transaction, ("024", code, reason)))
+        row |= {"exchange_policy_id": policy, "eligibility_end": end}
+        stamp = _category("REQUEST SUBMIT TIMESTAMP", f"{sent_at:%Y%m%d%H%M%S}00")
+        return TransactionSet([Person(row, None, [stamp])], {"total_count": 1})
+
+    @staticmethod
     def _member(member_id, subscriber, maintenance_type, maintenance_reason, additional):
         is_subscriber = member_id == subscriber
         return {
@@ -311,8 +347,9 @@ class Carrier:
         """What became of all staged and waiting transaction sets."""
         staged = sa.select(file.c.file_id).where(file.c.state == "staged")
         file_ids = list(self.conn.execute(staged).scalars())
-        night = Night(self.run_id, PARTNER, self.exchange, self.as_of)
-        return apply_events(self.conn, night, file_ids)
+        return apply_events(
+            self.conn, self._night(), file_ids, said.take_back(self.conn, self._night())
+        )
 
     def book(self, known_at=None):
         """The rows of the book by (policy, member)."""
@@ -351,27 +388,70 @@ class Carrier:
             {
                 "exchange_policy_id": policy,
                 "amount": Decimal(amount),
-                "received_on": date(2026, 12, 15),
+                "received_on": _PAID_ON,
                 "paid_through": date(2027, 1, 31),
             }
             for policy, amount in payments
         ]
-        return decide_effectuations(
-            self.conn,
-            self.run_id,
-            PARTNER,
-            pa.Table.from_pylist(paid, schema=tables.CARRIER_PAYMENTS),
-            pa.Table.from_pylist(list(records), schema=tables.CARRIER_MEMBERS),
+        carriers = SimpleNamespace(
+            members=pa.Table.from_pylist(list(records), schema=tables.CARRIER_MEMBERS),
+            payments=pa.Table.from_pylist(paid, schema=tables.CARRIER_PAYMENTS),
+            requests=tables.CARRIER_REQUESTS.empty_table(),
+            is_stale=False,
         )
+        partner = load_partner(PARTNER)
+        on_day = max(self.as_of.date(), _PAID_ON)
+        decide(self.conn, self.run_id, partner, self.exchange, on_day, carriers)
+        self.offered = offer(self.conn, PARTNER, self.run_id)
+        return self.offered
 
     def sends_effectuations(self):
-        """The number of policies that are marked effectuated by the run's file."""
+        """How many of the effectuations that were decided are said now, in the run's file."""
+        sets = Say.effectuations(self.offered.to_pylist(), self.as_of)
+        self.offered = tables.ISSUER_TRANSACTIONS.empty_table()
+        if sets:
+            self.says(*sets)
+        return len(sets)
+
+    def says(self, *transaction_sets):
+        """The id of a file with these sets of ours, for which there are decisions."""
         sent = SentFile(
-            PARTNER, f"IC834.{self.run_id}", "effectuation", "IC834", f"{self.run_id:064d}", 10,
+            PARTNER, f"IC834.{self.run_id}", "enrollment", "IC834", f"{self.run_id:064d}", 10,
             f"outbox/{self.run_id}", self.run_id, self.as_of,
         )  # fmt: skip
-        file_id = record_sent(self.conn, sent)
-        return mark_effectuated(self.conn, PARTNER, file_id, self.as_of)
+        sets, read_back = tables_of(transaction_sets)
+        envelopes = SentEnvelopes(
+            pa.table(
+                [[1], [f"{self.run_id:09d}"]], names=["interchange_ordinal", "control_number"]
+            ),
+            pa.table(
+                [[1], [1], [str(self.run_id)]],
+                names=["interchange_ordinal", "group_ordinal", "control_number"],
+            ),
+            sets.select(["interchange_ordinal", "group_ordinal", "set_ordinal", "control_number"]),
+        )
+        file_id = record_sent(self.conn, sent, envelopes)
+        said.say(self.conn, self._night(), file_id, read_back)
+        return file_id
+
+    def hears(self, *answers):
+        """Takes in what the exchange answers: rows of tables.ANSWERS; the book follows."""
+        file_id = self.receives()
+        rows = pa.Table.from_pylist(list(answers), schema=tables.ANSWERS)
+        unknown = record_answers(self.conn, PARTNER, file_id, rows)
+        apply_events(self.conn, self._night(), [], said.take_back(self.conn, self._night()))
+        return unknown
+
+    def status(self, policy):
+        """The policy's status in the book, and whether it needs an effectuation."""
+        rows = sa.text(
+            "SELECT status, needs_effectuation FROM book.policy"
+            " WHERE exchange_policy_id = :p AND known_to = 'infinity'"
+        )
+        return tuple(self.conn.execute(rows, {"p": policy}).one())
+
+    def _night(self):
+        return Night(self.run_id, PARTNER, self.exchange, self.as_of)
 
     def file_state(self, file_id):
         """The state of a file in the ledger."""

@@ -23,10 +23,20 @@ BROKEN = {
     "what came in is accounted for": """
         SELECT e.file_id, e.member_ordinal FROM book.event e
         JOIN book.event_set s USING (file_id, set_ordinal)
+        JOIN ledger.file f USING (file_id)
         LEFT JOIN ledger.disposition d USING (file_id, member_ordinal)
-        WHERE (d.state, d.reason) IS DISTINCT FROM (
+        WHERE f.direction = 'exchange_to_issuer' AND (d.state, d.reason) IS DISTINCT FROM (
           CASE s.state WHEN 'refused' THEN 'rejected' WHEN 'pending' THEN 'pending'
             ELSE 'accepted' END, s.reason)
+    """,
+    "what we have said was decided, and what the exchange rejected is unsaid": """
+        SELECT s.file_id, s.set_ordinal
+        FROM book.event_set s
+        JOIN ledger.file f ON f.file_id = s.file_id AND f.direction = 'issuer_to_exchange'
+        FULL JOIN (SELECT * FROM book.decision WHERE sent_file_id IS NOT NULL) d
+          ON d.sent_file_id = s.file_id AND d.set_ordinal = s.set_ordinal
+        WHERE (s.state = 'refused') IS DISTINCT FROM (d.state = 'rejected')
+          OR s.exchange_policy_id IS DISTINCT FROM d.exchange_policy_id
     """,
     "every member that came in is an event": """
         SELECT d.file_id, d.member_ordinal FROM ledger.disposition d
@@ -64,7 +74,7 @@ BROKEN = {
         WHERE coalesce(m.known_to, 'infinity') = 'infinity'
           AND (m.event_id IS NULL OR c.partner_id IS NULL)
     """,
-    "nobody's coverage ends without a word of the exchange": """
+    "nobody's coverage ends without a word of the exchange or our own": """
         SELECT c.exchange_policy_id, c.exchange_member_id
         FROM book.coverage c JOIN book.policy v USING (partner_id, exchange_policy_id)
         WHERE c.known_to = 'infinity' AND v.known_to = 'infinity'
@@ -77,7 +87,8 @@ BROKEN = {
             SELECT FROM book.event e JOIN book.event_set s USING (file_id, set_ordinal)
             WHERE s.exchange_policy_id = c.exchange_policy_id
               AND s.state IN ('applied', 'duplicate')
-              AND (s.transaction IN ('cancellation', 'termination')
+              AND (s.transaction IN ('cancellation', 'termination', 'issuer_cancellation',
+                  'issuer_termination')
                 OR e.benefit_end IS NOT NULL AND (e.exchange_member_id = c.exchange_member_id
                   OR e.is_subscriber AND s.transaction IN ('initial', 'renewal'))))
     """,

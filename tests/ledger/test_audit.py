@@ -12,12 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger import audit, gates
-from ledger.acknowledgements import (
-    GROUP_ACKS,
-    INTERCHANGE_ACKS,
-    SET_ACKS,
-    record_acknowledgements,
-)
+from ledger.answers import record_answers
 from ledger.control_numbers import take_control_numbers
 from ledger.files import record_received
 from ledger.runs import close_run, open_run
@@ -31,6 +26,7 @@ from schemas.errors import EnrollmentError, Terminal
 from schemas.gate import Finding
 from schemas.rule_versions import rules_in_force
 from schemas.runs import run
+from schemas.tables import ANSWERS
 
 PARTNER = "cedar-valley-tx"
 ROLE = Path(__file__).resolve().parents[2] / "docs" / "application_role.sql"
@@ -145,16 +141,18 @@ def test_a_sent_file_is_told(engine, given):
     """Written with its numbers, delivered, answered; no received value is repeated."""
     with engine.begin() as conn:
         run_id = open_run(conn, given.six_o_clock)
-    sent = given.answer(run_id, "effectuation")
-    answers = (
-        pa.table([["000000007"], ["A"], ["000"]], schema=INTERCHANGE_ACKS),
-        pa.table([["7"], ["R"]], schema=GROUP_ACKS),
-        pa.table([["7"], ["0001"], [SECRET]], schema=SET_ACKS),
-    )
+        received = record_received(conn, given.file(run_id)).file_id
+    sent = given.answer(run_id, "enrollment")
+    said = [
+        {"level": "interchange", "interchange_number": "000000007", "code": "A", "note": "000"},
+        {"level": "group", "group_number": "7", "code": "R"},
+        {"level": "set", "group_number": "7", "set_number": "0001", "code": SECRET},
+    ]
     file_id, written = told_of(engine, lambda conn: record_sent(conn, sent, given.envelopes()))
     _, delivered = told_of(engine, lambda conn: mark_delivered(conn, file_id, sent.created_at))
-    _, answered = told_of(engine, lambda conn: record_acknowledgements(conn, PARTNER, *answers))
-    _, again = told_of(engine, lambda conn: record_acknowledgements(conn, PARTNER, *answers))
+    taken = (PARTNER, received, pa.Table.from_pylist(said, schema=ANSWERS))
+    _, answered = told_of(engine, lambda conn: record_answers(conn, *taken))
+    _, again = told_of(engine, lambda conn: record_answers(conn, *taken))
 
     name = f"file:{file_id}"
     assert acts(written) == [
@@ -168,10 +166,11 @@ def test_a_sent_file_is_told(engine, given):
     ]
     assert delivered == [("delivered", name, {"from": "written"})]
     assert [(action, more.get("states")) for action, _, more in answered] == [
+        *(("answers read", {"unmatched": 3}), ("answers matched", {"matched": 3})),
         ("interchanges answered", {"A": 1}),
         ("functional groups answered", {"R": 1}),
         ("transaction sets answered", {"other": 1}),
-        ("refused", None),
+        *(("refused", None), ("answers matched", {"counts": 3})),
     ]
     assert again == []
     assert SECRET not in "".join(entry.details for entry in trail(engine))

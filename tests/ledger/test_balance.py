@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from ledger.answers import set_answer_file
 from ledger.balance import BALANCE, balance
-from ledger.files import mark_acknowledgement_applied, record_received
+from ledger.files import record_received
 from ledger.runs import open_run
 from ledger.verdicts import record_verdict
 from schemas.database import disposition, file
@@ -54,7 +55,7 @@ def test_a_night_balances_at_every_level(conn, given, run_id, receives):
     receives(run_id, file_verdict="unreadable", quarantine=empty)
     answer = record_received(conn, given.file(run_id, name="TA1", kind="acknowledgement",
                                               content="e")).file_id  # fmt: skip
-    mark_acknowledgement_applied(conn, answer)
+    set_answer_file(conn, answer)
 
     counts = _counts(conn, run_id)
 

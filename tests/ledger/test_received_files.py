@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from ledger.answers import set_answer_file
 from ledger.files import (
     file_row,
-    mark_acknowledgement_applied,
     received_enrollments,
     record_received,
     to_check_before,
@@ -125,7 +125,7 @@ def test_an_acknowledgement_file_is_applied_when_it_was_read(conn, given, run_id
     answer = record_received(conn, given.file(run_id, kind="acknowledgement")).file_id
     enrollment = record_received(conn, given.file(run_id, content="b")).file_id
     for file_id in (answer, enrollment):
-        mark_acknowledgement_applied(conn, file_id)
+        set_answer_file(conn, file_id)
 
     assert file_row(conn, answer).state == "applied"
     assert file_row(conn, enrollment).state == "received"

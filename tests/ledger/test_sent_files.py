@@ -7,20 +7,13 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from ledger.acknowledgements import (
-    GROUP_ACKS,
-    INTERCHANGE_ACKS,
-    SET_ACKS,
-    UnknownNumbers,
-    record_acknowledgements,
-)
+from ledger.answers import UnknownNumber, record_answers
 from ledger.control_numbers import take_control_numbers
 from ledger.files import file_row, record_received
 from ledger.runs import open_run
 from ledger.sent import mark_delivered, record_sent, sent_file_id, undelivered
-from schemas.database import file, functional_group, interchange, transaction_set
-
-NOBODY_UNKNOWN = UnknownNumbers((), (), ())
+from schemas.database import answer, file, functional_group, interchange, transaction_set
+from schemas.tables import ANSWERS
 
 
 def test_numbers_taken_at_once_are_all_different(engine, given):
@@ -77,19 +70,19 @@ def test_a_received_file_has_one_answer_of_a_kind(conn, given, run_id, kind):
 def test_a_run_sends_one_effectuation_file_to_a_partner(conn, given, run_id):
     """The same run finds its file again; another partner or another run has its own."""
     later = open_run(conn, given.six_o_clock + timedelta(days=1))
-    assert sent_file_id(conn, "effectuation", run_id, given.partner) is None
-    first = record_sent(conn, given.answer(run_id, "effectuation"))
-    again = record_sent(conn, given.answer(run_id, "effectuation", name="OTHER"))
-    tomorrow = record_sent(conn, given.answer(later, "effectuation", name="TOMORROW"))
-    neighbour = given.answer(run_id, "effectuation", partner_id="harbor-light-nc")
+    assert sent_file_id(conn, "enrollment", run_id, given.partner) is None
+    first = record_sent(conn, given.answer(run_id, "enrollment"))
+    again = record_sent(conn, given.answer(run_id, "enrollment", name="OTHER"))
+    tomorrow = record_sent(conn, given.answer(later, "enrollment", name="TOMORROW"))
+    neighbour = given.answer(run_id, "enrollment", partner_id="harbor-light-nc")
 
-    assert first == again == sent_file_id(conn, "effectuation", run_id, given.partner)
+    assert first == again == sent_file_id(conn, "enrollment", run_id, given.partner)
     assert len({first, tomorrow, record_sent(conn, neighbour)}) == 3
 
 
 def test_a_written_file_is_delivered_once(conn, given, run_id):
     """After its delivery it waits no more, and the first delivery's time stays."""
-    file_id = record_sent(conn, given.answer(run_id, "effectuation"))
+    file_id = record_sent(conn, given.answer(run_id, "enrollment"))
     assert [row.file_id for row in undelivered(conn, given.partner)] == [file_id]
 
     mark_delivered(conn, file_id, given.six_o_clock)
@@ -100,43 +93,41 @@ def test_a_written_file_is_delivered_once(conn, given, run_id):
     assert (row.state, row.delivered_at) == ("delivered", given.six_o_clock)
 
 
-def _acknowledge(conn, partner_id, interchanges=(), groups=(), sets=()):
-    def rows(values, schema):
-        return pa.Table.from_pylist(
-            [dict(zip(schema.names, value, strict=True)) for value in values], schema=schema
-        )
+def _answers(conn, given, run_id, *answers, name="ANSWERS"):
+    """Takes in a file of answers: level, code, and our numbers by their columns."""
+    received = record_received(conn, given.file(run_id, name=name)).file_id
+    rows = [dict.fromkeys(ANSWERS.names) | answer for answer in answers]
+    return record_answers(conn, given.partner, received, pa.Table.from_pylist(rows, schema=ANSWERS))
 
-    return record_acknowledgements(
-        conn,
-        partner_id,
-        rows(interchanges, INTERCHANGE_ACKS),
-        rows(groups, GROUP_ACKS),
-        rows(sets, SET_ACKS),
-    )
+
+def _ta1(number, code):
+    return {"level": "interchange", "interchange_number": number, "code": code, "note": "000"}
+
+
+def _ak9(number, code):
+    return {"level": "group", "group_number": number, "code": code}
+
+
+def _ik5(group, number, code):
+    return {"level": "set", "group_number": group, "set_number": number, "code": code}
 
 
 @pytest.mark.parametrize(
-    ("answer", "state"),
+    ("codes", "state"),
     [("AA", "acknowledged"), ("EP", "acknowledged"), ("RR", "refused"), ("AR", "refused")],
 )
-def test_the_exchanges_answer_reaches_the_sent_file(conn, given, run_id, answer, state):
+def test_the_exchanges_answer_reaches_the_sent_file(conn, given, run_id, codes, state):
     """TA1 and 999 are matched by control number; a refusal at either level refuses the file."""
-    ta1, ack = answer
+    ta1, ack = codes
     file_id = record_sent(
-        conn, given.answer(run_id, "effectuation"), given.envelopes(sets=["0001", "0002"])
+        conn, given.answer(run_id, "enrollment"), given.envelopes(sets=["0001", "0002"])
     )
     mark_delivered(conn, file_id, given.six_o_clock)
 
-    for _ in range(2):
-        unknown = _acknowledge(
-            conn,
-            given.partner,
-            [("000000007", ta1, "000")],
-            [("7", ack)],
-            [("7", "0001", "A"), ("7", "0002", "R")],
-        )
+    said = [_ta1("000000007", ta1), _ak9("7", ack), _ik5("7", "0001", "A"), _ik5("7", "0002", "R")]
+    for name in ("FIRST", "AGAIN"):
+        assert _answers(conn, given, run_id, *said, name=name) == []
 
-    assert unknown == NOBODY_UNKNOWN
     assert file_row(conn, file_id).state == state
     assert conn.scalar(sa.select(interchange.c.ta1_code)) == ta1
     assert conn.scalar(sa.select(functional_group.c.ack)) == ack
@@ -146,26 +137,48 @@ def test_the_exchanges_answer_reaches_the_sent_file(conn, given, run_id, answer,
 
 def test_numbers_that_we_never_sent_come_back(conn, given, run_id):
     """An acknowledgement of something unknown is reported and changes nothing."""
-    file_id = record_sent(conn, given.answer(run_id, "effectuation"), given.envelopes())
+    file_id = record_sent(conn, given.answer(run_id, "enrollment"), given.envelopes())
 
-    unknown = _acknowledge(
-        conn,
-        given.partner,
-        [("000000008", "R", "000")],
-        [("8", "R")],
-        [("8", "0001", "R"), ("7", "0009", "R")],
-    )
+    said = [_ta1("000000008", "R"), _ak9("8", "R"), _ik5("8", "0001", "R"), _ik5("7", "0009", "R")]
+    unknown = _answers(conn, given, run_id, *said)
 
-    assert unknown == UnknownNumbers(("000000008",), ("8",), ("0001", "0009"))
+    assert unknown == [
+        UnknownNumber("group", "8"),
+        UnknownNumber("interchange", "000000008"),
+        UnknownNumber("set", "0001"),
+        UnknownNumber("set", "0009"),
+    ]
     assert file_row(conn, file_id).state == "written"
 
 
 def test_another_partners_numbers_are_not_ours(conn, given, run_id):
     """Control numbers count per partner, so the same number may be sent to two of them."""
-    neighbour = given.answer(run_id, "effectuation", partner_id="harbor-light-nc")
+    neighbour = given.answer(run_id, "enrollment", partner_id="harbor-light-nc")
     record_sent(conn, neighbour, given.envelopes())
 
-    unknown = _acknowledge(conn, given.partner, [("000000007", "R", "000")])
+    unknown = _answers(conn, given, run_id, _ta1("000000007", "R"))
 
-    assert unknown.interchanges == ("000000007",)
-    assert list(conn.scalars(sa.select(file.c.state))) == ["written"]
+    assert unknown == [UnknownNumber("interchange", "000000007")]
+    written = sa.select(file.c.state).where(file.c.direction == "issuer_to_exchange")
+    assert list(conn.scalars(written)) == ["written"]
+
+
+def test_an_answer_that_came_first_is_matched_when_its_number_is_sent(conn, given, run_id):
+    """The exchange may be quicker than we are; nothing that it says is lost."""
+    _answers(conn, given, run_id, _ta1("000000007", "R"))
+    file_id = record_sent(conn, given.answer(run_id, "enrollment"), given.envelopes())
+
+    assert _answers(conn, given, run_id, name="NEXT") == []
+
+    assert file_row(conn, file_id).state == "refused"
+
+
+def test_the_first_answer_counts(conn, given, run_id):
+    """A later one that says otherwise is kept, and changes nothing."""
+    file_id = record_sent(conn, given.answer(run_id, "enrollment"), given.envelopes())
+    for number, code in enumerate("AAR"):
+        _answers(conn, given, run_id, _ta1("000000007", code), name=f"ANSWER{number}")
+
+    assert file_row(conn, file_id).state == "acknowledged"
+    kept = sa.select(answer.c.state).order_by(answer.c.answer_id)
+    assert list(conn.scalars(kept)) == ["counts", "repeats", "contradicts"]

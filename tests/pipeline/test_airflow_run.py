@@ -87,7 +87,7 @@ def test_the_other_partners_night_is_complete(failing):
         " ORDER BY kind",
         p=HARBOR,
     )
-    assert kinds == [("999",), ("effectuation",), ("error_report",), ("ta1",)]
+    assert kinds == [("999",), ("enrollment",), ("error_report",), ("ta1",)]
 
 
 def test_airflow_keeps_ids_only(failing):

@@ -18,7 +18,7 @@ _OF_FAILURES = {
     f"{commit}{when}" for commit in ("step failed", "step went through") for when in (BEFORE, AFTER)
 }
 # Transactions in which something happens outside of the database, too.
-WITH_OTHER_EFFECTS = ("run opened", "file checked", "effectuations settled", "file delivered")
+WITH_OTHER_EFFECTS = ("run opened", "file checked", "decisions settled", "file delivered")
 
 
 @dataclass
@@ -162,7 +162,7 @@ def test_killed_between_two_effects_and_run_again_a_night_ends_the_same(played):
 
 def test_killed_twice_in_a_row_at_the_same_point_a_night_ends_the_same(played):
     """What the second life repeats, the third repeats again."""
-    points = ("tables in place", "effectuations settled, after the commit")
+    points = ("tables in place", "decisions settled, after the commit")
     ends = play(played, [(point, point) for point in (*points, "outgoing file renamed")])
 
     assert {case: end for case, end in ends.items() if end} == {}

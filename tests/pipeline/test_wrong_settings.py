@@ -178,9 +178,9 @@ FAULTS = {
     missing_private_key: ("fetching files", "/nowhere/key"),
     nobody_listens: ("fetching files", "cannot be reached"),
     no_such_outbox: ("fetching files", "there is no folder elsewhere"),
-    no_carrier_records: ("reconciling and effectuating", "Add [carriers.cedar-valley-tx] to"),
-    missing_extract: ("reconciling and effectuating", "members.csv"),
-    cut_extract: ("reconciling and effectuating", "members.csv"),
+    no_carrier_records: ("reconciling and deciding", "Add [carriers.cedar-valley-tx] to"),
+    missing_extract: ("reconciling and deciding", "members.csv"),
+    cut_extract: ("reconciling and deciding", "members.csv"),
 }
 
 
@@ -193,7 +193,7 @@ def test_a_partner_that_fails_does_not_stop_the_other(world):
     run_night(world.house, world.clock(1), [HARBOR])
     sent = "SELECT kind FROM ledger.file WHERE partner_id = :p AND state = 'delivered'"
     assert {kind for (kind,) in world.rows(sent, p=HARBOR)} == {
-        *("ta1", "999", "effectuation", "error_report"),
+        *("ta1", "999", "enrollment", "error_report"),
     }
     moment = world.clock(1) + timedelta(minutes=1)
     for fault, (step, expected) in FAULTS.items():

@@ -70,7 +70,7 @@ CREATE TABLE ledger.file (
   CONSTRAINT ck_file_direction CHECK ((direction = 'exchange_to_issuer' AND kind IN
     ('enrollment', 'acknowledgement', 'unknown') AND state IN ('received', 'checked', 'staged',
     'applied', 'refused', 'duplicate', 'quarantined')) OR (direction = 'issuer_to_exchange'
-    AND kind IN ('ta1', '999', 'effectuation', 'error_report') AND state IN ('written', 'delivered',
+    AND kind IN ('ta1', '999', 'enrollment', 'error_report') AND state IN ('written', 'delivered',
     'acknowledged', 'refused'))),
   CONSTRAINT ck_file_verdict CHECK (verdict IN ('accepted', 'accepted_with_errors',
     'partially_accepted', 'rejected', 'unreadable')),
@@ -157,6 +157,23 @@ CREATE TABLE ledger.gate_decision (
   CONSTRAINT fk_gate_decision_batch_id FOREIGN KEY(batch_id) REFERENCES ledger.gate_batch
     (batch_id)
 );
+
+CREATE TABLE ledger.answer (
+  answer_id BIGINT GENERATED ALWAYS AS IDENTITY, file_id BIGINT NOT NULL,
+  partner_id TEXT NOT NULL, level TEXT, interchange_number TEXT, group_number TEXT,
+  set_number TEXT, code TEXT, note TEXT, exchange_policy_id TEXT, exchange_member_id TEXT,
+  element TEXT, sent_file_id BIGINT, ordinal BIGINT, state TEXT NOT NULL,
+  CONSTRAINT pk_answer PRIMARY KEY (answer_id),
+  CONSTRAINT ck_answer_level CHECK (level IN ('interchange', 'group', 'set', 'business')),
+  CONSTRAINT ck_answer_state CHECK (state IN ('unmatched', 'matched', 'counts', 'repeats',
+    'contradicts')),
+  CONSTRAINT ck_answer_matched CHECK ((state = 'unmatched') = (sent_file_id IS NULL)),
+  CONSTRAINT fk_answer_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
+  CONSTRAINT fk_answer_sent_file_id FOREIGN KEY(sent_file_id) REFERENCES ledger.file (file_id)
+);
+CREATE INDEX ix_answer_file_id ON ledger.answer (file_id);
+CREATE INDEX ix_answer_about ON ledger.answer (sent_file_id, level, ordinal);
+CREATE INDEX ix_answer_open ON ledger.answer (partner_id) WHERE state <> 'counts';
 
 CREATE TABLE reconciliation.result (
   run_id BIGINT NOT NULL, partner_id TEXT NOT NULL, book_sha256 TEXT NOT NULL,

@@ -1,0 +1,84 @@
+"""Answers of the exchange that came: TA1, 999 and business acknowledgements, to the ledger."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+import structlog
+
+from ledger.answers import record_answers, set_answer_file
+from parsers.acknowledgements import read_acknowledgements
+from parsers.business_acknowledgements import (
+    BusinessAcknowledgement,
+    read_business_acknowledgement,
+)
+from parsers.reading import open_received
+from pipeline.journal import journal
+from pipeline.runs import Run, writing
+from pipeline.wiring import House
+from schemas.tables import ANSWERS, TEXT
+
+log = structlog.get_logger()
+
+_TA1_CODES = pa.array(["A", "E", "R"], TEXT)
+_OF_BUSINESS = {
+    "interchange_number": "interchange_control_number",
+    "group_number": "group_control_number",
+    "set_number": "transaction_set_control_number",
+    "note": "code",
+    "exchange_policy_id": "exchange_policy_id",
+    "exchange_member_id": "exchange_member_id",
+    "element": "element",
+}
+
+
+def take_acknowledgement(house: House, run: Run, row: sa.Row[Any], path: Path) -> str:
+    """Records the exchange's answers to what we sent. The word `acknowledgement`.
+
+    A business acknowledgement that cannot be read is quarantined, with what is wrong with it.
+    """
+    exchange = house.exchange(row.partner_id)
+    is_business = row.function_code == exchange.function_codes.business_acknowledgement
+    with writing(house, run, row.partner_id, "answers read") as conn:
+        if is_business:
+            said = read_business_acknowledgement(path, house.partner(row.partner_id), exchange)
+            _record(conn, row, _as_answers(said))
+            set_answer_file(conn, row.file_id, said.issues, is_refused=said.is_refused)
+        else:
+            _record(conn, row, _answers_in(path))
+            set_answer_file(conn, row.file_id)
+        journal(conn, run, "file checked", file=row.file_id)
+    return "acknowledgement"
+
+
+def record_answers_within(conn: sa.Connection, row: sa.Row[Any], path: Path) -> None:
+    """Records answers that came in the same file as enrollments."""
+    with open_received(path) as received:
+        brings_answers = received.brings_acknowledgements
+    if brings_answers:
+        _record(conn, row, _answers_in(path))
+
+
+def _answers_in(path: Path) -> pa.Table:
+    """tables.ANSWERS of a file. A TA1 that says nothing that X12 knows is passed over."""
+    said = read_acknowledgements(path)
+    known = said.interchanges.filter(pc.is_in(said.interchanges["code"], _TA1_CODES))
+    return replace(said, interchanges=known).answers
+
+
+def _as_answers(said: BusinessAcknowledgement) -> pa.Table:
+    """tables.ANSWERS of a business acknowledgement. What is not known as a warning rejects."""
+    rows = said.answers
+    warns = pc.fill_null(pc.equal(rows["severity"], "warning"), False)
+    columns = {ours: rows[theirs] for ours, theirs in _OF_BUSINESS.items()}
+    columns["level"] = pa.repeat(pa.scalar("business", TEXT), rows.num_rows)
+    columns["code"] = pc.if_else(warns, pa.scalar("W", TEXT), pa.scalar("R", TEXT))
+    return pa.table([columns[name] for name in ANSWERS.names], schema=ANSWERS)
+
+
+def _record(conn: sa.Connection, row: sa.Row[Any], answers: pa.Table) -> None:
+    for unknown in record_answers(conn, row.partner_id, row.file_id, answers):
+        log.warning("answer to an unknown number", file_id=row.file_id, **vars(unknown))
