@@ -10,10 +10,11 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import log
 from pathlib import Path
 
 import pyarrow as pa
@@ -92,10 +93,25 @@ def main() -> None:
             report.machine(),
             _HOW,
             report.table(titles, [one.cells() for one in timed]),
+            *_growth(timed),
         )
     )
     report.put_section(_SECTION, section)
     print(section)
+
+
+def _growth(timed: Sequence[Timed]) -> Iterator[str]:
+    """For each kind of night that was played with fewer and with more members, how it grows."""
+    for what in dict.fromkeys(one.what for one in timed):
+        alike = [one for one in timed if one.what == what]
+        few, many = alike[0], alike[-1]
+        if few is not many:
+            seconds = [(one.stage + one.apply).processor for one in (few, many)]
+            power = log(seconds[1] / seconds[0]) / log(many.members / few.members)
+            yield (
+                f"From {few.members:,} to {many.members:,} members the processor's seconds of "
+                f"{what} grow with the power {power:.2f} of the members."
+            )
 
 
 def _measure(members: int) -> Iterator[Timed]:
