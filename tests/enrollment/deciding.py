@@ -1,7 +1,7 @@
 """A desk at the carrier that decides what is said to the exchange, and its records."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ from enrollment.decisions import decide
 from enrollment.offering import offer
 from schemas import tables
 from schemas.partners import load_partner
+from tests.enrollment.conftest import Person, TransactionSet
 
 PARTNER = "cedar-valley-tx"
 _SHOWN = (
@@ -151,3 +152,39 @@ class Desk:
             sa.text("UPDATE book.decision SET state = :state WHERE state = 'open'"),
             {"state": state},
         )
+
+    def sends(self, on):
+        """Decides in a night of that day, and says what goes out; the rows of it."""
+        noon = datetime.combine(date.fromisoformat(on), time(12), UTC)
+        self.carrier.begins_night(noon)
+        self.decides(on)
+        rows = self.offers()
+        households = {}
+        for row in rows:
+            households.setdefault(row["exchange_policy_id"], []).append(row)
+        sets = [_said(household, noon) for household in households.values()]
+        if sets:
+            self.carrier.says(*sets)
+        return rows
+
+
+_OF_MEMBER = (
+    *("is_subscriber", "relationship_code", "maintenance_type", "maintenance_reason"),
+    *("additional_maintenance_reason", "exchange_subscriber_id", "exchange_member_id"),
+    *("issuer_subscriber_id", "issuer_member_id", "eligibility_begin", "eligibility_end"),
+)
+_OF_COVERAGE = (
+    *("exchange_policy_id", "issuer_policy_id", "plan_id", "insurance_line", "benefit_begin"),
+)
+
+
+def _said(household, at):
+    """The transaction set of a policy's rows, as it is read back from the file."""
+    people = []
+    for row in household:
+        member = {name: row[name] for name in (*_OF_MEMBER, "exchange_policy_id")}
+        ends = row["transaction"] in {"cancellation", "termination"}
+        coverage = None if ends else {name: row[name] for name in _OF_COVERAGE}
+        stamp = {"name": "REQUEST SUBMIT TIMESTAMP", "qualifier": "17"}
+        people.append(Person(member, coverage, [stamp | {"value": f"{at:%Y%m%d%H%M%S}00"}]))
+    return TransactionSet(people, {"total_count": len(people)})

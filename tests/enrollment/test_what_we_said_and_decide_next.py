@@ -1,0 +1,171 @@
+"""Decisions after decisions: what was said is not said twice, and may be taken back."""
+
+from datetime import date
+
+import pytest
+
+from tests.enrollment.deciding import Desk
+
+
+@pytest.fixture
+def desk(carrier, say):
+    """A desk whose book holds P1 of S1 and D1, who owe 200.00 of 300.00 a month from 2027-01-01."""
+    carrier.receives(say.enrollment("P1", "S1", "D1"))
+    carrier.applies()
+    return Desk(carrier)
+
+
+@pytest.fixture
+def effectuated(desk):
+    """The desk when P1 is paid for January, and confirmed."""
+    desk.paid("P1", "200.00", on="2026-12-15")
+    desk.sends("2026-12-16")
+    return desk
+
+
+def rules(rows):
+    """The transactions and reasons of what was said."""
+    return [(row["transaction"], row["additional_maintenance_reason"]) for row in rows]
+
+
+def test_nothing_is_said_twice(effectuated):
+    """Neither in the next night nor when more is paid."""
+    effectuated.paid("P1", "200.00", on="2027-01-20", through="2027-02-28")
+
+    assert effectuated.carrier.status("P1") == ("effectuated", False)
+    assert effectuated.sends("2027-01-21") == []
+    assert [state for _, state in effectuated.decisions()] == ["sent"]
+
+
+def test_a_cancelled_policy_comes_back_when_its_binder_had_come_in_time(desk):
+    """The extract that tells of it came late: reinstated first, confirmed in the next night."""
+    assert rules(desk.sends("2027-02-01")) == [("cancellation", "CANCEL")]
+    assert desk.carrier.status("P1")[0] == "cancelled"
+    assert desk.sends("2027-02-02") == []
+    desk.paid("P1", "200.00", on="2027-01-31")
+
+    (row,) = desk.sends("2027-02-03")
+
+    assert (row["transaction"], row["additional_maintenance_reason"]) == (
+        "reinstatement",
+        "ISSUER - REINSTATEMENT",
+    )
+    assert (row["is_subscriber"], row["maintenance_type"]) == (True, "025")
+    assert (row["eligibility_begin"], row["plan_id"]) == (date(2027, 1, 1), "91001TX001000101")
+    assert row["eligibility_end"] is None
+    assert desk.carrier.status("P1") == ("initial", True)
+    assert rules(desk.sends("2027-02-04")) == [("effectuation", "CONFIRM")] * 2
+
+
+def test_a_binder_that_came_too_late_brings_nothing_back(desk):
+    """It was received after its deadline."""
+    desk.sends("2027-02-01")
+    desk.paid("P1", "200.00", on="2027-02-01")
+
+    assert desk.sends("2027-02-03") == []
+
+
+def test_a_terminated_policy_comes_back_when_all_was_paid_within_its_grace(effectuated):
+    """With APTC the three months of grace are owed; a part of them saves nothing."""
+    assert rules(effectuated.sends("2027-05-01")) == [("termination", "TERM")]
+    assert effectuated.carrier.status("P1") == ("terminated", False)
+    effectuated.paid("P1", "400.00", on="2027-04-29", through="2027-03-31")
+    assert effectuated.sends("2027-05-02") == []
+
+    effectuated.paid("P1", "200.00", on="2027-04-30", through="2027-04-30")
+
+    assert rules(effectuated.sends("2027-05-03")) == [("reinstatement", "ISSUER - REINSTATEMENT")]
+    assert effectuated.carrier.status("P1") == ("effectuated", False)
+    assert effectuated.sends("2027-05-04") == []
+
+
+def test_what_was_paid_after_the_grace_brings_nothing_back(effectuated):
+    """One day late."""
+    effectuated.sends("2027-05-01")
+    effectuated.paid("P1", "600.00", on="2027-05-01", through="2027-04-30")
+
+    assert effectuated.sends("2027-05-02") == []
+
+
+def test_a_policy_that_came_back_may_end_and_come_back_again(effectuated):
+    """Each end is another one, and so is each reinstatement."""
+    effectuated.sends("2027-05-01")
+    effectuated.paid("P1", "600.00", on="2027-04-30", through="2027-04-30")
+    effectuated.sends("2027-05-02")
+
+    assert rules(effectuated.sends("2027-08-01")) == [("termination", "TERM")]
+    effectuated.paid("P1", "600.00", on="2027-07-31", through="2027-07-31")
+    assert rules(effectuated.sends("2027-08-02")) == [("reinstatement", "ISSUER - REINSTATEMENT")]
+
+
+def test_the_carrier_takes_back_an_end_of_its_own(effectuated):
+    """Once: the request stays in its extract, and is done."""
+    effectuated.asks("terminate", "P1", "TERM-HICS", end="2027-01-31", on="2027-02-01")
+    assert rules(effectuated.sends("2027-02-02")) == [("termination", "TERM-HICS")]
+    assert effectuated.sends("2027-02-03") == []
+    assert effectuated.findings() == []
+
+    effectuated.asks("reinstate", "P1", on="2027-02-10")
+
+    assert rules(effectuated.sends("2027-02-11")) == [("reinstatement", "ISSUER - REINSTATEMENT")]
+    assert effectuated.sends("2027-02-12") == []
+    assert effectuated.findings() == []
+
+
+def test_an_end_that_was_told_ahead_of_its_day_is_not_taken_back(effectuated):
+    """Section 7.2.7: a request to the exchange's people is the way."""
+    effectuated.asks("terminate", "P1", "TERM-HICS", end="2027-06-30", on="2027-02-01")
+    effectuated.sends("2027-02-02")
+    effectuated.asks("reinstate", "P1", on="2027-02-10")
+
+    assert effectuated.sends("2027-02-11") == []
+    assert effectuated.findings() == [("P1", "request", "end-told-ahead")]
+
+
+def test_who_is_covered_elsewhere_by_now_is_not_covered_twice(effectuated, say):
+    """A later policy of the same person and line, of this plan year."""
+    effectuated.asks("terminate", "P1", "TERM-HICS", end="2027-01-31", on="2027-02-01")
+    effectuated.sends("2027-02-02")
+    effectuated.carrier.receives(say.enrollment("P2", "S1", begin=date(2027, 3, 1)))
+    effectuated.carrier.applies()
+    effectuated.paid("P2", "200.00", on="2027-02-02", through="2027-03-31")
+    effectuated.asks("reinstate", "P1", on="2027-02-10")
+
+    assert [row["exchange_policy_id"] for row in effectuated.sends("2027-02-11")] == ["P2"]
+    assert effectuated.findings() == [("P1", "request", "covered-elsewhere")]
+
+
+def test_an_earlier_end_follows_a_later_one(effectuated):
+    """Table 16: accepted only because it is earlier."""
+    effectuated.asks("terminate", "P1", "TERM-HICS", end="2027-06-30", on="2027-02-01")
+    effectuated.sends("2027-02-02")
+    effectuated.asks("terminate", "P1", "TERM-HICS", end="2027-03-31", on="2027-02-05")
+
+    assert [row["eligibility_end"] for row in effectuated.sends("2027-02-06")] == [
+        date(2027, 3, 31)
+    ]
+
+
+def test_ids_are_told_once_and_then_known(effectuated):
+    """The maintenance is in the book; the next one is about what differs from it."""
+    effectuated.knows("P1", "S1", issuer_member_id="M1", issuer_policy_id="C1")
+    assert len(effectuated.sends("2027-01-05")) == 2
+    assert effectuated.sends("2027-01-06") == []
+
+    effectuated.records.rows["members"] = []
+    effectuated.knows("P1", "S1", issuer_member_id="M7", issuer_policy_id="C1")
+
+    (subscriber, _) = effectuated.sends("2027-01-07")
+    assert (subscriber["issuer_member_id"], subscriber["former_issuer_member_id"]) == ("M7", "M1")
+    assert subscriber["former_issuer_policy_id"] is None
+    assert effectuated.sends("2027-01-08") == []
+
+
+def test_ids_that_went_with_the_effectuation_are_known(desk):
+    """They are not told again."""
+    desk.knows("P1", "S1", issuer_member_id="M1", issuer_subscriber_id="U1", issuer_policy_id="C1")
+    desk.knows("P1", "D1", issuer_member_id="M2", issuer_subscriber_id="U1", issuer_policy_id="C1")
+    desk.paid("P1", "200.00", on="2026-12-15")
+    desk.sends("2026-12-16")
+
+    assert desk.sends("2026-12-17") == []
