@@ -3,13 +3,15 @@
 import json
 import re
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import sqlalchemy as sa
 import typer
 
 from pipeline import terminal
 from schemas.errors import Terminal
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 OK, NOTHING = 0, 1
 
@@ -154,7 +156,7 @@ def _not_believed(answer: Any) -> str:
     return f"policy {policy} is not in the book: nothing that was told of it applied."
 
 
-def _partner_of(conn: sa.Connection, policy: str, partner: str | None) -> str:
+def _partner_of(conn: "sa.Connection", policy: str, partner: str | None) -> str:
     """The trading partner whose policy it is. Ends the command where that cannot be said."""
     from enrollment.finding import partners_of_policy
 
@@ -173,7 +175,7 @@ def _partner_of(conn: sa.Connection, policy: str, partner: str | None) -> str:
     return partners[0]
 
 
-def _unknown(conn: sa.Connection, policy: str) -> NoReturn:
+def _unknown(conn: "sa.Connection", policy: str) -> NoReturn:
     from enrollment.finding import policies_of_issuer_id, policies_of_member, similar_policies
 
     said = f"no policy {policy} in the book, and nothing was told of one."

@@ -9,7 +9,6 @@ from logging import WARNING
 from pathlib import Path
 
 import click
-import structlog
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -56,22 +55,22 @@ def mark(holds: bool) -> Text:
     return Text("yes") if holds else Text("NO", style="red")
 
 
-def configure_logs() -> None:
-    """Log lines on standard error: key=value, coloured only for people."""
+def silence_logs(least: int = WARNING) -> None:
+    """Log lines on standard error, key=value: warnings, or what is at least as bad as `least`.
+
+    For commands that show progress.
+    """
+    import structlog  # not for commands that log nothing: it takes long to load
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         cache_logger_on_first_use=False,
     )
-
-
-def silence_logs(least: int = WARNING) -> None:
-    """Only warnings and worse, or what is at least as bad, for commands that show progress."""
-    configure_logs()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(least))
 
 
 @contextmanager
