@@ -1,56 +1,15 @@
-"""Nothing leaves unproved: what we wrote is read back, by our own parser and by pyx12."""
+"""Nothing leaves unproved: our TA1s and 999s are read back (834s: pipeline/issuer_proof.py)."""
 
-import io
-import logging
 import tempfile
 from pathlib import Path
 
 import pyarrow.compute as pc
 
-from enrollment.staged_events import FileTables
 from parsers.acknowledgements import Acknowledgements, read_acknowledgements
-from pipeline.checked_tables import ParquetSink, read_table
 from replies.ack999 import FUNCTIONAL_IDENTIFIER
 from replies.ta1 import answered_interchanges
 from schemas.errors import Terminal
 from schemas.verdict import Verdict
-from validators.check import Terms, check_file
-
-_TABLES = ("members", "coverages", "reporting_categories")
-
-
-def prove_enrollment(content: bytes) -> FileTables:
-    """The tables of an 834 of ours, read back.
-
-    Raises Terminal when it is not accepted by our own check and by pyx12.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "outgoing.edi"
-        path.write_bytes(content)
-        with ParquetSink(Path(folder) / "tables") as sink:
-            verdict = check_file(path, Terms(), sink).verdict
-            sink.put_in_place()
-        read = FileTables(*(read_table(Path(folder) / "tables", name) for name in _TABLES))
-    if verdict.file_verdict != "accepted":
-        rule = verdict.issues["rule"][0].as_py()
-        raise Terminal(f"An 834 of ours breaks the rule {rule}; it was not sent. Report this.")
-    if not _pyx12_accepts(content):
-        raise Terminal("An 834 of ours is refused by pyx12; it was not sent. Report this.")
-    return read
-
-
-def _pyx12_accepts(content: bytes) -> bool:
-    import pyx12.params
-    import pyx12.x12n_document
-
-    logging.getLogger("pyx12").setLevel(logging.CRITICAL)
-    accepted: bool = pyx12.x12n_document.x12n_document(
-        param=pyx12.params.params(),
-        src_file=io.StringIO(content.decode("ascii")),
-        fd_997=None,
-        fd_html=None,
-    )
-    return accepted
 
 
 def prove_interchange_acknowledgements(content: bytes, verdict: Verdict) -> None:

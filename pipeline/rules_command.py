@@ -73,7 +73,8 @@ def facts(rule: Rule) -> Iterator[tuple[str, str]]:
     if rule.quarantine:
         yield "The file", f"is set apart for a person; its sender is {_SENDERS[rule.quarantine]}"
     if rule.exchanges:
-        yield "Exchanges", ", ".join(rule.exchanges)
+        way = "to " if rule.direction == "issuer_to_exchange" else ""
+        yield "Exchanges", way + ", ".join(rule.exchanges)
     if rule.effective_from or rule.effective_to:
         yield "In effect", _days(rule.effective_from, rule.effective_to)
     yield "Source", rule.source

@@ -19,9 +19,9 @@ from enrollment.said import say
 from ledger.sent import sent_file_id
 from pipeline.carrier import CarrierRecords
 from pipeline.check import sent_envelopes
+from pipeline.issuer_proof import prove_issuer_transactions
 from pipeline.journal import journal
 from pipeline.outgoing import Letter, write_for
-from pipeline.proof import prove_enrollment
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from replies.issuer834 import count_groups, count_sets, said_sets, write_issuer_transactions
@@ -72,7 +72,7 @@ def _send(house: House, run: Run, partner_id: str, conn: sa.Connection, rows: pa
     )
     (envelope,) = writer.envelopes(1)
     content = write_issuer_transactions(rows, envelope, control)
-    proved = prove_enrollment(content)
+    proof = prove_issuer_transactions(content, rows, envelope, control)
     number = envelope.interchange_control_number
     groups = said_sets(rows)["group_ordinal"].to_pylist()
     file_id = writer.send(
@@ -83,4 +83,5 @@ def _send(house: House, run: Run, partner_id: str, conn: sa.Connection, rows: pa
             [number], list(control.groups), list(zip(groups, control.sets, strict=True))
         ),
     )
-    return say(conn, Night(run.run_id, partner_id, writer.exchange, run.as_of), file_id, proved)
+    night = Night(run.run_id, partner_id, writer.exchange, run.as_of)
+    return say(conn, night, file_id, proof.tables)

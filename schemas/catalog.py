@@ -20,6 +20,7 @@ Severity = Literal["reject", "error", "warning", "info"]
 Envelope = Literal["file", "interchange", "group", "set"]
 Content = Literal["set_header", "segment", "element", "member", "coverage", "reporting_category"]
 Whole = Literal["household", "batch", "book"]
+Direction = Literal["exchange_to_issuer", "issuer_to_exchange"]
 # What becomes of the outermost part of a file that is not accepted as a whole.
 Outcome = Literal[
     "unreadable",
@@ -80,6 +81,9 @@ class Rule(_Row):
     trigger: str | None = None
     arguments: Mapping[str, Any] = {}  # of the kind; {function = "module.name"}, in validators
     exchanges: tuple[str, ...] = ()  # to whose files it applies; empty: to all
+    # A rule of an exchange is about what it sends, unless it says otherwise. The implementation
+    # guide's rules, those without exchanges, are about both.
+    direction: Direction = "exchange_to_issuer"
     # Whether a file that breaks it is set apart for a person, and its sender answered.
     quarantine: Literal["answered", "silent"] | None = None
     effective_from: date | None = None
@@ -93,9 +97,9 @@ class Rule(_Row):
         """Whether the rule is in effect on a day."""
         return (self.effective_from or day) <= day <= (self.effective_to or day)
 
-    def holds_for(self, exchange: str | None) -> bool:
-        """Whether the rule applies to files of an exchange (None: to any file at all)."""
-        return not self.exchanges or exchange in self.exchanges
+    def holds_for(self, exchange: str | None, direction: Direction = "exchange_to_issuer") -> bool:
+        """Whether the rule applies to files from or to an exchange (None: to any file at all)."""
+        return not self.exchanges or (exchange in self.exchanges and direction == self.direction)
 
     @model_validator(mode="after")
     def _is_shown(self) -> "Rule":

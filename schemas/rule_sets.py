@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from schemas.catalog import Rule, load_rules
+from schemas.catalog import Direction, Rule, load_rules
 from schemas.errors import Terminal
 from schemas.partners import Exchange, Partner, load_exchange, load_partner
 
@@ -69,7 +69,7 @@ class Rulebook:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """What holds for one file: the rulebook, whose file it is, and the day on which it came.
+    """What holds for one file: the rulebook, whose file it is, the day on which it came, and where.
 
     Without a partner the implementation guide alone holds, without a day every rule whatever its
     dates.
@@ -78,6 +78,7 @@ class RuleSet:
     rulebook: Rulebook
     partner: Partner | None = None
     day: date | None = None
+    direction: Direction = "exchange_to_issuer"
 
     @cached_property
     def exchange(self) -> Exchange | None:
@@ -94,7 +95,7 @@ class RuleSet:
             if rule.id in agreed
             else rule
             for rule in self.rulebook.rules.values()
-            if rule.holds_for(exchange)
+            if rule.holds_for(exchange, self.direction)
             and (self.day is None or rule.holds_on(self.day))
             and agreed.get(rule.id) != OFF
         }
@@ -102,14 +103,16 @@ class RuleSet:
     @property
     def _tolerances(self) -> dict[str, str]:
         """What becomes of the rules that the partner may break on that day, by their ids."""
-        agreed = self.partner.tolerances if self.partner else ()
+        is_received = self.direction == "exchange_to_issuer"  # what we send is never tolerated
+        agreed = self.partner.tolerances if self.partner and is_received else ()
         return {one.rule: one.effect for one in agreed if one.holds_on(self.day)}
 
     def __hash__(self) -> int:
-        return hash((self.rulebook, self.partner.id if self.partner else None, self.day))
+        partner = self.partner.id if self.partner else None
+        return hash((self.rulebook, partner, self.day, self.direction))
 
     def __reduce__(self) -> tuple[type["RuleSet"], tuple[Any, ...]]:
-        return RuleSet, (self.rulebook, self.partner, self.day)
+        return RuleSet, (self.rulebook, self.partner, self.day, self.direction)
 
 
 @cache

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from parsers.envelope import Envelope, EnvelopePart, gather_envelope
 from parsers.reading import ReceivedFile, open_received
 from schemas import tables
+from schemas.catalog import Direction
 from schemas.limits import Limits, load_limits
 from schemas.partners import Partner
 from schemas.rule_sets import Rulebook, RuleSet, load_rulebook
@@ -61,7 +62,8 @@ class Terms:
     dates. `seen_interchanges` are the (ISA06, ISA13) of earlier files, `seen_groups` tells which
     (GS02, GS06) an earlier one brought, and `is_copy` whether one had the same bytes. `limits` say
     in how large pieces a file is read. `rulebook` has the rules, companion guides and partners
-    that hold.
+    that hold. `direction` is the way that the file goes: what is agreed on the sender of an
+    envelope is looked at in what an exchange sends only.
     """
 
     partner: Partner | None = None
@@ -71,13 +73,14 @@ class Terms:
     is_copy: bool = False
     limits: Limits = field(default_factory=load_limits)
     day: date | None = None
+    direction: Direction = "exchange_to_issuer"
     rulebook: Rulebook = field(default_factory=load_rulebook)
 
     @property
     def rules(self) -> RuleSet:
         """What holds for the file."""
         partner = self.rulebook.partner(self.partner) if self.partner else None
-        return RuleSet(self.rulebook, partner, self.day)
+        return RuleSet(self.rulebook, partner, self.day, self.direction)
 
 
 @dataclass
@@ -208,7 +211,8 @@ def _of_partnership(
     yield find_repeated_interchanges(
         envelope, received.content, terms.seen_interchanges, is_copy=terms.is_copy
     )
-    if rules.partner is not None and rules.exchange is not None:
+    is_received = rules.direction == "exchange_to_issuer"
+    if is_received and rules.partner is not None and rules.exchange is not None:
         yield find_repeated_groups(envelope, terms.seen_groups)
         yield find_partner_faults(envelope, rules.partner, rules.exchange, terms.other_receivers)
         yield find_far_dates(envelope, terms.day)

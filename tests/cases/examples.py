@@ -22,6 +22,7 @@ from tests.cases.enrollment import (
     everything,
 )
 from tests.cases.ffe import FFE, STATES
+from tests.cases.ours import OURS
 from validators.check import Terms
 
 _ONE = Set((*HEADER, *MEMBER))
@@ -40,10 +41,12 @@ BASES = {
         ),
         **FFE,
         **STATES,
+        **OURS,
     }.items()
 }
 PARTNER_OF = {  # whose file a base is, by how its name begins
     "ffe": "harbor-light-nc",
+    "our": "harbor-light-nc",
     "georgia": "peachtree-ga",
     "dc": "potomac-dc",
 }
@@ -57,13 +60,15 @@ def contents(example):
     return _content(base, example.bad), _content(base, example.good)
 
 
-def terms(example, rulebook=None):
-    """Under which terms an example is checked, by the program's rulebook or another one."""
+def terms(rule, rulebook=None):
+    """Under which terms the example of a rule is checked, by the program's rulebook or another."""
+    example = rule.example
     partner = load_partner(example.partner) if example.partner else None
     others = {known.trading_partner_id for known in load_partners().values() if known != partner}
     return Terms(
         partner=partner,
         day=example.day,
+        direction=rule.direction,
         other_receivers=frozenset(others),
         limits=replace(load_limits(), **example.limits),
         rulebook=rulebook or load_rulebook(),
@@ -75,7 +80,7 @@ def complaints(reader, rule, rulebook=None):
     bad, good = contents(rule.example)
     if bad == good:
         return ["the good example is the bad one"]
-    under = terms(rule.example, rulebook)
+    under = terms(rule, rulebook)
     verdict = reader.verdict(bad, under)
     by_itself = verdict if rule.example.alone else reader.verdict(bad, _only(rule, under))
     return [

@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from parsers.segments import Flags
-from schemas.catalog import Rule
+from schemas.catalog import Direction, Rule
 from schemas.code_sets import load_codes, load_pairs
 from schemas.errors import Terminal
 from schemas.partners import Exchange, Partner, normalise_reason
@@ -151,15 +151,15 @@ def load_checks(rules: RuleSet) -> Checks:
     return Checks(
         of_rows=tuple(check for check in checks if not check.is_whole),
         of_sets=tuple(check for check in checks if check.is_whole),
-        meanings=_meanings(rules.exchange) if rules.exchange else {},
+        meanings=_meanings(rules.exchange, rules.direction) if rules.exchange else {},
     )
 
 
-def _meanings(exchange: Exchange) -> Meanings:
-    """What each combination that the exchange may send means, by whether a subscriber has it."""
+def _meanings(exchange: Exchange, direction: Direction) -> Meanings:
+    """What each combination that may be sent means, by whether a subscriber has it."""
     meanings: Meanings = {}
     for allowed in exchange.combinations:
-        if allowed.direction != "exchange_to_issuer":
+        if allowed.direction != direction:
             continue
         for additional in map(normalise_reason, allowed.additional):
             key = (allowed.maintenance_type, allowed.maintenance_reason, additional)
