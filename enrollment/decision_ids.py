@@ -6,7 +6,8 @@ does not have takes nothing back.
 
 import sqlalchemy as sa
 
-# What a carrier's record says otherwise than the book, one row for each id of a member.
+# What a carrier's record says otherwise than the book, one row for each id of a member who is
+# covered: only they are told.
 _UNTOLD = sa.text("""
 CREATE TEMPORARY TABLE untold_id ON COMMIT DROP AS
 WITH told AS (
@@ -38,6 +39,10 @@ CROSS JOIN LATERAL (VALUES
   ('issuer_policy_id', c.issuer_policy_id, p.issuer_policy_id)
 ) i (kind, value, former)
 WHERE i.value IS NOT NULL AND i.value IS DISTINCT FROM i.former
+  AND EXISTS (
+    SELECT FROM book.effective_coverage v
+    WHERE v.exchange_policy_id = c.exchange_policy_id AND v.partner_id = :partner_id
+      AND v.exchange_member_id = c.exchange_member_id AND v.known_to = 'infinity')
 """)
 
 _MAINTENANCES = sa.text("""

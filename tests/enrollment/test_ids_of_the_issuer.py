@@ -94,6 +94,17 @@ def test_an_id_of_somebody_whom_the_policy_does_not_have_is_not_told(desk):
     assert desk.decides("2027-01-06") == []
 
 
+def test_an_id_of_somebody_who_was_never_covered_is_not_told(desk, say):
+    """Removed from the first day on: a maintenance would not name such a member."""
+    removed = say.removed("P1", "S1", "D1", date(2027, 1, 1))
+    desk.carrier.receives(say.change("P1", "S1", removed))
+    desk.carrier.applies()
+    desk.stands("P1", "effectuated")
+    desk.knows("P1", "D1", issuer_member_id="M2")
+
+    assert desk.decides("2027-01-06") == []
+
+
 def test_an_exchange_that_wants_the_ids_is_told_nothing_without_them(carrier_of_a_state, say):
     """The binder is paid; the effectuation waits until the carrier knows its own ids."""
     carrier_of_a_state.receives(say.enrollment("P1", "S1", "D1"))
