@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +15,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from schemas.partners import Partner
 from simulator.exchange import ExchangeInABox, Known
+from simulator.payers import Payers, Payment
 from simulator.people import Enrollee, Policy
+from simulator.requests import Request, Requests
 from simulator.transactions import dollars
 
 SCHEMA = "carrier_core"
@@ -26,10 +28,16 @@ _TYPES = {
     "benefit_end": "date",
     "received_on": "date",
     "paid_through": "date",
+    "coverage_end": "date",
+    "requested_on": "date",
     "premium_total": "numeric(12, 2)",
     "aptc": "numeric(12, 2)",
     "amount": "numeric(12, 2)",
 }
+
+_NAMED_LATER = 0.25  # share of the policies that get the issuer's ids some nights later
+_RENAMED = 0.93  # above this share of the policies, members get another id once
+_ISSUER_IDS = ("issuer_policy_id", "issuer_subscriber_id", "issuer_member_id")
 
 _PAID_IN_FULL = 0.75
 _PAID_IN_PART = 0.85  # cumulative
@@ -57,29 +65,48 @@ class CarrierCore:
     def __init__(self, exchange: ExchangeInABox, seed: int) -> None:
         self.exchange = exchange
         self.seed = seed
+        self.payers = Payers(exchange, seed)
+        self.requests = Requests(exchange, seed)
 
     def write_tables(self, connection_url: str, partner_id: str, night: int) -> None:
-        """Replaces `member_record` and `payment` in schema `carrier_core` at once.
+        """Replaces `member_record`, `payment` and `request` in schema `carrier_core` at once.
 
         Column names are the carrier's, in the case in which the partner's file writes them.
         """
-        columns = self._partner(partner_id).carrier_records
+        written = self._written(partner_id, night)
         connection = psycopg2.connect(connection_url)
         try:
             with connection:
-                _replace(
-                    connection, "member_record", columns.members, self._members(partner_id, night)
-                )
-                _replace(connection, "payment", columns.payments, self._payments(partner_id, night))
+                for table, (columns, rows) in written.items():
+                    _replace(connection, table, columns, rows)
         finally:
             connection.close()
 
     def write_extract(self, folder: Path, partner_id: str, night: int) -> None:
-        """Writes `members.csv` and `payments.csv`, each complete or not at all."""
-        columns = self._partner(partner_id).carrier_records
+        """Writes `members.csv`, `payments.csv` and `requests.csv`, each complete or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "members.csv", columns.members, self._members(partner_id, night))
-        _write(folder / "payments.csv", columns.payments, self._payments(partner_id, night))
+        names = {"member_record": "members", "payment": "payments", "request": "requests"}
+        for table, (columns, rows) in self._written(partner_id, night).items():
+            _write(folder / f"{names[table]}.csv", columns, rows)
+
+    def _written(
+        self, partner_id: str, night: int
+    ) -> dict[str, tuple[Mapping[str, str], list[Row]]]:
+        """The carrier's column names and rows, by table."""
+        columns = self._partner(partner_id).carrier_records
+        if self.exchange.scenario.life:
+            known = self.payers.advance(partner_id, night)
+            self.requests.advance(known, night)
+        else:
+            known = self.exchange.known_to_carrier(partner_id, night)
+        written: dict[str, tuple[Mapping[str, str], list[Row]]] = {
+            "member_record": (columns.members, list(self._members(partner_id, known, night))),
+            "payment": (columns.payments, list(self._payments(partner_id, known, night))),
+        }
+        if columns.requests is not None:
+            requests = [_request_row(one) for one in self.requests.made(partner_id, night)]
+            written["request"] = columns.requests, requests
+        return written
 
     def disagreements(self, partner_id: str) -> list[Disagreement]:
         """What is wrong in the carrier's records on purpose, once the first night was sent."""
@@ -104,14 +131,15 @@ class CarrierCore:
     def _partner(self, partner_id: str) -> Partner:
         return self.exchange.scenario.partners[partner_id]
 
-    def _members(self, partner_id: str, night: int) -> Iterator[Row]:
+    def _members(self, partner_id: str, known: list[Known], night: int) -> Iterator[Row]:
         wrong = {
             (item.exchange_policy_id, item.exchange_member_id): item
             for item in self.disagreements(partner_id)
         }
-        for known in self.exchange.known_to_carrier(partner_id, night):
-            for enrollee in known.policy.enrollees:
-                row = _member_row(known.policy, enrollee)
+        for one in known:
+            names = self._names(one, night)
+            for enrollee in one.policy.enrollees:
+                row = _member_row(one.policy, enrollee) | names(enrollee)
                 found = wrong.get((row["exchange_policy_id"], row["exchange_member_id"]))
                 if found is None:
                     yield row
@@ -121,11 +149,27 @@ class CarrierCore:
             if item.kind == "missing_in_book":
                 yield _unknown_row(self._partner(partner_id), item)
 
-    def _payments(self, partner_id: str, night: int) -> Iterator[Row]:
-        for known in self.exchange.known_to_carrier(partner_id, night):
-            amount = self._binder(known.policy)
+    def _names(self, known: Known, night: int) -> Callable[[Enrollee], Row]:
+        """The issuer's ids: of some policies some nights after the enrollment, of some others."""
+        if not self.exchange.scenario.life:
+            return lambda _: {}
+        random = Random(f"{self.seed}/{known.policy.policy_id}/names")
+        share, waits = random.random(), timedelta(days=random.randint(2, 8))
+        is_late = self.exchange.scenario.day(night) < known.arrived_on + waits
+        if share < _NAMED_LATER and is_late:
+            return lambda _: dict.fromkeys(_ISSUER_IDS, "")
+        if share > _RENAMED and not is_late:
+            return lambda enrollee: {"issuer_member_id": f"N{enrollee.person.member_id}"}
+        return lambda _: {}
+
+    def _payments(self, partner_id: str, known: list[Known], night: int) -> Iterator[Row]:
+        if self.exchange.scenario.life:
+            yield from (_received_row(one) for one in self.payers.received(partner_id, night))
+            return
+        for one in known:
+            amount = self._binder(one.policy)
             if amount:
-                yield _payment_row(known, amount)
+                yield _payment_row(one, amount)
 
     def _binder(self, policy: Policy) -> int:
         """Cents that the carrier received for the first month; most pay in full."""
@@ -164,6 +208,27 @@ def _payment_row(known: Known, amount: int) -> Row:
         "amount": dollars(amount),
         "received_on": known.enrolled_on.isoformat(),
         "paid_through": _end_of_month(known.policy.begin).isoformat(),
+    }
+
+
+def _received_row(payment: Payment) -> Row:
+    sign = "-" if payment.amount < 0 else ""
+    return {
+        "exchange_policy_id": payment.policy_id,
+        "amount": sign + dollars(abs(payment.amount)),
+        "received_on": payment.received_on.isoformat(),
+        "paid_through": payment.paid_through.isoformat(),
+    }
+
+
+def _request_row(request: Request) -> Row:
+    end = request.coverage_end
+    return {
+        "exchange_policy_id": request.policy_id,
+        "request": request.request,
+        "additional_maintenance_reason": request.reason or "",
+        "coverage_end": end.isoformat() if end else "",
+        "requested_on": request.requested_on.isoformat(),
     }
 
 

@@ -134,7 +134,59 @@ def termination(policy: Policy, occasion: Occasion) -> Transaction:
     """The policy ends at the end of a month after it began (table 20)."""
     first = policy.begin.year * 12 + policy.begin.month - 1 + occasion.random.randint(1, 6)
     end = date(first // 12, first % 12 + 1, 1) - timedelta(days=1)
+    end = min(end, date(policy.begin.year, 12, 31))
     return _end("termination", policy.ended("terminated", end), occasion)
+
+
+def bulk_renewal(policy: Policy, policy_id: str, begin: date, submitted: datetime) -> Transaction:
+    """The policy for another plan year, under an id of its own (section 7.2.9).
+
+    An effectuated policy is renewed without a new confirmation, an initial one is initial again.
+    """
+    change = MemberChange("021", "41", "PASSIVE" if policy.effectuated else "PASSIVE - INITIAL")
+    renewed = _anew(policy, policy_id, begin, policy.plan_id)
+    renewed = replace(renewed, effectuated=policy.effectuated)
+    return _for_all("renewal", renewed, change, submitted)
+
+
+def carry_forward(policy: Policy, occasion: Occasion) -> Transaction:
+    """The cancellation of a renewal whose policy of the year before has ended (section 7.2.9)."""
+    reason = MemberChange("024", "", "CANCEL-CARRYFORWARD")
+    return _end("cancellation", policy.ended("cancelled", policy.begin), occasion, reason)
+
+
+def change_in_circumstance(
+    policy: Policy, policy_id: str, plan_id: str, occasion: Occasion
+) -> tuple[Transaction, Transaction]:
+    """The end of a policy and the enrollment in another plan in its place (section 6.6)."""
+    begin = max(policy.begin, occasion.effective)
+    if begin > policy.begin:
+        ended = policy.ended("terminated", begin - timedelta(days=1))
+        left = _end("termination", ended, occasion, MemberChange("024", "14", "TERMCIC"))
+    else:
+        ended = policy.ended("cancelled", policy.begin)
+        left = _end("cancellation", ended, occasion, MemberChange("024", "14", "CANCELCIC"))
+    entered = _anew(policy, policy_id, begin, plan_id)
+    change = MemberChange("021", "EC", "CIC")
+    return left, _for_all("initial", entered, change, occasion.submitted)
+
+
+def _anew(policy: Policy, policy_id: str, begin: date, plan_id: str) -> Policy:
+    """The same persons under another policy id; the issuer's ids are not known for it."""
+    enrollees = tuple(
+        replace(enrollee, begin=begin, end=None, issuer_member_id=None)
+        for enrollee in policy.covered
+    )
+    return replace(
+        policy,
+        policy_id=policy_id,
+        plan_id=plan_id,
+        enrollees=enrollees,
+        begin=begin,
+        effectuated=False,
+        issuer_policy_id=None,
+        issuer_subscriber_id=None,
+    )
 
 
 def _always(policy: Policy) -> bool:
@@ -191,9 +243,11 @@ def _maintenance(
     return Transaction("change", policy, members, effective, occasion.submitted)
 
 
-def _end(kind: str, policy: Policy, occasion: Occasion) -> Transaction:
+def _end(
+    kind: str, policy: Policy, occasion: Occasion, reason: MemberChange | None = None
+) -> Transaction:
     reasons = _CANCELLATIONS if kind == "cancellation" else _TERMINATIONS
-    reason = occasion.random.choice(reasons)
+    reason = reason or occasion.random.choice(reasons)
     members = {_subscriber_id(policy): reason}
     policy = replace(
         policy,

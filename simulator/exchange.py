@@ -61,6 +61,9 @@ class Known:
 
     policy: Policy
     enrolled_on: date
+    arrived_on: date  # the day of the first file with its enrollment
+    owed: tuple[tuple[date, int], ...] = ()  # cents a month from a day on
+    kind: str = "initial"  # or renewal
 
 
 class ExchangeInABox:
@@ -166,7 +169,18 @@ class ExchangeInABox:
                 ids = history.transaction_ids[0], history.transaction_ids[history.arrived - 1]
                 first, last = self.state.load_transactions(ids)
                 policy = with_issuer(last.policy, ids[1], said.get(history.policy_id, ()))
-                yield Known(policy, first.submitted.date())
+                arrived = self.state.load_transactions(history.transaction_ids[: history.arrived])
+                yield Known(
+                    policy,
+                    first.submitted.date(),
+                    self.scenario.day(history.arrived_in),
+                    tuple(
+                        (one.effective, one.policy.responsible)
+                        for one in arrived
+                        if not one.ends_policy
+                    ),
+                    first.kind,
+                )
 
 
 def _names(joined: str | None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from schemas.partners import Partner
 from simulator import events, faults
 from simulator.faults import NightFaults
 from simulator.files import Envelope, Group, file_name, write_interchange
+from simulator.life import LifeOfNight
 from simulator.people import Household, Policy
 from simulator.population import household, policies
 from simulator.scenario import Scenario
@@ -45,12 +46,12 @@ def plan_night(state: State, scenario: Scenario, night: int) -> None:
         if night == 1:
             count = len(scenario.partners)
             planned = faults.standard_faults(ordinal, count, scenario.faults, random)
-        _PartnerNight(state, scenario, partner, night, planned).plan()
+        PartnerNight(state, scenario, partner, night, planned).plan()
     state.connection.execute("INSERT INTO nights VALUES (?)", (night,))
 
 
-class _PartnerNight:
-    """One partner's night."""
+class PartnerNight:
+    """One partner's night: what is sent, and how it is made into files."""
 
     def __init__(
         self, state: State, scenario: Scenario, partner: Partner, night: int, planned: NightFaults
@@ -66,27 +67,30 @@ class _PartnerNight:
 
     def plan(self) -> None:
         """Files in the order in which the exchange makes them."""
-        homes = self._homes()
+        if self.scenario.life and self.night > 1:
+            LifeOfNight(self).plan()
+            return
+        homes = self.homes()
         few = min(_DAMAGED_FILE_HOUSEHOLDS, max(_FEWEST_DAMAGED, len(homes) // 6))
-        again = self._again()
+        again = self.again()
         renewed = _take(homes, round(len(homes) * _RENEWED) if self.night == 1 else 0)
-        self._file("I834AR", MORNING, [*again["I834AR"], *self._renewals(renewed)])
-        self._file("I834RT", MORNING, again["I834RT"])
+        self.file("I834AR", MORNING, [*again["I834AR"], *self._renewals(renewed)])
+        self.file("I834RT", MORNING, again["I834RT"])
         if self.faults.sets:
             self._damaged_sets(self._initials(_take(homes, few)))
         if self.faults.file:
-            self._file("I834", MORNING, self._initials(_take(homes, few)), self.faults.file)
-        self._file("I834", MORNING, self._initials(homes))
+            self.file("I834", MORNING, self._initials(_take(homes, few)), self.faults.file)
+        self.file("I834", MORNING, self._initials(homes))
         for noise in self.faults.of_mailbox():
-            self._noise(noise)
-        self._file("I834", EVENING, [*self._changes(), *self._strangers_change()])
+            self.noise(noise)
+        self.file("I834", EVENING, [*self._changes(), *self.strangers_change()])
 
     # Who is sent
 
-    def _homes(self) -> list[Household]:
+    def homes(self, later: float = _NEW_LATER) -> list[Household]:
         """Households that are new in this night, as many as hold the wanted members."""
         share = self.scenario.members / len(self.scenario.partners)
-        wanted = share if self.night == 1 else share * _NEW_LATER
+        wanted = share if self.night == 1 else share * later
         homes: list[Household] = []
         members = 0
         while members < wanted:
@@ -99,20 +103,20 @@ class _PartnerNight:
         for home in homes:
             yield from policies(self.scenario.seed, self.partner, home, self.begin)
 
-    def _submitted(self) -> datetime:
+    def submitted(self) -> datetime:
+        """A moment of the afternoon or evening before."""
         return datetime.combine(self.day, time()) - timedelta(seconds=self.random.randint(1, 36000))
 
     def _renewals(self, homes: Iterable[Household]) -> list[Entry]:
         waived = self.scenario.exchange.effectuation.not_required_for
         return [
-            self._entry(events.renewal(policy, self._submitted(), self.random, waived))
+            self.entry(events.renewal(policy, self.submitted(), self.random, waived))
             for policy in self._policies(homes)
         ]
 
     def _initials(self, homes: Iterable[Household]) -> list[Entry]:
         return [
-            self._entry(events.initial(policy, self._submitted()))
-            for policy in self._policies(homes)
+            self.entry(events.initial(policy, self.submitted())) for policy in self._policies(homes)
         ]
 
     def _changes(self) -> list[Entry]:
@@ -128,10 +132,10 @@ class _PartnerNight:
             policy = current(self.state, last.policy.policy_id)
             if policy.state == "active":
                 if ends_all:
-                    change = events.termination(policy, self._occasion())
+                    change = events.termination(policy, self.occasion())
                 else:
-                    change = self._change(policy, number)
-                entries.append(self._entry(change))
+                    change = self.change(policy, number)
+                entries.append(self.entry(change))
         return entries
 
     def _changeable(self) -> list[History]:
@@ -140,18 +144,23 @@ class _PartnerNight:
         histories = self.state.histories(self.partner.id, condition)
         return [h for h in histories if h.arrived == len(h.transaction_ids)]
 
-    def _change(self, policy: Policy, number: int) -> Transaction:
+    def change(
+        self, policy: Policy, number: int, occasion: events.Occasion | None = None
+    ) -> Transaction:
+        """A change of that number in turn."""
         possible, make = events.CHANGES[number % len(events.CHANGES)]
         if not possible(policy):
             make = events.financial_change
-        return make(policy, self._occasion())
+        return make(policy, occasion or self.occasion())
 
-    def _occasion(self) -> events.Occasion:
+    def occasion(self) -> events.Occasion:
+        """A moment of the afternoon, for what takes effect next month."""
         noon = datetime.combine(self.day, time(12))
         submitted = noon + timedelta(seconds=self.random.randint(1, 18000))
         return events.Occasion(submitted, self.begin, self.scenario.seed, self.partner, self.random)
 
-    def _strangers_change(self) -> list[Entry]:
+    def strangers_change(self) -> list[Entry]:
+        """A change of a policy never sent, when faults want it."""
         return [self._stranger()] if self.faults.of_evening() else []
 
     def _stranger(self) -> Entry:
@@ -159,33 +168,25 @@ class _PartnerNight:
         number = _STRANGERS + self.state.next_number(f"stranger {self.partner.id}")
         home = household(self.scenario.seed, self.partner, number)
         policy = next(self._policies([home]))
-        change = events.financial_change(policy, self._occasion())
+        change = events.financial_change(policy, self.occasion())
         return Entry(None, change, faults.UNKNOWN_POLICY)
 
-    def _entry(self, transaction: Transaction) -> Entry:
+    def entry(self, transaction: Transaction) -> Entry:
+        """The entry of a transaction that is kept from now on."""
         return Entry(self.state.add_transaction(transaction), transaction)
 
-    def _again(self) -> dict[str, list[Entry]]:
+    def again(self) -> dict[str, list[Entry]]:
         """What is sent again, by function code: renewals keep I834AR (guide, table 24)."""
         again: dict[str, list[Entry]] = {"I834AR": [], "I834RT": []}
         for history in self.state.histories(self.partner.id, ACCEPTED):
             waiting = history.transaction_ids[history.arrived :]
-            if not waiting or not self._failed_by_fault(waiting[0]):
+            if not waiting or not self.state.failed_by_fault(waiting[0]):
                 continue
             loaded = self.state.load_transactions(waiting)
             for transaction_id, transaction in zip(waiting, loaded, strict=True):
                 code = "I834AR" if transaction.kind == "renewal" else "I834RT"
                 again[code].append(Entry(transaction_id, transaction))
         return again
-
-    def _failed_by_fault(self, transaction_id: int) -> bool:
-        row = self.state.connection.execute(
-            "SELECT s.ack = 'R' AND (s.fault IS NOT NULL OR f.fault IS NOT NULL)"
-            " FROM sends s JOIN files f USING (file_id) WHERE s.transaction_id = ?"
-            " ORDER BY s.send_id DESC LIMIT 1",
-            (transaction_id,),
-        ).fetchone()
-        return bool(row[0])
 
     # How it is sent
 
@@ -195,9 +196,9 @@ class _PartnerNight:
         damaged = [replace(entry, fault=name) for name, entry in zip(names, entries, strict=False)]
         strangers = [self._stranger()] if faults.UNKNOWN_POLICY in self.faults.sets else []
         rest = entries[len(damaged) :]
-        self._file("I834", MORNING, [*damaged, *rest, *strangers], deliberate=True)
+        self.file("I834", MORNING, [*damaged, *rest, *strangers], deliberate=True)
 
-    def _file(
+    def file(  # noqa: PLR0913 - what makes a file, spelled out
         self,
         function_code: str,
         drop: time,
@@ -205,8 +206,12 @@ class _PartnerNight:
         fault: str | None = None,
         *,
         deliberate: bool = False,
+        held: int = 0,
     ) -> None:
-        """Plans a file. Faults by the rate strike it unless it is damaged on purpose."""
+        """Plans a file. Faults by the rate strike it unless it is damaged on purpose.
+
+        It comes `held` nights later than its name says.
+        """
         if not entries:
             return
         if fault is None and not deliberate:
@@ -214,14 +219,22 @@ class _PartnerNight:
             entries = [replace(e, fault=e.fault or self.faults.of_set()) for e in entries]
         created = self._created(drop)
         sender = self.scenario.exchange.interchange.exchange_id
-        self._add(file_name(self.partner, function_code, created), sender, entries, fault, created)
+        name = file_name(self.partner, function_code, created)
+        self._add(name, sender, entries, fault, created, held=held)
 
     def _created(self, drop: time) -> datetime:
         number = self.state.file_count(self.night, self.partner.id)
         return datetime.combine(self.day, drop) + timedelta(seconds=number)
 
-    def _add(
-        self, name: str, sender: str, entries: list[Entry], fault: str | None, created: datetime
+    def _add(  # noqa: PLR0913 - what makes a file, spelled out
+        self,
+        name: str,
+        sender: str,
+        entries: list[Entry],
+        fault: str | None,
+        created: datetime,
+        *,
+        held: int = 0,
     ) -> None:
         isa13 = self.state.next_number("ISA13")
         envelope = Envelope(sender, self.partner.trading_partner_id, isa13, created)
@@ -233,7 +246,7 @@ class _PartnerNight:
             content = faults.FILE_FAULTS[fault](content)
         self.state.add_file(
             PlannedFile(
-                self.night,
+                self.night + held,
                 self.partner.id,
                 "enrollment",
                 name,
@@ -241,6 +254,7 @@ class _PartnerNight:
                 fault,
                 isa13,
                 tuple(sends),
+                made_night=self.night,
             )
         )
 
@@ -273,7 +287,8 @@ class _PartnerNight:
                 )
             yield Group(plan_id, number, sets)
 
-    def _noise(self, kind: str) -> None:
+    def noise(self, kind: str) -> None:
+        """Plans a file that should not have come."""
         created = self._created(MORNING)
         name = file_name(self.partner, "I834", created)
         if kind == faults.UNKNOWN_SENDER:

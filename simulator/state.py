@@ -89,6 +89,12 @@ CREATE INDEX IF NOT EXISTS files_by_night ON files (made_night, partner_id);
 CREATE INDEX IF NOT EXISTS files_by_placement ON files (placement);
 CREATE INDEX IF NOT EXISTS sends_by_file ON sends (file_id);
 CREATE INDEX IF NOT EXISTS files_by_interchange ON files (interchange);
+CREATE TABLE IF NOT EXISTS renewals (    -- auto re-enrollments of policies that we had before
+    policy_id TEXT PRIMARY KEY,
+    base_policy_id TEXT NOT NULL,
+    partner_id TEXT NOT NULL,
+    cancel_night INTEGER             -- in which it is cancelled, since its base has ended
+);
 CREATE TABLE IF NOT EXISTS answers_read (
     partner_id TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -138,11 +144,15 @@ class PlannedSend:
 
 @dataclass(frozen=True)
 class History:
-    """A policy's transactions, in order, and how many of them from the first arrived."""
+    """A policy's transactions, in order, and how many of them from the first arrived.
+
+    `arrived_in` is the night in which the first one did; 0 when it did not.
+    """
 
     policy_id: str
     transaction_ids: tuple[int, ...]
     arrived: int
+    arrived_in: int = 0
 
 
 class State:
@@ -152,6 +162,8 @@ class State:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.connection = sqlite3.connect(path, timeout=60, isolation_level=None)
         self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        self._loaded: dict[int, Transaction] = {}
         self.connection.executescript(_SCHEMA)
 
     @contextmanager
@@ -162,6 +174,7 @@ class State:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
+            self._loaded.clear()
             raise
         self.connection.execute("COMMIT")
 
@@ -231,10 +244,12 @@ class State:
     def load_transactions(self, ids: Iterable[int]) -> Iterator[Transaction]:
         """The transactions of those ids, in that order."""
         for transaction_id in ids:
-            row = self.connection.execute(
-                "SELECT body FROM transactions WHERE transaction_id = ?", (transaction_id,)
-            ).fetchone()
-            yield _TRANSACTION.validate_json(row[0])
+            if transaction_id not in self._loaded:
+                row = self.connection.execute(
+                    "SELECT body FROM transactions WHERE transaction_id = ?", (transaction_id,)
+                ).fetchone()
+                self._loaded[transaction_id] = _TRANSACTION.validate_json(row[0])
+            yield self._loaded[transaction_id]
 
     def add_file(self, file: PlannedFile) -> None:
         """Remembers a file that is to be put in the outbox, with its transaction sets."""
@@ -286,20 +301,53 @@ class State:
         if policy_id is not None:
             limits["t.policy_id = ?"] = policy_id
         rows = self.connection.execute(
-            f"SELECT t.policy_id, t.transaction_id, s.send_id, {condition}"  # noqa: S608
-            " FROM transactions t JOIN sends s USING (transaction_id) JOIN files f USING (file_id)"
-            f" WHERE {' AND '.join(limits)} ORDER BY t.transaction_id, s.send_id",
+            f"SELECT t.policy_id, t.transaction_id, s.send_id, f.night, {condition}"  # noqa: S608
+            " FROM transactions t LEFT JOIN sends s USING (transaction_id)"
+            f" LEFT JOIN files f USING (file_id) WHERE {' AND '.join(limits)}"
+            " ORDER BY t.transaction_id, s.send_id",
             tuple(limits.values()),
         )
         by_policy: dict[str, dict[int, list[int]]] = defaultdict(dict)
-        for policy, transaction_id, send_id, meets in rows:
+        nights: dict[str, int] = {}
+        for policy, transaction_id, send_id, night, meets in rows:
             sends = by_policy[policy].setdefault(transaction_id, [])
             if meets:
                 sends.append(send_id)
-        return [
-            History(policy, tuple(transactions), _arrived(transactions.values()))
-            for policy, transactions in by_policy.items()
-        ]
+                nights.setdefault(policy, night)
+        histories = []
+        for policy, transactions in by_policy.items():
+            arrived = _arrived(transactions.values())
+            night = nights[policy] if arrived else 0
+            histories.append(History(policy, tuple(transactions), arrived, night))
+        return histories
+
+    def drop_policy(self, policy_id: str) -> None:
+        """Forgets a policy that the carrier has never been told of (guide, section 7.2.10)."""
+        gone = f"dropped {policy_id}"
+        self.connection.execute(
+            "UPDATE transactions SET partner_id = '', policy_id = ? WHERE policy_id = ?",
+            (gone, policy_id),
+        )
+        self.connection.execute("DELETE FROM policy_members WHERE policy_id = ?", (policy_id,))
+        self.connection.execute("DELETE FROM renewals WHERE policy_id = ?", (policy_id,))
+
+    def is_on_its_way(self, transaction_id: int) -> bool:
+        """Whether it was sent and the carrier has not said anything of it yet."""
+        row = self.connection.execute(
+            "SELECT ack IS NULL FROM sends WHERE transaction_id = ? ORDER BY send_id DESC LIMIT 1",
+            (transaction_id,),
+        ).fetchone()
+        return bool(row and row[0])
+
+    def failed_by_fault(self, transaction_id: int) -> bool:
+        """Whether the carrier rejected it because it was damaged."""
+        row = self.connection.execute(
+            "SELECT s.ack = 'R' AND (s.fault IS NOT NULL OR f.fault IS NOT NULL)"
+            " FROM sends s JOIN files f USING (file_id) WHERE s.transaction_id = ?"
+            " ORDER BY s.send_id DESC LIMIT 1",
+            (transaction_id,),
+        ).fetchone()
+        return bool(row and row[0])
 
 
 def _numbers_of(send: PlannedSend) -> tuple[int, str, str, int]:

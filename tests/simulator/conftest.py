@@ -14,6 +14,8 @@ from schemas.partners import load_exchange, partners_of
 from simulator.exchange import ExchangeInABox
 from simulator.faults import FILE_FAULTS
 
+FIRST_NIGHT = date(2026, 12, 1)
+
 
 @pytest.fixture
 def partners():
@@ -29,7 +31,7 @@ def new_exchange(tmp_path, partners) -> Callable[..., ExchangeInABox]:
         arguments = {
             "seed": 7,
             "members": 60,
-            "first_night": date(2026, 12, 1),
+            "first_night": FIRST_NIGHT,
             "faults": 0.0,
             "partners": partners,
             "exchange": load_exchange("ffe"),

@@ -46,7 +46,8 @@ def test_the_extract_has_the_carrier_s_columns(carrier, tmp_path, partners):
     records = partners[CAROLINA].carrier_records
     assert list(members[0]) == list(records.members.values())
     assert list(payments[0]) == list(records.payments.values())
-    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["members.csv", "payments.csv"]
+    written = ["members.csv", "payments.csv", "requests.csv"]
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == written
 
 
 def test_the_carrier_differs_from_the_exchange_by_the_disagreements_only(carrier, tmp_path):
