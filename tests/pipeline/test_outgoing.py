@@ -1,0 +1,209 @@
+"""What goes out: held for two persons, released, answered, and unsaid when it is rejected."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline.books import compare_books
+from pipeline.night import run_night
+
+CEDAR = "cedar-valley-tx"
+_DAYS = 70  # by then every binder that was not paid is overdue
+
+
+def command(world, *arguments):
+    """Exit code, output and error of a real `edi834 outgoing` in this world."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "edi834", "outgoing", *map(str, arguments)],
+        env=kept | world.environment(),
+        cwd=world.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return SimpleNamespace(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def states(world, kind):
+    """How many decisions of that kind are in each state."""
+    counted = "SELECT state, count(*) FROM book.decision WHERE kind = :kind GROUP BY state"
+    return dict(world.rows(counted, kind=kind))
+
+
+def open_items(world, kind):
+    """The policies of the open items of a kind, by `edi834 open-items`."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "edi834", "open-items", "--json"],
+        env=kept | world.environment(), cwd=world.folder, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    rows = json.loads(done.stdout)
+    return [row["exchange_policy_id"] for row in rows if row["kind"] == kind]
+
+
+@pytest.fixture(scope="module")
+def overdue(tmp_path_factory, new_database_url, open_world):
+    """Night 1, its answers, and a night in which many binders are overdue."""
+    folder = tmp_path_factory.mktemp("overdue")
+    with open_world(folder, new_database_url(), members=240, partner_ids=(CEDAR,)) as world:
+        world.send(1)
+        world.run(1)
+        world.exchange.read_answers(1)
+        _one_payment_more(world)
+        world.run(_DAYS)
+        yield world
+
+
+def _one_payment_more(world):
+    """Of somebody unknown: the carrier's records are not stale."""
+    path = world.folder / "carrier" / CEDAR / "payments.csv"
+    last = path.read_text("utf-8").splitlines()[-1].split(",")
+    path.write_text(path.read_text("utf-8") + ",".join(["99999999999", *last[1:]]) + "\n", "utf-8")
+
+
+def test_what_ends_much_coverage_waits(overdue):
+    """It is told with the figures, and nothing of it was sent."""
+    assert states(overdue, "cancellation").keys() == {"held"}
+    listed = command(overdue, "list", "--json")
+
+    assert listed.code == 1
+    held = json.loads(listed.out)
+    assert held["state"] == "held"
+    assert "policies in force would end" in held["reasons"][0]
+    assert len(open_items(overdue, "held")) == held["waiting"]
+
+
+def test_a_hold_shows_each_policy_now_and_then(overdue):
+    """With what it pays: that is what a person decides about."""
+    shown = json.loads(command(overdue, "show", 1, "--json").out)
+
+    assert {row["next_status"] for row in shown["decisions"]} == {"cancelled"}
+    assert all(row["premium_total"] is not None for row in shown["decisions"])
+    text = command(overdue, "show", 1)
+    assert "edi834 outgoing release 1" in text.out
+
+
+def test_two_persons_release_what_the_exchange_then_accepts(overdue):
+    """It goes out with the next night, is accepted, and both books agree."""
+    first = command(overdue, "release", 1, "--by", "Ada First", "--reason", "They never paid.")
+    assert (first.code, states(overdue, "cancellation").keys()) == (0, {"held"})
+    assert "1 more person" in first.out
+    again = command(overdue, "release", 1, "--by", "ada first", "--reason", "They never paid.")
+    assert (again.code, again.out) == (2, "")
+    command(overdue, "release", 1, "--by", "Ben Second", "--reason", "I looked at each.")
+
+    overdue.run(_DAYS + 1)
+    summary = overdue.exchange.read_answers(1)
+    run_night(overdue.house, overdue.clock(_DAYS + 2))
+
+    assert states(overdue, "cancellation").keys() == {"sent"}
+    assert summary.rejected == ()
+    assert compare_books(overdue.house, overdue.exchange.book(), overdue.clock(_DAYS + 3)).agree
+    assert command(overdue, "list").code == 0
+
+
+def test_a_rejected_interchange_is_unsaid_and_sent_again(world):
+    """A TA1 that rejects makes policies initial again; the next night says them once more."""
+    world.send(1)
+    world.run(1)
+    confirmed = states(world, "effectuation")["sent"]
+    sent = "SELECT name, storage_key FROM ledger.file WHERE kind = 'enrollment' AND partner_id = :p"
+    ((_, key),) = world.rows(sent + " AND direction = 'issuer_to_exchange'", p=CEDAR)
+    content = (world.house.settings.landing_folder / key).read_text("ascii")
+    _put_ta1(world, content, "R")
+
+    world.run(2)
+
+    rejected = states(world, "effectuation")["rejected"]
+    assert 0 < rejected < confirmed
+    assert states(world, "effectuation")["sent"] == confirmed
+    counted = "SELECT count(*) FROM book.policy WHERE known_to = 'infinity' AND status = 'initial'"
+    assert world.rows(counted) == world.rows(
+        counted + " AND NOT EXISTS (SELECT FROM book.decision d WHERE d.state = 'sent'"
+        " AND d.exchange_policy_id = policy.exchange_policy_id)"
+    )
+    assert open_items(world, "rejected") == []
+
+
+def _put_ta1(world, content, code):
+    """The exchange's TA1 about an interchange of ours, in the partner's outbox."""
+    isa = content[:105].split("*")
+    number, day, hour = isa[13], isa[9], isa[10]
+    header = [*isa[:6], isa[8], isa[7], isa[6], *isa[9:13], "000009999", *isa[14:]]
+    text = f"{'*'.join(header)}~TA1*{number}*{day}*{hour}*{code}*000~IEA*0*000009999~"
+    name = "OPR.001234567T.TA1.D261202.T200000000.P"
+    (world.outbox(CEDAR) / name).write_text(text, "ascii")
+
+
+@pytest.mark.parametrize("rejected", [True, False])
+def test_a_business_acknowledgement_rejects_or_warns(world, rejected):
+    """A reject unsays the transaction and opens an item; a warning changes nothing."""
+    world.send(1)
+    world.run(1)
+    ((policy, number),) = world.rows(
+        "SELECT d.exchange_policy_id, s.control_number FROM book.decision d"
+        " JOIN ledger.transaction_set s ON s.file_id = d.sent_file_id"
+        " AND s.set_ordinal = d.set_ordinal"
+        " WHERE d.partner_id = :p AND d.kind = 'effectuation' ORDER BY 1 LIMIT 1",
+        p=CEDAR,
+    )
+    _put_baa(world, policy, number, "R" if rejected else "W")
+
+    world.run(2)
+
+    status = (
+        "SELECT status FROM book.policy WHERE known_to = 'infinity' AND exchange_policy_id = :p"
+    )
+    assert world.rows(status, p=policy) == [("initial" if rejected else "effectuated",)]
+    assert (policy in open_items(world, "rejected")) is rejected
+    if rejected:
+        said = (
+            "again",
+            policy,
+            "--partner",
+            CEDAR,
+            "--by",
+            "Ada First",
+            "--reason",
+            "It is right.",
+        )
+        assert command(world, *said).code == 0
+        world.run(3)
+        assert world.rows(status, p=policy) == [("effectuated",)]
+        assert command(world, *said).code == 2
+
+
+def _put_baa(world, policy, number, severity):
+    text = (
+        "<BusinessApplicationAcknowledgment><TradingPartnerId>001234567T</TradingPartnerId>"
+        f"<Transaction><TransactionSetControlNumber>{number}</TransactionSetControlNumber>"
+        f"<ExchangeAssignedPolicyId>{policy}</ExchangeAssignedPolicyId>"
+        f"<Error><Severity>{severity}</Severity><Element>DTP*348</Element><Code>E046</Code>"
+        "<Text>begin</Text></Error></Transaction></BusinessApplicationAcknowledgment>"
+    )
+    name = "OPR.001234567T.BAA.D261202.T200000000.P"
+    (world.outbox(CEDAR) / name).write_text(text, "utf-8")
+
+
+def test_a_business_acknowledgement_with_a_dtd_is_set_apart(world):
+    """Nothing of it is read, and it waits for somebody with what is wrong."""
+    world.send(1)
+    world.run(1)
+    name = "OPR.001234567T.BAA.D261202.T200000000.P"
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><BusinessApplicationAcknowledgment>&a;</Business>'
+    (world.outbox(CEDAR) / name).write_text(bomb, "utf-8")
+
+    world.run(2)
+
+    row = world.file_named(name)
+    assert row.state == "quarantined"
+    assert row.note
+    rules = world.rows("SELECT rule FROM ledger.issue WHERE file_id = :f", f=row.file_id)
+    assert rules == [("answer-with-declarations",)]
