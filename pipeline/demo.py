@@ -95,10 +95,11 @@ class _Play:
     def run(self) -> list[Finding]:
         for night in range(1, self.plan.nights + 1):
             self._night(night)
-        summary = self.box.read_answers(self.plan.nights)  # all are read; this tells of them
+        nights = range(self.plan.nights, 0, -1)  # what waits still is of the last one
+        summaries = [self.box.read_answers(night) for night in nights]
         self._watch_for_answers()
         comparison = compare_books(self.house, self.box.book(), self._clock(self.plan.nights + 1))
-        self._judge_answers(summary, comparison)
+        self._judge_answers(summaries, comparison)
         show_files(self.house)
         show_findings([(finding.sentence, finding.holds) for finding in self.findings])
         return self.findings
@@ -178,14 +179,20 @@ class _Play:
             )
             self._find(f"All that {partner_id} was sent came in", same)
 
-    def _judge_answers(self, summary: AnswerSummary, comparison: BookComparison) -> None:
-        self._find("Every interchange sent to us has its TA1", summary.interchanges_unanswered == 0)
-        self._find("No faultless set was rejected", not summary.sets_rejected_without_fault)
-        self._find("The exchange understood every file", not summary.not_understood)
+    def _judge_answers(self, summaries: list[AnswerSummary], comparison: BookComparison) -> None:
+        """What the exchange says of all nights, the last one first."""
+        unanswered = summaries[0].interchanges_unanswered
+        accepted = sum(sum(one.accepted.values()) for one in summaries)
+        rejected = [found for one in summaries for found in one.rejected]
+        faultless = [number for one in summaries for number in one.sets_rejected_without_fault]
+        self._find("Every interchange sent to us has its TA1", unanswered == 0)
+        self._find("No faultless set was rejected", not faultless)
         self._find(
-            f"The exchange accepted all {summary.effectuations_accepted:,} effectuations",
-            not summary.effectuations_rejected,
+            "The exchange understood every file", not any(one.not_understood for one in summaries)
         )
+        self._find(f"The exchange accepted all {accepted:,} transactions of ours", not rejected)
+        for policy_id, transaction, reasons in rejected[:10]:
+            terminal.out.print(f"Rejected: {transaction} of policy {policy_id}: {reasons}")
         self._find(
             f"Both books agree on {comparison.policies:,} policies and {comparison.rows:,} members",
             comparison.agree,
