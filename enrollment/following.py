@@ -42,14 +42,14 @@ _NAMES = """EXISTS (
 )"""
 
 # What we have said answers an enrollment, by the decision that was sent. A copy of that
-# enrollment is the same one.
+# enrollment is the same one, unless it was told again later.
 _ANSWERS = """EXISTS (
   SELECT FROM book.decision d
   JOIN book.event e ON e.event_id = d.event_id
   JOIN fold_set a ON a.exchange_policy_id = d.exchange_policy_id
     AND a.file_id = e.file_id AND a.set_ordinal = e.set_ordinal
   JOIN fold_set b ON b.exchange_policy_id = d.exchange_policy_id
-    AND b.content_hash = a.content_hash AND b.outcome = 'applied'
+    AND b.content_hash = a.content_hash AND b.outcome = 'applied' AND b.place <= a.place
     AND b.enrollment = p.enrollment AND b.transaction IN ('initial', 'renewal')
   WHERE d.sent_file_id = s.file_id AND d.set_ordinal = s.set_ordinal
 )"""

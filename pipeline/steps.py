@@ -66,7 +66,7 @@ class Steps:
 
     def settle(self) -> None:
         """Reconciles the book with the carrier's records, and settles what follows from both."""
-        self._do("reconciling and effectuating", _settle)
+        self._do("reconciling and deciding", _settle)
 
     def report(self) -> None:
         """Writes the error report."""

@@ -27,7 +27,7 @@ def test_a_carrier_without_members_agrees_with_an_empty_book_only(world):
     for failure in result.failures:
         with world.house.engine.connect() as conn:
             members = book_snapshot(conn, failure.partner_id, world.clock(2)).num_rows
-        assert failure.step == "reconciling and effectuating"
+        assert failure.step == "reconciling and deciding"
         assert f"{extracts[failure.partner_id]} holds no member record" in failure.sentence
         assert f"all {members} members of the book" in failure.sentence
     assert {failure.partner_id for failure in result.failures} == {CEDAR, HARBOR}
@@ -85,7 +85,7 @@ def test_records_that_have_shrunk_are_refused_until_a_person_says_that_they_are_
     again = world.run(3)
 
     (failure,) = refused.failures
-    assert (failure.partner_id, failure.step) == (CEDAR, "reconciling and effectuating")
+    assert (failure.partner_id, failure.step) == (CEDAR, "reconciling and deciding")
     assert f"{path} holds {now} " in failure.sentence
     assert f"and run 1 has read {then}. " in failure.sentence
     assert f"edi834 carrier accept {CEDAR} --by NAME --reason TEXT" in failure.sentence

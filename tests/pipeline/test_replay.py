@@ -81,7 +81,8 @@ def killed_twice(world):
 def seen_again(world):
     """The exchange leaves a file a second time, under its name."""
     ((name, key),) = world.rows(
-        "SELECT name, storage_key FROM ledger.file WHERE partner_id = :p AND kind = 'enrollment'"
+        "SELECT name, storage_key FROM ledger.file WHERE partner_id = :p"
+        " AND kind = 'enrollment' AND direction = 'exchange_to_issuer'"
         " ORDER BY file_id LIMIT 1",
         p=CEDAR,
     )
@@ -127,7 +128,7 @@ def test_the_whole_history_replays_to_the_same_bytes_and_rows(story):
     assert found.is_identical
     assert found.other_rules == []
     for what in (
-        *("files: ta1", "files: 999", "files: effectuation", "files: error_report"),
+        *("files: ta1", "files: 999", "files: enrollment", "files: error_report"),
         *("files: report", "book.policy", "book.member", "book.amount", "book.event_set"),
         *("ledger.disposition", "ledger.issue", "ledger.gate_finding", "ledger.gate_decision"),
         *("ledger.sighting", "reconciliation.difference", "entries of the audit trail"),
@@ -251,7 +252,7 @@ def altered(story):
     amount is gone from the book.
     """
     world = story.world
-    name, path = stored(world, "kind = 'effectuation'")
+    name, path = stored(world, "kind = 'enrollment' AND direction = 'issuer_to_exchange'")
     ((policy, member, last_name),) = world.rows(
         "SELECT exchange_policy_id, exchange_member_id, last_name FROM book.member"
         " WHERE known_from = :first ORDER BY 1, 2 LIMIT 1",

@@ -202,7 +202,9 @@ def test_only_files_of_the_days_and_the_partner_are_asked_about(past, ask):
     days = ("--since", "2026-12-02", "--until", "2026-12-02")
     found = json.loads(ask("--json", "--partner", HARBOR, *days, rules_dates=MILDER).out)
     received = past.world.rows(
-        "SELECT name FROM ledger.file WHERE kind = 'enrollment' AND partner_id = :p", p=HARBOR
+        "SELECT name FROM ledger.file WHERE kind = 'enrollment' AND partner_id = :p"
+        " AND verdict IS NOT NULL",
+        p=HARBOR,
     )
 
     assert sorted((row["file_name"],) for row in found["files"]) == sorted(received) != []
