@@ -101,6 +101,10 @@ class World:
             **more,
         }
 
+    def edi834(self, *arguments: object) -> "Ended":
+        """A real `edi834` in this world, with whatever it printed."""
+        return _run(self.folder, arguments, self.environment())
+
     def write_configuration(self, **changes: dict[str, object]) -> Path:
         """`edi834.toml` of this world; `changes` by partner id (with _ for -) win."""
         lines = ["settle_seconds = 0"]
@@ -202,6 +206,20 @@ class Ended:
         return [line for line in self.err.splitlines() if line.startswith("edi834: ")]
 
 
+def _run(folder: Path, arguments: tuple[object, ...], environment: dict[str, str]) -> Ended:
+    """The real command in that folder and environment, and none of ours."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "edi834", *map(str, arguments)],
+        cwd=folder,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.fixture
 def edi834(tmp_path) -> Callable[..., Ended]:
     """Runs the real command in a folder that holds nothing."""
@@ -209,15 +227,7 @@ def edi834(tmp_path) -> Callable[..., Ended]:
     empty.mkdir()
 
     def run(*arguments: object, **environment: str) -> Ended:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
-        done = subprocess.run(
-            [Path(sys.executable).parent / "edi834", *map(str, arguments)],
-            env=kept | {"EDI834_HOME": str(tmp_path / "home")} | environment,
-            cwd=empty,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+        home = {"EDI834_HOME": str(tmp_path / "home")}
+        return _run(empty, arguments, home | environment)
 
     return run

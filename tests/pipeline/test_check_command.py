@@ -282,3 +282,21 @@ def test_the_command_starts_without_pandas():
     """Loading it takes longer than checking a small file; an array made too early would load it."""
     loaded = "import sys, pipeline.check_command; sys.exit('pandas' in sys.modules)"
     subprocess.run([sys.executable, "-c", loaded], check=True)
+
+
+def test_check_loads_neither_the_database_nor_the_log(tmp_path):
+    """They take a third of the start; whoever imports them again finds this test."""
+    path = tmp_path / "enrollment.834"
+    write_enrollment_file(path, 5, 7, load_partner("cedar-valley-tx"))
+    code = (
+        "import sys\n"
+        "from pipeline.cli import app\n"
+        "try:\n    app(['check', sys.argv[1]])\n"
+        "except SystemExit as ended:\n    print(ended.code)\n"
+        "print([name for name in ('sqlalchemy', 'structlog') if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-2:] == ["0", "[]"]

@@ -24,16 +24,7 @@ PARTS = ("accepted", "rejected", "held", "pending")
 
 def command(world, *arguments):
     """Exit code, output and error of a real `edi834 gate` in this world."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
-    done = subprocess.run(
-        [Path(sys.executable).parent / "edi834", "gate", *map(str, arguments)],
-        env=kept | world.environment(),
-        cwd=world.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return SimpleNamespace(code=done.returncode, out=done.stdout, err=done.stderr)
+    return world.edi834("gate", *arguments)
 
 
 def terminated(world):

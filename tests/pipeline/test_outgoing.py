@@ -1,11 +1,6 @@
 """What goes out: held for two persons, released, answered, and unsaid when it is rejected."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -18,16 +13,7 @@ _DAYS = 70  # by then every binder that was not paid is overdue
 
 def command(world, *arguments):
     """Exit code, output and error of a real `edi834 outgoing` in this world."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
-    done = subprocess.run(
-        [Path(sys.executable).parent / "edi834", "outgoing", *map(str, arguments)],
-        env=kept | world.environment(),
-        cwd=world.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return SimpleNamespace(code=done.returncode, out=done.stdout, err=done.stderr)
+    return world.edi834("outgoing", *arguments)
 
 
 def states(world, kind):
@@ -38,13 +24,7 @@ def states(world, kind):
 
 def open_items(world, kind):
     """The policies of the open items of a kind, by `edi834 open-items`."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
-    done = subprocess.run(
-        [Path(sys.executable).parent / "edi834", "open-items", "--json"],
-        env=kept | world.environment(), cwd=world.folder, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    rows = json.loads(done.stdout)
+    rows = json.loads(world.edi834("open-items", "--json").out)
     return [row["exchange_policy_id"] for row in rows if row["kind"] == kind]
 
 
