@@ -50,7 +50,7 @@ def show_hold(one: Hold) -> None:
 
 
 def _standing(one: Hold) -> str:
-    name = f"hold {one.hold_id} of {one.partner_id} ({_counted(one)} decisions)"
+    name = f"hold {one.hold_id} of {one.partner_id} (decisions: {_counted(one)})"
     if one.state != "held":
         by = ", ".join(one.released_by) if one.state == "released" else one.refused_by
         return f"{one.state.capitalize()} by {by}: {name}."

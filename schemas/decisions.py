@@ -8,7 +8,6 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -174,8 +173,3 @@ def load_decisions() -> Decisions:
         return Decisions.model_validate(tomllib.loads(path.read_text()))
     except (ValidationError, tomllib.TOMLDecodeError) as error:
         raise Terminal(f"schemas/decisions.toml: {error}. Correct the file.") from error
-
-
-def plan_years(first: date | None, last: date | None) -> range:
-    """The plan years from that of the first day to that of the last."""
-    return range(first.year, last.year + 1) if first and last else range(0)
