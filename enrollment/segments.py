@@ -24,7 +24,7 @@ def _of_policy() -> str:
 # Whatever begins or ends in a policy begins a segment, for all of its members: an amount, a plan,
 # a member. The last segment ends where nothing begins any more, or with the last member.
 # `coverage` knows its member's whole span: a change of plan is no new begin.
-_SEGMENTS = f"""
+SEGMENTS = f"""
 WITH coverage AS (
   SELECT *, min(benefit_begin) OVER span AS span_begin,
     nullif(max(coalesce(benefit_end, 'infinity')) OVER span, 'infinity') AS span_end
@@ -82,9 +82,11 @@ WITH coverage AS (
 )
 SELECT c.exchange_policy_id, p.exchange_subscriber_id, c.exchange_member_id, p.issuer_policy_id,
   m.issuer_subscriber_id, m.issuer_member_id, m.is_subscriber, m.relationship_code,
-  c.plan_id, p.insurance_line, p.status, c.segment_begin, c.segment_end, c.span_begin, c.span_end,
-  a.premium, a.premium_begin, a.premium_end, a.aptc, a.aptc_begin, a.aptc_end,
-  a.csr, a.csr_begin, a.csr_end, i.amount, i.valid_from, i.valid_to, a.owed
+  c.plan_id, p.insurance_line, p.status AS policy_status, c.segment_begin, c.segment_end,
+  c.span_begin AS benefit_begin, c.span_end AS benefit_end, a.premium AS premium_total,
+  a.premium_begin, a.premium_end, a.aptc, a.aptc_begin, a.aptc_end, a.csr, a.csr_begin, a.csr_end,
+  i.amount AS individual_premium, i.valid_from AS individual_begin, i.valid_to AS individual_end,
+  a.owed AS responsible_amount
 FROM covered c
 JOIN policy p ON p.exchange_policy_id = c.exchange_policy_id
 JOIN member m ON m.exchange_policy_id = c.exchange_policy_id
@@ -105,5 +107,5 @@ def book_segments(conn: sa.Connection, partner_id: str, known_at: datetime) -> p
     amounts stay the same. A member who was never covered has no row; each member of a cancelled
     policy has one, which begins and ends on the policy's first day and holds no amounts.
     """
-    query = sa.text(_SEGMENTS).bindparams(partner_id=partner_id, known_at=known_at)
+    query = sa.text(SEGMENTS).bindparams(partner_id=partner_id, known_at=known_at)
     return copy_out(conn, query, tables.BOOK_SEGMENTS)

@@ -5,13 +5,9 @@ are joined column by column, so a file of a hundred thousand sets costs a few do
 operations. The pieces are then put in file order, and the character buffer of that last array is
 the file.
 
-What may stand in an element (decision 0006): a delimiter or control character inside a text
-becomes a blank; ASCII stays as it is; any other letter is transliterated (JOSÉ becomes JOSE) and
-what has no ASCII form becomes a question mark. Everything we send is therefore ASCII.
+What may stand in an element is `plain_text.py`: everything we send is ASCII.
 """
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from replies.plain_text import one_array, plain
 from schemas.errors import Terminal
 from schemas.partners import Exchange, InterchangeFacts, Partner
 
@@ -30,16 +27,6 @@ ISA_BYTES = 106
 IDENTIFIER_WIDTH = 15  # ISA06, ISA08
 
 Rows = npt.NDArray[np.int64]
-
-# Letters and signs that Unicode does not decompose into an ASCII letter and a mark.
-_TRANSLITERATIONS = str.maketrans(
-    {
-        "ß": "ss", "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "Ø": "O", "ø": "o",
-        "Ł": "L", "ł": "l", "Đ": "D", "đ": "d", "Ð": "D", "ð": "d", "Þ": "TH", "þ": "th",
-        "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"',
-        "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2014": "-",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -125,44 +112,30 @@ class Composer:
         )
         if when is None:
             return ended
-        written = pc.fill_null(_one_array(when), False)
+        written = pc.fill_null(one_array(when), False)
         return pc.if_else(written, ended, pa.scalar(None, pa.large_string()))
 
 
 def clean_text(column: pa.Array | pa.ChunkedArray, facts: InterchangeFacts) -> pa.Array:
     """The column without delimiters, control characters and letters outside ASCII."""
-    text = pc.cast(_one_array(column), pa.large_string())
-    if not pc.all(pc.string_is_ascii(text)).as_py() and len(text):
-        encoded = text.dictionary_encode()
-        ascii_values = [to_ascii(value) for value in encoded.dictionary.to_pylist()]
-        text = pa.array(ascii_values, pa.large_string()).take(encoded.indices)
-    delimiters = re.escape(
+    return plain(
+        column,
         facts.element_separator
         + facts.component_separator
         + facts.repetition_separator
-        + facts.segment_terminator
+        + facts.segment_terminator,
     )
-    blanked = pc.replace_substring_regex(text, rf"[{delimiters}\x00-\x1f\x7f]", " ")
-    trimmed = pc.utf8_trim(blanked, characters=" ")
-    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.large_string()), trimmed)
-
-
-def to_ascii(value: str) -> str:
-    """The value in ASCII letters: marks removed, known signs replaced, the rest as `?`."""
-    decomposed = unicodedata.normalize("NFKD", value.translate(_TRANSLITERATIONS))
-    bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return bare.encode("ascii", "replace").decode("ascii")
 
 
 def dates(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """A column of dates as CCYYMMDD."""
-    return pc.cast(pc.strftime(_one_array(column), "%Y%m%d"), pa.large_string())
+    return pc.cast(pc.strftime(one_array(column), "%Y%m%d"), pa.large_string())
 
 
 def numbers(values: Rows | Sequence[int] | pa.Array | pa.ChunkedArray) -> pa.Array:
     """A column of whole numbers without leading zeros (N0)."""
     if isinstance(values, pa.Array | pa.ChunkedArray):
-        return pc.cast(_one_array(values), pa.large_string())
+        return pc.cast(one_array(values), pa.large_string())
     return pc.cast(pa.array(np.asarray(values, dtype=np.int64)), pa.large_string())
 
 
@@ -228,12 +201,6 @@ def _large(cell: pa.Array | str | None) -> pa.Array | pa.Scalar:
     if cell is None or isinstance(cell, str):
         return pa.scalar(cell or "", pa.large_string())
     return cell
-
-
-def _one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    if isinstance(column, pa.ChunkedArray):
-        return pa.concat_arrays(column.chunks) if column.chunks else pa.array([], column.type)
-    return column
 
 
 def _characters(texts: pa.Array) -> bytes:

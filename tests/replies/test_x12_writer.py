@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replies.x12_writer import Composer, clean_text, open_interchange, to_ascii
+from replies.plain_text import to_ascii
+from replies.x12_writer import Composer, clean_text, open_interchange
 from schemas.errors import Terminal
 from schemas.partners import load_exchange
 
