@@ -6,14 +6,14 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from enrollment.segments import SEGMENTS
-from schemas import tables
+from schemas import monthly_tables, tables
 from schemas.columns import MAILING, RESIDENCE
 from schemas.postgres_copy import copy_out
 
 _BELIEVED = "partner_id = :partner_id AND known_from <= :known_at AND known_to > :known_at"
 _SEGMENT_COLUMNS = [
     name
-    for name in tables.RCNI_ROWS.names
+    for name in monthly_tables.RCNI_ROWS.names
     if name in tables.BOOK_SEGMENTS.names and name != "exchange_policy_id"
 ]
 _PERSON = (
@@ -67,7 +67,7 @@ ORDER BY 1
 def rcni_rows(
     conn: sa.Connection, partner_id: str, coverage_year: int, known_at: datetime
 ) -> pa.Table:
-    """The segments that begin in the year, as believed at that moment (tables.RCNI_ROWS).
+    """The segments that begin in the year, as believed at that moment (monthly_tables.RCNI_ROWS).
 
     The exchange's enrollments end with the year even where nobody says so (CMS guide 7.2, section
     6.9), so the year of a segment is the one in which it begins.
@@ -79,4 +79,4 @@ def rcni_rows(
         year_begin=date(coverage_year, 1, 1),
         year_end=date(coverage_year, 12, 31),
     )
-    return copy_out(conn, query, tables.RCNI_ROWS)
+    return copy_out(conn, query, monthly_tables.RCNI_ROWS)

@@ -77,9 +77,10 @@ def cut_lines(content: bytes, delimiter: str) -> Lines | Undecodable:
     lines = pc.split_pattern(pa.array([text], _TEXT), "\n").flatten()
     ends = np.cumsum(pc.binary_length(lines).to_numpy(zero_copy_only=False) + 1) - 1
     starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64)
-    bare = pc.utf8_rtrim(lines, characters="\r\x1a\ufeff")
+    whole = pc.utf8_rtrim(lines, characters="\r\x1a")
+    bare = pc.utf8_ltrim(whole, characters="\ufeff")  # a byte order mark is no part of a field
     filled = pc.not_equal(pc.utf8_trim_whitespace(bare), "").to_numpy(zero_copy_only=False)
-    lengths = pc.binary_length(bare).to_numpy(zero_copy_only=False)
+    lengths = pc.binary_length(whole).to_numpy(zero_copy_only=False)
     kept = bare.filter(pa.array(filled))
     return Lines(
         np.flatnonzero(filled).astype(np.int64) + 1,

@@ -18,7 +18,7 @@ def prove_rcni(content: bytes, rows: pa.Table, layout: RcniLayout) -> dict[str, 
     """The totals of the file, which say the same as its records and as the rows it was made of.
 
     Raises Terminal, with field and record, when the file says anything else than the rows
-    (tables.RCNI_ROWS): rows are neither lost nor doubled, no dollar is, and no value is another.
+    (RCNI_ROWS): rows are neither lost nor doubled, no dollar is, and no value is another.
     """
     read = read_rcni(content, layout)
     if read.records.num_rows != rows.num_rows:

@@ -40,7 +40,7 @@ class RcniHead:
 
 
 def write_rcni(rows: pa.Table, head: RcniHead, layout: RcniLayout) -> bytes:
-    """The file: a record for each of the rows (tables.RCNI_ROWS), in their order, and the total.
+    """The file: a record for each row (monthly_tables.RCNI_ROWS), in their order, and the total.
 
     Raises Terminal when the layout names a fact that a file does not have.
     """

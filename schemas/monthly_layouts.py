@@ -11,7 +11,7 @@ from typing import Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from schemas import tables
+from schemas import monthly_tables
 from schemas.errors import Terminal
 
 Kind = Literal["text", "date", "amount", "yes_no"]
@@ -31,7 +31,7 @@ class WrittenField(LayoutRow):
 
     position: int
     name: str
-    column: str | None = None  # of tables.RCNI_ROWS
+    column: str | None = None  # of monthly_tables.RCNI_ROWS
     header: str | None = None  # a fact of the whole file
     fixed: str | None = None
     kind: Kind = "text"
@@ -59,7 +59,7 @@ class RcniLayout(LayoutRow):
             if [field.position for field in fields] != list(range(len(fields))):
                 raise ValueError("positions must count from 0 without a gap")
         for field in self.fields:
-            if field.column is not None and field.column not in tables.RCNI_ROWS.names:
+            if field.column is not None and field.column not in monthly_tables.RCNI_ROWS.names:
                 raise ValueError(f"{field.column} is not a column of RCNI_ROWS")
         return self
 

@@ -331,40 +331,6 @@ BOOK_SEGMENTS = pa.schema(
     ]
 )
 
-# What an RCNI tells of a coverage year: the segments that begin in it, with the persons as they are
-# now. One row is one detail record, in the order of the file.
-RCNI_ROWS = pa.schema(
-    [
-        ("trace_number", TEXT),  # counts the records from 1; the exchange returns it
-        *[
-            BOOK_SEGMENTS.field(name)
-            for name in BOOK_SEGMENTS.names
-            if name not in ("insurance_line", "benefit_begin", "benefit_end", "responsible_amount")
-        ],
-        ("last_name", TEXT),
-        ("first_name", TEXT),
-        ("middle_name", TEXT),
-        ("birth_date", DATE),
-        ("gender_code", TEXT),
-        ("ssn", TEXT),
-        ("phone", TEXT),
-        ("tobacco_code", TEXT),  # HLH01
-        ("address_line_1", TEXT),
-        ("address_line_2", TEXT),
-        ("city", TEXT),
-        ("state", TEXT),
-        ("postal_code", TEXT),
-        ("county_code", TEXT),
-        ("mailing_line_1", TEXT),  # null: as the residence
-        ("mailing_line_2", TEXT),
-        ("mailing_city", TEXT),
-        ("mailing_state", TEXT),
-        ("mailing_postal_code", TEXT),
-        ("paid_status", TEXT),  # Y effectuated | N not | C cancelled
-        ("paid_through", DATE),  # as our last effectuation said (DTP*543)
-    ]
-)
-
 # The carrier's own member records after the partner's column mapping: the other side.
 CARRIER_MEMBERS = pa.schema(
     [

@@ -8,7 +8,7 @@ import pytest
 from enrollment.monthly_rows import rcni_rows
 from pipeline.rcni_proof import prove_rcni
 from replies.rcni import RcniHead, write_rcni
-from schemas import tables
+from schemas import monthly_tables
 from schemas.errors import Terminal
 from tests.enrollment.conftest import NEW_YEAR, PARTNER
 
@@ -23,7 +23,7 @@ def written(carrier, partner, layout):
     def of():
         carrier.applies()
         rows = rcni_rows(carrier.conn, PARTNER, 2027, carrier.as_of)
-        assert rows.schema.equals(tables.RCNI_ROWS)
+        assert rows.schema.equals(monthly_tables.RCNI_ROWS)
         content = write_rcni(rows, RcniHead(partner, 2027, EXTRACTED), layout)
         prove_rcni(content, rows, layout)
         return rows, [line.split("|") for line in content.decode("ascii").splitlines()]
