@@ -117,7 +117,8 @@ ORDER BY k.known_from
 _DECISIONS = """
 SELECT d.kind, d.rule, d.state, d.additional_maintenance_reason, d.coverage_end,
   d.responsible_amount, d.paid_amount, d.paid_on, d.paid_through, d.evidence, d.hold_id,
-  d.rejected_by, d.run_id, r.as_of AS decided_at, f.name AS file_name, d.set_ordinal, d.event_id
+  d.rejected_by, d.obstacle, d.run_id, r.as_of AS decided_at, f.name AS file_name, d.set_ordinal,
+  d.event_id
 FROM book.decision d
 JOIN ledger.run r USING (run_id)
 LEFT JOIN ledger.file f ON f.file_id = d.sent_file_id

@@ -62,7 +62,7 @@ ORDER BY c.exchange_policy_id, c.place
 """)
 
 _WITHDRAW = sa.text(f"""
-UPDATE book.decision d SET state = 'withdrawn'
+UPDATE book.decision d SET state = 'withdrawn', obstacle = NULL
 WHERE d.partner_id = :partner_id AND d.state IN ('open', 'held', 'released')
   AND NOT EXISTS (
     SELECT FROM chosen c WHERE c.exchange_policy_id = d.exchange_policy_id AND {_SAME}

@@ -40,7 +40,7 @@ WHERE d.partner_id = :partner_id AND d.state IN ('open', 'held')
 """)
 
 _HOLD_OPEN = sa.text("""
-UPDATE book.decision SET state = 'held', hold_id = :hold_id
+UPDATE book.decision SET state = 'held', hold_id = :hold_id, obstacle = NULL
 WHERE partner_id = :partner_id AND state = 'open' AND kind IN ('cancellation', 'termination')
 """)
 

@@ -19,12 +19,12 @@ from schemas.tables import ORDINAL, TEXT
 OPEN_ITEMS = pa.schema(
     [
         # waits | half-a-change | covered-twice | audit-differs | other-begin | further-coverage
-        # | payment | request | rejected | held | answer | answer-missing
+        # | payment | request | member | rejected | held | cannot-be-sent | answer | answer-missing
         ("kind", TEXT),
         ("partner_id", TEXT),
         ("exchange_policy_id", TEXT),
         # why it waits, the missing half, the other policy, the field, the member, the insurance
-        # lines, the rule
+        # lines, the rule, what hinders it
         ("reason", TEXT),
         ("transaction", TEXT),  # null for what is covered twice and of the carrier's records
         ("file_id", pa.int64()),  # the file and set that brought it; null as above

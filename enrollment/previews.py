@@ -15,6 +15,7 @@ PREVIEW = pa.schema(
         ("additional_maintenance_reason", TEXT),
         ("state", TEXT),
         ("hold_id", pa.int64()),
+        ("obstacle", TEXT),  # why the last night could not send it
         ("members", COUNT),  # who are covered now
         ("status", TEXT),  # of the policy, as the exchange and we have it now
         ("next_status", TEXT),  # as both would have it
@@ -28,7 +29,7 @@ PREVIEW = pa.schema(
 
 _PREVIEW = """
 SELECT d.decision_id, d.exchange_policy_id, d.kind, d.rule, d.additional_maintenance_reason,
-  d.state, d.hold_id,
+  d.state, d.hold_id, d.obstacle,
   (SELECT count(DISTINCT c.exchange_member_id) FROM book.effective_coverage c
    WHERE c.exchange_policy_id = p.exchange_policy_id AND c.partner_id = p.partner_id
      AND c.known_to = 'infinity'),

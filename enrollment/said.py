@@ -15,7 +15,7 @@ from schemas.errors import Terminal
 # One set for each decision: a policy has at most one that is unsent.
 _SEND_DECISIONS = sa.text("""
 UPDATE book.decision d
-SET state = 'sent', sent_file_id = s.file_id, set_ordinal = s.set_ordinal
+SET state = 'sent', sent_file_id = s.file_id, set_ordinal = s.set_ordinal, obstacle = NULL
 FROM book.event_set s
 WHERE s.file_id = :file_id AND d.partner_id = :partner_id
   AND d.exchange_policy_id = s.exchange_policy_id AND d.state IN ('open', 'released')

@@ -1,4 +1,4 @@
-"""What of our own sending is open: rejected, held, unanswered, and answers to nothing of ours."""
+"""What of our own sending is open: rejected, held, not to be sent, unanswered, unknown answers."""
 
 # A rejection is open until the same is decided again, or something newer is said of its policy.
 _REJECTED = """
@@ -26,6 +26,12 @@ _HELD = """
 SELECT 'held', partner_id, exchange_policy_id, 'hold ' || hold_id, kind, CAST(NULL AS bigint),
   CAST(NULL AS bigint)
 FROM book.decision WHERE partner_id = :partner_id AND state = 'held'
+"""
+
+_HINDERED = """
+SELECT 'cannot-be-sent', partner_id, exchange_policy_id, obstacle, kind, CAST(NULL AS bigint),
+  CAST(NULL AS bigint)
+FROM book.decision WHERE partner_id = :partner_id AND obstacle IS NOT NULL
 """
 
 # An answer that is about nothing of ours, or contradicts an earlier one, is told for two weeks.
@@ -59,4 +65,6 @@ WHERE f.partner_id = :partner_id AND f.direction = 'issuer_to_exchange' AND f.ki
     WHERE drop_at > f.delivered_at ORDER BY drop_at LIMIT 1 OFFSET :drops - 1)
 """
 
-SENDING_ITEMS = f"{_REJECTED} UNION ALL {_HELD} UNION ALL {_ANSWERS} UNION ALL {_MISSING}"
+SENDING_ITEMS = (
+    f"{_REJECTED} UNION ALL {_HELD} UNION ALL {_HINDERED} UNION ALL {_ANSWERS} UNION ALL {_MISSING}"
+)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from enrollment.believed import Row
 from pipeline.book_words import moment
 
+_HINDERED = "CANNOT BE SENT: {obstacle}. Each night tries again; it goes when the book has it right"
 _WORDS = {
     "open": "goes out with the next night",
     "held": "waits for persons: edi834 outgoing show {hold_id}",
@@ -24,7 +25,7 @@ def decision_lines(row: Row) -> Iterator[str]:
         row["decided_at"]
     )
     yield f"{row['rule']}{_evidence(row)}"
-    yield _WORDS[row["state"]].format(**row)
+    yield (_HINDERED if row["obstacle"] else _WORDS[row["state"]]).format(**row)
 
 
 def _evidence(row: Row) -> str:

@@ -81,6 +81,8 @@ class Report:
             + (f" on {each['paid_on']}" if each["paid_on"] else "")
             for each in decided
         )
+        if mine and mine[-1]["obstacle"]:
+            return f"decided in run {mine[-1]['run_id']}, and cannot be sent: see below"
         if mine and mine[-1]["state"] == "open":
             return f"decided in run {mine[-1]['run_id']}, not sent yet: the next night sends it"
         if mine and mine[-1]["state"] == "rejected":

@@ -8,28 +8,24 @@ hundred members: the envelope and every group, and of the sets the first one of 
 columns of which of its members are filled, under which codes) until `_MEMBERS_FOR_PYX12` members
 are reached; a file of no more members is read whole. GE01 alone is counted anew for that.
 
-It reads the bytes only; the writer is asked nothing but in which order rows stand in a file.
+What fails for some of the sets is told of these; what fails for the file is our own failure. It
+reads the bytes only; the writer is asked nothing but in which order rows stand in a file.
 """
 
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from enrollment.staged_events import FileTables
-from pipeline.issuer_expectations import (
-    Said,
-    expected_coverages,
-    expected_former_ids,
-    expected_members,
-    expected_sets,
-    said_former_ids,
-)
-from pipeline.issuer_shapes import bytes_for_pyx12
-from pipeline.second_opinion import pyx12_accepts
-from replies.issuer_order import PLAN_CHARACTERS, in_order
+from pipeline.issuer_comparison import said_otherwise, told_of_sets
+from pipeline.issuer_expectations import Said
+from pipeline.issuer_shapes import bytes_for_pyx12, of_the_same_shape
+from pipeline.second_opinion import pyx12_accepts, refused_by_pyx12
+from replies.issuer_order import PLAN_CHARACTERS, InOrder, in_order
 from replies.x12_writer import ControlNumbers, Envelope
 from schemas.errors import Terminal
 from schemas.verdict import Verdict
@@ -46,6 +42,13 @@ class Proof:
 
     verdict: Verdict
     tables: FileTables
+
+
+@dataclass(frozen=True)
+class Disproof:
+    """The decisions whose sets are not as they must be (tables.OBSTACLES): none of it may leave."""
+
+    obstacles: pa.Table
 
 
 @dataclass
@@ -65,29 +68,24 @@ class _Tables:
 
 def prove_issuer_transactions(
     content: bytes, rows: pa.Table, envelope: Envelope, control: ControlNumbers
-) -> Proof:
+) -> Proof | Disproof:
     """What the bytes say, when it is what `rows` (tables.ISSUER_TRANSACTIONS) decided.
 
-    Raises Terminal, with the rule or with policy and column, when an 834 of ours breaks a rule,
-    says something else than its row, or is refused by pyx12.
+    Otherwise the decisions of which it is not so. Raises Terminal when something is wrong that
+    belongs to no transaction set: an envelope, or sets and members that are not those of the rows.
     """
     verdict, parsed = _judged(content, envelope)
     order = in_order(rows)
-    _require_envelope(verdict, order.rows, envelope, control)
-    first = order.rows.take(pa.array(order.first_rows))
-    _require_same("set", expected_sets(first, envelope.exchange), verdict.transaction_sets, first)
-    exchange = envelope.exchange
-    said = Said(parsed["members"], parsed["coverages"], parsed["references"])
-    for what, expected, found in (
-        ("member", expected_members(order.rows, exchange), said.members),
-        ("former id", expected_former_ids(order.rows, exchange), said_former_ids(said)),
-        ("coverage", expected_coverages(order.rows, exchange), said.coverages),
-    ):
-        _require_same(what, expected, found, order.rows)
-    if not pyx12_accepts(bytes_for_pyx12(content, verdict, order, _MEMBERS_FOR_PYX12)):
-        raise Terminal("An 834 of ours is refused by pyx12; it was not sent. Report this.")
-    staged = (parsed[name] for name in _STAGED)
-    return Proof(verdict, FileTables(*staged))
+    failing = _failing_sets(verdict, order)
+    if failing is None:
+        _require_envelope(verdict, order.rows, envelope, control)
+        said = Said(parsed["members"], parsed["coverages"], parsed["references"])
+        failing = said_otherwise(verdict.transaction_sets, said, order, envelope.exchange)
+    if failing is None:
+        failing = _refused_by_pyx12(content, verdict, order, control)
+    if failing is not None:
+        return Disproof(failing)
+    return Proof(verdict, FileTables(*(parsed[name] for name in _STAGED)))
 
 
 def _judged(content: bytes, envelope: Envelope) -> tuple[Verdict, _Tables]:
@@ -96,15 +94,47 @@ def _judged(content: bytes, envelope: Envelope) -> tuple[Verdict, _Tables]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "outgoing.edi"
         path.write_bytes(content)
-        verdict = check_file(path, terms, parsed).verdict
-    failing = verdict.issues.filter(pc.is_in(verdict.issues["severity"], _FAILING))
-    if verdict.file_verdict != "accepted" or failing.num_rows:
-        rule = failing["rule"][0].as_py() if failing.num_rows else verdict.file_verdict
+        return check_file(path, terms, parsed).verdict, parsed
+
+
+def _failing_sets(verdict: Verdict, order: InOrder) -> pa.Table | None:
+    """The decisions whose sets break a rule (tables.OBSTACLES), None when there is none."""
+    issues = verdict.issues.filter(pc.is_in(verdict.issues["severity"], _FAILING))
+    if not issues.num_rows and verdict.file_verdict == "accepted":
+        return None
+    outside = issues.filter(pc.is_null(issues["set_ordinal"]))
+    if outside.num_rows or not issues.num_rows:
+        rule = outside["rule"][0].as_py() if outside.num_rows else verdict.file_verdict
         raise Terminal(f"An 834 of ours breaks the rule {rule}; it was not sent. Report this.")
-    return verdict, parsed
+    sets, first = np.unique(issues["set_ordinal"].to_numpy(), return_index=True)
+    said = [_broken(issue) for issue in issues.take(pa.array(first)).to_pylist()]
+    return told_of_sets(order, sets - 1, said)
 
 
 _FAILING = pa.array(["reject", "error"], pa.large_string())
+
+
+def _broken(issue: dict[str, object]) -> str:
+    """The rule that a set breaks and where, without a value."""
+    where = str(issue["segment_id"] or "")
+    where += f"{issue['element']:02d}" if where and issue["element"] else ""
+    where += f" of loop {issue['loop']}" if where and issue["loop"] not in (None, "HEADER") else ""
+    return f"its 834 breaks the rule {issue['rule']}" + (f" at {where}" if where else "")
+
+
+def _refused_by_pyx12(
+    content: bytes, verdict: Verdict, order: InOrder, control: ControlNumbers
+) -> pa.Table | None:
+    """The decisions whose sets pyx12 refuses, and those of their shape; None when there is none."""
+    shown = bytes_for_pyx12(content, verdict, order, _MEMBERS_FOR_PYX12)
+    if pyx12_accepts(shown):
+        return None
+    places = np.flatnonzero(np.isin(list(control.sets), refused_by_pyx12(shown)))
+    if not len(places):
+        raise Terminal("An 834 of ours is refused by pyx12; it was not sent. Report this.")
+    if len(shown) < len(content):
+        places = of_the_same_shape(order, places)
+    return told_of_sets(order, places, ["pyx12 refuses its 834: report this"] * len(places))
 
 
 def _require_envelope(
@@ -134,29 +164,3 @@ def _require_envelope(
 
 def _tuples(table: pa.Table, names: tuple[str, ...]) -> list[tuple[object, ...]]:
     return list(zip(*(table[name].to_pylist() for name in names), strict=True))
-
-
-def _require_same(what: str, expected: pa.Table, said: pa.Table, rows: pa.Table) -> None:
-    """Column by column, row by row; an empty value equals an empty value only."""
-    if len(expected) != len(said):
-        raise Terminal(
-            f"An 834 of ours has {len(said)} {what} rows and not {len(expected)}; not sent. "
-            "Report this."
-        )
-    for name in expected.column_names:
-        ours, theirs = expected[name].combine_chunks(), said[name].combine_chunks()
-        equal = pc.if_else(pc.is_null(ours), pc.is_null(theirs), pc.equal(ours, theirs))
-        row = pc.index(pc.fill_null(equal, False), False).as_py()
-        if row >= 0:
-            policies = expected["exchange_policy_id"] if _knows(expected) else rows[_POLICY]
-            raise Terminal(
-                f"An 834 of ours says another {name} than was decided (policy "
-                f"{policies[row].as_py()}); it was not sent. Report this."
-            )
-
-
-_POLICY = "exchange_policy_id"
-
-
-def _knows(expected: pa.Table) -> bool:
-    return _POLICY in expected.column_names

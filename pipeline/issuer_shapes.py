@@ -41,6 +41,12 @@ def bytes_for_pyx12(content: bytes, verdict: Verdict, order: InOrder, most: int)
     return b"".join(pieces)
 
 
+def of_the_same_shape(order: InOrder, places: Ints) -> Ints:
+    """Places of all sets, ascending, that have the shape of one of these."""
+    shapes = _shapes(order)
+    return np.flatnonzero(np.isin(shapes, shapes[places]))
+
+
 def _recounted(trailer: bytes, sets: int) -> bytes:
     """GE with another number of sets; the delimiter is the byte behind its id."""
     delimiter = trailer[2:3]

@@ -22,6 +22,7 @@ KINDS = {
     "member": "a member record of the carrier",
     "rejected": "rejected by the exchange",
     "held": "waits for persons, in",
+    "cannot-be-sent": "cannot be sent:",
     "answer": "an answer of the exchange",
     "answer-missing": "no answer yet from the exchange",
 }

@@ -2,10 +2,29 @@
 
 import io
 import logging
+import re
+from typing import TextIO
+
+_SETS = re.compile(r"AK2\*834\*(\d+)\*[^~]*~(?:(?!IK5)[^~]*~)*IK5\*([A-Z])")  # of its own 999
 
 
 def pyx12_accepts(content: bytes) -> bool:
     """Whether pyx12 finds nothing wrong with an interchange."""
+    return _read(content, None)
+
+
+def refused_by_pyx12(content: bytes) -> list[int]:
+    """The ST02 of the transaction sets that pyx12 does not accept in an interchange.
+
+    Empty as well when it finds something wrong and it lies in no set.
+    """
+    answer = io.StringIO()
+    _read(content, answer)
+    text = "".join(answer.getvalue().split("\n"))
+    return [int(number) for number, code in _SETS.findall(text) if code != "A"]
+
+
+def _read(content: bytes, answer: TextIO | None) -> bool:
     import pyx12.params
     import pyx12.x12n_document
 
@@ -13,7 +32,7 @@ def pyx12_accepts(content: bytes) -> bool:
     accepted: bool = pyx12.x12n_document.x12n_document(
         param=pyx12.params.params(),
         src_file=io.StringIO(content.decode("ascii")),
-        fd_997=None,
+        fd_997=answer,
         fd_html=None,
     )
     return accepted

@@ -14,18 +14,18 @@ import structlog
 from enrollment.application import Night
 from enrollment.decisions import decide
 from enrollment.holds import hold_endings
+from enrollment.obstacles import note_obstacles
 from enrollment.offering import offer
 from enrollment.said import say
 from ledger.sent import sent_file_id
 from pipeline.carrier import CarrierRecords
 from pipeline.check import sent_envelopes
-from pipeline.issuer_proof import prove_issuer_transactions
+from pipeline.issuer_drafts import Draft, draft_of
 from pipeline.journal import journal
-from pipeline.outgoing import Letter, write_for
+from pipeline.outgoing import Letter, Writer, write_for
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
-from replies.issuer834 import count_groups, count_sets, said_sets, write_issuer_transactions
-from replies.x12_writer import ControlNumbers
+from replies.issuer834 import said_sets
 
 log = structlog.get_logger()
 
@@ -44,7 +44,7 @@ def settle_decisions(house: House, run: Run, partner_id: str, records: CarrierRe
         if sent_file_id(conn, _KIND, run.run_id, partner_id) is None:
             _decide(house, run, partner_id, conn, records)
             rows = offer(conn, partner_id, run.run_id)
-            sets = _send(house, run, partner_id, conn, rows) if rows.num_rows else 0
+            sets = _send(house, run, partner_id, conn, rows)
         journal(conn, run, "decisions settled", partner=partner_id, policies=sets)
     log.info("decisions settled", partner=partner_id, sets=sets)
     return sets
@@ -64,24 +64,28 @@ def _decide(
 
 
 def _send(house: House, run: Run, partner_id: str, conn: sa.Connection, rows: pa.Table) -> int:
-    """Writes the rows (tables.ISSUER_TRANSACTIONS), proves them, and says them."""
+    """Writes what can be sent of the rows (tables.ISSUER_TRANSACTIONS), and says it.
+
+    What cannot be sent stays, each decision with the reason (`book.decision.obstacle`).
+    """
     writer = write_for(house, run, partner_id, conn)
-    control = ControlNumbers(
-        writer.numbers("group", count_groups(rows)),
-        writer.numbers("transaction_set", count_sets(rows)),
-    )
-    (envelope,) = writer.envelopes(1)
-    content = write_issuer_transactions(rows, envelope, control)
-    proof = prove_issuer_transactions(content, rows, envelope, control)
-    number = envelope.interchange_control_number
-    groups = said_sets(rows)["group_ordinal"].to_pylist()
+    draft, hindered = draft_of(writer, rows)
+    sets = _say(writer, draft) if draft is not None else 0
+    held_back = note_obstacles(conn, partner_id, hindered)
+    if held_back:
+        log.warning("decisions cannot be sent", partner=partner_id, policies=held_back)
+    return sets
+
+
+def _say(writer: Writer, draft: Draft) -> int:
+    number = draft.envelope.interchange_control_number
+    groups = said_sets(draft.rows)["group_ordinal"].to_pylist()
+    sets = list(zip(groups, draft.control.sets, strict=True))
     file_id = writer.send(
         Letter(_KIND, writer.exchange.function_codes.issuer_enrollment),
-        content,
+        draft.content,
         number,
-        sent_envelopes(
-            [number], list(control.groups), list(zip(groups, control.sets, strict=True))
-        ),
+        sent_envelopes([number], list(draft.control.groups), sets),
     )
-    night = Night(run.run_id, partner_id, writer.exchange, run.as_of)
-    return say(conn, night, file_id, proof.tables)
+    night = Night(writer.run.run_id, writer.partner.id, writer.exchange, writer.run.as_of)
+    return say(writer.conn, night, file_id, draft.proof.tables)

@@ -1,12 +1,16 @@
 """What a row must have and say before it is written; a file that lacks it is never begun."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from replies.issuer_elements import element
 from replies.issuer_forms import Forms
 from replies.issuer_order import PLAN_CHARACTERS
+from replies.plain_text import is_filled
+from replies.x12_writer import delimiters
 from schemas import tables
 from schemas.errors import Terminal
 from schemas.issuer_transactions import IssuerTransaction
@@ -36,26 +40,84 @@ _PAIRS = (
 )
 
 
+@dataclass(frozen=True)
+class _Shortage:
+    """Something that rows lack, in a program's words and in people's, and which rows do."""
+
+    name: str
+    said: str
+    rows: pa.Array
+
+
 def require_complete(rows: pa.Table, exchange: Exchange) -> None:
     """Raises Terminal, with policy and column, when a row is not what its transaction asks for."""
+    for shortage in _shortages(rows, exchange):
+        row = pc.index(shortage.rows, True).as_py()
+        if row >= 0:
+            policy, kind = rows["exchange_policy_id"][row].as_py(), rows["transaction"][row].as_py()
+            raise Terminal(
+                f"Row {row + 1} (policy {policy}, {kind}) has no {shortage.name} (CMS guide 7.2, "
+                "tables 18 to 22). Complete the policy in the book first."
+            )
+
+
+def obstacles(rows: pa.Table, exchange: Exchange) -> pa.Table:
+    """The decisions that cannot be written, each with the first thing that its rows lack.
+
+    `rows` is tables.ISSUER_TRANSACTIONS; the answer is tables.OBSTACLES, a row a decision, in the
+    order in which `rows` has them.
+    """
+    said = pa.nulls(rows.num_rows, tables.TEXT)
+    for shortage in (_without_one_subscriber(rows), *_shortages(rows, exchange)):
+        said = pc.if_else(
+            pc.fill_null(shortage.rows, False), pc.coalesce(said, shortage.said), said
+        )
+    found = pa.table({"decision_id": rows["decision_id"], "obstacle": said})
+    found = found.filter(pc.is_valid(found["obstacle"]))
+    first = found.group_by("decision_id", use_threads=False).aggregate([("obstacle", "first")])
+    columns = [first["decision_id"], first["obstacle_first"]]
+    return pa.table(columns, schema=tables.OBSTACLES)
+
+
+def _without_one_subscriber(rows: pa.Table) -> _Shortage:
+    """A set has one subscriber, who stands first."""
+    counted = rows.group_by("decision_id", use_threads=False).aggregate([("is_subscriber", "sum")])
+    wrong = counted.filter(pc.not_equal(counted["is_subscriber_sum"].combine_chunks(), 1))
+    unlike = pc.is_in(
+        rows["decision_id"].combine_chunks(), value_set=wrong["decision_id"].combine_chunks()
+    )
+    return _Shortage("one subscriber", "not one subscriber is covered (INS01)", unlike)
+
+
+def _shortages(rows: pa.Table, exchange: Exchange) -> Iterator[_Shortage]:
+    """All that can be missing or wrong, whether or not a row has it so."""
     forms = Forms(exchange, rows)
     for name in _REQUIRED:
-        _require(rows, name, _missing(rows, name))
-    _require(rows, "transaction that the exchange takes", pc.invert(forms.where(lambda _: True)))
+        yield _absent(name, _missing(rows, name, exchange))
+    unknown = pc.invert(forms.where(lambda _: True))
+    yield _Shortage(
+        "transaction that the exchange takes", "the exchange takes no such transaction", unknown
+    )
     for name in _columns_of(exchange):
         needed = forms.where(lambda form, name=name: name in _required(form))  # type: ignore[misc]
-        _require(rows, name, pc.and_(needed, _missing(rows, name)))
+        yield _absent(name, pc.and_(needed, _missing(rows, name, exchange)))
     paid = forms.where(lambda form: "543" in form.coverage_dates)
-    subscriber = rows["is_subscriber"].combine_chunks()
-    unpaid = _missing(rows, "last_premium_paid")
-    _require(rows, "last_premium_paid", pc.and_(pc.and_(paid, subscriber), unpaid))
-    short = pc.less(pc.utf8_length(rows["plan_id"]), PLAN_CHARACTERS)
-    _require(rows, "plan_id of 16 characters", short.combine_chunks())
+    paid = pc.and_(paid, rows["is_subscriber"].combine_chunks())
+    unpaid = _missing(rows, "last_premium_paid", exchange)
+    yield _absent("last_premium_paid", pc.and_(paid, unpaid))
+    short = pc.less(pc.utf8_length(rows["plan_id"]), PLAN_CHARACTERS).combine_chunks()
+    yield _Shortage("plan_id of 16 characters", "REF*CE is no plan id of 16 characters", short)
     for new, former in _PAIRS:
-        alone = pc.and_(pc.invert(_missing(rows, former)), _missing(rows, new))
-        _require(rows, f"{new} beside its {former}", alone)
-    _require_combination(rows, exchange)
-    _require_end(rows, exchange)
+        has_former = pc.invert(_missing(rows, former, exchange))
+        alone = pc.and_(has_former, _missing(rows, new, exchange))
+        said = f"{element(former)} has no {element(new)} beside it"
+        yield _Shortage(f"{new} beside its {former}", said, alone)
+    yield _combination(rows, exchange)
+    yield from _ends(rows, exchange)
+
+
+def _absent(name: str, rows: pa.Array) -> _Shortage:
+    return _Shortage(name, f"{element(name)} is missing", rows)
 
 
 def _required(form: IssuerTransaction) -> Iterator[str]:
@@ -73,26 +135,16 @@ def _columns_of(exchange: Exchange) -> list[str]:
     return sorted({name for form in forms for name in _required(form)})
 
 
-def _missing(rows: pa.Table, name: str) -> pa.Array:
+def _missing(rows: pa.Table, name: str, exchange: Exchange) -> pa.Array:
+    """Where nothing of the column is left that may stand in an element (decision 0006)."""
     column = rows[name].combine_chunks()
     missing = pc.is_null(column)
     if column.type == tables.TEXT:
-        blank = pc.equal(pc.utf8_trim_whitespace(column), "")
-        missing = pc.or_(missing, pc.fill_null(blank, False))
+        missing = pc.invert(is_filled(column, delimiters(exchange.interchange)))
     return missing
 
 
-def _require(rows: pa.Table, name: str, missing: pa.Array) -> None:
-    row = pc.index(missing, True).as_py()
-    if row >= 0:
-        policy, kind = rows["exchange_policy_id"][row].as_py(), rows["transaction"][row].as_py()
-        raise Terminal(
-            f"Row {row + 1} (policy {policy}, {kind}) has no {name} (CMS guide 7.2, tables 18 to "
-            "22). Complete the policy in the book first."
-        )
-
-
-def _require_combination(rows: pa.Table, exchange: Exchange) -> None:
+def _combination(rows: pa.Table, exchange: Exchange) -> _Shortage:
     """Table 29: INS03, INS04 and ADDL MAINT REASON go with the transaction."""
     known = pa.array(sorted(_combinations(exchange)), tables.TEXT)
     reason = rows["additional_maintenance_reason"].combine_chunks().dictionary_encode()
@@ -107,8 +159,11 @@ def _require_combination(rows: pa.Table, exchange: Exchange) -> None:
         null_handling="replace",
         null_replacement="",
     )
-    unknown = pc.invert(pc.is_in(said, value_set=known))
-    _require(rows, f"combination of codes that exchange {exchange.id} takes", unknown)
+    return _Shortage(
+        f"combination of codes that exchange {exchange.id} takes",
+        "INS03, INS04 and ADDL MAINT REASON are no combination that the exchange takes",
+        pc.invert(pc.is_in(said, value_set=known)),
+    )
 
 
 def _combinations(exchange: Exchange) -> Iterator[str]:
@@ -122,7 +177,7 @@ def _combinations(exchange: Exchange) -> Iterator[str]:
                 yield "|".join((*codes, "dependent"))
 
 
-def _require_end(rows: pa.Table, exchange: Exchange) -> None:
+def _ends(rows: pa.Table, exchange: Exchange) -> Iterator[_Shortage]:
     """The end of eligibility lies where its transaction wants it, seen from the begin."""
     between = pc.days_between(rows["eligibility_begin"], rows["eligibility_end"]).combine_chunks()
     for name, form in exchange.issuer_transactions.items():
@@ -133,4 +188,5 @@ def _require_end(rows: pa.Table, exchange: Exchange) -> None:
         if most is not None:
             wrong = pc.or_(wrong, pc.greater(between, most))
         is_of_form = pc.equal(rows["transaction"].combine_chunks(), name)
-        _require(rows, f"eligibility_end of a {name}", pc.and_(is_of_form, wrong))
+        said = f"DTP*357 does not lie where a {name} must have it, seen from the first day"
+        yield _Shortage(f"eligibility_end of a {name}", said, pc.and_(is_of_form, wrong))

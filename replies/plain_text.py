@@ -31,9 +31,20 @@ def plain(column: pa.Array | pa.ChunkedArray, delimiters: str) -> pa.Array:
         encoded = text.dictionary_encode()
         ascii_values = [to_ascii(value) for value in encoded.dictionary.to_pylist()]
         text = pa.array(ascii_values, pa.large_string()).take(encoded.indices)
-    blanked = pc.replace_substring_regex(text, rf"[{re.escape(delimiters)}\x00-\x1f\x7f]", " ")
+    blanked = pc.replace_substring_regex(text, f"[{_removed(delimiters)}]", " ")
     trimmed = pc.utf8_trim(blanked, characters=" ")
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.large_string()), trimmed)
+
+
+def is_filled(column: pa.Array | pa.ChunkedArray, delimiters: str) -> pa.Array:
+    """Per row whether it holds a character that may stand there and is no blank; false for null."""
+    found = pc.match_substring_regex(one_array(column), f"[^ {_removed(delimiters)}]")
+    return pc.fill_null(found, False)
+
+
+def _removed(delimiters: str) -> str:
+    """What a text must not hold, as it stands between the brackets of a pattern."""
+    return rf"{re.escape(delimiters)}\x00-\x1f\x7f"
 
 
 def to_ascii(value: str) -> str:

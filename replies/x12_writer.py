@@ -118,12 +118,16 @@ class Composer:
 
 def clean_text(column: pa.Array | pa.ChunkedArray, facts: InterchangeFacts) -> pa.Array:
     """The column without delimiters, control characters and letters outside ASCII."""
-    return plain(
-        column,
+    return plain(column, delimiters(facts))
+
+
+def delimiters(facts: InterchangeFacts) -> str:
+    """The four delimiters of an exchange, which no element may hold."""
+    return (
         facts.element_separator
         + facts.component_separator
         + facts.repetition_separator
-        + facts.segment_terminator,
+        + facts.segment_terminator
     )
 
 

@@ -347,8 +347,10 @@ decision = sa.Table(
     ),
     sa.Index("ix_decision_policy", "exchange_policy_id", "partner_id"),
     sa.Column("again_by", sa.Text),  # who lets a rejected one be said again
+    sa.Column("obstacle", sa.Text),  # why the last run could not send it; null: nothing hinders
     one_of("rejected_by", "interchange", "group", "set", "business"),
     sa.CheckConstraint("(state = 'rejected') = (rejected_by IS NOT NULL)", name="rejected"),
+    sa.CheckConstraint("obstacle IS NULL OR state IN ('open', 'released')", name="obstacle"),
     sa.Index("ix_decision_sent", "sent_file_id", "set_ordinal"),
     sa.Index("ix_decision_hold", "hold_id"),
     sa.Index(

@@ -430,6 +430,9 @@ ISSUER_TRANSACTIONS = pa.schema(
     ]
 )
 
+# Why a decision cannot be sent as it is. The text names elements and rules, and no value.
+OBSTACLES = pa.schema([("decision_id", pa.int64()), ("obstacle", TEXT)])
+
 # Which transaction set of a file that we wrote says which decision. Ordinals are those of the file.
 SAID_SETS = pa.schema(
     [

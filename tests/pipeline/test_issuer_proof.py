@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import issuer_proof
-from pipeline.issuer_proof import prove_issuer_transactions
+from pipeline.issuer_proof import Disproof, prove_issuer_transactions
 from pipeline.issuer_shapes import bytes_for_pyx12
-from pipeline.second_opinion import pyx12_accepts
+from pipeline.second_opinion import pyx12_accepts, refused_by_pyx12
 from replies.issuer834 import count_groups, count_sets, write_issuer_transactions
 from replies.issuer_order import in_order
 from replies.x12_writer import ControlNumbers, Envelope
@@ -72,33 +72,86 @@ def test_a_file_of_every_transaction_is_proved_and_given_back():
     assert proof.tables.reporting_categories.num_rows == 2 * 2 + 2 + 2 + 2 + 2
 
 
-CHANGES = {
-    "name": (b"NM1*IL*1*DOE*JOHN", b"NM1*IL*1*DOE*JACK"),
-    "end of coverage": (b"DTP*357*D8*20260131", b"DTP*357*D8*20260130"),
-    "premium paid": (b"DTP*543*D8*20260131", b"DTP*543*D8*20260228"),
-    "reason": (b"REF*17*TERM~", b"REF*17*TERM-OTH~"),
-    "plan": (b"REF*CE*91002NC001000101", b"REF*CE*91002NC001000102"),
-    "policy": (b"REF*1L*9100000002", b"REF*1L*9100000009"),
-    "reference": (b"BGN*00*12456", b"BGN*00*12457"),
-    "former id": (b"REF*XM*P-9001", b"REF*XM*P-9009"),
-    "former member id": (b"REF*ABB*M-11111", b"REF*ABB*M-11112"),
-    "former subscriber id": (b"REF*Q4*S-11111", b"REF*Q4*S-11112"),
+# Bytes of ours, what stands there instead, and the policy of which it is told.
+OF_ONE = {
+    "name": (b"NM1*IL*1*DOE*JOHN", b"NM1*IL*1*DOE*JACK", 1, "NM1*IL, NM104"),
+    "end of coverage": (b"DTP*357*D8*20260131", b"DTP*357*D8*20260130", 3, "DTP*357"),
+    "premium paid": (b"DTP*543*D8*20260131", b"DTP*543*D8*20260228", 1, "DTP*543"),
+    "reason": (b"REF*17*TERM~", b"REF*17*TERM-OTH~", 3, "our-combination-unknown at INS03"),
+    "plan": (b"REF*CE*91002NC001000101", b"REF*CE*91002NC001000102", 1, "REF*CE"),
+    "policy": (b"REF*1L*9100000002", b"REF*1L*9100000009", 2, "REF*1L"),
+    "reference": (b"BGN*00*12456", b"BGN*00*12457", 1, "BGN02"),
+    "former id": (b"REF*XM*P-9001", b"REF*XM*P-9009", 4, "REF*XM"),
+    "former member id": (b"REF*ABB*M-11111", b"REF*ABB*M-11112", 4, "REF*ABB"),
+    "former subscriber id": (b"REF*Q4*S-11111", b"REF*Q4*S-11112", 4, "REF*Q4"),
+    "broken rule": (b"BGN*00*12456", b"BGN*15*12456", 1, "our-purpose-not-original at BGN01"),
+}
+OF_THE_FILE = {
     "receiver": (b"CMSFFM ", b"CMSFFX "),
     "plan of the group": (b"GS*BE*91002NC0010001", b"GS*BE*91002NC0010002"),
     "control number": (b"*000000007", b"*000000008"),
-    "coverage in an end": (b"DMG*D8*19800229*F~LS", b"DMG*D8*19800229*F~HD*024**HLT~LS"),
+    "transaction set that is none of ours": (b"*000000501", b"*000000599"),
 }
 
 
-@pytest.mark.parametrize("what", CHANGES)
-def test_bytes_that_say_something_else_do_not_leave(what):
-    """Whatever is changed after the decision, and wherever: one sentence, no value of a person."""
+@pytest.mark.parametrize("what", OF_ONE)
+def test_a_set_that_says_something_else_does_not_leave(what):
+    """Whatever is changed after the decision: told of its decision alone, without a value."""
+    rows = table(
+        [row | {"decision_id": int(row["exchange_policy_id"])} for row in numbered(EVERYTHING)]
+    )
+    content = written(rows)
+    good, bad, policy, told = OF_ONE[what]
+    assert good in content
+    found = proved(content.replace(good, bad, 1), rows)
+
+    assert isinstance(found, Disproof)
+    assert found.obstacles["decision_id"].to_pylist() == [9100000000 + policy]
+    (sentence,) = found.obstacles["obstacle"].to_pylist()
+    assert told in sentence
+    assert not {"DOE", "JACK", "JOHN", "12457"} & set(sentence.replace(",", " ").split())
+
+
+@pytest.mark.parametrize("what", OF_THE_FILE)
+def test_a_file_that_is_not_ours_as_a_whole_is_our_own_failure(what):
+    """What belongs to no set alone: nothing of the file leaves."""
     rows = table(numbered(EVERYTHING))
     content = written(rows)
-    assert CHANGES[what][0] in content
-    with pytest.raises(Terminal) as told:
-        proved(content.replace(*CHANGES[what]), rows)
-    assert not {"DOE", "JACK", "JOHN"} & set(str(told.value).split())
+    assert OF_THE_FILE[what][0] in content
+    with pytest.raises(Terminal):
+        proved(content.replace(*OF_THE_FILE[what]), rows)
+
+
+def test_a_coverage_that_an_end_must_not_have_is_told_of_its_set():
+    """A rule of ours says so before the rows are counted."""
+    rows = table(numbered(EVERYTHING))
+    content = written(rows).replace(b"DMG*D8*19800229*F~LS", b"DMG*D8*19800229*F~HD*024**HLT~LS")
+    assert isinstance(proved(content, rows), Disproof)
+
+
+def test_sets_that_pyx12_refuses_stay_and_those_of_their_shape(monkeypatch):
+    """It is shown a part of a large file: what it has not seen is built alike."""
+    rows = numbered([row for _ in range(8) for row in (CONFIRMED, ENDED)])
+    rows = table([row | {"decision_id": number} for number, row in enumerate(rows)])
+    monkeypatch.setattr(issuer_proof, "_MEMBERS_FOR_PYX12", 4)
+    monkeypatch.setattr(issuer_proof, "pyx12_accepts", lambda _: False)
+    monkeypatch.setattr(issuer_proof, "refused_by_pyx12", lambda _: [502])
+    found = proved(written(rows), rows)
+
+    assert isinstance(found, Disproof)
+    assert found.obstacles["decision_id"].to_pylist() == list(range(1, 16, 2))
+
+    monkeypatch.setattr(issuer_proof, "refused_by_pyx12", lambda _: [])
+    with pytest.raises(Terminal, match="refused by pyx12"):
+        proved(written(rows), rows)
+
+
+def test_pyx12_names_the_sets_that_it_refuses():
+    """By their ST02, from its own 999."""
+    content = written(table(numbered(EVERYTHING)))
+    assert refused_by_pyx12(content) == []
+    bad = content.replace(b"DTP*357*D8*20260131", b"DTP*999*D8*20260131")
+    assert refused_by_pyx12(bad) == [503]
 
 
 def test_a_warning_of_the_guide_does_not_hold_a_file():

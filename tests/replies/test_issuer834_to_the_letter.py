@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from replies.issuer834 import count_groups, count_sets, said_sets, write_issuer_transactions
+from replies.issuer_requirements import obstacles
 from replies.x12_writer import ControlNumbers, Envelope
 from schemas import tables
 from schemas.errors import Terminal
@@ -219,3 +220,48 @@ def test_a_policy_says_one_thing_in_a_file(transactions):
     mixed = transactions(CONFIRMED, john(CHANGED))
     with pytest.raises(Terminal, match="two transactions"):
         count_sets(mixed)
+
+
+FFE = load_exchange("ffe")
+LACKS = [
+    (CANCELLED, {"eligibility_end": None}, "DTP*357 is missing"),
+    (CANCELLED, {"eligibility_end": date(2026, 1, 2)}, "DTP*357 does not lie where a cancellation"),
+    (CONFIRMED, {"sponsor_id": None}, "N1*P5, N104 is missing"),
+    (CONFIRMED, {"last_name": " *^:~\t "}, "NM1*IL, NM103 is missing"),
+    (CONFIRMED, {"last_premium_paid": None}, "DTP*543 is missing"),
+    (CONFIRMED, {"plan_id": "91002NC00100"}, "REF*CE is no plan id of 16 characters"),
+    (CONFIRMED, {"is_subscriber": False}, "not one subscriber is covered"),
+    (ENDED, {"maintenance_reason": "14"}, "are no combination that the exchange takes"),
+    (CHANGED, {"issuer_policy_id": None}, "REF*XM has no REF*X9 beside it"),
+    (BACK, {"transaction": "audit"}, "the exchange takes no such transaction"),
+]
+
+
+@pytest.mark.parametrize(("row", "changes", "sentence"), LACKS)
+def test_what_a_decision_lacks_is_told_of_it_alone(transactions, row, changes, sentence):
+    """In the exchange's words, before a file is begun; of the decision beside it nothing."""
+    rows = transactions(
+        ENDED | {"decision_id": 1, "exchange_policy_id": "1"}, row | changes | {"decision_id": 2}
+    )
+    (told,) = obstacles(rows, FFE).to_pylist()
+    assert told["decision_id"] == 2
+    assert sentence in told["obstacle"]
+
+
+def test_several_that_lack_something_are_each_told_once(transactions):
+    """The first thing that a decision lacks, however many of its members lack how much."""
+    bare = {"sponsor_name": None, "payer_id": "", "last_name": None}
+    rows = transactions(
+        *(CONFIRMED | bare | {"decision_id": 7}, john(CONFIRMED) | bare | {"decision_id": 7}),
+        *(CONFIRMED | {"decision_id": 8}, john(CONFIRMED) | {"first_name": None, "decision_id": 8}),
+        CHANGED | {"decision_id": 9, "issuer_member_id": None},
+    )
+    told = {row["decision_id"]: row["obstacle"] for row in obstacles(rows, FFE).to_pylist()}
+    assert told == {7: "N1*P5, N102 is missing", 9: "REF*ABB has no REF*23 beside it"}
+
+
+def test_no_decision_lacks_what_its_transaction_does_not_ask_for(transactions):
+    """All kinds, as the tables have them."""
+    kinds = (CONFIRMED, CANCELLED, ENDED, CHANGED, BACK)
+    rows = transactions(*(row | {"decision_id": n} for n, row in enumerate(kinds)))
+    assert obstacles(rows, FFE).num_rows == 0
