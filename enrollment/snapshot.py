@@ -13,18 +13,33 @@ from schemas.postgres_copy import copy_out
 # day before it: a change of plan is no new begin. The file is the exchange's: from what we have
 # said ourselves no value comes.
 _SNAPSHOT = """
+WITH policy AS (
+  SELECT *, greatest(benefit_begin, least(CAST(:valid_on AS date), benefit_end)) AS on_day
+  FROM book.policy
+  WHERE partner_id = :partner_id AND known_from <= :known_at AND known_to > :known_at
+), amount AS (
+  SELECT v.* FROM book.amount v JOIN policy USING (partner_id, exchange_policy_id)
+  WHERE v.known_from <= :known_at AND v.known_to > :known_at
+    AND v.valid_from <= on_day AND coalesce(v.valid_to, 'infinity') >= on_day
+), address AS (
+  SELECT v.* FROM book.address v JOIN policy USING (partner_id, exchange_policy_id)
+  WHERE v.known_from <= :known_at AND v.known_to > :known_at
+    AND v.valid_from <= on_day AND coalesce(v.valid_to, 'infinity') >= on_day
+)
 SELECT m.exchange_policy_id, p.exchange_subscriber_id, m.exchange_member_id, p.issuer_policy_id,
-  m.issuer_subscriber_id, m.issuer_member_id, m.is_subscriber, m.relationship_code, m.last_name,
-  m.first_name, m.birth_date, m.gender_code, p.plan_id, p.insurance_line, p.status,
-  c.benefit_begin,
+  m.issuer_subscriber_id, m.issuer_member_id, m.relationship_code, m.last_name, m.first_name,
+  m.middle_name, m.name_suffix, m.birth_date, m.gender_code, m.ssn, home.address_line_1,
+  home.address_line_2, home.city, home.state, home.postal_code, home.county_code,
+  mail.address_line_1, mail.address_line_2, mail.city, mail.state, mail.postal_code, m.phone,
+  m.email, m.tobacco_code, p.plan_id, p.insurance_line, c.benefit_begin,
   CASE WHEN p.status = 'cancelled' THEN c.benefit_begin
        WHEN p.benefit_end < c.benefit_begin THEN c.benefit_begin
        ELSE least(c.benefit_end, p.benefit_end) END,
-  a.premium_total, a.aptc,
+  a.premium_total, a.aptc, a.csr, a.responsible_amount, own.amount, m.is_subscriber, p.status,
   CASE WHEN m.is_subscriber AND pf.file_id IS NOT NULL THEN pf.file_id
        ELSE greatest(me.file_id, ce.file_id,
          CASE WHEN p.status IN ('cancelled', 'terminated') THEN pf.file_id END) END
-FROM book.policy p
+FROM policy p
 JOIN book.member m ON m.partner_id = p.partner_id
   AND m.exchange_policy_id = p.exchange_policy_id
   AND m.known_from <= :known_at AND m.known_to > :known_at
@@ -47,18 +62,24 @@ JOIN book.event pe ON pe.event_id = p.event_id
 LEFT JOIN ledger.file pf ON pf.file_id = pe.file_id AND pf.direction = 'exchange_to_issuer'
 JOIN book.event me ON me.event_id = m.event_id
 JOIN book.event ce ON ce.event_id = c.event_id
-LEFT JOIN LATERAL (
-  SELECT max(a.amount) FILTER (WHERE a.name = 'PRE AMT TOT') AS premium_total,
-    max(a.amount) FILTER (WHERE a.name = 'APTC AMT') AS aptc
-  FROM book.amount a
-  CROSS JOIN (
-    SELECT greatest(p.benefit_begin, least(CAST(:valid_on AS date), p.benefit_end)) AS on_day
-  ) d
-  WHERE a.partner_id = p.partner_id AND a.exchange_policy_id = p.exchange_policy_id
-    AND a.known_from <= :known_at AND a.known_to > :known_at
-    AND a.valid_from <= d.on_day AND coalesce(a.valid_to, 'infinity') >= d.on_day
-) a ON m.is_subscriber
-WHERE p.partner_id = :partner_id AND p.known_from <= :known_at AND p.known_to > :known_at
+LEFT JOIN (
+  SELECT exchange_policy_id,
+    max(amount) FILTER (WHERE name = 'PRE AMT TOT') AS premium_total,
+    max(amount) FILTER (WHERE name = 'APTC AMT') AS aptc,
+    max(amount) FILTER (WHERE name = 'CSR AMT') AS csr,
+    max(amount) FILTER (WHERE name = 'TOT RES AMT') AS responsible_amount
+  FROM amount GROUP BY exchange_policy_id
+) a ON a.exchange_policy_id = m.exchange_policy_id AND m.is_subscriber
+LEFT JOIN book.amount own ON own.partner_id = p.partner_id
+  AND own.exchange_policy_id = m.exchange_policy_id
+  AND own.exchange_member_id = m.exchange_member_id AND own.name = 'PRE AMT 1'
+  AND own.known_from <= :known_at AND own.known_to > :known_at
+  AND greatest(c.benefit_begin, least(p.on_day, c.benefit_end))
+    BETWEEN own.valid_from AND coalesce(own.valid_to, 'infinity')
+LEFT JOIN address home ON home.exchange_policy_id = m.exchange_policy_id
+  AND home.exchange_member_id = m.exchange_member_id AND home.kind = 'residence'
+LEFT JOIN address mail ON mail.exchange_policy_id = m.exchange_policy_id
+  AND mail.exchange_member_id = m.exchange_member_id AND mail.kind = 'mailing'
 ORDER BY m.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
 """
 
@@ -66,8 +87,9 @@ ORDER BY m.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
 def book_snapshot(conn: sa.Connection, partner_id: str, known_at: datetime) -> pa.Table:
     """The partner's book as it was believed at that moment (tables.BOOK_MEMBERS).
 
-    All members are in it, also of ended and cancelled policies. Amounts are those of the day of
-    `known_at`, or of the first or last day of coverage when that day lies outside.
+    All members are in it, also of ended and cancelled policies. Amounts and addresses are those
+    of the day of `known_at`, or of the first or last day of coverage when that day lies outside:
+    the policy's coverage, and for a member's own premium the member's.
     """
     query = sa.text(_SNAPSHOT).bindparams(
         partner_id=partner_id, known_at=known_at, valid_on=known_at.date()

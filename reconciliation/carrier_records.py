@@ -27,12 +27,16 @@ _AMOUNT = r"^-?[0-9]{1,10}(\.[0-9]{1,2})?$"  # dollars, as decimal128(12, 2) hol
 
 
 def read_members(source: Source, partner: Partner) -> pa.Table:
-    """The carrier's member records as tables.CARRIER_MEMBERS, in the order of the source.
+    """The carrier's member records in the order of the source.
 
+    They have the columns of tables.CARRIER_MEMBERS that the partner's file maps, in that order.
     Raises Terminal when the source is not whole or not right, or holds two rows of one policy and
     member. There may be none, as long as the book has none either.
     """
-    read = _read(source, partner.carrier_records.members, tables.CARRIER_MEMBERS, partner)
+    mapping = partner.carrier_records.members
+    may_lack = set(tables.CARRIER_MEMBERS.names) - set(tables.CARRIER_NEEDED) - mapping.keys()
+    schema = pa.schema([field for field in tables.CARRIER_MEMBERS if field.name not in may_lack])
+    read = _read(source, mapping, schema, partner)
     read.require_values(MEMBER_KEY)
     read.require_unique(MEMBER_KEY)
     return read.rows

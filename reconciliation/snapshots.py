@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import dataset
 
 from schemas.errors import Terminal
 
@@ -63,22 +64,62 @@ def snapshot_files(folder: Path) -> list[Path]:
     return paths
 
 
-def open_snapshot(folder: Path, schema: pa.Schema) -> dataset.Dataset:
+@dataclass(frozen=True)
+class Snapshot:
+    """One side of a comparison: a table in memory, or the Parquet files of a folder."""
+
+    columns: frozenset[str]
+    source: pa.Table | tuple[Path, ...]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> "Snapshot":
+        """A table in memory."""
+        return cls(frozenset(table.column_names), table)
+
+    def attach(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Makes the rows a relation of that name; files are read when they are asked for."""
+        if isinstance(self.source, pa.Table):
+            connection.register(name, self.source)
+        else:
+            relation = connection.read_parquet([str(path) for path in self.source])
+            relation.create_view(name)
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of each file by its name."""
+        assert not isinstance(self.source, pa.Table), "a table in memory has no files"
+        found = {}
+        for path in self.source:
+            with path.open("rb") as file:
+                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        return found
+
+
+def open_snapshot(
+    folder: Path, schema: pa.Schema, may_lack: frozenset[str] = frozenset()
+) -> Snapshot:
     """The rows of all Parquet files in the folder, read when they are asked for.
 
-    Raises Terminal when there is no file, one cannot be read, or its columns are not the schema's.
+    Raises Terminal when there is no file, one cannot be read, or its columns are not the schema's;
+    columns of `may_lack` may be missing in all files together.
     """
     paths = snapshot_files(folder)
+    lacked = may_lack - frozenset(_schema_of(paths[0]).names)
+    wanted = pa.schema([field for field in schema if field.name not in lacked])
     for path in paths:
-        _require_schema(path, schema)
-    return dataset.dataset([str(path) for path in paths], schema=schema, format="parquet")
+        _require_schema(path, wanted)
+    return Snapshot(frozenset(wanted.names), tuple(paths))
+
+
+def _schema_of(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path)
+    except (OSError, pa.ArrowInvalid):
+        raise Terminal(f"{path} is no whole Parquet file. Make the snapshot again.") from None
 
 
 def _require_schema(path: Path, schema: pa.Schema) -> None:
-    try:
-        found = pq.read_schema(path)
-    except (OSError, pa.ArrowInvalid):
-        raise Terminal(f"{path} is no whole Parquet file. Make the snapshot again.") from None
+    found = _schema_of(path)
     unlike = [name for name in (*schema.names, *found.names) if not _same(name, found, schema)]
     if unlike:
         raise Terminal(

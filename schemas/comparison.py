@@ -12,40 +12,75 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from schemas import tables
 from schemas.errors import Terminal
 
-Kind = Literal["exact", "name", "money", "date", "end_date"]
+Kind = Literal["exact", "caseless", "name", "digits", "postal_code", "money", "date", "end_date"]
+Decider = Literal["exchange", "issuer"]
 
 
-class ComparedField(BaseModel):
-    """One column that both sides have, and when two of its values are the same."""
-
+class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Instead(_Row):
+    """The column whose value is taken where a column is blank on this side alone."""
+
+    where_blank: str
+    take: str
+
+
+class ComparedField(_Row):
+    """One column of both sides: when two of its values are the same, and whose value holds."""
 
     name: str
     kind: Kind
+    decides: Decider
     members: Literal["all", "subscriber"] = "all"
     blank: Literal["unknown", "zero"] = "unknown"
     book_blank: Literal["compare", "skip"] = "compare"
+    instead: Instead | None = None
+    dollars: Literal["premium", "aptc", "csr"] | None = None
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns of a side that its comparison reads."""
+        others = {self.instead.where_blank, self.instead.take} if self.instead else set()
+        return {self.name} | others
 
 
-class ComparisonRules(BaseModel):
+class Decision(_Row):
+    """What is to be done where this side decides, and whose move it is."""
+
+    action: str
+    waits_for: Literal["carrier", "exchange"]
+
+
+class MissingRow(_Row):
+    """Who decides whether a member whom one side lacks is enrolled, and what is to be done."""
+
+    decides: Decider
+    action: str
+
+
+class ComparisonRules(_Row):
     """The whole comparison: how rows are matched, which are expected, what is compared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     version: int
     key: tuple[str, ...]
     may_be_absent: tuple[str, ...]
     money_tolerance: Decimal
+    decisions: dict[Decider, Decision]
+    missing_at_carrier: MissingRow
+    missing_in_book: MissingRow
     fields: tuple[ComparedField, ...]
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "ComparisonRules":
-        names = [*self.key, *(field.name for field in self.fields)]
-        for name in names:
+        named = [*self.key, *(field.name for field in self.fields)]
+        others = [field.instead for field in self.fields if field.instead]
+        for name in (*named, *(n for one in others for n in (one.where_blank, one.take))):
             if name not in tables.BOOK_MEMBERS.names or name not in tables.CARRIER_MEMBERS.names:
                 raise ValueError(f"{name} is not a column of both sides")
-        if len(set(names)) != len(names):
+        if len(set(named)) != len(named):
             raise ValueError("a column is named twice")
         return self
 

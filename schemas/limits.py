@@ -43,6 +43,13 @@ class AnswerLimits:
     text_characters: int
 
 
+@dataclass(frozen=True)
+class ComparisonLimits:
+    """How much memory a comparison of two snapshots may use: `[comparison]` of `limits.toml`."""
+
+    memory_bytes: int
+
+
 @cache
 def load_limits() -> Limits:
     """The limits that hold when nothing else is said."""
@@ -60,6 +67,12 @@ def load_report_limits() -> ReportLimits:
 def load_answer_limits() -> AnswerLimits:
     """How much is read of an XML answer when nothing else is said."""
     return AnswerLimits(**_content()["business_acknowledgement"])
+
+
+@cache
+def load_comparison_limits() -> ComparisonLimits:
+    """How much memory a comparison may use when nothing else is said."""
+    return ComparisonLimits(**_content()["comparison"])
 
 
 def _content() -> dict[str, Any]:

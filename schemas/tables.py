@@ -269,28 +269,74 @@ BUSINESS_UNITS = pa.schema(
     ]
 )
 
-# The book as it stands for one partner, one row per member and policy: a reconciliation's one side.
+# What both sides of a reconciliation can say of a member of a policy. The carrier's columns that
+# are not in CARRIER_NEEDED may be unmapped: then its table has no such column, and the comparison
+# says that it was not compared.
+_MEMBER_RECORD = [
+    ("exchange_policy_id", TEXT),
+    ("exchange_subscriber_id", TEXT),
+    ("exchange_member_id", TEXT),
+    ("issuer_policy_id", TEXT),
+    ("issuer_subscriber_id", TEXT),
+    ("issuer_member_id", TEXT),
+    ("relationship_code", TEXT),
+    ("last_name", TEXT),
+    ("first_name", TEXT),
+    ("middle_name", TEXT),
+    ("name_suffix", TEXT),
+    ("birth_date", DATE),
+    ("gender_code", TEXT),
+    ("ssn", TEXT),
+    ("address_line_1", TEXT),
+    ("address_line_2", TEXT),
+    ("city", TEXT),
+    ("state", TEXT),
+    ("postal_code", TEXT),
+    ("county_code", TEXT),
+    ("mailing_line_1", TEXT),
+    ("mailing_line_2", TEXT),
+    ("mailing_city", TEXT),
+    ("mailing_state", TEXT),
+    ("mailing_postal_code", TEXT),
+    ("phone", TEXT),
+    ("email", TEXT),
+    ("tobacco_code", TEXT),
+    ("plan_id", TEXT),  # 16 characters
+    ("insurance_line", TEXT),
+    ("benefit_begin", DATE),
+    ("benefit_end", DATE),  # null = open; begin = end on a cancelled policy
+    # Of the policy, on the subscriber's row only (CMS guide 7.2, table 17), but the last.
+    ("premium_total", MONEY),  # PRE AMT TOT
+    ("aptc", MONEY),  # APTC AMT
+    ("csr", MONEY),  # CSR AMT
+    ("responsible_amount", MONEY),  # TOT RES AMT
+    ("individual_premium", MONEY),  # PRE AMT 1, the member's own
+]
+
+CARRIER_MEMBERS = pa.schema(_MEMBER_RECORD)
+
+CARRIER_NEEDED = (
+    "exchange_policy_id",
+    "exchange_member_id",
+    "issuer_policy_id",
+    "issuer_subscriber_id",
+    "issuer_member_id",
+    "last_name",
+    "first_name",
+    "birth_date",
+    "gender_code",
+    "plan_id",
+    "benefit_begin",
+    "benefit_end",
+    "premium_total",
+    "aptc",
+)
+
 BOOK_MEMBERS = pa.schema(
     [
-        ("exchange_policy_id", TEXT),
-        ("exchange_subscriber_id", TEXT),
-        ("exchange_member_id", TEXT),
-        ("issuer_policy_id", TEXT),
-        ("issuer_subscriber_id", TEXT),
-        ("issuer_member_id", TEXT),
+        *_MEMBER_RECORD,
         ("is_subscriber", pa.bool_()),
-        ("relationship_code", TEXT),
-        ("last_name", TEXT),
-        ("first_name", TEXT),
-        ("birth_date", DATE),
-        ("gender_code", TEXT),
-        ("plan_id", TEXT),  # 16 characters
-        ("insurance_line", TEXT),
         ("policy_status", TEXT),  # initial | effectuated | terminated | cancelled
-        ("benefit_begin", DATE),
-        ("benefit_end", DATE),  # null = open; begin = end on a cancelled policy
-        ("premium_total", MONEY),  # policy's PRE AMT TOT, on the subscriber's row only
-        ("aptc", MONEY),  # policy's APTC AMT, on the subscriber's row only
         ("file_id", pa.int64()),  # the file that last changed this row
     ]
 )
@@ -331,26 +377,6 @@ BOOK_SEGMENTS = pa.schema(
     ]
 )
 
-# The carrier's own member records after the partner's column mapping: the other side.
-CARRIER_MEMBERS = pa.schema(
-    [
-        ("exchange_policy_id", TEXT),
-        ("exchange_member_id", TEXT),
-        ("issuer_policy_id", TEXT),
-        ("issuer_subscriber_id", TEXT),
-        ("issuer_member_id", TEXT),
-        ("last_name", TEXT),
-        ("first_name", TEXT),
-        ("birth_date", DATE),
-        ("gender_code", TEXT),
-        ("plan_id", TEXT),
-        ("benefit_begin", DATE),
-        ("benefit_end", DATE),
-        ("premium_total", MONEY),
-        ("aptc", MONEY),
-    ]
-)
-
 CARRIER_PAYMENTS = pa.schema(
     [
         ("exchange_policy_id", TEXT),
@@ -380,6 +406,10 @@ DIFFERENCES = pa.schema(
         ("field", TEXT),
         ("book_value", TEXT),
         ("carrier_value", TEXT),
+        # The carrier's dollars a month less the book's, where the disagreement is about dollars.
+        ("premium_difference", MONEY),
+        ("aptc_difference", MONEY),
+        ("csr_difference", MONEY),
         ("file_id", pa.int64()),  # the file behind the book's value
     ]
 )

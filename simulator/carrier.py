@@ -32,6 +32,9 @@ _TYPES = {
     "requested_on": "date",
     "premium_total": "numeric(12, 2)",
     "aptc": "numeric(12, 2)",
+    "csr": "numeric(12, 2)",
+    "responsible_amount": "numeric(12, 2)",
+    "individual_premium": "numeric(12, 2)",
     "amount": "numeric(12, 2)",
 }
 
@@ -199,6 +202,38 @@ def _member_row(policy: Policy, enrollee: Enrollee) -> Row:
         "benefit_end": enrollee.end.isoformat() if enrollee.end else "",
         "premium_total": dollars(policy.premium) if subscriber else "",
         "aptc": dollars(policy.aptc) if subscriber else "",
+    } | _further(policy, enrollee)
+
+
+def _further(policy: Policy, enrollee: Enrollee) -> Row:
+    """What some carriers keep of a member beside that."""
+    person, subscriber = enrollee.person, enrollee is policy.subscriber
+    was_never_covered = enrollee.removed and enrollee.end == enrollee.begin
+    address, mailing = policy.application.address, policy.application.mailing
+    return {
+        "exchange_subscriber_id": policy.subscriber.person.member_id,
+        "relationship_code": person.relationship,
+        "middle_name": person.middle_name,
+        "name_suffix": person.suffix,
+        "ssn": person.ssn or "",
+        "address_line_1": address.line_1,
+        "address_line_2": address.line_2,
+        "city": address.city,
+        "state": address.state,
+        "postal_code": address.postal_code,
+        "county_code": address.county_code,
+        "mailing_line_1": mailing.line_1 if mailing else "",
+        "mailing_line_2": mailing.line_2 if mailing else "",
+        "mailing_city": mailing.city if mailing else "",
+        "mailing_state": mailing.state if mailing else "",
+        "mailing_postal_code": mailing.postal_code if mailing else "",
+        "phone": person.phone,
+        "email": person.email if person.phone else "",
+        "tobacco_code": ("T" if person.tobacco else "N") if person.phone else "",
+        "insurance_line": policy.insurance_line,
+        "csr": "",
+        "responsible_amount": dollars(policy.responsible) if subscriber else "",
+        "individual_premium": "" if was_never_covered else dollars(enrollee.premium),
     }
 
 
@@ -277,7 +312,7 @@ def _end_of_month(day: date) -> date:
 def _write_rows(file: TextIO, columns: Mapping[str, str], rows: Iterable[Row]) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns.values())
-    writer.writerows([row[name] for name in columns] for row in rows)
+    writer.writerows([row.get(name, "") for name in columns] for row in rows)
 
 
 def _write(path: Path, columns: Mapping[str, str], rows: Iterable[Row]) -> None:

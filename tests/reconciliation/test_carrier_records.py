@@ -14,7 +14,19 @@ from schemas import tables
 from schemas.errors import Terminal
 from schemas.partners import load_partner
 
-CEDAR_VALLEY = load_partner("cedar-valley-tx")
+EVERYTHING = load_partner("cedar-valley-tx")  # a carrier that keeps all that can be compared
+
+
+def mapping_only(*columns):
+    """The partner, of whose columns only these are mapped."""
+    records = EVERYTHING.carrier_records
+    members = {name: records.members[name] for name in columns}
+    update = {"carrier_records": records.model_copy(update={"members": members})}
+    return EVERYTHING.model_copy(update=update)
+
+
+CEDAR_VALLEY = mapping_only(*tables.CARRIER_NEEDED)
+MEMBERS = pa.schema([tables.CARRIER_MEMBERS.field(name) for name in tables.CARRIER_NEEDED])
 HEADER = list(CEDAR_VALLEY.carrier_records.members.values())
 SUBSCRIBER = [
     *("8801", "0001000001", "C1", "S1", "M1", "LOCKHART", "AVERY", "1984-03-09", "F"),
@@ -81,14 +93,30 @@ def test_a_csv_extract_becomes_member_records(extract):
     header = ["REGION", *HEADER]
     path = extract(["TX", *SUBSCRIBER], ["TX", *DEPENDENT], header=header)
     members = read_members(path, CEDAR_VALLEY)
-    assert members.schema.equals(tables.CARRIER_MEMBERS)
+    assert members.schema.equals(MEMBERS)
     assert members.to_pylist() == NIGHTS_MEMBERS
+
+
+def test_what_a_carrier_may_leave_out_is_read_where_it_is_mapped(extract):
+    """The columns that are mapped come in one order, whatever the order in the partner's file."""
+    further = {"ssn": "900400001", "csr": "12.5", "city": "AUSTIN"}
+    partner = mapping_only(*further, *tables.CARRIER_NEEDED)
+    theirs = [EVERYTHING.carrier_records.members[name] for name in further]
+    path = extract([*SUBSCRIBER, *further.values()], header=[*HEADER, *theirs])
+    members = read_members(path, partner)
+    named = {*further, *tables.CARRIER_NEEDED}
+    assert members.column_names == [n for n in tables.CARRIER_MEMBERS.names if n in named]
+    row = members.to_pylist()[0]
+    assert (row["ssn"], row["csr"], row["city"]) == ("900400001", Decimal("12.50"), "AUSTIN")
+    without = extract(SUBSCRIBER)
+    with pytest.raises(Terminal, match="column SSN is missing"):
+        read_members(without, partner)
 
 
 def test_a_parquet_extract_becomes_member_records(tmp_path):
     """Typed columns of other widths are taken as they are meant."""
     mapping = CEDAR_VALLEY.carrier_records.members
-    table = pa.Table.from_pylist(NIGHTS_MEMBERS, schema=tables.CARRIER_MEMBERS)
+    table = pa.Table.from_pylist(NIGHTS_MEMBERS, schema=MEMBERS)
     carriers = {theirs: table[ours] for ours, theirs in mapping.items()}
     carriers["DOB"] = pa.array([datetime(1984, 3, 9), datetime(2012, 2, 29)], pa.timestamp("us"))
     carriers["PREMIUM_AMT"] = pa.array([512.30, None], pa.float64())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciliation.comparison import compare, reconcile_folders
-from reconciliation.snapshots import freeze
+from reconciliation.snapshots import Snapshot, freeze
 from schemas import tables
 from schemas.comparison import load_comparison
 from schemas.errors import Terminal
@@ -26,10 +26,14 @@ NOTHING = {
 }
 
 
+def compared(ours, theirs):
+    return compare(Snapshot.of(ours), Snapshot.of(theirs))
+
+
 def test_a_book_agrees_with_itself(book, carrier, book_row):
     """Equal sides have no difference, and every row is matched."""
     rows = [book_row(n) for n in range(1, 6)]
-    found = compare(book(*rows), carrier(*rows))
+    found = compared(book(*rows), carrier(*rows))
     assert found.differences.num_rows == 0
     assert found.differences.schema.equals(tables.DIFFERENCES)
     assert found.counts == {**NOTHING, "matched": 5}
@@ -48,6 +52,37 @@ CHANGED = {
     "benefit_end": date(2026, 6, 30),
     "premium_total": Decimal("512.32"),
     "aptc": None,
+    "exchange_subscriber_id": "OTHER",
+    "relationship_code": "19",
+    "middle_name": "K",
+    "name_suffix": None,
+    "ssn": "900400002",
+    "address_line_1": "101 ELM STREET",
+    "address_line_2": None,
+    "city": "DALLAS",
+    "state": "OK",
+    "postal_code": "78702",
+    "county_code": "48113",
+    "mailing_line_1": "PO BOX 13",
+    "mailing_line_2": "B",
+    "mailing_city": "WACO",
+    "mailing_state": "LA",
+    "mailing_postal_code": "76701",
+    "phone": "5125550199",
+    "email": "other@example.com",
+    "tobacco_code": "T",
+    "insurance_line": "DEN",
+    "csr": Decimal("0.00"),
+    "responsible_amount": Decimal("412.32"),
+    "individual_premium": None,
+}
+
+
+NO_DOLLARS = dict.fromkeys(("premium_difference", "aptc_difference", "csr_difference"))
+DOLLARS = {
+    "premium_total": {"premium_difference": Decimal("0.02")},
+    "aptc": {"aptc_difference": Decimal("-100.00")},
+    "csr": {"csr_difference": Decimal("-20.00")},
 }
 
 
@@ -61,7 +96,7 @@ def test_one_changed_field_is_one_difference(field, book, carrier, book_row):
     """The difference names the field, both values as text, and the book's file."""
     rows = [book_row(1), book_row(2), book_row(3)]
     changed = [rows[0], {**rows[1], field: CHANGED[field]}, rows[2]]
-    found = compare(book(*rows), carrier(*changed))
+    found = compared(book(*rows), carrier(*changed))
     assert found.counts == {**NOTHING, "matched": 2, "differing": 1}
     values = [None if v is None else str(v) for v in (rows[1].get(field), CHANGED[field])]
     assert found.differences.to_pylist() == [
@@ -72,6 +107,8 @@ def test_one_changed_field_is_one_difference(field, book, carrier, book_row):
             "field": field,
             "book_value": values[0],
             "carrier_value": values[1],
+            **NO_DOLLARS,
+            **DOLLARS.get(field, {}),
             "file_id": 42,
         }
     ]
@@ -89,14 +126,43 @@ def test_one_changed_field_is_one_difference(field, book, carrier, book_row):
         ({"issuer_member_id": None}, {"issuer_member_id": "M1"}),
         ({"is_subscriber": False, "premium_total": None}, {"premium_total": Decimal("512.30")}),
         ({"gender_code": None}, {"gender_code": None}),
+        ({"address_line_1": "100 Elm St., #4"}, {"address_line_1": "100 ELM ST 4"}),
+        ({"phone": "5125550100"}, {"phone": "(512) 555-0100"}),
+        ({"ssn": None}, {"ssn": "900400009"}),
+        ({"postal_code": "78701"}, {"postal_code": "78701-1234"}),
+        ({"postal_code": "787011234"}, {"postal_code": "78701-1234"}),
+        ({"email": "Avery@example.com"}, {"email": "avery@EXAMPLE.com"}),
+        ({"csr": Decimal("0.00")}, {"csr": None}),
     ],
 )
 def test_what_means_the_same_is_no_difference(ours, theirs, book, carrier, book_row):
     """Spelling of names, a cent, an open end, an id the carrier assigns, a dependent's amounts."""
     row = book_row(1, **ours)
-    found = compare(book(row), carrier({**row, **theirs}))
+    found = compared(book(row), carrier({**row, **theirs}))
     assert found.differences.to_pylist() == []
     assert found.matched == 1
+
+
+NO_MAILING = dict.fromkeys(name for name in tables.BOOK_MEMBERS.names if "mailing" in name)
+RESIDENCE = {
+    "mailing_line_1": "100 Elm Street",
+    "mailing_line_2": "Apt. 2",
+    "mailing_city": "Austin",
+    "mailing_state": "TX",
+    "mailing_postal_code": "78701-1234",
+}
+
+
+def test_letters_go_to_the_residence_where_there_is_no_mailing_address(book, carrier, book_row):
+    """Who writes the residence down twice means the same; another address is a difference."""
+    ours, theirs = book_row(1, **NO_MAILING), {**book_row(1), **RESIDENCE}
+    assert compared(book(ours), carrier(theirs)).differences.num_rows == 0
+    assert compared(book({**ours, **RESIDENCE}), carrier(ours)).differences.num_rows == 0
+    moved = {**ours, "address_line_1": "7 OAK STREET"}
+    found = compared(book(ours), carrier(moved)).differences
+    assert found["field"].to_pylist() == ["address_line_1"]
+    found = compared(book(ours), carrier({**theirs, "mailing_city": "WACO"})).differences
+    assert found["field"].to_pylist() == ["mailing_city"]
 
 
 @pytest.mark.parametrize(
@@ -108,19 +174,22 @@ def test_what_means_the_same_is_no_difference(ours, theirs, book, carrier, book_
         ({"issuer_member_id": "M1"}, {"issuer_member_id": None}),
         ({"last_name": None}, {"last_name": "LOCKHART"}),
         ({"birth_date": None}, {"birth_date": date(1984, 3, 9)}),
+        ({"ssn": "900400001"}, {"ssn": None}),
+        ({"address_line_2": "APT 2"}, {"address_line_2": None}),
+        ({"postal_code": "787011234"}, {"postal_code": "787019999"}),
     ],
 )
 def test_a_value_on_one_side_only_is_a_difference(ours, theirs, book, carrier, book_row):
     """Blank and known differ, whichever side is blank."""
     row = book_row(1, **ours)
-    found = compare(book(row), carrier({**row, **theirs}))
+    found = compared(book(row), carrier({**row, **theirs}))
     assert found.differences["field"].to_pylist() == list(theirs)
 
 
 def test_rows_of_one_side_only_are_named(book, carrier, book_row):
     """Missing rows have no field; a cancelled policy may be absent at the carrier."""
     ours, cancelled, theirs = book_row(1), book_row(2, policy_status="cancelled"), book_row(3)
-    found = compare(book(ours, cancelled), carrier(theirs))
+    found = compared(book(ours, cancelled), carrier(theirs))
     assert found.counts == {
         **NOTHING,
         "missing_at_carrier": 1,
@@ -133,10 +202,33 @@ def test_rows_of_one_side_only_are_named(book, carrier, book_row):
     ] == [("missing_at_carrier", "8801", None, 41), ("missing_in_book", "8803", None, None)]
 
 
+def test_what_one_side_lacks_is_worth_its_dollars_once(book, carrier, book_row):
+    """A carrier may repeat the policy's amounts on each member; the book has them once."""
+    lost = book_row(1)
+    ghosts = [{**book_row(2), "exchange_policy_id": "9902", "exchange_member_id": m} for m in "ba"]
+    found = compared(book(lost), carrier(*ghosts)).differences.to_pylist()
+    assert [(row["exchange_member_id"], row["premium_difference"]) for row in found] == [
+        ("0001000001", Decimal("-512.30")),
+        ("a", Decimal("512.30")),
+        ("b", None),
+    ]
+    assert found[0]["aptc_difference"] == Decimal("-100.00")
+    assert found[1]["csr_difference"] == Decimal("20.00")
+
+
+def test_what_the_carrier_does_not_keep_is_not_compared_and_named(book, carrier, book_row):
+    """A column that its records do not have is no difference on every row."""
+    row = book_row(1)
+    found = compared(book(row), carrier(row).drop_columns(["ssn", "address_line_1", "csr"]))
+    assert found.counts == {**NOTHING, "matched": 1}
+    # Without a residence nothing can stand in for a mailing address either.
+    assert found.not_compared == ("ssn", "address_line_1", "mailing_line_1", "csr")
+
+
 def test_a_cancelled_policy_that_the_carrier_kept_is_compared(book, carrier, book_row):
     """Coverage that goes on at the carrier after a cancellation is a difference."""
     row = book_row(1, policy_status="cancelled", benefit_end=date(2026, 1, 1))
-    found = compare(book(row), carrier({**row, "benefit_end": None}))
+    found = compared(book(row), carrier({**row, "benefit_end": None}))
     assert found.differences["field"].to_pylist() == ["benefit_end"]
 
 
@@ -146,7 +238,7 @@ def test_two_rows_of_one_key_are_refused(side, book, carrier, book_row):
     once, twice = [book_row(1)], [book_row(1), book_row(1)]
     sides = (book(*twice), carrier(*once)) if side == "book" else (book(*once), carrier(*twice))
     with pytest.raises(Terminal, match=f"1 keys .* more than once in the {side}'s snapshot"):
-        compare(*sides)
+        compared(*sides)
 
 
 FIELDS = st.sampled_from(sorted(CHANGED))
@@ -168,7 +260,7 @@ def test_order_of_rows_changes_nothing_and_nothing_is_lost(
         for state, row in rows
         if state != "carrier_lacks"
     ]
-    first = compare(book(*ours), carrier(*theirs))
+    first = compared(book(*ours), carrier(*theirs))
     assert first.differences.num_rows == len(states) - states.count("same")
     assert first.counts == {
         **NOTHING,
@@ -179,7 +271,7 @@ def test_order_of_rows_changes_nothing_and_nothing_is_lost(
     }
     shuffler.shuffle(ours)
     shuffler.shuffle(theirs)
-    second = compare(book(*ours), carrier(*theirs))
+    second = compared(book(*ours), carrier(*theirs))
     assert second.differences.equals(first.differences)
 
 
@@ -204,7 +296,7 @@ def test_folders_are_reconciled_to_the_same_bytes(tmp_path, book, carrier, book_
         "missing_at_carrier": 1,
     }
     assert summary["differences"]["sha256"] == hashlib.sha256(differences).hexdigest()
-    assert summary["rules"] == {"id": "ffe-individual", "version": 1}
+    assert summary["rules"] == {"id": "ffe-individual", "version": 2}
     assert pq.read_table(out / "differences.parquet").schema.equals(tables.DIFFERENCES)
     assert sorted(p.name for p in out.iterdir()) == ["differences.parquet", "summary.json"]
 
@@ -240,11 +332,16 @@ def test_wrong_comparison_rules_are_refused(tmp_path):
     """A column that a side lacks, an unknown kind and broken TOML are named with their file."""
     rules = tmp_path / "rules.toml"
     rows = {
-        "name = 'file_id'\nkind = 'exact'": "file_id is not a column of both sides",
-        "name = 'plan_id'\nkind = 'alike'": "fields.0.kind",
+        "name='file_id'\nkind='exact'\ndecides='issuer'": "file_id is not a column of both sides",
+        "name = 'plan_id'\nkind = 'alike'\ndecides = 'issuer'": "fields.0.kind",
         "name = ": "not valid TOML",
     }
-    head = "id='x'\nversion=1\nkey=['exchange_policy_id']\nmay_be_absent=[]\nmoney_tolerance='0'\n"
+    head = (
+        "id='x'\nversion=1\nkey=['exchange_policy_id']\nmay_be_absent=[]\nmoney_tolerance='0'\n"
+        "missing_at_carrier={decides='exchange',action='a'}\n"
+        "missing_in_book={decides='exchange',action='a'}\n"
+        "decisions.exchange={action='a',waits_for='carrier'}\n"
+    )
     for row, message in rows.items():
         rules.write_text(f"{head}[[fields]]\n{row}\n")
         load_comparison.cache_clear()

@@ -268,7 +268,8 @@ CREATE TABLE ledger.transaction_set (
 CREATE TABLE reconciliation.difference (
   difference_id BIGINT GENERATED ALWAYS AS IDENTITY, run_id BIGINT NOT NULL,
   partner_id TEXT NOT NULL, kind TEXT, exchange_policy_id TEXT, exchange_member_id TEXT,
-  field TEXT, book_value TEXT, carrier_value TEXT, file_id BIGINT,
+  field TEXT, book_value TEXT, carrier_value TEXT, premium_difference NUMERIC(12, 2),
+  aptc_difference NUMERIC(12, 2), csr_difference NUMERIC(12, 2), file_id BIGINT,
   CONSTRAINT pk_difference PRIMARY KEY (difference_id),
   CONSTRAINT fk_difference_run_id_partner_id FOREIGN KEY(run_id, partner_id) REFERENCES
     reconciliation.result (run_id, partner_id),

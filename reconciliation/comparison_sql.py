@@ -1,0 +1,151 @@
+"""The comparison in SQL, written from the rows of the rules.
+
+The relations `book` and `carrier` are joined on the key once, and only rows that are not matched
+come out: one pass over both sides, however many fields are compared.
+"""
+
+from collections.abc import Sequence
+
+from schemas import tables
+from schemas.comparison import ComparedField, ComparisonRules
+
+# SQL for "the two values agree" by the kind of field; {b} and {c} are the values of both sides.
+_AGREES = {
+    "exact": "{b} IS NOT DISTINCT FROM {c}",
+    "date": "{b} IS NOT DISTINCT FROM {c}",
+    "caseless": "{b} IS NOT DISTINCT FROM {c} OR upper({b}) IS NOT DISTINCT FROM upper({c})",
+    "name": "CASE WHEN {b} = {c} THEN TRUE ELSE {b_letters} IS NOT DISTINCT FROM {c_letters} END",
+    "digits": "CASE WHEN {b} = {c} THEN TRUE ELSE {b_digits} IS NOT DISTINCT FROM {c_digits} END",
+    "postal_code": "CASE WHEN {b} = {c} THEN TRUE WHEN length({b_digits}) = length({c_digits}) "
+    "THEN {b_digits} = {c_digits} "
+    "ELSE substr({b_digits}, 1, 5) IS NOT DISTINCT FROM substr({c_digits}, 1, 5) END",
+    "money": "CASE WHEN {b} IS NULL OR {c} IS NULL THEN {b} IS NOT DISTINCT FROM {c} "
+    "ELSE abs({b} - {c}) <= {tolerance} END",
+    "end_date": "coalesce({b}, {b_year_end}) IS NOT DISTINCT FROM coalesce({c}, {c_year_end})",
+}
+_LETTERS = r"nullif(regexp_replace(upper({0}), '[^\p{{L}}\p{{N}}]', '', 'g'), '')"
+_DIGITS = r"nullif(regexp_replace({0}, '[^0-9]', '', 'g'), '')"
+_YEAR_END = "make_date(year({0}_benefit_begin), 12, 31)"
+_DOLLARS = ("premium", "aptc", "csr")
+
+
+def unlike_rows(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
+    """SQL for one row per key that is not matched: what it is, both sides' values, what agrees.
+
+    Columns: the key, `kind`, `file_id`, and for each field `book_…`, `carrier_…` and `same_…`.
+    Rows whose values are the same as they stand, nearly all, are left behind by the inner query:
+    what a kind makes of a value is worked out for the others only.
+    """
+    on = " AND ".join(f"b.{name} IS NOT DISTINCT FROM c.{name}" for name in rules.key)
+    key = ", ".join(f"coalesce(b.{name}, c.{name}) AS {name}" for name in rules.key)
+    needed = sorted({column for field in fields for column in field.columns} | {"benefit_begin"})
+    values = ", ".join(f"{side}.{name} AS {side}_{name}" for name in needed for side in "bc")
+    as_they_stand = " OR ".join(f"b.{name} IS DISTINCT FROM c.{name}" for name in needed)
+    may_be_absent = ", ".join(f"'{status}'" for status in rules.may_be_absent) or "NULL"
+    compared = ", ".join(
+        f"b_{field.name} AS book_{field.name}, c_{field.name} AS carrier_{field.name}, "
+        f"{_agrees(field, rules)} AS same_{field.name}"
+        for field in fields
+    )
+    all_agree = " AND ".join(f"same_{field.name}" for field in fields) or "TRUE"
+    return f"""
+        SELECT * FROM (
+        SELECT {", ".join(rules.key)}, file_id, {compared},
+               CASE WHEN NOT is_book THEN 'missing_in_book'
+                    WHEN NOT is_carrier AND policy_status IN ({may_be_absent})
+                    THEN 'may_be_absent'
+                    WHEN NOT is_carrier THEN 'missing_at_carrier'
+                    ELSE 'differs' END AS kind
+        FROM (
+          SELECT {key}, b.file_id, b.policy_status, b.is_subscriber,
+                 b.is_there IS NOT NULL AS is_book, c.is_there IS NOT NULL AS is_carrier, {values}
+          FROM (SELECT *, TRUE AS is_there FROM book) AS b
+          FULL JOIN (SELECT *, TRUE AS is_there FROM carrier) AS c ON {on}
+          WHERE b.is_there IS NULL OR c.is_there IS NULL OR {as_they_stand}
+        )
+        ) WHERE kind <> 'differs' OR NOT ({all_agree})
+    """  # noqa: S608
+
+
+def _agrees(field: ComparedField, rules: ComparisonRules) -> str:
+    """SQL that is true where the field's values agree or are not to be compared."""
+    book, carrier = (_value(side, field) for side in "bc")
+    agrees = _AGREES[field.kind].format(
+        b=book,
+        c=carrier,
+        b_letters=_LETTERS.format(book),
+        c_letters=_LETTERS.format(carrier),
+        b_digits=_DIGITS.format(book),
+        c_digits=_DIGITS.format(carrier),
+        b_year_end=_YEAR_END.format("b"),
+        c_year_end=_YEAR_END.format("c"),
+        tolerance=rules.money_tolerance,
+    )
+    if field.members == "subscriber":
+        agrees = f"NOT coalesce(is_subscriber, FALSE) OR ({agrees})"
+    if field.book_blank == "skip":
+        agrees = f"b_{field.name} IS NULL OR ({agrees})"
+    return f"({agrees})"
+
+
+def _value(side: str, field: ComparedField) -> str:
+    value = f"{side}_{field.name}"
+    if field.blank == "zero":
+        return f"coalesce({value}, 0)"
+    if field.instead is not None:
+        blank, other = field.instead.where_blank, field.instead.take
+        one_sided = f"{side}_{blank} IS NULL AND (b_{blank} IS NULL) <> (c_{blank} IS NULL)"
+        return f"CASE WHEN {one_sided} THEN {side}_{other} ELSE {value} END"
+    return value
+
+
+def differences(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
+    """SQL over the relation `unlike` for tables.DIFFERENCES, by key and in the rules' order.
+
+    A member who is missing in the book has the policy's dollars once, on the policy's first row:
+    who the subscriber is, only the book knows.
+    """
+    key = ", ".join(rules.key)
+    disagreeing = ", ".join(
+        f"{{'place': {place}, 'same': same_{field.name}, 'field': '{field.name}', "
+        f"'book': CAST(book_{field.name} AS VARCHAR), "
+        f"'carrier': CAST(carrier_{field.name} AS VARCHAR), {_of_field(field)}}}"
+        for place, field in enumerate(fields, 1)
+    )
+    dollars = ", ".join(f"found.{name} AS {name}_difference" for name in _DOLLARS)
+    columns = ", ".join(tables.DIFFERENCES.names)
+    return f"""
+        SELECT {columns} FROM (
+          SELECT {key}, kind, file_id, found.place, found.field, found.book AS book_value,
+                 found.carrier AS carrier_value, {dollars}
+          FROM (SELECT {key}, kind, file_id, unnest([{disagreeing}]) AS found
+                FROM unlike WHERE kind = 'differs')
+          WHERE NOT found.same
+          UNION ALL BY NAME
+          SELECT {key}, kind, file_id, 0 AS place, {_of_rows(rules, fields)}
+          FROM unlike WHERE kind IN ('missing_at_carrier', 'missing_in_book')
+        ) ORDER BY {key}, place
+    """  # noqa: S608
+
+
+def _of_field(field: ComparedField) -> str:
+    """The difference in dollars of the field that is about dollars, by name."""
+    taken = f"coalesce(carrier_{field.name}, 0) - coalesce(book_{field.name}, 0)"
+    return ", ".join(
+        f"'{name}': CAST({taken if field.dollars == name else 'NULL'} AS DECIMAL(12, 2))"
+        for name in _DOLLARS
+    )
+
+
+def _of_rows(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
+    """The dollars of a row that one side lacks: all that the other side has."""
+    by_name = {field.dollars: field.name for field in fields if field.dollars}
+    of_policy, member = ", ".join(rules.key[:-1]) or "1", rules.key[-1]
+    first = f"row_number() OVER (PARTITION BY kind, {of_policy} ORDER BY {member}) = 1"
+    return ", ".join(
+        f"CASE WHEN kind = 'missing_at_carrier' THEN -book_{by_name[name]} "
+        f"WHEN {first} THEN carrier_{by_name[name]} END AS {name}_difference"
+        if name in by_name
+        else f"CAST(NULL AS DECIMAL(12, 2)) AS {name}_difference"
+        for name in _DOLLARS
+    )
