@@ -112,7 +112,9 @@ def apply_events(
     audited = judge_audits(conn, parameters)
     _mark(conn, file_ids, "applied")
     waiting = sa.select(sa.func.count()).where(
-        event_set.c.partner_id == night.partner_id, event_set.c.state == "pending"
+        event_set.c.partner_id == night.partner_id,
+        event_set.c.state == "pending",
+        event_set.c.reason.is_not(None),
     )
     return Application(
         counts.get("applied", 0) + audited,

@@ -30,7 +30,7 @@ FROM book.event_set s
 LEFT JOIN book.policy p ON p.exchange_policy_id = s.exchange_policy_id
   AND p.partner_id = s.partner_id AND p.known_to = 'infinity'
 WHERE s.partner_id = :partner_id AND s.transaction = 'audit'
-  AND (s.state = 'pending'
+  AND (s.state = 'pending' AND s.reason IS NOT NULL
     OR s.state = 'staged' AND s.file_id = ANY(CAST(:file_ids AS bigint[])))
   AND (p.exchange_policy_id IS NOT NULL OR s.state = 'staged')
 """)

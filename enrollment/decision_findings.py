@@ -23,8 +23,8 @@ FROM payment c
 LEFT JOIN standing s USING (exchange_policy_id)
 CROSS JOIN LATERAL (VALUES
   ('unknown-policy', s.exchange_policy_id IS NULL AND c.exchange_policy_id NOT IN (
-    SELECT exchange_policy_id FROM book.event_set
-    WHERE partner_id = :partner_id AND state = 'staged' AND exchange_policy_id IS NOT NULL)),
+    SELECT exchange_policy_id FROM book.set_at_gate
+    WHERE partner_id = :partner_id AND exchange_policy_id IS NOT NULL)),
   ('reversal', c.amount < 0),
   ('in-the-future', c.received_on > :on_day),
   ('without-amount', c.amount IS NULL),

@@ -84,8 +84,8 @@ WITH request AS (
   LEFT JOIN decision_reason x ON x.reason = q.reason
   LEFT JOIN decision_accepts a ON a.kind = q.kind AND a.standing = s.standing
 ), waiting AS (
-  SELECT exchange_policy_id FROM book.event_set
-  WHERE partner_id = :partner_id AND state = 'staged' AND exchange_policy_id IS NOT NULL
+  SELECT exchange_policy_id FROM book.set_at_gate
+  WHERE partner_id = :partner_id AND exchange_policy_id IS NOT NULL
 )
 SELECT c.*, CASE
   WHEN c.is_unknown THEN CASE

@@ -45,8 +45,8 @@ LEFT JOIN book.amount a ON a.partner_id = p.partner_id
   AND a.valid_from <= p.benefit_begin AND coalesce(a.valid_to, 'infinity') >= p.benefit_begin
 WHERE p.partner_id = :partner_id AND p.known_to = 'infinity'
   AND p.exchange_policy_id NOT IN (
-    SELECT exchange_policy_id FROM book.event_set
-    WHERE partner_id = :partner_id AND state = 'staged' AND exchange_policy_id IS NOT NULL
+    SELECT exchange_policy_id FROM book.set_at_gate
+    WHERE partner_id = :partner_id AND exchange_policy_id IS NOT NULL
   )
 """)
 

@@ -16,7 +16,7 @@ from enrollment.following import HOLDS
 # What is staged must have passed the gate with its file. An audit changes nothing. What we have
 # said is staged with the file that we sent.
 TOUCHED_POLICIES = sa.text("""
-CREATE TEMPORARY TABLE fold_policy ON COMMIT DROP AS
+CREATE TEMPORARY TABLE fold_policy WITH (fillfactor = 45) ON COMMIT DROP AS
 SELECT DISTINCT exchange_policy_id, 'none' AS status, false AS effectuated,
   CAST(0 AS bigint) AS place, 0 AS enrollment,
   CAST(NULL AS date) AS benefit_begin, CAST(NULL AS date) AS benefit_end,
@@ -31,7 +31,7 @@ WHERE partner_id = :partner_id AND (state = 'staged' AND transaction <> 'audit'
 # believed because of it keeps its source. An enrollment's number counts the times that the policy
 # began: what came before the last of them is of no effect any more.
 SETS_IN_ORDER = sa.text("""
-CREATE TEMPORARY TABLE fold_set ON COMMIT DROP AS
+CREATE TEMPORARY TABLE fold_set WITH (fillfactor = 45) ON COMMIT DROP AS
 SELECT exchange_policy_id,
   row_number() OVER (
     PARTITION BY exchange_policy_id

@@ -35,7 +35,7 @@ OPEN_ITEMS = pa.schema(
 _OPEN_ITEMS = f"""
 SELECT 'waits', partner_id, exchange_policy_id, reason, transaction, file_id, set_ordinal
 FROM book.event_set
-WHERE partner_id = :partner_id AND state = 'pending'
+WHERE partner_id = :partner_id AND state = 'pending' AND reason IS NOT NULL
 UNION ALL
 SELECT 'half-a-change', s.partner_id, s.exchange_policy_id,
   CASE s.circumstance WHEN 'enters' THEN 'no-policy-left' ELSE 'no-policy-entered' END,

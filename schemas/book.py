@@ -61,7 +61,9 @@ SAID_BY_ISSUER = {
 
 # One row per accepted transaction set: a household's enrollment is decided as a whole. What the
 # set says about the policy is its subscriber's. What we have said ourselves stands among them, by
-# the file that we sent: both make the policy what it is (docs/decisions/0026).
+# the file that we sent: both make the policy what it is (docs/decisions/0026). A set is written
+# once and decided once: its page has room for both, and no index looks at its state, so that the
+# second version needs no entries in the indexes (docs/decisions/0034). What waits has a reason.
 event_set = sa.Table(
     "event_set",
     metadata,
@@ -98,16 +100,18 @@ event_set = sa.Table(
     ),
     one_of("circumstance", "leaves", "enters"),
     sa.Index("ix_event_set_policy", "exchange_policy_id", "partner_id"),
+    sa.CheckConstraint("state <> 'pending' OR reason IS NOT NULL", name="pending"),
     sa.Index(
-        "ix_event_set_waiting",
+        "ix_event_set_reason",
         "partner_id",
-        postgresql_where=sa.text("state IN ('staged', 'pending')"),
+        postgresql_where=sa.text("reason IS NOT NULL"),
     ),
     sa.Index(
         "ix_event_set_circumstance",
         "partner_id",
         postgresql_where=sa.text("circumstance IS NOT NULL"),
     ),
+    postgresql_with={"fillfactor": 45},
     schema="book",
 )
 

@@ -14,13 +14,13 @@ CREATE TABLE book.event_set (
   CONSTRAINT ck_event_set_transaction CHECK (transaction IN ('initial', 'renewal', 'change',
     'cancellation', 'termination', 'reinstatement', 'audit', 'effectuation',
     'issuer_cancellation', 'issuer_termination', 'issuer_maintenance', 'issuer_reinstatement')),
-  CONSTRAINT ck_event_set_circumstance CHECK (circumstance IN ('leaves', 'enters'))
-);
+  CONSTRAINT ck_event_set_circumstance CHECK (circumstance IN ('leaves', 'enters')),
+  CONSTRAINT ck_event_set_pending CHECK (state <> 'pending' OR reason IS NOT NULL)
+) WITH (fillfactor = 45);
 CREATE INDEX ix_event_set_circumstance ON book.event_set (partner_id) WHERE circumstance IS NOT
   NULL;
 CREATE INDEX ix_event_set_policy ON book.event_set (exchange_policy_id, partner_id);
-CREATE INDEX ix_event_set_waiting ON book.event_set (partner_id) WHERE state IN ('staged',
-  'pending');
+CREATE INDEX ix_event_set_reason ON book.event_set (partner_id) WHERE reason IS NOT NULL;
 
 CREATE TABLE book.event (
   event_id BIGINT GENERATED ALWAYS AS IDENTITY, file_id BIGINT NOT NULL,

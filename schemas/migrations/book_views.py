@@ -44,6 +44,13 @@ WHERE p.status <> 'cancelled'
   AND greatest(a.valid_from, p.benefit_begin)
     <= coalesce(least(a.valid_to, p.benefit_end), 'infinity');
 
+-- What waits at the gate, with its file. What we say ourselves never does.
+CREATE VIEW book.set_at_gate AS
+SELECT f.partner_id, s.file_id, s.set_ordinal, s.exchange_policy_id
+FROM ledger.file f
+JOIN book.event_set s USING (file_id)
+WHERE f.state = 'staged' AND s.state = 'staged';
+
 -- A policy that was entered by a change in circumstance, and the end of one that was left for it:
 -- of the same exchange and insurance line, with a member in common (CMS guide 7.2, section 6.6).
 -- The end is not always marked as one; what waits counts, too. `days_apart` lies between what was
