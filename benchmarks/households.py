@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -137,7 +138,7 @@ def _sets(sizes: np.ndarray) -> pa.Table:
     return _table(tables.TRANSACTION_SETS, columns, constants)
 
 
-def _table(schema: pa.Schema, columns: dict, constants: dict) -> pa.Table:
+def _table(schema: pa.Schema, columns: dict[str, Any], constants: dict[str, Any]) -> pa.Table:
     rows = len(next(iter(columns.values())))
     made = {}
     for field in schema:
