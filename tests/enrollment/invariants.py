@@ -50,6 +50,12 @@ BROKEN = {
         SELECT p.initial_event_id FROM book.policy p
         LEFT JOIN book.event e ON e.event_id = p.initial_event_id WHERE e.event_id IS NULL
     """,
+    "every transaction set is of a file and was decided in a run": """
+        SELECT s.file_id, s.set_ordinal FROM book.event_set s
+        LEFT JOIN ledger.file f USING (file_id)
+        LEFT JOIN ledger.run r ON r.run_id = s.run_id
+        WHERE f.file_id IS NULL OR r.run_id IS NULL OR f.partner_id <> s.partner_id
+    """,
     "an applied file has no undecided set": """
         SELECT s.file_id, s.set_ordinal FROM book.event_set s JOIN ledger.file f USING (file_id)
         WHERE f.state = 'applied' AND s.state = 'staged'
