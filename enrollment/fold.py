@@ -93,14 +93,18 @@ CREATE TEMPORARY TABLE round_set ON COMMIT DROP AS
 WITH next AS ({tried}
 ), held AS (
   SELECT s.exchange_policy_id, s.place, s.transaction, s.needs_effectuation, s.plan_id,
-    s.benefit_begin, s.benefit_end, p.status, p.enrollment, {HOLDS} AS holds
+    s.benefit_begin, s.benefit_end, p.status, p.enrollment, {HOLDS} AS holds,
+    s.transaction <> 'change' OR EXISTS (
+      SELECT FROM book.event e
+      WHERE e.file_id = s.file_id AND e.set_ordinal = s.set_ordinal AND e.maintenance_type = '021'
+    ) AS brings
   FROM next s JOIN fold_policy p USING (exchange_policy_id)
 ), judged AS (
   SELECT DISTINCT ON (h.exchange_policy_id, h.place) h.exchange_policy_id, h.place,
     h.needs_effectuation, h.plan_id, h.benefit_begin, h.benefit_end,
     coalesce(f.outcome, 'waits') AS outcome,
     CASE WHEN f.outcome IS NULL THEN 'not-foreseen' ELSE f.reason END AS reason, f.becomes,
-    h.transaction, h.transaction IN ('initial', 'renewal') AS begins,
+    h.transaction, h.transaction IN ('initial', 'renewal') AS begins, h.brings,
     CASE WHEN f.outcome = 'applied' AND h.transaction IN ('initial', 'renewal')
       THEN h.enrollment + 1 ELSE h.enrollment END AS enrollment
   FROM held h
@@ -127,12 +131,13 @@ FROM round_set r
 WHERE s.exchange_policy_id = r.exchange_policy_id AND s.place = r.place
 """)
 
-# What waits is tried again, in its order, as soon as something has changed its policy.
+# What waits is tried again, in its order, as soon as something has changed its policy. What speaks
+# of a member whom nobody has brought waits on through a change that `brings` nobody.
 RELEASE_WAITING = sa.text("""
 UPDATE fold_set s SET outcome = NULL
 FROM round_set r
 WHERE s.exchange_policy_id = r.exchange_policy_id AND s.outcome = 'waits'
-  AND r.outcome = 'applied'
+  AND r.outcome = 'applied' AND (r.brings OR s.reason <> 'unknown-member')
 """)
 
 # A cancelled policy ends on the day it begins; a reinstated one has the end it was enrolled with,

@@ -19,6 +19,22 @@ def rounds(conn):
     return seen
 
 
+@pytest.fixture
+def tried(conn):
+    """How many sets each round has tried."""
+    counts = []
+
+    def note(_conn, cursor, statement, *_more):
+        if statement.startswith("\nCREATE TEMPORARY TABLE round_set"):
+            counts.append(cursor.rowcount)
+
+    sa.event.listen(conn, "after_cursor_execute", note)
+    return counts
+
+
+JUNE = date(2027, 6, 1)
+
+
 def _clock(number):
     return f"202611010{number // 60}{number % 60:02d}0000"
 
@@ -34,6 +50,27 @@ def test_what_waits_is_tried_again_in_the_round_of_the_next_set(carrier, say, ro
 
     assert (result.applied, result.pending) == (21, 20)
     assert len(rounds) <= 2 * len(sets)
+
+
+def test_what_waits_for_a_member_is_tried_again_when_one_comes(carrier, say, tried):
+    """Twenty wait for somebody; twenty changes bring nobody; then he comes, and all apply."""
+    unknown = [
+        say.change("P1", "S1", say.unchanged("P1", "S1", "X"), phone=f"51255502{n:02d}")
+        for n in range(20)
+    ]
+    others = [say.change("P1", "S1", phone=f"51255501{n:02d}") for n in range(20)]
+    sets = [say.enrollment("P1", "S1"), *unknown, *others]
+    carrier.receives(*(say.at(_clock(n), said) for n, said in enumerate(sets)))
+
+    result = carrier.applies()
+
+    assert (result.applied, result.pending) == (21, 20)
+    assert sum(tried) == len(sets)
+
+    carrier.receives(say.at(_clock(59), say.change("P1", "S1", say.added("P1", "S1", "X", JUNE))))
+    result = carrier.applies()
+
+    assert (result.applied, result.pending) == (21, 0)
 
 
 def test_many_policies_are_folded_in_the_rounds_of_one(carrier, say, rounds):
