@@ -67,6 +67,14 @@ CANNOT_REINSTATE = f"""CASE
   WHEN {_TOLD_AHEAD} THEN 'end-told-ahead'
   WHEN {_COVERED_ELSEWHERE} THEN 'covered-elsewhere' END"""
 
+# Of what was said and stands nothing follows again, whatever has become of the policy since.
+_DONE = """EXISTS (
+  SELECT FROM book.decision d
+  WHERE d.exchange_policy_id = q.exchange_policy_id AND d.partner_id = :partner_id
+    AND d.event_id = s.event_id AND d.kind = q.kind AND d.state = 'sent'
+    AND d.evidence -> 'request' = q.figures
+)"""
+
 # The first that holds is told. Null: it can be followed, or waits, or was.
 _JUDGED = sa.text(f"""
 CREATE TEMPORARY TABLE judged_request ON COMMIT DROP AS
@@ -76,7 +84,7 @@ WITH request AS (
     x.within_free_look, s.event_id IS NULL AS is_unknown, a.kind IS NOT NULL AS is_accepted,
     coalesce(a.end_earlier, false) AS end_earlier,
     count(*) OVER (PARTITION BY q.exchange_policy_id) > 1 AS is_ambiguous,
-    coalesce(q.coverage_end, s.cancelled_end) AS cancels_on
+    coalesce(q.coverage_end, s.cancelled_end) AS cancels_on, {_DONE} AS is_done
   FROM newest_request q
   LEFT JOIN standing s USING (exchange_policy_id)
   LEFT JOIN decision_code c ON c.kind = q.kind
@@ -95,12 +103,7 @@ SELECT c.*, CASE
   WHEN c.requested_on > :on_day THEN 'in-the-future'
   WHEN c.kind IS NULL THEN 'request-unknown'
   WHEN c.additional IS NULL THEN 'reason-unknown'
-  WHEN EXISTS (
-    SELECT FROM book.decision d
-    WHERE d.exchange_policy_id = c.exchange_policy_id AND d.partner_id = :partner_id
-      AND d.event_id = c.event_id AND d.kind = c.kind AND d.state = 'sent'
-      AND d.evidence -> 'request' = c.figures
-  ) THEN NULL
+  WHEN c.is_done THEN NULL
   WHEN NOT c.is_accepted THEN 'wrong-status'
   WHEN c.only_initial AND c.standing <> 'initial' THEN 'not-initial'
   WHEN c.within_free_look AND coalesce(c.requested_on, :on_day) > c.free_look_end
@@ -127,7 +130,7 @@ SELECT q.exchange_policy_id, r.rule, coalesce(r.additional, q.additional),
 FROM judged_request q
 JOIN decision_rule r ON r.rule = q.kind || '-requested'
 LEFT JOIN ending g ON g.exchange_policy_id = q.exchange_policy_id AND q.kind = 'reinstatement'
-WHERE q.finding IS NULL AND NOT q.is_unknown
+WHERE q.finding IS NULL AND NOT q.is_unknown AND NOT q.is_done
 """)
 
 STATEMENTS = (_NEWEST, sa.text("ANALYZE newest_request"), _JUDGED, _FOLLOWED)

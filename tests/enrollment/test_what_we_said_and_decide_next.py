@@ -169,3 +169,18 @@ def test_ids_that_went_with_the_effectuation_are_known(desk):
     desk.sends("2026-12-16")
 
     assert desk.sends("2026-12-17") == []
+
+
+def test_a_request_that_was_followed_does_not_take_back_a_later_end(effectuated, say):
+    """Our own end was asked for and taken back; the end that the exchange tells then stays."""
+    effectuated.asks("cancel", "P1", "CANCEL-HICS", on="2027-01-05")
+    assert rules(effectuated.sends("2027-01-06")) == [("cancellation", "CANCEL-HICS")]
+    effectuated.asks("reinstate", "P1", on="2027-01-08")
+    assert rules(effectuated.sends("2027-01-09")) == [("reinstatement", "ISSUER - REINSTATEMENT")]
+    ended = say.at("2027011012000000", say.cancellation("P1", "S1"))
+    effectuated.carrier.receives(ended)
+    effectuated.carrier.applies()
+
+    assert effectuated.carrier.status("P1")[0] == "cancelled"
+    assert effectuated.sends("2027-01-11") == []
+    assert effectuated.findings() == []
