@@ -6,8 +6,9 @@ from pathlib import Path
 from random import Random
 
 from schemas.partners import Partner
+from simulator import crossing
 from simulator.acknowledged import interchange_acknowledged, sets_acknowledged
-from simulator.answer_faults import LOST, AnswerFaults, force, was_forced
+from simulator.answer_faults import LOST, AnswerFaults, was_forced
 from simulator.mailboxes import Mailboxes
 from simulator.outcomes import AnswerSummary, Outcome, summarise
 from simulator.reading import ReceivedInterchange, read_interchanges
@@ -45,29 +46,32 @@ class AnswerReader:
     def _read(self, found: _Found) -> None:
         path, content, interchanges = found
         digest = hashlib.sha256(content).hexdigest()
-        faults = self._faults(path.name)
+        judge = self._judge(path.name)
+        keep = self.mailboxes.processed(self.partner.id)
         with self.state.transaction():
-            if self._kind(path, interchanges) == "enrollment" and self._loses(path.name, faults):
+            if interchanges and self._is_lost(path, interchanges, judge.faults):
+                policies = [one for found in interchanges for one in judge.policies_of(found)]
+                crossing.lose(self.state, self.night, self.partner.id, path.name, policies)
                 keep = self.mailboxes.lost(self.partner.id)
-            else:
-                keep = self.mailboxes.processed(self.partner.id)
-                if not self._is_read(path.name, digest):
-                    outcome = self._apply(path, interchanges or [], faults)
-                    self._remember(outcome, digest)
+            elif not self._is_read(path.name, digest):
+                outcome = self._apply(path, interchanges or [], judge)
+                crossing.find(self.state, self.partner.id, path.name)
+                self._remember(outcome, digest)
         path.rename(keep / path.name)
 
-    def _faults(self, name: str) -> AnswerFaults:
+    def _judge(self, name: str) -> Judge:
+        """The judge of a file; what goes wrong with it is drawn from its name."""
         rate = self.scenario.faults if self.scenario.life else 0.0
-        return AnswerFaults(rate, Random(f"{self.scenario.seed}/{self.partner.id}/{name}"))
+        faults = AnswerFaults(rate, Random(f"{self.scenario.seed}/{self.partner.id}/{name}"))
+        return Judge(self.state, self.scenario, self.partner, self.night, faults)
 
-    def _loses(self, name: str, faults: AnswerFaults) -> bool:
-        """Whether the file is lost now, or was and nobody has asked for it."""
-        if was_forced(self.state, LOST, name):
+    def _is_lost(
+        self, path: Path, interchanges: list[ReceivedInterchange], faults: AnswerFaults
+    ) -> bool:
+        """Whether the file is lost now; what somebody has asked for is not lost again."""
+        if self._kind(path, interchanges) != "enrollment":
             return False
-        if faults.is_lost():
-            force(self.state, self.night, self.partner.id, LOST, name)
-            return True
-        return False
+        return not was_forced(self.state, LOST, path.name) and faults.is_lost()
 
     def _is_read(self, name: str, digest: str) -> bool:
         return bool(
@@ -83,11 +87,8 @@ class AnswerReader:
             (self.partner.id, outcome.name, digest, self.night, json.dumps(vars(outcome))),
         )
 
-    def _apply(
-        self, path: Path, interchanges: list[ReceivedInterchange], faults: AnswerFaults
-    ) -> Outcome:
+    def _apply(self, path: Path, interchanges: list[ReceivedInterchange], judge: Judge) -> Outcome:
         outcome = Outcome(self._kind(path, interchanges), path.name)
-        judge = Judge(self.state, self.scenario, self.partner, self.night, faults)
         for interchange in interchanges:
             for acknowledgment in interchange.acknowledgments:
                 interchange_acknowledged(self.state, self.partner.id, acknowledgment, outcome)

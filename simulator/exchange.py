@@ -1,7 +1,7 @@
 """The exchange in a box: it sends enrollments, reads the answers, and keeps its own book."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +11,7 @@ import pyarrow as pa
 from schemas.partners import Exchange, Partner
 from simulator.answers import AnswerReader, AnswerSummary, summarise
 from simulator.mailboxes import Mailboxes
-from simulator.nights import plan_night
+from simulator.nights import plan_closing, plan_night
 from simulator.people import Policy
 from simulator.scenario import Scenario
 from simulator.standing import said_by_partner, with_issuer
@@ -30,7 +30,7 @@ BOOK = pa.schema(
         ("effectuated", pa.bool_()),  # confirmed by the issuer, or confirmation was not needed
         ("ended_by", pa.large_string()),  # exchange | issuer; null while open
         ("issuer_policy_id", pa.large_string()),
-        ("issuer_subscriber_id", pa.large_string()),
+        ("issuer_subscriber_id", pa.large_string()),  # on the subscriber's row only
         ("issuer_member_id", pa.large_string()),
         ("exchange_member_id", pa.large_string()),
         ("is_subscriber", pa.bool_()),
@@ -56,14 +56,33 @@ class SentFile:
 
 
 @dataclass(frozen=True)
+class Amounts:
+    """What a policy costs a month from a day on, in cents, as one transaction told it."""
+
+    since: date
+    premium: int
+    aptc: int
+
+    @property
+    def responsible(self) -> int:
+        """What the member owes."""
+        return self.premium - self.aptc
+
+
+@dataclass(frozen=True)
 class Known:
     """A policy as a carrier knows it that read every undamaged file."""
 
     policy: Policy
     enrolled_on: date
     arrived_on: date  # the day of the first file with its enrollment
-    owed: tuple[tuple[date, int], ...] = ()  # cents a month from a day on
+    amounts: tuple[Amounts, ...]  # as they were told, the enrollment's first
     kind: str = "initial"  # or renewal
+
+    def amounts_on(self, day: date) -> Amounts:
+        """What holds on that day: the last told that begins by then (CMS guide 7.2, 6.11)."""
+        begun = [one for one in self.amounts if one.since <= day]
+        return begun[-1] if begun else self.amounts[0]
 
 
 class ExchangeInABox:
@@ -119,17 +138,39 @@ class ExchangeInABox:
         self.mailboxes.place_planned(self.state, night)
         return summarise(self.state, night)
 
-    def book(self) -> pa.Table:
+    def close(self, night: int) -> None:
+        """Ends all, in the night after the last: held files come, and failed sets, undamaged.
+
+        May be called until nothing is left. From then on nothing goes wrong on purpose.
+        """
+        with self.state.transaction():
+            plan_closing(self.state, self.scenario, night)
+        self.mailboxes.place_planned(self.state, night)
+        self.scenario = replace(self.scenario, faults=0.0)
+
+    def find_lost(self, partner_id: str, names: Collection[str] | None = None) -> list[str]:
+        """The names of those files of the carrier that were lost, and are read next; None: all."""
+        found = [
+            path
+            for path in sorted(self.mailboxes.lost(partner_id).iterdir())
+            if names is None or path.name in names
+        ]
+        for path in found:
+            path.rename(self.mailboxes.inbox(partner_id) / path.name)
+        return [path.name for path in found]
+
+    def book(self, on: date = date.max) -> pa.Table:
         """The exchange's book: the policies whose enrollment the carrier accepted.
 
         One row a member and policy. A later change counts when its set was accepted too, and
-        everything before it.
+        everything before it. Amounts are those of the day `on`, or of the first or last day of
+        coverage when it lies outside.
         """
         rows = [
             row
             for partner_id in self.scenario.partners
-            for known in self._known(partner_id, ACCEPTED, None)
-            for row in _book_rows(known.policy)
+            for known in self.accepted_by_carrier(partner_id)
+            for row in _book_rows(known, on)
         ]
         return pa.Table.from_pylist(rows, schema=BOOK)
 
@@ -162,6 +203,10 @@ class ExchangeInABox:
         """What a carrier knows that read every undamaged file up to and with that night."""
         return list(self._known(partner_id, GOOD, night))
 
+    def accepted_by_carrier(self, partner_id: str) -> list[Known]:
+        """What both sides know: the policies as far as the carrier has accepted them."""
+        return list(self._known(partner_id, ACCEPTED, None))
+
     def _known(self, partner_id: str, condition: str, night: int | None) -> Iterator[Known]:
         said = said_by_partner(self.state, partner_id)
         for history in self.state.histories(partner_id, condition, night):
@@ -175,7 +220,7 @@ class ExchangeInABox:
                     first.submitted.date(),
                     self.scenario.day(history.arrived_in),
                     tuple(
-                        (one.effective, one.policy.responsible)
+                        Amounts(one.effective, one.policy.premium, one.policy.aptc)
                         for one in arrived
                         if not one.ends_policy
                     ),
@@ -187,7 +232,9 @@ def _names(joined: str | None) -> tuple[str, ...]:
     return tuple(sorted(joined.split(","))) if joined else ()
 
 
-def _book_rows(policy: Policy) -> Iterator[dict[str, object]]:
+def _book_rows(known: Known, on: date) -> Iterator[dict[str, object]]:
+    policy = known.policy
+    amounts = known.amounts_on(max(policy.begin, min(on, policy.end or on)))
     for enrollee in policy.enrollees:
         person = enrollee.person
         subscriber = enrollee is policy.subscriber
@@ -201,13 +248,13 @@ def _book_rows(policy: Policy) -> Iterator[dict[str, object]]:
             "effectuated": policy.effectuated,
             "ended_by": policy.ended_by,
             "issuer_policy_id": policy.issuer_policy_id,
-            "issuer_subscriber_id": policy.issuer_subscriber_id,
+            "issuer_subscriber_id": policy.issuer_subscriber_id if subscriber else None,
             "issuer_member_id": enrollee.issuer_member_id,
             "exchange_member_id": person.member_id,
             "is_subscriber": subscriber,
             "last_name": person.last_name,
             "first_name": person.first_name,
             "birth_date": person.birth_date,
-            "premium_total": Decimal(policy.premium).scaleb(-2) if subscriber else None,
-            "aptc": Decimal(policy.aptc).scaleb(-2) if subscriber else None,
+            "premium_total": Decimal(amounts.premium).scaleb(-2) if subscriber else None,
+            "aptc": Decimal(amounts.aptc).scaleb(-2) if subscriber else None,
         }

@@ -54,9 +54,7 @@ class LifeOfNight:
         night = self.night
         if night.night % _WEEK == _RETRANSMITTED:
             self._drop_what_never_left()
-            again = night.again()
-            night.file("I834AR", MORNING, again["I834AR"])
-            night.file("I834RT", MORNING, again["I834RT"])
+            night.send_again()
         if (night.day.month, night.day.day) == _RENEWAL_DAY:
             night.file("I834AR", MORNING, self._renewals())
         first, second = MORNING, EVENING

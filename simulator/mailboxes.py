@@ -29,6 +29,10 @@ class Mailboxes:
         """Where the carrier fetches files."""
         return self.root / partner_id / "outbox"
 
+    def inbox(self, partner_id: str) -> Path:
+        """Where the carrier puts its files."""
+        return self.root / partner_id / "inbox"
+
     def processed(self, partner_id: str) -> Path:
         """Where files of the carrier go once they are read."""
         return self.root / partner_id / "processed"
@@ -37,12 +41,24 @@ class Mailboxes:
         """Where files of the carrier lie that the exchange does not find."""
         return self.root / partner_id / "lost"
 
+    def all_lost(self) -> list[Path]:
+        """The carrier's files that nobody has found."""
+        return sorted(self.root.glob("*/lost/*"))
+
+    def all_received(self, partner_id: str) -> list[Path]:
+        """All files that the carrier ever put into its inbox, wherever they lie now."""
+        folder = self.root / partner_id
+        return [
+            path
+            for name in ("inbox", "processed", "lost")
+            for path in (folder / name).iterdir()
+            if path.suffix != UNFINISHED
+        ]
+
     def received(self, partner_id: str) -> list[Path]:
         """The finished files that the carrier put into its inbox, by name."""
-        inbox = self.root / partner_id / "inbox"
-        return sorted(
-            path for path in inbox.iterdir() if path.is_file() and path.suffix != UNFINISHED
-        )
+        found = self.inbox(partner_id).iterdir()
+        return sorted(path for path in found if path.is_file() and path.suffix != UNFINISHED)
 
     def place_planned(self, state: State, night: int) -> None:
         """Puts every file planned up to that night into its outbox, unless it was there before."""

@@ -50,6 +50,20 @@ def plan_night(state: State, scenario: Scenario, night: int) -> None:
     state.connection.execute("INSERT INTO nights VALUES (?)", (night,))
 
 
+def plan_closing(state: State, scenario: Scenario, night: int) -> None:
+    """The night after the last: what was held back comes, and what failed comes undamaged.
+
+    May be called again: what was sent again and is not answered yet is not sent once more.
+    """
+    state.connection.execute(
+        "UPDATE files SET night = ? WHERE placement = 'planned' AND night > ?", (night, night)
+    )
+    unharmed = replace(scenario, faults=0.0)
+    for partner in scenario.partners.values():
+        none = NightFaults(0.0, Random(f"{scenario.seed}/{partner.id}/closing"))
+        PartnerNight(state, unharmed, partner, night, none).send_again()
+
+
 class PartnerNight:
     """One partner's night: what is sent, and how it is made into files."""
 
@@ -187,6 +201,12 @@ class PartnerNight:
                 code = "I834AR" if transaction.kind == "renewal" else "I834RT"
                 again[code].append(Entry(transaction_id, transaction))
         return again
+
+    def send_again(self) -> None:
+        """Plans the files of what is sent again."""
+        again = self.again()
+        self.file("I834AR", MORNING, again["I834AR"])
+        self.file("I834RT", MORNING, again["I834RT"])
 
     # How it is sent
 

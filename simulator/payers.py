@@ -204,8 +204,7 @@ def binder_deadline(known: Known) -> date:
 
 def owed_on(known: Known, day: date) -> int:
     """What is owed a month on that day, in cents."""
-    amounts = [amount for since, amount in known.owed if since <= day]
-    return amounts[-1] if amounts else known.policy.responsible
+    return known.amounts_on(day).responsible
 
 
 def end_of_month(day: date) -> date:

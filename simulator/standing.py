@@ -124,11 +124,37 @@ def standing(state: State, partner_id: str, policy_id: str, day: date) -> Standi
     )
 
 
-def _has_later_policy(state: State, policy: Policy) -> bool:
+def as_told(state: State, stands: Standing) -> Standing:
+    """The same without what the carrier has not acknowledged yet."""
+    return replace(
+        stands,
+        policy=stands.delivered,
+        later_policies=_has_later_policy(state, stands.delivered, _delivered),
+    )
+
+
+def _delivered(state: State, policy_id: str) -> Policy | None:
+    """The policy as the carrier has acknowledged it; None when it has not."""
+    (partner_id,) = state.connection.execute(
+        "SELECT partner_id FROM transactions WHERE policy_id = ?", (policy_id,)
+    ).fetchone()
+    (history,) = state.histories(partner_id, ACCEPTED, policy_id=policy_id)
+    if not history.arrived:
+        return None
+    last_id = history.transaction_ids[history.arrived - 1]
+    (last,) = state.load_transactions([last_id])
+    return with_issuer(last.policy, last_id, said_of(state, policy_id))
+
+
+def _has_later_policy(
+    state: State, policy: Policy, look: Callable[[State, str], Policy | None] = current
+) -> bool:
     """Whether a member has another policy of the line in the plan year, not cancelled."""
     year = policy.begin.year
     for other_id in state.policies_of_members(policy.policy_id, policy.insurance_line):
-        other = current(state, other_id)
+        other = look(state, other_id)
+        if other is None:
+            continue
         no_coverage = other.state == "cancelled"
         ended_before = other.end is not None and other.end < policy.begin
         if other.begin.year == year and not no_coverage and not ended_before:

@@ -85,6 +85,18 @@ CREATE TABLE IF NOT EXISTS forced (      -- what the scenario wants to go wrong
     subject TEXT NOT NULL            -- a policy id, or the name of the carrier's file
 );
 CREATE INDEX IF NOT EXISTS forced_by_subject ON forced (subject);
+CREATE TABLE IF NOT EXISTS unread (      -- policies of which a lost file of the carrier speaks
+    partner_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    policy_id TEXT NOT NULL,
+    PRIMARY KEY (partner_id, policy_id, name)
+);
+CREATE TABLE IF NOT EXISTS unheard (     -- rejections of which the carrier has not heard yet
+    partner_id TEXT NOT NULL,
+    policy_id TEXT NOT NULL,
+    known_night INTEGER NOT NULL     -- in which it works with that
+);
+CREATE INDEX IF NOT EXISTS unheard_by_policy ON unheard (policy_id);
 CREATE INDEX IF NOT EXISTS files_by_night ON files (made_night, partner_id);
 CREATE INDEX IF NOT EXISTS files_by_placement ON files (placement);
 CREATE INDEX IF NOT EXISTS sends_by_file ON sends (file_id);

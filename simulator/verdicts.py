@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from schemas.partners import Partner
-from simulator import answer_faults, standing
+from simulator import answer_faults, crossing, standing
 from simulator.acknowledged import DUPLICATE_INTERCHANGE
 from simulator.acknowledgments import GroupAnswer, Writer
 from simulator.answer_faults import AnswerFaults, force, was_forced
@@ -46,7 +46,10 @@ class Judge:
             outcome.rejected.append(("", "", f"interchange rejected with TA105 {note}"))
         writer = self._writer()
         if note != "000":
-            self._answer("TA1", writer.interchange_acknowledgment(interchange, "R", note), writer)
+            content = writer.interchange_acknowledgment(interchange, "R", note)
+            known_night = self._answer("TA1", content, writer)
+            policies = self.policies_of(interchange) if outcome.forced else []
+            crossing.reject(self.state, self.partner.id, policies, known_night)
             return
         answers = [self._group_answer(group) for group in interchange.groups]
         rejected = [one for answer in answers for one in self._group(interchange, answer, outcome)]
@@ -56,9 +59,20 @@ class Judge:
         if rejected:
             trading_partner = self.partner.trading_partner_id
             content = write_acknowledgement(trading_partner, rejected)
-            self._answer(FUNCTION_CODE, content, self._writer())
+            known_night = self._answer(FUNCTION_CODE, content, self._writer())
+            excused = {policy_id for policy_id, _ in outcome.forced}
+            policies = [one.policy_id for one in rejected if one.policy_id in excused]
+            crossing.reject(self.state, self.partner.id, policies, known_night)
         if self.faults.is_of_nobody():
             self._answer_nobody(interchange)
+
+    def policies_of(self, interchange: ReceivedInterchange) -> list[str]:
+        """The policies of which the interchange speaks, by the exchange's ids."""
+        return [
+            self._policy_of(take_apart(received, group.header))
+            for group in interchange.groups
+            for received in group.sets
+        ]
 
     # What is wrong with envelopes
 
@@ -145,7 +159,7 @@ class Judge:
         against = list(objections(parts, kind, stands, self.partner))
         if against:
             reasons = "; ".join(objection.text for objection in against)
-            if stands and self._has_crossed(parts, kind, stands):
+            if stands and self._has_crossed(parts, kind, stands, outcome.name):
                 self._force(answer_faults.CROSSED, policy_id)
                 outcome.forced.append((policy_id, reasons))
             else:
@@ -163,12 +177,15 @@ class Judge:
             standing.remember(self.state, self.partner.id, said, self.night)
         return []
 
-    def _has_crossed(self, parts: ReceivedTransaction, kind: Kind | None, stands: Standing) -> bool:
-        """Whether it would be right but for what the carrier has not been told yet."""
-        told = replace(stands, policy=stands.delivered)
-        return stands.policy != stands.delivered and not list(
-            objections(parts, kind, told, self.partner)
-        )
+    def _has_crossed(
+        self, parts: ReceivedTransaction, kind: Kind | None, stands: Standing, name: str
+    ) -> bool:
+        """Whether it would be right but for what one side could not know of the other."""
+        policy_id = stands.policy.policy_id
+        if crossing.has_crossed(self.state, self.partner.id, policy_id, name, self.night):
+            return True
+        told = standing.as_told(self.state, stands)
+        return told != stands and not list(objections(parts, kind, told, self.partner))
 
     def _force(self, kind: str, subject: str) -> None:
         force(self.state, self.night, self.partner.id, kind, subject)
@@ -211,12 +228,16 @@ class Judge:
         created = datetime.combine(self.day, _ANSWER_TIME) + timedelta(seconds=number)
         return Writer(self.partner, self.scenario.exchange, created, self.state.next_number)
 
-    def _answer(self, function_code: str, content: bytes, writer: Writer) -> None:
-        """Plans an answer; faults make it late, or let it come again another night."""
+    def _answer(self, function_code: str, content: bytes, writer: Writer) -> int:
+        """The night in which the carrier works with the answer.
+
+        Faults make it late, or let it come again another night.
+        """
         night = self.night + self.faults.nights_late()
         self._add(function_code, content, writer, night)
         if self.faults.comes_twice():
             self._add(function_code, content, self._writer(), night + 1)
+        return max(self.night + 1, night)
 
     def _add(self, function_code: str, content: bytes, writer: Writer, night: int) -> None:
         name = file_name(self.partner, function_code, writer.created)
