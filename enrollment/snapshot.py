@@ -1,6 +1,6 @@
 """The book of a partner as it stood at a moment."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -84,14 +84,17 @@ ORDER BY m.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
 """
 
 
-def book_snapshot(conn: sa.Connection, partner_id: str, known_at: datetime) -> pa.Table:
+def book_snapshot(
+    conn: sa.Connection, partner_id: str, known_at: datetime, valid_on: date | None = None
+) -> pa.Table:
     """The partner's book as it was believed at that moment (tables.BOOK_MEMBERS).
 
     All members are in it, also of ended and cancelled policies. Amounts and addresses are those
-    of the day of `known_at`, or of the first or last day of coverage when that day lies outside:
-    the policy's coverage, and for a member's own premium the member's.
+    of the day `valid_on`, which is that of `known_at` if not given, or of the first or last day of
+    coverage when that day lies outside: the policy's coverage, and for a member's own premium the
+    member's.
     """
     query = sa.text(_SNAPSHOT).bindparams(
-        partner_id=partner_id, known_at=known_at, valid_on=known_at.date()
+        partner_id=partner_id, known_at=known_at, valid_on=valid_on or known_at.date()
     )
     return copy_out(conn, query, tables.BOOK_MEMBERS)

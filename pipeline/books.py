@@ -1,11 +1,12 @@
 """Both sides' books, compared at the end of a demo: the strongest test there is."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from enrollment.at_exchange import at_exchange
 from enrollment.snapshot import book_snapshot
 from pipeline.wiring import House
 
@@ -13,9 +14,14 @@ _KEY = ("exchange_policy_id", "exchange_member_id")
 _COMPARED = (
     "partner_id",
     "status",
+    "effectuated",
+    "ended_by",
     "plan_id",
     "benefit_begin",
     "benefit_end",
+    "issuer_policy_id",
+    "issuer_subscriber_id",
+    "issuer_member_id",
     "is_subscriber",
     "last_name",
     "first_name",
@@ -42,9 +48,16 @@ class BookComparison:
         return not self.differences
 
 
-def compare_books(house: House, theirs: pa.Table, known_at: datetime) -> BookComparison:
-    """Our book as known at that moment, against the exchange's (`simulator.exchange.BOOK`)."""
-    ours = pa.concat_tables(_our_book(house, partner, known_at) for partner in house.partner_ids)
+def compare_books(
+    house: House, theirs: pa.Table, known_at: datetime, valid_on: date = date.max
+) -> BookComparison:
+    """Our book as known at that moment, against the exchange's (`simulator.exchange.BOOK`).
+
+    Both show the amounts of one day: `valid_on`, or the last one of coverage if not given.
+    """
+    ours = pa.concat_tables(
+        _our_book(house, partner, known_at, valid_on) for partner in house.partner_ids
+    )
     ours_by_key, theirs_by_key = _by_key(ours), _by_key(theirs)
     differences = []
     for key in sorted(ours_by_key.keys() | theirs_by_key.keys()):
@@ -63,9 +76,13 @@ def compare_books(house: House, theirs: pa.Table, known_at: datetime) -> BookCom
     return BookComparison(policies, len(theirs), tuple(differences))
 
 
-def _our_book(house: House, partner_id: str, known_at: datetime) -> pa.Table:
+def _our_book(house: House, partner_id: str, known_at: datetime, valid_on: date) -> pa.Table:
     with house.engine.connect() as conn:
-        book = book_snapshot(conn, partner_id, known_at)
+        book = book_snapshot(conn, partner_id, known_at, valid_on)
+        told = at_exchange(conn, partner_id)
+    of_told = [name for name in told.column_names if name not in _KEY]
+    book = book.drop_columns([name for name in of_told if name in book.column_names])
+    book = book.join(told, list(_KEY), join_type="left outer")
     book = book.append_column("status", book["policy_status"])
     return book.append_column("partner_id", pa.repeat(partner_id, len(book)))
 

@@ -4,7 +4,6 @@ Everything is real but the people: SFTP on loopback, the embedded PostgreSQL, th
 in a table and in extracts. A demo that was killed is taken up where it stopped.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,7 +12,15 @@ from rich.text import Text
 
 from pipeline import terminal
 from pipeline.airflow_run import run_night_by_airflow
-from pipeline.books import BookComparison, compare_books
+from pipeline.demo_findings import (
+    Finding,
+    holds_unless,
+    of_answers,
+    of_books,
+    of_confirmation,
+    of_faults,
+    of_trail,
+)
 from pipeline.demo_home import (
     BY_TABLE,
     DemoPlan,
@@ -25,6 +32,7 @@ from pipeline.demo_home import (
     require_own_configuration,
     write_configuration,
 )
+from pipeline.demo_people import People
 from pipeline.demo_report import show_files, show_findings
 from pipeline.night import NightResult, closed_night, run_night
 from pipeline.night_report import show_night
@@ -35,20 +43,14 @@ from schemas.partners import load_exchange, partners_of
 from simulator.answers import AnswerSummary
 from simulator.carrier import CarrierCore
 from simulator.exchange import ExchangeInABox
+from simulator.reckoning import Reckoner
 from simulator.server import serve
 
 FIRST_NIGHT = date(2026, 12, 1)
 _EXCHANGE = "ffe"
 _NIGHT_HOUR = time(19)  # after the exchange's drop of 18:00, in its own time zone
-_WATCH_AFTER = timedelta(hours=2)  # the exchange answers at 20:00
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that must hold at the end of a demo, and whether it does."""
-
-    sentence: str
-    holds: bool
+_TURNS = 9  # of the evening after the last night, at most
+_BETWEEN_TURNS = timedelta(minutes=30)
 
 
 def run_demo(plan: DemoPlan) -> bool:
@@ -73,7 +75,7 @@ def _run_in_home(settings: Settings, plan: DemoPlan) -> bool:
 
 
 class _Play:
-    """The exchange, the carrier and we, night by night."""
+    """The exchange, the carrier, its people and we, night by night."""
 
     def __init__(self, house: House, plan: DemoPlan) -> None:
         self.house = house
@@ -88,20 +90,22 @@ class _Play:
             faults=plan.faults,
             partners=partners_of(_EXCHANGE),
             exchange=exchange,
+            life=True,
         )
         self.carrier = CarrierCore(self.box, plan.seed)
+        self.people = People(house, self.box)
+        self.failed_nights: list[str] = []
         self.findings: list[Finding] = []
 
     def run(self) -> list[Finding]:
-        for night in range(1, self.plan.nights + 1):
+        nights = range(1, self.plan.nights + 1)
+        for night in nights:
             self._night(night)
-        nights = range(self.plan.nights, 0, -1)  # what waits still is of the last one
-        summaries = [self.box.read_answers(night) for night in nights]
-        self._watch_for_answers()
-        comparison = compare_books(self.house, self.box.book(), self._clock(self.plan.nights + 1))
-        self._judge_answers(summaries, comparison)
+        closing = self.plan.nights + 1
+        self._close(closing)
+        self._judge([self.box.read_answers(night) for night in range(closing, 0, -1)])
         show_files(self.house)
-        show_findings([(finding.sentence, finding.holds) for finding in self.findings])
+        show_findings(self.findings)
         return self.findings
 
     def _clock(self, night: int) -> datetime:
@@ -123,6 +127,10 @@ class _Play:
                 self.box.send(night)
                 self._write_carrier_records(night)
         result = self._work(as_of)
+        if not is_over:
+            if self.people.open_gate(result.at_gate):
+                result = self._work(as_of)
+            self.people.work(as_of)
         show_night(result, open_items_by_kind(self.house))
         self._judge_night(night, result)
         if not is_over:
@@ -150,22 +158,45 @@ class _Play:
                 folder = extract_folder(self.house.settings, partner_id)
                 self.carrier.write_extract(folder, partner_id, night)
 
-    def _watch_for_answers(self) -> None:
-        """Fetches the exchange's TA1 and 999 for what we sent in the last night."""
-        with terminal.doing("The exchange's acknowledgements are fetched"):
-            result = run_night(self.house, self._clock(self.plan.nights) + _WATCH_AFTER)
-        self._find("The exchange's acknowledgements were read", result.state != "failed")
-        with self.house.engine.connect() as conn:
-            refused = conn.execute(
-                sa.text("SELECT count(*) FROM ledger.file WHERE state = 'refused'")
-            ).scalar_one()
-        self._find("The exchange refused none of our files", refused == 0)
+    def _close(self, night: int) -> None:
+        """The evening after: everything on its way arrives, until nobody has to say anything."""
+        for turn in range(_TURNS):
+            with terminal.doing("What is still on its way arrives"):
+                is_quiet = self._turn(night, self._clock(night) + turn * _BETWEEN_TURNS)
+            if is_quiet:
+                break
+        self.findings += [
+            holds_unless(f"Every night balances, and the {turn + 1} after", self.failed_nights),
+            Finding("Nobody has to say anything more", is_quiet),
+        ]
 
-    def _find(self, sentence: str, holds: bool) -> None:
-        self.findings.append(Finding(sentence, holds))
+    def _turn(self, night: int, as_of: datetime) -> bool:
+        """One short night; whether it left nothing to be said."""
+        self.box.close(night)
+        self._write_carrier_records(night)
+        found = sum(len(self.box.find_lost(partner)) for partner in self.house.partner_ids)
+        result = run_night(self.house, as_of)
+        if self.people.open_gate(result.at_gate):
+            result = run_night(self.house, as_of)
+        done = self.people.work(as_of, at_once=True)
+        if result.state == "failed":
+            self.failed_nights.append(f"{as_of:%Y-%m-%d %H:%M}")
+        self.box.read_answers(night)
+        return not (found or done or self._has_more_to_say(result.run.run_id))
+
+    def _has_more_to_say(self, run_id: int) -> bool:
+        """Whether something was said in the run, or waits to be said."""
+        asked = sa.text(
+            "SELECT EXISTS (SELECT FROM ledger.file WHERE run_id = :run_id"
+            " AND direction = 'issuer_to_exchange' AND kind IN ('enrollment', 'ta1'))"
+            " OR EXISTS (SELECT FROM book.decision WHERE state IN ('open', 'held', 'released'))"
+        )
+        with self.house.engine.connect() as conn:
+            return bool(conn.execute(asked, {"run_id": run_id}).scalar_one())
 
     def _judge_night(self, night: int, result: NightResult) -> None:
-        self._find(f"Night {night} balances", result.state != "failed")
+        if result.state == "failed":
+            self.failed_nights.append(f"night {night}")
         levels = {"files": "files", "sets": "transaction sets", "members": "members"}
         received = {
             (row["partner_id"], row["level"]): row["received"] for row in result.balance.to_pylist()
@@ -177,25 +208,15 @@ class _Play:
                 received.get((partner_id, level), 0) == totals[name]
                 for name, level in levels.items()
             )
-            self._find(f"All that {partner_id} was sent came in", same)
+            self.findings.append(Finding(f"All that {partner_id} was sent came in", same))
 
-    def _judge_answers(self, summaries: list[AnswerSummary], comparison: BookComparison) -> None:
-        """What the exchange says of all nights, the last one first."""
-        unanswered = summaries[0].interchanges_unanswered
-        accepted = sum(sum(one.accepted.values()) for one in summaries)
-        rejected = [found for one in summaries for found in one.rejected]
-        faultless = [number for one in summaries for number in one.sets_rejected_without_fault]
-        self._find("Every interchange sent to us has its TA1", unanswered == 0)
-        self._find("No faultless set was rejected", not faultless)
-        self._find(
-            "The exchange understood every file", not any(one.not_understood for one in summaries)
-        )
-        self._find(f"The exchange accepted all {accepted:,} transactions of ours", not rejected)
-        for policy_id, transaction, reasons in rejected[:10]:
-            terminal.out.print(f"Rejected: {transaction} of policy {policy_id}: {reasons}")
-        self._find(
-            f"Both books agree on {comparison.policies:,} policies and {comparison.rows:,} members",
-            comparison.agree,
-        )
-        for sentence in comparison.differences[:10]:
-            terminal.out.print(f"The books differ: {sentence}", soft_wrap=True)
+    def _judge(self, summaries: list[AnswerSummary]) -> None:
+        """What the exchange says of all nights, the last one first, and what both sides hold."""
+        reckoning = Reckoner(self.box, self.carrier, self.plan.nights + 1).reckon()
+        self.findings += [
+            *of_answers(summaries, reckoning),
+            *of_confirmation(reckoning),
+            *of_faults(self.house, reckoning),
+            *of_books(self.house, self.box, self._clock(self.plan.nights + 2)),
+            *of_trail(self.house),
+        ]

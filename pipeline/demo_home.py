@@ -141,10 +141,17 @@ def write_configuration(settings: Settings, endpoint: Endpoint) -> None:
 def _carrier_lines(settings: Settings, partner_id: str) -> list[str]:
     if partner_id == BY_TABLE:
         kind, members, payments = "table", "carrier_core.member_record", "carrier_core.payment"
+        requests = "carrier_core.request"
     else:
         folder = extract_folder(settings, partner_id).absolute()
         kind, members, payments = "file", f"{folder}/members.csv", f"{folder}/payments.csv"
-    return [f'kind = "{kind}"', f'members = "{members}"', f'payments = "{payments}"\n']
+        requests = f"{folder}/requests.csv"
+    return [
+        f'kind = "{kind}"',
+        f'members = "{members}"',
+        f'payments = "{payments}"',
+        f'requests = "{requests}"\n',
+    ]
 
 
 def extract_folder(settings: Settings, partner_id: str) -> Path:

@@ -8,8 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline import terminal
+from pipeline.demo_findings import Finding
 from pipeline.wiring import House
 from schemas.database import file, interchange
+
+_BREAKERS = 20  # shown of each finding
 
 _STATES = {"staged": "held", "applied": "accepted"}
 _VERDICTS = {
@@ -64,9 +67,15 @@ def _line(name: str, state: str, path: Path) -> None:
     terminal.out.print(f"  {name:<46} {state:<20} {path}", soft_wrap=True)
 
 
-def show_findings(findings: list[tuple[str, bool]]) -> None:
-    """What must hold at the end, with a mark on each."""
+def show_findings(findings: list[Finding]) -> None:
+    """What must hold at the end, with a mark on each; then what breaks those that do not."""
     table = Table(title="What must hold", title_justify="left", show_header=False)
-    for sentence, holds in findings:
-        table.add_row(terminal.mark(holds), sentence)
+    for finding in findings:
+        table.add_row(terminal.mark(finding.holds), finding.sentence)
     terminal.out.print(table)
+    for finding in findings:
+        more = len(finding.broken_by) - _BREAKERS
+        for one in finding.broken_by[:_BREAKERS]:
+            terminal.out.print(f"{finding.sentence}: no: {one}", soft_wrap=True)
+        if more > 0:
+            terminal.out.print(f"{finding.sentence}: no: {more:,} more", soft_wrap=True)

@@ -1,6 +1,5 @@
 """`edi834 outgoing`: what is decided and not sent, what waits for persons, and their word."""
 
-import hashlib
 import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -115,27 +114,16 @@ def again(
     reason: Reason,
 ) -> None:
     """Let what the exchange has rejected of a policy be sent again by the next night."""
-    from enrollment.again import allow_again
-    from ledger import audit
-    from pipeline.operators import account
+    from pipeline.again import let_again
 
     if not by.strip() or not reason.strip():
         raise Terminal("This needs a person and a reason. Give --by and --reason.")
     with _house() as house, house.engine.begin() as conn:
-        decision_id = allow_again(conn, house.partner(partner).id, policy, by.strip())
-        audit.note(
-            conn, "allowed again", "decision", decision_id, policy=policy, partner=partner,
-            by=by.strip(), account=account(), reason_sha256=_sha256(reason.strip()),
-        )  # fmt: skip
+        let_again(conn, house.partner(partner).id, policy, by.strip(), reason.strip())
     terminal.out.print(
         f"Noted. The next `edi834 night` sends it again if it still follows: edi834 outgoing "
         f"preview --partner {partner}."
     )
-
-
-def _sha256(text: str) -> str:
-    """As the trail has reasons: they may name somebody."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _speak(hold: int, word: Literal["released", "refused"], by: str, reason: str) -> Any:
