@@ -129,8 +129,12 @@ def opened_world(
     members: int = 60,
     mass_ending: int | None = None,
     partner_ids: tuple[str, ...] = (CEDAR, HARBOR),
+    partner_files: Path | None = None,
 ) -> Iterator[World]:
-    """A world of about that many members; nothing has been sent."""
+    """A world of about that many members; nothing has been sent.
+
+    `partner_files` is a folder of our partners' files, in place of those of the program.
+    """
     known = partners_of("ffe")
     partners = {partner_id: known[partner_id] for partner_id in partner_ids}
     exchange = ExchangeInABox(
@@ -148,6 +152,7 @@ def opened_world(
             home=folder / "home",
             database_url=database_url,
             settle_seconds=0,
+            partners=partner_files,
             mailboxes={partner_id: _mailbox(endpoint, partner_id) for partner_id in partners},
             carriers={partner_id: _carrier(folder, partner_id) for partner_id in partners},
         )

@@ -214,6 +214,7 @@ class Stage:
         box = f"{name}/mailboxes/{self.partner_id}"
         return f"""
             settle_seconds = 0
+            partners = "{self.folder / "partners"}"
             [mailboxes.{self.partner_id}]
             host = "127.0.0.1"
             port = {self.port}
@@ -226,6 +227,7 @@ class Stage:
             kind = "file"
             members = "{extracts / "members.csv"}"
             payments = "{extracts / "payments.csv"}"
+            requests = "{extracts / "requests.csv"}"
         """
 
 

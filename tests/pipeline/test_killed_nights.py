@@ -9,8 +9,8 @@ import pytest
 
 from schemas.fault_points import AFTER, BEFORE, FAULT_POINTS, TELL
 from tests.pipeline.killed_nights import SSHD, Stage, openssh, pool_of_forks
+from tests.pipeline.killed_story import CEDAR, Story, own_bounds
 
-CEDAR = "cedar-valley-tx"
 AT_ONCE = 2
 MOST_LIVES = 15
 # What a night without any failure does not come by.
@@ -52,33 +52,19 @@ def different(one, other):
     return sorted(k for k in one.keys() | other.keys() if one.get(k) != other.get(k))
 
 
-def hold_back(world):
-    """Takes all but a file with damaged sets from the outbox; that one comes in the next night."""
-    kept = world.folder / "held-back"
-    kept.mkdir()
-    files = sorted(world.outbox(CEDAR).iterdir())
-    damaged = [path for path in files if b"20260230" in path.read_bytes()]
-    for path in damaged[:1]:
-        path.rename(kept / path.name)
-    return kept
-
-
 @pytest.fixture(scope="module")
 def played(tmp_path_factory, new_database_url, open_world):
-    """The second night of a small partner: new files, one with errors, and acknowledgements."""
+    """The fourth night of a small partner, which has all kinds of things to read and to send."""
     if SSHD is None:
         pytest.skip("no sshd here: install the package openssh-server")
     folder = tmp_path_factory.mktemp("killed")
     url = new_database_url()
     beginning = folder / "beginning"
-    with open_world(folder / "world", url, members=20, partner_ids=(CEDAR,)) as world:
-        world.send(1)
-        held_back = hold_back(world)
-        world.run(1)
-        world.exchange.read_answers(1)
-        world.send(2)
-        keep_few(world, held_back)
-        as_of = world.clock(2).isoformat()
+    options = {"members": 80, "partner_ids": (CEDAR,)}
+    options |= {"partner_files": own_bounds(folder / "partners")}
+    with open_world(folder / "world", url, **options) as world:
+        Story(world).lead_up()
+        as_of = world.clock(4).isoformat()
         home = world.house.settings.home
         copy(world.folder / "exchange" / "mailboxes", beginning / "mailboxes")
         copy(home, beginning / "home")
@@ -94,21 +80,6 @@ def played(tmp_path_factory, new_database_url, open_world):
 def copy(source, target):
     """A folder with all that is in it."""
     shutil.copytree(source, target)
-
-
-def keep_few(world, held_back):
-    """Leaves a file of enrollments and one of answers, and puts the held back one there."""
-    files = sorted(world.outbox(CEDAR).iterdir())
-    answers = [
-        path
-        for path in files
-        if b"~GS*HP*" not in path.read_bytes() and b"TA1*" in path.read_bytes()
-    ]
-    enrollments = [path for path in files if b"GS*BE*" in path.read_bytes()]
-    for path in set(files) - {enrollments[-1], *answers[-1:]}:
-        path.unlink()
-    for path in held_back.iterdir():
-        path.rename(world.outbox(CEDAR) / path.name)
 
 
 def undisturbed(stage, pool, number):
@@ -145,6 +116,23 @@ def play(played, cases):
 def test_a_night_comes_by_every_fault_point(played):
     """None is forgotten by the loop below: each lies between two effects of this night."""
     assert set(played.points) == set(FAULT_POINTS) - _OF_FAILURES
+
+
+def test_the_night_says_and_hears_all_that_there_is(played):
+    """All five kinds in one file, held ones, what cannot be sent, a rejection, all answers."""
+    decisions = played.undisturbed["book.decision"]
+    kinds = ("effectuation", "cancellation", "termination", "maintenance", "reinstatement")
+    (sent,) = [row for row in played.undisturbed["files"] if "IC834.D261204" in row]
+
+    assert "'delivered'" in sent
+    for kind in kinds:
+        assert any(f"'{kind}'" in row and "'sent'" in row for row in decisions), kind
+    for state in ("held", "rejected"):
+        assert any(f"'{state}'" in row for row in decisions), state
+    assert any("our-reference-malformed" in row for row in decisions)
+    levels = ("interchange", "group", "set", "business")
+    answers = played.undisturbed["ledger.answer"]
+    assert all(any(f"'{level}'" in row for row in answers) for level in levels)
 
 
 def test_killed_between_two_effects_and_run_again_a_night_ends_the_same(played):
