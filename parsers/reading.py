@@ -8,6 +8,7 @@ processor's cache; larger ones are slower.)
 import hashlib
 import mmap
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -57,6 +58,16 @@ class ReceivedFile:
                 digest.update(content[start : start + _HASHED_BYTES])
                 let_pages_go(self.content)
         return digest.hexdigest()
+
+    @contextmanager
+    def hashed_meanwhile(self) -> Iterator[None]:
+        """Hashes the file in a thread of its own, while something else is done."""
+        thread = threading.Thread(target=lambda: self.sha256)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
 
     @property
     def is_blank(self) -> bool:

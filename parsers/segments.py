@@ -5,6 +5,7 @@ its id, the others are its elements in order. Everything else in this package wo
 of `Segments`; no object stands for a segment.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -330,25 +331,33 @@ def split_segments(content: bytes, base: int, delimiters: Delimiters) -> Segment
 
 @dataclass(frozen=True)
 class Heads:
-    """Where segments begin and end, and how: enough to count them by their ids."""
+    """Where segments begin and end, and how some of them begin: enough to count these by their ids.
+
+    `words` are the first 8 bytes of the segments at `rows`: those that may have an id to count.
+    """
 
     starts: Ints
     ends: Ints
-    words: Keys  # first 8 bytes of each
+    rows: Rows
+    words: Keys
     separator: int
 
     def rows_of(self, segment_id: str) -> Rows:
-        """The segments whose id is `segment_id` (at most 7 bytes)."""
+        """The segments whose id is `segment_id` (at most 7 bytes), one of those to count."""
         length = len(segment_id)
-        rows = np.flatnonzero((self.words & _MASKS[length]) == np.uint64(key(segment_id)))
-        closing = (self.words[rows] >> np.uint64(8 * length)) & np.uint64(0xFF)
+        alike = np.flatnonzero((self.words & _MASKS[length]) == np.uint64(key(segment_id)))
+        rows = self.rows[alike]
+        closing = (self.words[alike] >> np.uint64(8 * length)) & np.uint64(0xFF)
         is_whole = (closing == self.separator) | (self.ends[rows] - self.starts[rows] == length)
         found: Rows = rows[is_whole]
         return found
 
 
-def find_heads(content: bytes, delimiters: Delimiters) -> Heads:
-    """The heads of the segments that `split_segments` finds, where the separator is no blank."""
+def find_heads(content: bytes, delimiters: Delimiters, counted: Iterable[str]) -> Heads:
+    """The heads of the segments that `split_segments` finds, where the separator is no blank.
+
+    Only those with an id in `counted` can be asked for.
+    """
     data = np.frombuffer(content + bytes(KEY_BYTES), dtype=np.uint8)
     ends = np.flatnonzero(data[: len(content)] == delimiters.segment).astype(np.int64, copy=False)
     ends = np.append(ends, np.int64(len(content)))
@@ -356,4 +365,7 @@ def find_heads(content: bytes, delimiters: Delimiters) -> Heads:
     moved = _skip_blanks(data, starts, ends)
     filled = np.flatnonzero(moved < ends)
     starts, ends = moved[filled], ends[filled]
-    return Heads(starts, ends, _words_of(data)[starts], delimiters.element)
+    may_count = np.zeros(256, dtype=np.bool_)
+    may_count[[ord(segment_id[0]) for segment_id in counted]] = True
+    rows = np.flatnonzero(may_count[data[starts]])
+    return Heads(starts, ends, rows, _words_of(data)[starts[rows]], delimiters.element)

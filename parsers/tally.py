@@ -92,7 +92,7 @@ def tally_bytes(content: bytes, delimiters: Delimiters) -> Tally:
     """The same tally, from the bytes of a stretch: only its terminators are looked for."""
     if delimiters.element in BLANKS:  # blanks before an id cannot be told from separators
         return tally_segments(split_segments(content, 0, delimiters))
-    heads = find_heads(content, delimiters)
+    heads = find_heads(content, delimiters, _COUNTED)
     rows = {name: heads.rows_of(name) for name in _COUNTED}
 
     def last(segment_id: str, element: int) -> str | None:

@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.checked_tables import ParquetSink
 from replies.ack999 import count_groups, write_999
 from replies.ta1 import answered_interchanges, write_ta1
 from replies.x12_writer import ControlNumbers, Envelope
@@ -33,6 +32,8 @@ def check_one(path: Path, options: CheckOptions, tell: Tell) -> Checked:
     terms = Terms(options.partner, day=options.as_of.date())
     if options.out is None:
         return check_file(path, terms, tell=tell, workers=options.workers)
+    from pipeline.checked_tables import ParquetSink
+
     folder = options.out / path.name
     with ParquetSink(folder) as sink:
         checked = check_file(path, terms, sink, tell, options.workers)
@@ -104,6 +105,8 @@ def _sender_as_exchange(partner: Partner, received: dict[str, Any]) -> Exchange:
 
 def worst_issues(issues: pa.Table) -> list[dict[str, Any]]:
     """Rules broken, the worst and most frequent first, each with its first place."""
+    if not len(issues):
+        return []
     ranks = pa.array(["reject", "error", "warning", "info"], pa.large_string())
     ranked = issues.append_column("rank", pc.index_in(issues["severity"], ranks))
     grouped = ranked.group_by(["rank", "severity", "rule"], use_threads=False).aggregate(

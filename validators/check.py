@@ -186,9 +186,23 @@ def _conclude(
     terms: Terms,
     rules: RuleSet,
 ) -> Checked:
-    envelope = gather_envelope(gathered.envelope)
-    gathered.envelope.clear()
-    give_back_memory()
+    with received.hashed_meanwhile():
+        envelope = gather_envelope(gathered.envelope)
+        gathered.envelope.clear()
+        give_back_memory()
+        issues = _issues(received, envelope, gathered, terms, rules)
+    verdict = _verdict(received, envelope, issues, gathered, rules.partner)
+    return Checked(verdict, gathered.counts | _envelope_counts(verdict))
+
+
+def _issues(
+    received: ReceivedFile,
+    envelope: Envelope,
+    gathered: _Gathered,
+    terms: Terms,
+    rules: RuleSet,
+) -> pa.Table:
+    """All issues of the file, in its order, as severe as the rules that hold have them."""
     about_envelope = find_envelope_faults(envelope)
     found = [_leading(received), find_delimiter_faults(received.layout.regions), about_envelope]
     found.append(find_acknowledgement_faults(envelope))
@@ -197,11 +211,9 @@ def _conclude(
     found.extend(_of_known_types(about_envelope, list(across)))
     found += _of_partnership(received, envelope, terms, rules)
     counted = _once_an_interchange(in_force(pa.concat_tables(found), rules))
-    issues = weigh(spread_over_file(counted, envelope, rules.partner), rules.partner).sort_by(
+    return weigh(spread_over_file(counted, envelope, rules.partner), rules.partner).sort_by(
         [("byte_start", "ascending"), ("element", "ascending")]
     )
-    verdict = _verdict(received, envelope, issues, gathered, rules.partner)
-    return Checked(verdict, gathered.counts | _envelope_counts(verdict))
 
 
 def _of_partnership(

@@ -4,16 +4,17 @@ Threads would not help: gathers hold the interpreter lock. Parts come back in fi
 more than a few wait, so memory stays bounded.
 """
 
+import gc
 import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from parsers.delimiters import Span
@@ -23,6 +24,8 @@ from parsers.reading import ReceivedFile, at_span
 from parsers.tally import Cursor, Tally, tally_bytes
 from schemas.limits import Limits
 from schemas.rule_sets import RuleSet
+from validators.business.checks import load_checks
+from validators.element_table import element_kinds
 from validators.parts import Part, check_part
 from validators.processes import give_back_memory, keep_freed_memory, leave_pandas_out
 
@@ -80,33 +83,29 @@ def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Pa
     if workers <= 1 or received.size_bytes < WORTH_A_PROCESS_BYTES:
         yield from _one_by_one(spans, work)
         return
-    load_automaton()  # once, for all processes that are forked
+    _load_for_all(work.rules)
     context = get_context(_start_method())
     with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
-        tallies = pool.map(work.tally, spans)
-        with _hashed_meanwhile(received):
-            cursors = _cursors(spans, list(tallies))
-            waiting: deque[Future[_Sent]] = deque()
-            for span, before in zip(spans, cursors, strict=True):
-                if len(waiting) >= workers * _WAITING_PER_WORKER:
-                    yield waiting.popleft().result().received()
-                waiting.append(pool.submit(partial(work.send, span, before)))
-            while waiting:
+        cursors = _cursors(spans, list(pool.map(work.tally, spans)))
+        waiting: deque[Future[_Sent]] = deque()
+        for span, before in zip(spans, cursors, strict=True):
+            if len(waiting) >= workers * _WAITING_PER_WORKER:
                 yield waiting.popleft().result().received()
+            waiting.append(pool.submit(partial(work.send, span, before)))
+        while waiting:
+            yield waiting.popleft().result().received()
 
 
-@contextmanager
-def _hashed_meanwhile(received: ReceivedFile) -> Iterator[None]:
-    """Hashes the file in a thread of its own, which begins when the processes are there."""
-    thread = threading.Thread(target=lambda: received.sha256)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
+def _load_for_all(rules: RuleSet) -> None:
+    """Loads what every process needs, once for all that are forked."""
+    load_automaton()
+    load_checks(rules)
+    element_kinds()
+    np.unique(np.zeros(0))  # with numpy.ma, which it loads when it is first asked
 
 
 def _begin_worker() -> None:
+    gc.freeze()  # what is loaded stays: it is not looked through for garbage, and stays shared
     keep_freed_memory()
     leave_pandas_out()
 
