@@ -111,8 +111,9 @@ class Envelope:
 class EnvelopePart:
     """What one stretch holds of the envelope, packed: it waits for the rest of the file.
 
-    `elements` are by segment id. `set_totals` are, per set seen: ordinal, segments, members, end
-    of the last segment.
+    `elements` are by segment id; of trailers only whose they are and what they state. `set_headers`
+    are the columns of the sets that begin in it, and `set_totals`, per set seen: ordinal, segments,
+    members, end of the last segment.
     """
 
     elements: dict[str, Packed]
@@ -133,10 +134,11 @@ def read_envelope_part(stretch: Stretch, set_headers: pa.Table) -> EnvelopePart:
         )
     }
     for name in ("SE", "GE", "IEA"):
-        elements[name] = _elements(stretch, name, {"count": 1, "number": 2})
+        trailers = _elements(stretch, name, {"count": 1, "number": 2})
+        elements[name] = trailers.select([_BY[name], "count", "number"])
     return EnvelopePart(
         {name: pack(table) for name, table in elements.items()},
-        pack(set_headers),
+        pack(set_headers.drop_columns("set_ordinal")),
         pack(_control(stretch)),
         pack(_set_totals(stretch)),
     )
@@ -169,7 +171,7 @@ def _transaction_sets(elements: dict[str, pa.Table], gathered: list[EnvelopePart
     trailer_count, trailer_number = _trailers(sets, elements["SE"], "set_ordinal")
     headers = unpack(part.set_headers for part in gathered)
     columns = {name: sets[name] for name in sets.column_names if name != "byte_end"}
-    columns |= {name: headers[name] for name in headers.column_names if name != "set_ordinal"}
+    columns |= dict(zip(headers.column_names, headers.columns, strict=True))
     columns |= {
         "trailer_segment_count": trailer_count,
         "trailer_control_number": trailer_number,
@@ -253,8 +255,8 @@ def _set_totals(stretch: Stretch) -> pa.Table:
     return pa.table(
         {
             "set_ordinal": seen + base - 1,
-            "segments": segments[seen],
-            "members": members[seen],
+            "segments": segments[seen].astype(np.int32),
+            "members": members[seen].astype(np.int32),
             "byte_end": stretch.segments.byte_ends[last_rows[seen]],
         }
     )
