@@ -11,20 +11,13 @@ from schemas.postgres_copy import copy_out
 # `:known_at` picks what was believed, `:valid_on` the day whose amounts are shown, moved into the
 # coverage where it lies outside. Of a member's spans the last counts, with those that end on the
 # day before it: a change of plan is no new begin. The file is the exchange's: from what we have
-# said ourselves no value comes.
+# said ourselves no value comes. Each table is joined by its own key: the planner takes a member
+# with a coverage for a rare thing, and would read whatever has no key once for each.
 _SNAPSHOT = """
 WITH policy AS (
   SELECT *, greatest(benefit_begin, least(CAST(:valid_on AS date), benefit_end)) AS on_day
   FROM book.policy
   WHERE partner_id = :partner_id AND known_from <= :known_at AND known_to > :known_at
-), amount AS (
-  SELECT v.* FROM book.amount v JOIN policy USING (partner_id, exchange_policy_id)
-  WHERE v.known_from <= :known_at AND v.known_to > :known_at
-    AND v.valid_from <= on_day AND coalesce(v.valid_to, 'infinity') >= on_day
-), address AS (
-  SELECT v.* FROM book.address v JOIN policy USING (partner_id, exchange_policy_id)
-  WHERE v.known_from <= :known_at AND v.known_to > :known_at
-    AND v.valid_from <= on_day AND coalesce(v.valid_to, 'infinity') >= on_day
 )
 SELECT m.exchange_policy_id, p.exchange_subscriber_id, m.exchange_member_id, p.issuer_policy_id,
   m.issuer_subscriber_id, m.issuer_member_id, m.relationship_code, m.last_name, m.first_name,
@@ -62,24 +55,33 @@ JOIN book.event pe ON pe.event_id = p.event_id
 LEFT JOIN ledger.file pf ON pf.file_id = pe.file_id AND pf.direction = 'exchange_to_issuer'
 JOIN book.event me ON me.event_id = m.event_id
 JOIN book.event ce ON ce.event_id = c.event_id
-LEFT JOIN (
-  SELECT exchange_policy_id,
-    max(amount) FILTER (WHERE name = 'PRE AMT TOT') AS premium_total,
-    max(amount) FILTER (WHERE name = 'APTC AMT') AS aptc,
-    max(amount) FILTER (WHERE name = 'CSR AMT') AS csr,
-    max(amount) FILTER (WHERE name = 'TOT RES AMT') AS responsible_amount
-  FROM amount GROUP BY exchange_policy_id
-) a ON a.exchange_policy_id = m.exchange_policy_id AND m.is_subscriber
+LEFT JOIN LATERAL (
+  SELECT max(v.amount) FILTER (WHERE v.name = 'PRE AMT TOT') AS premium_total,
+    max(v.amount) FILTER (WHERE v.name = 'APTC AMT') AS aptc,
+    max(v.amount) FILTER (WHERE v.name = 'CSR AMT') AS csr,
+    max(v.amount) FILTER (WHERE v.name = 'TOT RES AMT') AS responsible_amount
+  FROM book.amount v
+  WHERE m.is_subscriber
+    AND v.partner_id = p.partner_id AND v.exchange_policy_id = p.exchange_policy_id
+    AND v.known_from <= :known_at AND v.known_to > :known_at
+    AND p.on_day BETWEEN v.valid_from AND coalesce(v.valid_to, 'infinity')
+) a ON true
 LEFT JOIN book.amount own ON own.partner_id = p.partner_id
   AND own.exchange_policy_id = m.exchange_policy_id
   AND own.exchange_member_id = m.exchange_member_id AND own.name = 'PRE AMT 1'
   AND own.known_from <= :known_at AND own.known_to > :known_at
   AND greatest(c.benefit_begin, least(p.on_day, c.benefit_end))
     BETWEEN own.valid_from AND coalesce(own.valid_to, 'infinity')
-LEFT JOIN address home ON home.exchange_policy_id = m.exchange_policy_id
+LEFT JOIN book.address home ON home.partner_id = p.partner_id
+  AND home.exchange_policy_id = m.exchange_policy_id
   AND home.exchange_member_id = m.exchange_member_id AND home.kind = 'residence'
-LEFT JOIN address mail ON mail.exchange_policy_id = m.exchange_policy_id
+  AND home.known_from <= :known_at AND home.known_to > :known_at
+  AND p.on_day BETWEEN home.valid_from AND coalesce(home.valid_to, 'infinity')
+LEFT JOIN book.address mail ON mail.partner_id = p.partner_id
+  AND mail.exchange_policy_id = m.exchange_policy_id
   AND mail.exchange_member_id = m.exchange_member_id AND mail.kind = 'mailing'
+  AND mail.known_from <= :known_at AND mail.known_to > :known_at
+  AND p.on_day BETWEEN mail.valid_from AND coalesce(mail.valid_to, 'infinity')
 ORDER BY m.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
 """
 
