@@ -18,6 +18,7 @@ from pipeline.audit_command import audit
 from pipeline.book_command import book
 from pipeline.carrier_command import carrier
 from pipeline.gate_command import gate
+from pipeline.month_command import month
 from pipeline.outgoing_command import outgoing
 from pipeline.replay_command import replay
 from schemas.errors import AtWork, EnrollmentError, Terminal
@@ -346,6 +347,7 @@ app.add_typer(gate, name="gate")
 app.add_typer(outgoing, name="outgoing")
 app.add_typer(audit, name="audit")
 app.add_typer(carrier, name="carrier")
+app.add_typer(month, name="month")
 simulate = typer.Typer(no_args_is_help=True, help="The exchange in a box, piece by piece.")
 app.add_typer(simulate, name="simulate")
 

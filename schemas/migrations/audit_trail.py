@@ -9,6 +9,8 @@ An entry's hash is the SHA-256, in hexadecimal, of its fields in the order of `l
 each as the number of its UTF-8 bytes, a colon, its text and a line feed.
 """
 
+from schemas.migrations.monthly_tables import MONTHLY_AUDIT
+
 _CHAIN = """
 CREATE TABLE ledger.audit_entry (
   ordinal BIGINT NOT NULL, at TIMESTAMP WITH TIME ZONE NOT NULL, actor TEXT NOT NULL,
@@ -481,6 +483,7 @@ AUDIT_TRAIL = "".join(
             *("set_ordinal", "content_hash", "state", _WORD),
             verbs=("staged", "decided"),
         ),
+        MONTHLY_AUDIT,
         _ALWAYS,
     ]
 )

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from schemas import book, database
+from schemas import book, database, months
 
-_declared = (database.file, book.event)  # of one catalogue
+_declared = (database.file, book.event, months.month_file)  # of one catalogue
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -5,6 +5,7 @@ from alembic import op
 from schemas.migrations.audit_trail import AUDIT_TRAIL
 from schemas.migrations.book_tables import BOOK_TABLES
 from schemas.migrations.book_views import BOOK_VIEWS
+from schemas.migrations.monthly_tables import MONTHLY_TABLES
 
 revision = "0001"
 down_revision = None
@@ -291,6 +292,7 @@ def upgrade() -> None:
     op.execute(_UP)
     op.execute(BOOK_TABLES)
     op.execute(BOOK_VIEWS)
+    op.execute(MONTHLY_TABLES)
     op.execute(AUDIT_TRAIL)
 
 

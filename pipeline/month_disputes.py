@@ -1,0 +1,42 @@
+"""The released disputes of a partner as a file: one line each, its evidence beside it.
+
+How an exchange wants disputes is not public; the columns are ours, between pipes, with a header.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.wiring import House
+from reconciliation.months import list_actions
+from reconciliation.snapshots import write_durably
+from replies.plain_text import plain
+
+_COLUMNS = (
+    "action_id", "coverage_year", "exchange_policy_id", "exchange_member_id", "field",
+    "issuer_value", "exchange_value", "flag", "dollars", "due_on", "answer_name", "line",
+    "event_file_name", "event_byte_start", "event_byte_end", "reason",
+)  # fmt: skip
+_TEXT = pa.large_string()
+
+
+def write_disputes(house: House, partner_id: str, path: Path) -> tuple[int, Decimal]:
+    """How many disputes were written to the path, and their dollars a month."""
+    with house.engine.connect() as conn:
+        known = list_actions(conn, partner_id, everything=True)
+    released = [one for one in known if one["state"] == "released"]
+    columns = [
+        plain(pa.array([_text(one[name]) for one in released], _TEXT), "|") for name in _COLUMNS
+    ]
+    lines = pc.binary_join_element_wise(
+        *columns, pa.scalar("|", _TEXT), null_handling="replace", null_replacement=""
+    )
+    content = "\n".join(["|".join(_COLUMNS), *lines.to_pylist(), ""])
+    write_durably(path, content.encode("ascii"))
+    return len(released), sum((one["dollars"] for one in released), Decimal("0.00"))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

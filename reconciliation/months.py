@@ -1,0 +1,182 @@
+"""The months that the database remembers: what was sent, what came back, what follows from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from schemas.errors import Terminal
+from schemas.months import month_action, month_file, month_word
+from schemas.postgres_copy import copy_into
+
+Word = Literal["released", "dropped", "done"]
+_FIRST_STATE = {"correct": "open", "look": "open", "dispute": "draft", "ignore": "ignored"}
+_WAITING = ("open", "draft")
+
+
+@dataclass(frozen=True)
+class MonthFile:
+    """A file of the month as it is remembered; columns of `schemas/months.py`."""
+
+    partner_id: str
+    kind: Literal["rcni", "answer"]
+    layout: str
+    name: str
+    coverage_year: int
+    sha256: str
+    size_bytes: int
+    storage_key: str
+    as_of: datetime
+    answers_month_file_id: int | None
+    records: int
+    balance: dict[str, Any]
+    state: Literal["written", "loaded", "refused"]
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What a person says about actions: who, under which account, and why."""
+
+    word: Word
+    decided_by: str
+    account: str
+    reason: str
+
+
+def known_file(conn: sa.Connection, partner_id: str, kind: str, sha256: str) -> int | None:
+    """The id of the file with these bytes; None when it was never here."""
+    found = sa.select(month_file.c.month_file_id).where(
+        month_file.c.partner_id == partner_id,
+        month_file.c.kind == kind,
+        month_file.c.sha256 == sha256,
+    )
+    known: int | None = conn.execute(found).scalar_one_or_none()
+    return known
+
+
+def remember(conn: sa.Connection, file: MonthFile) -> int:
+    """The id of the file, whose bytes are new to us."""
+    made = sa.insert(month_file).values(**vars(file)).returning(month_file.c.month_file_id)
+    month_file_id: int = conn.execute(made).scalar_one()
+    return month_file_id
+
+
+def last_written(conn: sa.Connection, partner_id: str, coverage_year: int) -> Any:
+    """The row of the RCNI of that year that was written last; None when there is none."""
+    found = (
+        sa.select(month_file)
+        .where(
+            month_file.c.partner_id == partner_id,
+            month_file.c.kind == "rcni",
+            month_file.c.coverage_year == coverage_year,
+        )
+        .order_by(month_file.c.month_file_id.desc())
+        .limit(1)
+    )
+    return conn.execute(found).mappings().one_or_none()
+
+
+def keep_actions(
+    conn: sa.Connection, month_file_id: int, actions: pa.Table, event_ids: pa.Array, due_on: date
+) -> None:
+    """Keeps what follows from an answer; what the answers before it left open is superseded.
+
+    Those are the answers for the same partner and coverage year: a difference that is still there
+    stands in the new one again.
+    """
+    new = sa.select(month_file.c.partner_id, month_file.c.coverage_year).where(
+        month_file.c.month_file_id == month_file_id
+    )
+    older = sa.select(month_file.c.month_file_id).where(
+        sa.tuple_(month_file.c.partner_id, month_file.c.coverage_year).in_(new),
+        month_file.c.kind == "answer",
+        month_file.c.month_file_id < month_file_id,
+    )
+    conn.execute(
+        sa.update(month_action)
+        .where(month_action.c.month_file_id.in_(older), month_action.c.state.in_(_WAITING))
+        .values(state="superseded")
+    )
+    conn.execute(
+        sa.update(month_file)
+        .where(month_file.c.month_file_id.in_(older), month_file.c.state == "loaded")
+        .values(state="superseded")
+    )
+    kinds = actions["action"].to_pylist()
+    columns = {
+        "event_id": event_ids,
+        "state": pa.array([_FIRST_STATE[kind] for kind in kinds], pa.large_string()),
+        "due_on": pa.array([due_on if k == "dispute" else None for k in kinds], pa.date32()),
+    }
+    for name, column in columns.items():
+        actions = actions.append_column(name, column)
+    copy_into(conn, month_action, actions, month_file_id=month_file_id)
+
+
+# With the bytes on both sides: of the exchange's answer, and of the 834 that told us our value.
+_ACTIONS = """
+SELECT a.*, f.partner_id, f.coverage_year, f.name AS answer_name, f.sha256 AS answer_sha256,
+  e.byte_start AS event_byte_start, e.byte_end AS event_byte_end, e.file_id AS event_file_id,
+  l.name AS event_file_name, l.sha256 AS event_sha256,
+  w.word, w.decided_by, w.reason, w.decided_at
+FROM reconciliation.month_action a
+JOIN reconciliation.month_file f USING (month_file_id)
+LEFT JOIN book.event e ON e.event_id = a.event_id
+LEFT JOIN ledger.file l ON l.file_id = e.file_id
+LEFT JOIN reconciliation.month_word w ON w.action_id = a.action_id
+WHERE (CAST(:partner_id AS text) IS NULL OR f.partner_id = :partner_id)
+  AND (:everything OR a.state IN ('open', 'draft'))
+  AND (CAST(:action_id AS bigint) IS NULL OR a.action_id = :action_id)
+ORDER BY a.action_id
+"""
+
+
+def list_actions(
+    conn: sa.Connection,
+    partner_id: str | None = None,
+    *,
+    everything: bool = False,
+    action_id: int | None = None,
+) -> list[dict[str, Any]]:
+    """What waits for a person, or everything that ever followed, with the evidence of each."""
+    asked = {"partner_id": partner_id, "everything": everything, "action_id": action_id}
+    return [dict(row) for row in conn.execute(sa.text(_ACTIONS), asked).mappings()]
+
+
+def speak(conn: sa.Connection, action_ids: Sequence[int], spoken: Spoken) -> Decimal:
+    """The dollars a month of the actions, now that a person has said what becomes of them.
+
+    A draft is released or dropped, anything else that is open is done or dropped. Raises Terminal,
+    and changes nothing, when person or reason is missing or one of the actions does not wait for
+    that word.
+    """
+    if not spoken.decided_by.strip() or not spoken.reason.strip():
+        raise Terminal("A word needs a person and a reason. Give --by and --reason.")
+    wanted = {"released": ("draft",), "done": ("open",), "dropped": _WAITING}[spoken.word]
+    chosen = sorted(set(action_ids))
+    found = conn.execute(
+        sa.select(month_action.c.action_id, month_action.c.state, month_action.c.dollars)
+        .where(month_action.c.action_id.in_(chosen))
+        .order_by(month_action.c.action_id)
+        .with_for_update()
+    ).all()
+    waiting = {row.action_id for row in found if row.state in wanted}
+    other = [one for one in chosen if one not in waiting]
+    if other or not chosen:
+        states = {row.action_id: row.state for row in found}
+        what = f"Action {other[0]} is {states.get(other[0], 'not known')}" if other else "No action"
+        raise Terminal(
+            f"{what}; {spoken.word} can be what is {' or '.join(wanted)}. "
+            "`edi834 month actions` names what waits."
+        )
+    conn.execute(sa.insert(month_word), [{"action_id": one, **vars(spoken)} for one in chosen])
+    conn.execute(
+        sa.update(month_action)
+        .where(month_action.c.action_id.in_(chosen))
+        .values(state=spoken.word)
+    )
+    return sum((row.dollars for row in found), Decimal("0.00"))
