@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from enrollment.monthly_rows import rcni_rows
 from enrollment.origins import WANTED, origins
 from parsers.monthly_issues import refuses, together
-from parsers.rcno import Answered, read_rcno
-from pipeline.month_answers import unlike_what_we_sent
+from parsers.rcno import Answered
+from pipeline.month_answers import AnswerFormat, format_of, unlike_what_we_sent, unpacked
 from pipeline.rcni_proof import prove_rcni
 from pipeline.wiring import House
 from reconciliation import months
@@ -24,7 +24,6 @@ from reconciliation.snapshots import write_durably
 from replies.rcni import RcniHead, write_rcni
 from schemas.business_days import load_business_days
 from schemas.errors import Terminal
-from schemas.monthly_answers import RcnoLayout, load_rcno
 from schemas.monthly_exchanges import load_month
 from schemas.monthly_layouts import load_rcni
 
@@ -102,13 +101,13 @@ def load_answer(
     """
     partner = house.partner(partner_id)
     month = load_month(partner.exchange)
-    layout = load_rcno(month.answer)
-    content = path.read_bytes()
+    form = format_of(month)
+    content = unpacked(path.read_bytes(), house.settings.max_file_bytes)
     sha256 = hashlib.sha256(content).hexdigest()
     with house.engine.connect() as conn:
         known = months.known_file(conn, partner_id, "answer", sha256)
         asked = months.last_written(conn, partner_id, coverage_year)
-    answered = read_rcno(content, layout, partner)
+    answered = form.read(content, partner)
     if asked is not None and not answered.is_refused:
         answered = unlike_what_we_sent(house, asked, answered)
     if known is not None:
@@ -116,14 +115,14 @@ def load_answer(
     stored = house.landing.store([content])
     balance = None if answered.is_refused else balance_of(answered.records)
     file = months.MonthFile(
-        partner_id, "answer", f"{layout.id} {layout.version}", path.name, coverage_year,
+        partner_id, "answer", form.version, path.name, coverage_year,
         stored.sha256, stored.size_bytes, stored.storage_key, came_at,
         asked["month_file_id"] if asked is not None else None, answered.records.num_rows,
         _told(balance, answered.issues), "refused" if answered.is_refused else "loaded",
     )  # fmt: skip
     with house.engine.begin() as conn:
         month_file_id = months.remember(conn, file)
-        actions = _keep(conn, month_file_id, file, answered, layout, asked, month.dispute)
+        actions = _keep(conn, month_file_id, file, answered, form, asked, month.dispute)
     return LoadedAnswer(month_file_id, True, file.state, answered.issues, balance, actions)
 
 
@@ -139,17 +138,16 @@ def _keep(  # noqa: PLR0913 - what an answer is kept with
     month_file_id: int,
     file: months.MonthFile,
     answered: Answered,
-    layout: RcnoLayout,
+    form: AnswerFormat,
     asked: Any,
     dispute: Any,
 ) -> dict[str, int]:
     """How many actions of each kind were kept."""
     if answered.is_refused:
         return {}
-    dollars = [one.name for one in layout.triplets.fields if one.dollars]
-    actions = actions_of(answered.records, answered.fields, layout.id, dollars)
+    actions = actions_of(answered.records, answered.fields, form.id, form.dollars)
     believed_at = asked["as_of"] if asked is not None else file.as_of
-    event_ids = _event_ids(conn, file.partner_id, believed_at, actions, layout)
+    event_ids = _event_ids(conn, file.partner_id, believed_at, actions, form)
     since = file.as_of.date()
     due_on = load_business_days().deadline(since, dispute.days, dispute.when_closed)
     months.keep_actions(conn, month_file_id, actions, event_ids, due_on)
@@ -161,11 +159,10 @@ def _event_ids(
     partner_id: str,
     believed_at: datetime,
     actions: pa.Table,
-    layout: RcnoLayout,
+    form: AnswerFormat,
 ) -> pa.Array:
     """The event behind our value of each action; null where the book has none."""
-    told_by = {one.name: (one.told_by, one.amount) for one in layout.triplets.fields}
-    sources = [told_by.get(field, ("policy", None)) for field in actions["field"].to_pylist()]
+    sources = [form.told_by.get(field, ("policy", None)) for field in actions["field"].to_pylist()]
     wanted = pa.table(
         {
             "ordinal": actions["action_ordinal"],

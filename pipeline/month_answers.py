@@ -1,18 +1,83 @@
-"""An answer of the exchange, held against the file of ours that it answers."""
+"""An answer of the exchange: its format, and what it must say of the file that it answers."""
 
+import lzma
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parsers.discrepancies import read_discrepancies
 from parsers.monthly_issues import issues, refuses, together
 from parsers.rcni import read_rcni
-from parsers.rcno import Answered
+from parsers.rcno import Answered, read_rcno
 from pipeline.wiring import House
 from schemas import monthly_tables
-from schemas.monthly_answers import load_rcno
+from schemas.errors import Terminal
+from schemas.monthly_answers import load_discrepancy, load_rcno
+from schemas.monthly_exchanges import MonthlyExchange
 from schemas.monthly_layouts import load_rcni
+from schemas.partners import Partner
+
+
+@dataclass(frozen=True)
+class AnswerFormat:
+    """How an exchange answers: the reader, and what of the book is behind each field."""
+
+    id: str
+    version: str  # with the id
+    read: Callable[[bytes, Partner], Answered]
+    dollars: tuple[str, ...] = ()  # fields whose difference is money of each month
+    told_by: dict[str | None, tuple[str, str | None]] = field(default_factory=dict)
+
+
+def format_of(month: MonthlyExchange) -> AnswerFormat:
+    """The format in which that exchange answers."""
+    if month.answer == "rcno":
+        layout = load_rcno(month.answer)
+        fields = layout.triplets.fields
+        return AnswerFormat(
+            layout.id,
+            f"{layout.id} {layout.version}",
+            lambda content, partner: read_rcno(content, layout, partner),
+            tuple(one.name for one in fields if one.dollars),
+            {one.name: (one.told_by, one.amount) for one in fields},
+        )
+    columns = load_discrepancy(month.answer)
+    return AnswerFormat(
+        columns.id,
+        f"{columns.id} {columns.version}",
+        lambda content, _: read_discrepancies(content, columns),
+        told_by=dict.fromkeys(columns.reasons.values(), ("member", None)),
+    )
+
+
+def unpacked(content: bytes, most_bytes: int) -> bytes:
+    """The content without gzip or xz around it: a packed copy is the same file.
+
+    Raises Terminal when it is damaged, or larger than the settings allow.
+    """
+    try:
+        if content.startswith(b"\x1f\x8b"):
+            packed = zlib.decompressobj(wbits=31)
+            found = packed.decompress(content, most_bytes + 1)
+            whole = packed.eof
+        elif content.startswith(b"\xfd7zXZ"):
+            unpacker = lzma.LZMADecompressor()
+            found = unpacker.decompress(content, most_bytes + 1)
+            whole = unpacker.eof
+        else:
+            return content
+    except (zlib.error, lzma.LZMAError):
+        raise Terminal("The file is packed, and damaged. Ask the exchange for it again.") from None
+    if not whole:
+        raise Terminal(
+            f"The packed file is cut off, or larger than {most_bytes:,} bytes (max_file_bytes)."
+        )
+    return found
 
 
 def unlike_what_we_sent(house: House, asked: Any, answered: Answered) -> Answered:
@@ -39,9 +104,9 @@ def unlike_what_we_sent(house: House, asked: Any, answered: Answered) -> Answere
     missing = sent.num_rows - traced.num_rows
     if missing:
         found.append(issues("month-unanswered", [None], None, f"{missing:,}"))
-    for name, field in (("premium", "premium_total"), ("APTC", "aptc")):
+    for name, column in (("premium", "premium_total"), ("APTC", "aptc")):
         came_back = traced[f"issuer_{name.lower()}"]
-        if _sum(came_back) != _sum(sent[field]):
+        if _sum(came_back) != _sum(sent[column]):
             found.append(issues("month-echo", [None], None, name))
     whole = together(found)
     if refuses(whole):

@@ -69,6 +69,31 @@ class RcnoLayout(LayoutRow):
         return next(one for one in self.triplets.fields if one.name == name)
 
 
+class DiscrepancyColumn(LayoutRow):
+    """A column of a discrepancy file: what it may hold, or any text."""
+
+    name: str
+    pattern: str | None = None
+    free: bool = False
+    confirmed: bool = True
+
+
+class DiscrepancyLayout(LayoutRow):
+    """A state's discrepancy file in CSV."""
+
+    id: str
+    version: str
+    most_lines: int
+    columns: tuple[DiscrepancyColumn, ...]
+    autofixed: tuple[str, ...]
+    reasons: dict[str, str]  # the field of which a reason code speaks
+
+    @property
+    def names(self) -> list[str]:
+        """The columns in their order."""
+        return [column.name for column in self.columns]
+
+
 class IssueRow(LayoutRow):
     """Something that may be wrong with an answer."""
 
@@ -112,6 +137,12 @@ class Actions(LayoutRow):
 def load_rcno(name: str = "rcno") -> RcnoLayout:
     """The layout of the RCNO. Raises Terminal when its file is wrong."""
     return read_layout(name, RcnoLayout)
+
+
+@cache
+def load_discrepancy(name: str = "georgia-discrepancy") -> DiscrepancyLayout:
+    """The layout of a discrepancy file. Raises Terminal when its file is wrong."""
+    return read_layout(name, DiscrepancyLayout)
 
 
 @cache
