@@ -256,6 +256,8 @@ def segments_of(policy: Policy, coverage_year: int) -> Iterator[Segment]:
             "individual_end": span["end"],
             "paid": "C" if cancelled else "Y" if policy.effectuated else "N",
         }  # fmt: skip
+        if person.phone:  # only adults are asked (CMS guide 7.2, section 6.4)
+            values["tobacco"] = "1" if person.tobacco else "2"
         if mail is not None:
             values |= {"mail_city": mail.city, "mail_state": mail.state}
             values["mail_zip"] = mail.postal_code
