@@ -6,7 +6,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from enrollment.segments import SEGMENTS
-from schemas import monthly_tables, tables
+from schemas import monthly_tables
 from schemas.columns import MAILING, RESIDENCE
 from schemas.postgres_copy import copy_out
 
@@ -14,7 +14,7 @@ _BELIEVED = "partner_id = :partner_id AND known_from <= :known_at AND known_to >
 _SEGMENT_COLUMNS = [
     name
     for name in monthly_tables.RCNI_ROWS.names
-    if name in tables.BOOK_SEGMENTS.names and name != "exchange_policy_id"
+    if name in monthly_tables.BOOK_SEGMENTS.names and name != "exchange_policy_id"
 ]
 _PERSON = (
     "last_name", "first_name", "middle_name", "birth_date", "gender_code", "ssn", "phone",

@@ -5,7 +5,7 @@ from datetime import datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from schemas import tables
+from schemas import monthly_tables
 from schemas.postgres_copy import copy_out
 
 # Name of the amount, and what its columns begin with: what stands for the whole policy.
@@ -23,7 +23,8 @@ def _of_policy() -> str:
 
 # Whatever begins or ends in a policy begins a segment, for all of its members: an amount, a plan,
 # a member. The last segment ends where nothing begins any more, or with the last member.
-# `coverage` knows its member's whole span: a change of plan is no new begin.
+# `coverage` knows its member's whole span: a change of plan is no new begin. The issuer's ids are
+# those that either side has said last: ours stand among the identifiers only.
 SEGMENTS = f"""
 WITH coverage AS (
   SELECT *, min(benefit_begin) OVER span AS span_begin,
@@ -67,6 +68,14 @@ WITH coverage AS (
 ), member AS (
   SELECT * FROM book.member
   WHERE partner_id = :partner_id AND known_from <= :known_at AND known_to > :known_at
+), own_id AS (
+  SELECT exchange_policy_id, exchange_member_id,
+    max(value) FILTER (WHERE kind = 'issuer_subscriber_id') AS issuer_subscriber_id,
+    max(value) FILTER (WHERE kind = 'issuer_member_id') AS issuer_member_id
+  FROM book.identifier
+  WHERE partner_id = :partner_id AND known_from <= :known_at AND known_to > :known_at
+    AND valid_to IS NULL
+  GROUP BY exchange_policy_id, exchange_member_id
 ), covered AS (
   SELECT c.exchange_policy_id, c.exchange_member_id, c.plan_id, s.segment_begin, s.segment_end,
     c.span_begin, c.span_end
@@ -81,8 +90,10 @@ WITH coverage AS (
   WHERE p.status = 'cancelled'
 )
 SELECT c.exchange_policy_id, p.exchange_subscriber_id, c.exchange_member_id, p.issuer_policy_id,
-  m.issuer_subscriber_id, m.issuer_member_id, m.is_subscriber, m.relationship_code,
-  c.plan_id, p.insurance_line, p.status AS policy_status, c.segment_begin, c.segment_end,
+  coalesce(o.issuer_subscriber_id, m.issuer_subscriber_id) AS issuer_subscriber_id,
+  coalesce(o.issuer_member_id, m.issuer_member_id) AS issuer_member_id,
+  m.is_subscriber, m.relationship_code, c.plan_id, p.insurance_line, p.status AS policy_status,
+  c.segment_begin, c.segment_end,
   c.span_begin AS benefit_begin, c.span_end AS benefit_end, a.premium AS premium_total,
   a.premium_begin, a.premium_end, a.aptc, a.aptc_begin, a.aptc_end, a.csr, a.csr_begin, a.csr_end,
   i.amount AS individual_premium, i.valid_from AS individual_begin, i.valid_to AS individual_end,
@@ -91,6 +102,8 @@ FROM covered c
 JOIN policy p ON p.exchange_policy_id = c.exchange_policy_id
 JOIN member m ON m.exchange_policy_id = c.exchange_policy_id
   AND m.exchange_member_id = c.exchange_member_id
+LEFT JOIN own_id o ON o.exchange_policy_id = c.exchange_policy_id
+  AND o.exchange_member_id = c.exchange_member_id
 LEFT JOIN priced a ON m.is_subscriber AND a.exchange_policy_id = c.exchange_policy_id
   AND a.segment_begin = c.segment_begin
 LEFT JOIN amount i ON i.exchange_policy_id = c.exchange_policy_id AND i.name = 'PRE AMT 1'
@@ -101,11 +114,11 @@ ORDER BY c.exchange_policy_id, c.segment_begin, m.is_subscriber DESC, c.exchange
 
 
 def book_segments(conn: sa.Connection, partner_id: str, known_at: datetime) -> pa.Table:
-    """The partner's book as it was believed at that moment, by segments (tables.BOOK_SEGMENTS).
+    """The partner's book as it was believed at that moment, by segments (BOOK_SEGMENTS).
 
     One row per member and segment: a span in which the policy's plan, its members and all of its
     amounts stay the same. A member who was never covered has no row; each member of a cancelled
     policy has one, which begins and ends on the policy's first day and holds no amounts.
     """
     query = sa.text(SEGMENTS).bindparams(partner_id=partner_id, known_at=known_at)
-    return copy_out(conn, query, tables.BOOK_SEGMENTS)
+    return copy_out(conn, query, monthly_tables.BOOK_SEGMENTS)

@@ -106,8 +106,18 @@ def differences_of(actions: pa.Table, file_ids: pa.Array | None = None) -> pa.Ta
                         WHEN rule = 'not-in-our-file' THEN 'missing_in_book'
                         ELSE 'missing_at_carrier' END AS kind,
               exchange_policy_id, exchange_member_id, field,
-              issuer_value AS book_value, exchange_value AS carrier_value, file_id
-            FROM actions ORDER BY action_ordinal
+              issuer_value AS book_value, exchange_value AS carrier_value,
+              CASE WHEN rule = 'not-in-our-file' THEN dollars
+                   WHEN field IS NULL THEN -dollars
+                   WHEN field = 'premium_total' THEN theirs - ours END AS premium_difference,
+              CASE field WHEN 'aptc' THEN theirs - ours END AS aptc_difference,
+              CASE field WHEN 'csr' THEN theirs - ours END AS csr_difference, file_id
+            FROM (
+              SELECT *, coalesce(TRY_CAST(exchange_value AS DECIMAL(12, 2)), 0) AS theirs,
+                coalesce(TRY_CAST(issuer_value AS DECIMAL(12, 2)), 0) AS ours
+              FROM actions
+            ) told
+            ORDER BY action_ordinal
         """).to_arrow_table()
     return found.cast(tables.DIFFERENCES).combine_chunks()
 

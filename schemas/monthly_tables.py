@@ -2,7 +2,43 @@
 
 import pyarrow as pa
 
-from schemas.tables import BOOK_SEGMENTS, BYTE, COUNT, DATE, MONEY, ORDINAL, TEXT
+from schemas.tables import BYTE, COUNT, DATE, MONEY, ORDINAL, TEXT
+
+# The book cut into financial segments: one row per member and span in which the plan, the members
+# and all amounts of the policy stay the same. An amount's dates are those of its own span, which
+# may be longer. Policy amounts stand on the subscriber's rows only; a cancelled policy has none.
+BOOK_SEGMENTS = pa.schema(
+    [
+        ("exchange_policy_id", TEXT),
+        ("exchange_subscriber_id", TEXT),
+        ("exchange_member_id", TEXT),
+        ("issuer_policy_id", TEXT),
+        ("issuer_subscriber_id", TEXT),
+        ("issuer_member_id", TEXT),
+        ("is_subscriber", pa.bool_()),
+        ("relationship_code", TEXT),
+        ("plan_id", TEXT),  # 16 characters, of the segment
+        ("insurance_line", TEXT),
+        ("policy_status", TEXT),  # initial | effectuated | terminated | cancelled
+        ("segment_begin", DATE),
+        ("segment_end", DATE),  # null = open
+        ("benefit_begin", DATE),  # of the member's span of coverage, whatever the plan
+        ("benefit_end", DATE),
+        ("premium_total", MONEY),  # PRE AMT TOT
+        ("premium_begin", DATE),
+        ("premium_end", DATE),  # null = open, as the ends below
+        ("aptc", MONEY),  # APTC AMT
+        ("aptc_begin", DATE),
+        ("aptc_end", DATE),
+        ("csr", MONEY),  # CSR AMT
+        ("csr_begin", DATE),
+        ("csr_end", DATE),
+        ("individual_premium", MONEY),  # the member's PRE AMT 1
+        ("individual_begin", DATE),
+        ("individual_end", DATE),
+        ("responsible_amount", MONEY),  # TOT RES AMT
+    ]
+)
 
 # What an RCNI tells of a coverage year: the segments that begin in it, with the persons as they are
 # now. One row is one detail record, in the order of the file.

@@ -341,42 +341,6 @@ BOOK_MEMBERS = pa.schema(
     ]
 )
 
-# The book cut into financial segments: one row per member and span in which the plan, the members
-# and all amounts of the policy stay the same. An amount's dates are those of its own span, which
-# may be longer. Policy amounts stand on the subscriber's rows only; a cancelled policy has none.
-BOOK_SEGMENTS = pa.schema(
-    [
-        ("exchange_policy_id", TEXT),
-        ("exchange_subscriber_id", TEXT),
-        ("exchange_member_id", TEXT),
-        ("issuer_policy_id", TEXT),
-        ("issuer_subscriber_id", TEXT),
-        ("issuer_member_id", TEXT),
-        ("is_subscriber", pa.bool_()),
-        ("relationship_code", TEXT),
-        ("plan_id", TEXT),  # 16 characters, of the segment
-        ("insurance_line", TEXT),
-        ("policy_status", TEXT),  # initial | effectuated | terminated | cancelled
-        ("segment_begin", DATE),
-        ("segment_end", DATE),  # null = open
-        ("benefit_begin", DATE),  # of the member's span of coverage, whatever the plan
-        ("benefit_end", DATE),
-        ("premium_total", MONEY),  # PRE AMT TOT
-        ("premium_begin", DATE),
-        ("premium_end", DATE),  # null = open, as the ends below
-        ("aptc", MONEY),  # APTC AMT
-        ("aptc_begin", DATE),
-        ("aptc_end", DATE),
-        ("csr", MONEY),  # CSR AMT
-        ("csr_begin", DATE),
-        ("csr_end", DATE),
-        ("individual_premium", MONEY),  # the member's PRE AMT 1
-        ("individual_begin", DATE),
-        ("individual_end", DATE),
-        ("responsible_amount", MONEY),  # TOT RES AMT
-    ]
-)
-
 CARRIER_PAYMENTS = pa.schema(
     [
         ("exchange_policy_id", TEXT),

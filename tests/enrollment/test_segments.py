@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from enrollment.segments import book_segments
-from schemas import tables
+from schemas import monthly_tables
 from tests.enrollment.conftest import NEW_YEAR, PARTNER
 
 JUNE = date(2027, 6, 1)
@@ -21,7 +21,7 @@ def segments(carrier):
     def of(policy):
         carrier.applies()
         rows = book_segments(carrier.conn, PARTNER, carrier.as_of)
-        assert rows.schema.equals(tables.BOOK_SEGMENTS)
+        assert rows.schema.equals(monthly_tables.BOOK_SEGMENTS)
         return {
             (row["exchange_member_id"], row["segment_begin"]): row
             for row in rows.to_pylist()
@@ -156,3 +156,24 @@ def test_segments_are_those_of_the_moment_that_is_asked_for(carrier, say):
     assert book_segments(carrier.conn, PARTNER, then).equals(frozen)
     assert book_segments(carrier.conn, PARTNER, carrier.as_of).num_rows == 2
     assert book_segments(carrier.conn, "harbor-light-nc", carrier.as_of).num_rows == 0
+
+
+def test_ids_that_we_have_said_ourselves_are_known(carrier, say, segments):
+    """The exchange has them from our effectuation, before it ever sends them back."""
+    carrier.receives(say.enrollment("P1", "S1", "D1"))
+    carrier.applies()
+    ids = {"issuer_policy_id": "I1", "issuer_subscriber_id": "IS1"}
+    records = [
+        {"exchange_policy_id": "P1", "exchange_member_id": member, "issuer_member_id": f"I{member}"}
+        | ids
+        for member in ("S1", "D1")
+    ]
+    carrier.decides([("P1", "200.00")], records)
+    carrier.sends_effectuations()
+
+    found = segments("P1")
+
+    assert {row["issuer_policy_id"] for row in found.values()} == {"I1"}
+    assert {row["issuer_subscriber_id"] for row in found.values()} == {"IS1"}
+    assert [row["issuer_member_id"] for row in found.values()] == ["IS1", "ID1"]
+    assert {row["policy_status"] for row in found.values()} == {"effectuated"}

@@ -164,6 +164,8 @@ def test_differences_have_the_shape_of_every_other_reconciliation(read):
         ("missing_at_carrier", None, None, None),
         ("missing_in_book", None, None, None),
     ]
+    assert found["aptc_difference"].to_pylist() == [Decimal("20.00"), None, None]
+    assert found["premium_difference"].to_pylist() == [None, Decimal(-300), Decimal(300)]
 
 
 def test_fields_that_no_source_confirms_may_be_missing(read):
