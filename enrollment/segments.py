@@ -24,7 +24,8 @@ def _of_policy() -> str:
 # Whatever begins or ends in a policy begins a segment, for all of its members: an amount, a plan,
 # a member. The last segment ends where nothing begins any more, or with the last member.
 # `coverage` knows its member's whole span: a change of plan is no new begin. The issuer's ids are
-# those that either side has said last: ours stand among the identifiers only.
+# those that either side has said last: ours stand among the identifiers only. Of whom nobody has
+# said the subscriber's, it is the one that was said of the others on the policy.
 SEGMENTS = f"""
 WITH coverage AS (
   SELECT *, min(benefit_begin) OVER span AS span_begin,
@@ -90,7 +91,8 @@ WITH coverage AS (
   WHERE p.status = 'cancelled'
 )
 SELECT c.exchange_policy_id, p.exchange_subscriber_id, c.exchange_member_id, p.issuer_policy_id,
-  coalesce(o.issuer_subscriber_id, m.issuer_subscriber_id) AS issuer_subscriber_id,
+  coalesce(o.issuer_subscriber_id, m.issuer_subscriber_id, g.issuer_subscriber_id)
+    AS issuer_subscriber_id,
   coalesce(o.issuer_member_id, m.issuer_member_id) AS issuer_member_id,
   m.is_subscriber, m.relationship_code, c.plan_id, p.insurance_line, p.status AS policy_status,
   c.segment_begin, c.segment_end,
@@ -104,6 +106,10 @@ JOIN member m ON m.exchange_policy_id = c.exchange_policy_id
   AND m.exchange_member_id = c.exchange_member_id
 LEFT JOIN own_id o ON o.exchange_policy_id = c.exchange_policy_id
   AND o.exchange_member_id = c.exchange_member_id
+LEFT JOIN (
+  SELECT exchange_policy_id, max(issuer_subscriber_id) AS issuer_subscriber_id
+  FROM own_id GROUP BY exchange_policy_id
+) g ON g.exchange_policy_id = c.exchange_policy_id
 LEFT JOIN priced a ON m.is_subscriber AND a.exchange_policy_id = c.exchange_policy_id
   AND a.segment_begin = c.segment_begin
 LEFT JOIN amount i ON i.exchange_policy_id = c.exchange_policy_id AND i.name = 'PRE AMT 1'
