@@ -133,6 +133,17 @@ def as_told(state: State, stands: Standing) -> Standing:
     )
 
 
+def is_out_of_order(state: State, partner_id: str, policy_id: str) -> bool:
+    """Whether the carrier has acknowledged something of the policy and not all before it.
+
+    Then it knows what nobody has written down: neither the policy without that nor the policy with
+    all.
+    """
+    (history,) = state.histories(partner_id, ACCEPTED, policy_id=policy_id)
+    later = history.transaction_ids[history.arrived + 1 :]
+    return any(state.is_accepted(transaction_id) for transaction_id in later)
+
+
 def _delivered(state: State, policy_id: str) -> Policy | None:
     """The policy as the carrier has acknowledged it; None when it has not."""
     (partner_id,) = state.connection.execute(

@@ -343,6 +343,15 @@ class State:
         self.connection.execute("DELETE FROM policy_members WHERE policy_id = ?", (policy_id,))
         self.connection.execute("DELETE FROM renewals WHERE policy_id = ?", (policy_id,))
 
+    def is_accepted(self, transaction_id: int) -> bool:
+        """Whether the carrier has accepted it, once at least."""
+        row = self.connection.execute(
+            "SELECT 1 FROM sends s JOIN files f USING (file_id)"  # noqa: S608
+            f" WHERE transaction_id = ? AND {ACCEPTED} LIMIT 1",
+            (transaction_id,),
+        ).fetchone()
+        return row is not None
+
     def is_on_its_way(self, transaction_id: int) -> bool:
         """Whether it was sent and the carrier has not said anything of it yet."""
         row = self.connection.execute(

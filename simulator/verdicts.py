@@ -184,6 +184,8 @@ class Judge:
         policy_id = stands.policy.policy_id
         if crossing.has_crossed(self.state, self.partner.id, policy_id, name, self.night):
             return True
+        if standing.is_out_of_order(self.state, self.partner.id, policy_id):
+            return True
         told = standing.as_told(self.state, stands)
         return told != stands and not list(objections(parts, kind, told, self.partner))
 

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from random import Random
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from simulator import events, judging
+from simulator.faults import NightFaults
 from simulator.judging import by_status
+from simulator.nights import EVENING, PartnerNight
 from simulator.standing import current, standing
 from simulator.state import ACCEPTED, GOOD
 
@@ -60,7 +63,7 @@ class World:
     def header(self, policy, members):
         person = policy.subscriber.person
         partner = self.box.scenario.partners[TEXAS]
-        (reference,) = self.box.state.references_of(policy.policy_id)
+        reference, *_ = sorted(self.box.state.references_of(policy.policy_id))
         dependents = [f"QTY*DT*{members - 1}"] if members > 1 else []
         return [
             f"BGN*00*{reference}*20261201*190000****2",
@@ -289,6 +292,28 @@ def test_a_maintenance_needs_an_effectuated_policy_and_all_members(world):
     policy = world.effectuated(least=2)
     alone = replace(policy, enrollees=policy.enrollees[:1])
     assert "members are not those" in world.say(policy, world.maintenance(alone))
+
+
+def test_what_follows_files_in_the_wrong_order_is_no_fault_of_the_carrier(world):
+    """A correction comes later than the child who was added after it: who answers knows half."""
+    policy = world.effectuated(least=2)
+    box, partner = world.box, world.box.scenario.partners[TEXAS]
+    night = PartnerNight(box.state, box.scenario, partner, 2, NightFaults(0.0, Random(1)))
+    with box.state.transaction():
+        corrected = night.entry(events.correction(policy, night.occasion()))
+        night.file("I834", EVENING, [corrected], held=3)
+        added = night.entry(events.addition(corrected.transaction.policy, night.occasion()))
+        night.file("I834", EVENING, [added])
+    box.mailboxes.place_planned(box.state, 2)
+    world.carrier.acknowledge(2)
+    box.read_answers(2)
+    assert standing(box.state, TEXAS, policy.policy_id, date(2026, 12, 2)).delivered == policy
+
+    child = added.transaction.policy.enrollees[-1]
+    known = replace(policy, enrollees=(*policy.enrollees, child))
+    assert world.say(known, world.maintenance(known), night=2) == ""
+    ((named, reasons),) = box.read_answers(2).forced
+    assert (named, "members are not those" in reasons) == (policy.policy_id, True)
 
 
 WRONG_ENDS = [
