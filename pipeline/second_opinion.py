@@ -3,7 +3,8 @@
 import io
 import logging
 import re
-from typing import TextIO
+from functools import cache
+from typing import Any, TextIO
 
 _SETS = re.compile(r"AK2\*834\*(\d+)\*[^~]*~(?:(?!IK5)[^~]*~)*IK5\*([A-Z])")  # of its own 999
 
@@ -28,6 +29,7 @@ def _read(content: bytes, answer: TextIO | None) -> bool:
     import pyx12.params
     import pyx12.x12n_document
 
+    _keep_maps()
     logging.getLogger("pyx12").setLevel(logging.CRITICAL)
     accepted: bool = pyx12.x12n_document.x12n_document(
         param=pyx12.params.params(),
@@ -36,3 +38,21 @@ def _read(content: bytes, answer: TextIO | None) -> bool:
         fd_html=None,
     )
     return accepted
+
+
+@cache
+def _keep_maps() -> None:
+    """Lets pyx12 read each of its maps once: for every file again takes longer than a small file.
+
+    A map does not change while files are validated: what is counted is counted elsewhere.
+    """
+    import pyx12.map_if
+
+    read, maps = pyx12.map_if.load_map_file, dict[tuple[str, str | None], Any]()
+
+    def kept(map_file: str, param: Any, map_path: str | None = None) -> Any:
+        if (map_file, map_path) not in maps:
+            maps[map_file, map_path] = read(map_file, param, map_path)
+        return maps[map_file, map_path]
+
+    pyx12.map_if.load_map_file = kept
