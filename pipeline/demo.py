@@ -66,24 +66,9 @@ def _run_in_home(settings: Settings, plan: DemoPlan) -> bool:
     with serve(exchange_home(settings), partners_of(_EXCHANGE)) as endpoint:
         write_configuration(settings, endpoint)
         settings = load_settings()
-        with open_house(settings) as house:
-            findings = _Play(house, plan).run()
-    holds = all(finding.holds for finding in findings)
-    if holds:
-        mark(settings, plan, finished=True)
-    return holds
-
-
-class _Play:
-    """The exchange, the carrier, its people and we, night by night."""
-
-    def __init__(self, house: House, plan: DemoPlan) -> None:
-        self.house = house
-        self.plan = plan
         exchange = load_exchange(_EXCHANGE)
-        self.zone = ZoneInfo(exchange.time_zone)
-        self.box = ExchangeInABox(
-            exchange_home(house.settings),
+        box = ExchangeInABox(
+            exchange_home(settings),
             seed=plan.seed,
             members=plan.members,
             first_night=FIRST_NIGHT,
@@ -92,16 +77,35 @@ class _Play:
             exchange=exchange,
             life=True,
         )
-        self.carrier = CarrierCore(self.box, plan.seed)
+        with open_house(settings) as house:
+            findings = Play(house, box, plan.nights, airflow=plan.airflow).run()
+    holds = all(finding.holds for finding in findings)
+    if holds:
+        mark(settings, plan, finished=True)
+    return holds
+
+
+class Play:
+    """The exchange, the carrier, its people and we, for so many nights and their end."""
+
+    def __init__(
+        self, house: House, box: ExchangeInABox, nights: int, *, airflow: bool = False
+    ) -> None:
+        self.house = house
+        self.box = box
+        self.nights = nights
+        self.airflow = airflow
+        self.zone = ZoneInfo(box.scenario.exchange.time_zone)
+        self.carrier = CarrierCore(box, box.scenario.seed)
         self.people = People(house, self.box)
         self.failed_nights: list[str] = []
         self.findings: list[Finding] = []
 
     def run(self) -> list[Finding]:
-        nights = range(1, self.plan.nights + 1)
-        for night in nights:
+        """What must hold at the end, and whether it does; all of it printed, too."""
+        for night in range(1, self.nights + 1):
             self._night(night)
-        closing = self.plan.nights + 1
+        closing = self.nights + 1
         self._close(closing)
         self._judge([self.box.read_answers(night) for night in range(closing, 0, -1)])
         show_files(self.house)
@@ -109,8 +113,7 @@ class _Play:
         return self.findings
 
     def _clock(self, night: int) -> datetime:
-        day = FIRST_NIGHT + timedelta(days=night - 1)
-        return datetime.combine(day, _NIGHT_HOUR, self.zone)
+        return datetime.combine(self.box.scenario.day(night), _NIGHT_HOUR, self.zone)
 
     def _night(self, night: int) -> None:
         """Sends, lets us work, and reads what we answered.
@@ -142,7 +145,7 @@ class _Play:
         closed = closed_night(self.house, as_of, self.house.partner_ids)
         if closed is not None:
             return closed
-        if self.plan.airflow:
+        if self.airflow:
             return run_night_by_airflow(self.house, as_of)
         with terminal.doing("The night runs") as say:
             return run_night(self.house, as_of, tell=say)
@@ -212,11 +215,11 @@ class _Play:
 
     def _judge(self, summaries: list[AnswerSummary]) -> None:
         """What the exchange says of all nights, the last one first, and what both sides hold."""
-        reckoning = Reckoner(self.box, self.carrier, self.plan.nights + 1).reckon()
+        reckoning = Reckoner(self.box, self.carrier, self.nights + 1).reckon()
         self.findings += [
             *of_answers(summaries, reckoning),
             *of_confirmation(reckoning),
             *of_faults(self.house, reckoning),
-            *of_books(self.house, self.box, self._clock(self.plan.nights + 2)),
+            *of_books(self.house, self.box, self._clock(self.nights + 2)),
             *of_trail(self.house),
         ]

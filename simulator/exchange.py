@@ -91,7 +91,8 @@ class ExchangeInABox:
     Night 1 is `first_night`, night 2 the next day. `members` is about how many persons enroll in
     the first night, over all partners; `faults` is the rate of faults beyond the standard ones;
     `mass_ending` is a night in which the exchange ends all coverage, each file of it well formed.
-    With `life` more happens than enrollments and changes, and answers go wrong too.
+    With `life` more happens than enrollments and changes, and answers go wrong too. `calendar`
+    names the days of the first nights where they do not follow each other.
     """
 
     def __init__(  # noqa: PLR0913 - a scenario, spelled out for the caller
@@ -106,9 +107,10 @@ class ExchangeInABox:
         exchange: Exchange,
         mass_ending: int | None = None,
         life: bool = False,
+        calendar: tuple[date, ...] = (),
     ) -> None:
         self.scenario = Scenario(
-            seed, members, first_night, faults, partners, exchange, mass_ending, life
+            seed, members, first_night, faults, partners, exchange, mass_ending, life, calendar
         )
         self.state = State(home / "exchange.sqlite")
         self.mailboxes = Mailboxes(home, partners)

@@ -1,0 +1,94 @@
+"""Whole lives of policies, played to their end by many seeds: what a demo says must hold, holds.
+
+Few nights with leaps of the calendar between them: a night of many enrollments that have begun
+already, the renewals, a new plan year, overdue binders, grace that is over, and files that came
+damaged, late, in the wrong order, or were lost.
+"""
+
+from datetime import date
+
+import pytest
+
+from pipeline.demo import Play
+from pipeline.demo_home import extract_folder
+from pipeline.settings import CarrierSettings, MailboxSettings, Settings
+from pipeline.wiring import open_house
+from schemas.partners import load_exchange, partners_of
+from simulator.exchange import ExchangeInABox
+from simulator.server import serve
+
+CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
+CALENDAR = (
+    date(2026, 12, 1),
+    date(2026, 12, 2),  # many have begun
+    date(2026, 12, 15),  # all are renewed
+    date(2027, 1, 4),
+    date(2027, 2, 8),  # thirty days after the new year, and a month of grace
+)
+FAULTS = (0.0, 0.1, 0.2)
+
+
+def play(folder, url, seed):
+    """What holds and what does not at the end of a life, of one partner's policies."""
+    partner_id = (CEDAR, HARBOR)[seed % 2]
+    partners = {partner_id: partners_of("ffe")[partner_id]}
+    box = ExchangeInABox(
+        folder / "exchange",
+        seed=seed,
+        members=24,
+        first_night=CALENDAR[0],
+        faults=FAULTS[seed % 3],
+        partners=partners,
+        exchange=load_exchange("ffe"),
+        life=True,
+        calendar=CALENDAR,
+    )
+    with serve(folder / "exchange", partners) as endpoint:
+        username, key = endpoint.users[partner_id]
+        mailbox = MailboxSettings(
+            host=endpoint.host,
+            port=endpoint.port,
+            username=username,
+            private_key=key,
+            host_key=endpoint.host_key,
+        )
+        settings = Settings(
+            home=folder / "home",
+            database_url=url,
+            settle_seconds=0,
+            mailboxes={partner_id: mailbox},
+        )
+        settings.carriers[partner_id] = carrier(settings, partner_id)
+        with open_house(settings) as house:
+            return Play(house, box, len(CALENDAR)).run()
+
+
+def carrier(settings, partner_id):
+    """The carrier's records: those of Cedar are tables, those of Harbor files."""
+    if partner_id == CEDAR:
+        names = ("member_record", "payment", "request")
+        kind, places = "table", [f"carrier_core.{name}" for name in names]
+    else:
+        folder = extract_folder(settings, partner_id)
+        kind = "file"
+        places = [f"{folder}/{name}.csv" for name in ("members", "payments", "requests")]
+    members, payments, requests = places
+    return CarrierSettings(kind=kind, members=members, payments=payments, requests=requests)
+
+
+def fails(findings):
+    """What does not hold, and what breaks it."""
+    return [(one.sentence, one.broken_by[:5]) for one in findings if not one.holds]
+
+
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_a_life_ends_in_two_equal_books(tmp_path, database_url, seed):
+    """Ten seeds: books equal, each confirmed once who should be, nothing rejected that is right."""
+    assert fails(play(tmp_path, database_url, seed)) == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(11, 111))
+def test_a_hundred_lives_end_in_two_equal_books(tmp_path, database_url, seed):
+    """The same for a hundred more."""
+    assert fails(play(tmp_path, database_url, seed)) == []
