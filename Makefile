@@ -23,7 +23,7 @@ test: check ## All checks, then the whole test suite
 	@scripts/install-sshd
 	$(VENV)/pytest $(ON_ALL_CORES)
 
-soak: $(READY) ## What takes minutes: a night killed at every single point
+soak: $(READY) ## What takes minutes: a night killed at every point, a hundred lives of policies
 	@scripts/install-sshd
 	$(VENV)/pytest $(ON_ALL_CORES) -m soak
 
