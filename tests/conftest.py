@@ -22,6 +22,7 @@ _LONG = (
     "pipeline/test_demo.py",
     "pipeline/test_killed_nights.py",
     "pipeline/test_replay.py",
+    "pipeline/test_whole_lives.py",
     "enrollment/test_against_the_model.py",
     "enrollment/test_cases_that_broke_carriers.py",
     "laws/test_laws.py",
