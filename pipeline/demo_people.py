@@ -6,6 +6,7 @@ has it. What they did is printed, a line each.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -53,7 +54,8 @@ class People:
     def work(self, as_of: datetime, *, at_once: bool = False) -> int:
         """How many things they have done. `at_once`: rejections do not wait for some days."""
         before = as_of if at_once else as_of - _PATIENCE
-        return self._release() + self._let_again(before) + self._ask()
+        items = all_open_items(self.house, None).to_pylist()
+        return self._release() + self._let_again(items, before) + self._ask(items)
 
     def _release(self) -> int:
         with self.house.engine.begin() as conn:
@@ -68,8 +70,7 @@ class People:
             )
         return len(held)
 
-    def _let_again(self, before: datetime) -> int:
-        items = all_open_items(self.house, None).to_pylist()
+    def _let_again(self, items: list[dict[str, Any]], before: datetime) -> int:
         rejected = {
             (item["partner_id"], item["exchange_policy_id"])
             for item in items
@@ -84,13 +85,9 @@ class People:
             _say(f"{_FIRST} lets what the exchange rejected be said again: {len(again):,}.")
         return len(again)
 
-    def _ask(self) -> int:
+    def _ask(self, items: list[dict[str, Any]]) -> int:
         """Whether the exchange has the files that it has not answered; it finds what it lost."""
-        missing = [
-            item["file_id"]
-            for item in all_open_items(self.house, None).to_pylist()
-            if item["kind"] == "answer-missing"
-        ]
+        missing = [item["file_id"] for item in items if item["kind"] == "answer-missing"]
         asked = sa.text("SELECT partner_id, name FROM ledger.file WHERE file_id = ANY(:ids)")
         with self.house.engine.connect() as conn:
             names = conn.execute(asked, {"ids": missing}).all()
