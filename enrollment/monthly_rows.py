@@ -5,7 +5,7 @@ from datetime import date, datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from enrollment.segments import SEGMENTS
+from enrollment.segments import SEGMENTS, whole_book
 from schemas import monthly_tables
 from schemas.columns import MAILING, RESIDENCE
 from schemas.postgres_copy import copy_out
@@ -79,4 +79,5 @@ def rcni_rows(
         year_begin=date(coverage_year, 1, 1),
         year_end=date(coverage_year, 12, 31),
     )
-    return copy_out(conn, query, monthly_tables.RCNI_ROWS)
+    with whole_book(conn):
+        return copy_out(conn, query, monthly_tables.RCNI_ROWS)

@@ -1,5 +1,7 @@
 """The book of a partner cut into financial segments: who was covered, and for which amounts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import pyarrow as pa
@@ -119,6 +121,18 @@ ORDER BY c.exchange_policy_id, c.segment_begin, m.is_subscriber DESC, c.exchange
 """
 
 
+@contextmanager
+def whole_book(conn: sa.Connection) -> Iterator[None]:
+    """For a statement over all policies: every join by a hash or in order, none row by row.
+
+    The planner takes what a common table expression gives for a few rows, and would read it once
+    for each policy: of 6,000 policies that did not end in 90 seconds, and takes one without.
+    """
+    conn.execute(sa.text("SET LOCAL enable_nestloop = off"))
+    yield
+    conn.execute(sa.text("SET LOCAL enable_nestloop = on"))
+
+
 def book_segments(conn: sa.Connection, partner_id: str, known_at: datetime) -> pa.Table:
     """The partner's book as it was believed at that moment, by segments (BOOK_SEGMENTS).
 
@@ -127,4 +141,5 @@ def book_segments(conn: sa.Connection, partner_id: str, known_at: datetime) -> p
     policy has one, which begins and ends on the policy's first day and holds no amounts.
     """
     query = sa.text(SEGMENTS).bindparams(partner_id=partner_id, known_at=known_at)
-    return copy_out(conn, query, monthly_tables.BOOK_SEGMENTS)
+    with whole_book(conn):
+        return copy_out(conn, query, monthly_tables.BOOK_SEGMENTS)

@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
 from enrollment.segments import book_segments
 from schemas import monthly_tables
@@ -177,3 +178,12 @@ def test_ids_that_we_have_said_ourselves_are_known(carrier, say, segments):
     assert {row["issuer_subscriber_id"] for row in found.values()} == {"IS1"}
     assert [row["issuer_member_id"] for row in found.values()] == ["IS1", "ID1"]
     assert {row["policy_status"] for row in found.values()} == {"effectuated"}
+
+
+def test_a_book_of_thousands_is_cut_by_one_statement(carrier, say):
+    """And what was set for it holds for no other statement of the transaction."""
+    carrier.receives(*[say.enrollment(f"P{n}", f"S{n}", f"D{n}") for n in range(2000)])
+    carrier.applies()
+
+    assert book_segments(carrier.conn, PARTNER, carrier.as_of).num_rows == 4000
+    assert carrier.conn.execute(sa.text("SHOW enable_nestloop")).scalar_one() == "on"
