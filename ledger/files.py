@@ -22,7 +22,7 @@ class ReceivedFile:
 
     partner_id: str
     name: str
-    kind: Literal["enrollment", "acknowledgement", "unknown"]
+    kind: Literal["enrollment", "payment", "acknowledgement", "unknown"]
     function_code: str | None
     named_at: datetime | None
     sha256: str
@@ -166,8 +166,17 @@ def received_enrollments(
 
 
 def unstaged_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
-    """The partner's checked files that have not been staged for the book, in order of arrival."""
-    return _received(conn, partner_id, file.c.state == "checked")
+    """The partner's checked files that have not been staged for the book, in order of arrival.
+
+    Payments are none of them: they change nothing in the book.
+    """
+    is_waiting = (file.c.state == "checked") & (file.c.kind != "payment")
+    return _received(conn, partner_id, is_waiting)
+
+
+def unposted_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
+    """The partner's checked files of payments that have not been posted, in order of arrival."""
+    return _received(conn, partner_id, (file.c.state == "checked") & (file.c.kind == "payment"))
 
 
 def _received(

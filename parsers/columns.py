@@ -13,17 +13,24 @@ import pyarrow as pa
 
 from parsers.segments import Flags, Ints, Segments, key
 from parsers.stretch import Stretch
-from parsers.values import count_column, date_column, flag_column
-from schemas.guide import load_guide
+from parsers.values import count_column, date_column, flag_column, money_column
 from schemas.places import Kind, Place, Where
+from schemas.tables import MONEY
 
 _READERS: dict[Kind, Callable[[Segments, Ints], pa.Array]] = {
     "text": lambda segments, tokens: segments.texts(tokens),
     "date": date_column,
     "count": count_column,
     "flag": flag_column,
+    "money": money_column,
 }
-_TYPES = {"text": pa.large_string(), "date": pa.date32(), "count": pa.int64(), "flag": pa.bool_()}
+_TYPES = {
+    "text": pa.large_string(),
+    "date": pa.date32(),
+    "count": pa.int64(),
+    "flag": pa.bool_(),
+    "money": MONEY,
+}
 
 
 class PlacedRows:
@@ -45,7 +52,7 @@ class PlacedRows:
     def _bounds(self) -> list[int]:
         nodes = self.stretch.placement.nodes[self._order]
         bounds: list[int] = np.searchsorted(
-            nodes, np.arange(len(load_guide().segments) + 1)
+            nodes, np.arange(len(self.stretch.guide.segments) + 1)
         ).tolist()
         return bounds
 
@@ -66,7 +73,7 @@ class PlacedRows:
             )
             return unconditional[self._is(unconditional, *place.condition)]
         chosen = []
-        for segment in load_guide().segments_of(place.loop, place.segment):
+        for segment in self.stretch.guide.segments_of(place.loop, place.segment):
             rows = self.of(segment.index)
             if place.qualifier is None:
                 chosen.append(rows)

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from mmap import MADV_DONTNEED, mmap
 
+from schemas.guide import ENROLLMENT
+
 ISA_BYTES = 106
 _WINDOW_BYTES = 32_000_000
 
@@ -56,6 +58,7 @@ class Span:
     byte_end: int
     delimiters: Delimiters
     begins_interchange: bool
+    version: str = ENROLLMENT  # of the guide by which it is read
     is_cut_short: bool = False
 
 

@@ -17,6 +17,7 @@ from parsers.packed import Packed, pack, unpack
 from parsers.segments import Flags, Ints
 from parsers.stretch import Stretch
 from schemas import tables
+from schemas.guide import ENROLLMENT
 
 KINDS = ("ISA", "GS", "ST", "SE", "GE", "IEA", "TA1", "other")
 _OTHER = KINDS.index("other")
@@ -248,7 +249,8 @@ def _set_totals(stretch: Stretch) -> pa.Table:
     base = stretch.before.sets
     shifted = np.where(ordinals > 0, ordinals - base + 1, 0)  # 0 outside, 1 the set that goes on
     segments = np.bincount(shifted, minlength=1)
-    members = np.bincount(shifted[stretch.is_member_start], minlength=len(segments))
+    starts = stretch.is_member_start & (stretch.guide.version == ENROLLMENT)  # INS, and no ENT
+    members = np.bincount(shifted[starts], minlength=len(segments))
     last_rows = np.zeros(len(segments), np.int64)
     last_rows[shifted] = np.arange(len(shifted))  # later rows overwrite earlier ones
     seen = np.flatnonzero(segments[1:]) + 1

@@ -4,7 +4,8 @@ The guide is compiled into one transition table: from a segment of the guide, a 
 id, with its qualifier where that tells segments apart) leads to the next segment of the guide, or
 nowhere. All transaction set headers and members of a stretch then walk the table in step: the
 k-th segment of every one of them is placed by one gather. A segment that has no place leaves its
-walker where it was, and the next INS starts clean, so one error does not hide what follows.
+walker where it was, and the next unit (INS in an 834) starts clean, so one error does not hide what
+follows.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from parsers.segments import Flags, Ints, Segments
 from parsers.shapes import Lanes, find_exemplars, rows_of_lanes
-from schemas.guide import WRAPPERS, Guide, Loop, Segment, ids_told_apart, load_guide
+from schemas.guide import WRAPPERS, Guide, Loop, Segment
 
 UNEXPECTED = -1  # the guide has no place for it after what came before
 OUT_OF_SEQUENCE = -2  # its place in the guide has been passed
@@ -140,11 +141,10 @@ def _accepts(segment: Segment, qualifier: str | None) -> bool:
 
 
 @cache
-def load_automaton() -> Automaton:
-    """The automaton of 005010X220A1, compiled once (about 75 states, 170 symbols)."""
-    guide = load_guide()
+def load_automaton(guide: Guide) -> Automaton:
+    """The automaton of a guide, compiled once (of the 834's: about 75 states, 170 symbols)."""
     inner = tuple(s for s in guide.segments if s.segment_id not in ENVELOPE)
-    discriminating = ids_told_apart()
+    discriminating = guide.told_apart
     symbols: dict[tuple[str, str | None], int] = {("", ""): 0}
     for segment in inner:
         told_apart = segment.segment_id in discriminating
@@ -184,6 +184,7 @@ class Placement:
     members; `exemplar_of` gives, for each, the one that stands for its shape.
     """
 
+    guide: Guide
     nodes: Nodes
     is_envelope: Flags
     has_strange_qualifier: Flags  # placed by its id alone: the guide has no such qualifier there
@@ -251,24 +252,26 @@ def _symbol_of(packed: int, names: list[str], automaton: Automaton) -> int:
     return automaton.symbol(name, qualifier)
 
 
-def place_segments(segments: Segments, open_lane: bool) -> Placement:
+def place_segments(segments: Segments, open_lane: bool, guide: Guide) -> Placement:
     """The place in the guide of every segment.
 
-    `open_lane` tells that the stretch continues a transaction set: its first segment is an INS.
+    `open_lane` tells that the stretch continues a transaction set: its first segment is an INS, or
+    what begins a loop 2000 in that guide.
     """
-    automaton = load_automaton()
+    automaton = load_automaton(guide)
     nodes, is_envelope = _envelope_nodes(automaton.guide, segments)
-    is_ins = segments.has_id("INS")
+    is_unit = segments.has_id(guide.unit_id)
     is_st = segments.has_id("ST")
     in_set = _inside_sets(is_envelope, is_st, open_lane)
-    opens = is_st | (is_ins & in_set)
+    opens = is_st | (is_unit & in_set)
     lane_of = np.where(in_set, np.cumsum(opens) - 1, -1)
     lanes = Lanes(np.flatnonzero(opens).astype(np.int64, copy=False), lane_of)
     symbols = _symbols(segments, automaton)
-    ins_node = automaton.guide.segments_of("2000", "INS")[0].index
-    nodes[np.flatnonzero(is_ins & in_set)] = ins_node
-    exemplar_of = find_exemplars(segments, symbols, lanes)
-    placement = Placement(nodes, is_envelope, np.zeros(len(segments), np.bool_), lanes, exemplar_of)
+    unit_node = guide.segments_of("2000", guide.unit_id)[0].index
+    nodes[np.flatnonzero(is_unit & in_set)] = unit_node
+    exemplar_of = find_exemplars(segments, symbols, lanes, guide)
+    none_yet = np.zeros(len(segments), np.bool_)
+    placement = Placement(guide, nodes, is_envelope, none_yet, lanes, exemplar_of)
     if len(lanes.starts):
         _place_exemplars(placement, symbols, automaton)
         _place_others(placement)

@@ -28,10 +28,13 @@ from parsers.delimiters import (
 from parsers.segments import BLANKS
 from parsers.stretch import Stretch, parse_stretch
 from parsers.tally import Cursor, tally_segments
+from schemas.declared_guide import guide_named
+from schemas.guide import ENROLLMENT, PREMIUM_PAYMENT, Guide
 from schemas.limits import Limits, load_limits
 
-FileKind = Literal["enrollment", "acknowledgement", "unknown"]
+FileKind = Literal["enrollment", "payment", "acknowledgement", "unknown"]
 
+_GROUPS: tuple[tuple[FileKind, bytes], ...] = (("enrollment", b"BE"), ("payment", b"RA"))
 _HASHED_BYTES = 4_000_000
 _NOT_BLANK = re.compile(rb"[^ \t\r\n\0]")
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"I\0S\0", b"\0I\0S", b"\xc9\xe2\xc1")  # UTF-16, EBCDIC "ISA"
@@ -90,10 +93,20 @@ class ReceivedFile:
 
     @property
     def kind(self) -> FileKind:
-        """What the file holds: enrollments, if any of its groups does, else acknowledgements."""
-        if any(self._begins_group(region, b"BE") for region in self.layout.regions):
-            return "enrollment"
+        """What the file holds: enrollments, if any of its groups does, else payments or answers.
+
+        By GS01, never by the file's name.
+        """
+        for kind, functional_identifier in _GROUPS:
+            regions = self.layout.regions
+            if any(self._begins_group(region, functional_identifier) for region in regions):
+                return kind
         return "acknowledgement" if self.brings_acknowledgements else "unknown"
+
+    @cached_property
+    def guide(self) -> Guide:
+        """The guide by which all of the file is read: the 834's, unless it holds payments only."""
+        return guide_named(PREMIUM_PAYMENT if self.kind == "payment" else ENROLLMENT)
 
     @property
     def brings_acknowledgements(self) -> bool:
@@ -114,7 +127,7 @@ class ReceivedFile:
     def spans(self, limits: Limits | None = None) -> Iterator[Span]:
         """The spans of all stretches in file order. No result depends on their size."""
         for region in self.layout.regions:
-            yield from _cut(self.content, region, limits or load_limits())
+            yield from _cut(self.content, region, limits or load_limits(), self.guide)
 
     def stretches(self, limits: Limits | None = None) -> Iterator[Stretch]:
         """The stretches of all interchanges in file order."""
@@ -125,7 +138,7 @@ class ReceivedFile:
                 bytes(self.content[span.byte_start : span.byte_end]), span, cursor
             )
             yield stretch
-            cursor = cursor.behind(tally_segments(stretch.segments))
+            cursor = cursor.behind(tally_segments(stretch.segments, stretch.guide.unit_id))
 
 
 def at_span(cursor: Cursor, span: Span) -> Cursor:
@@ -142,12 +155,16 @@ def at_span(cursor: Cursor, span: Span) -> Cursor:
     return cursor
 
 
-def _cut(content: bytes | mmap.mmap, region: Region, limits: Limits) -> Iterator[Span]:
+def _cut(
+    content: bytes | mmap.mmap, region: Region, limits: Limits, guide: Guide
+) -> Iterator[Span]:
     """Spans of about `stretch_bytes`, each beginning at an INS or a segment of the envelope.
+
+    In another guide it is what begins loop 2000 there.
 
     A header or member that goes on for too long is cut short; the next span begins behind it.
     """
-    border = _border(region.delimiters, b"INS|ST|SE|GS|GE|IEA")
+    border = _border(region.delimiters, guide.unit_id.encode() + b"|ST|SE|GS|GE|IEA")
     terminator = bytes([region.delimiters.segment])
     start = region.byte_start
     while start < region.byte_end:
@@ -165,6 +182,7 @@ def _cut(content: bytes | mmap.mmap, region: Region, limits: Limits) -> Iterator
             delimiters=region.delimiters,
             begins_interchange=start == region.byte_start,
             is_cut_short=end < following,
+            version=guide.version,
         )
         start = following
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from parsers.segments import PATTERN_BITS, Flags, Ints, Keys, Segments, key
-from schemas.guide import ids_told_apart
-from schemas.places import COVERAGE, MEMBER, REPORTING_CATEGORY, SET_HEADER, Place
+from schemas.guide import Guide
+from schemas.places import Place, places_of
 
 _COUNT_BITS = 6
 _MOST_COUNTED = (1 << _COUNT_BITS) - 1
@@ -48,7 +48,9 @@ class Lanes:
         return np.flatnonzero(self.lane_of >= 0).astype(np.int64, copy=False)
 
 
-def find_exemplars(segments: Segments, symbols: npt.NDArray[np.int32], lanes: Lanes) -> Ints:
+def find_exemplars(
+    segments: Segments, symbols: npt.NDArray[np.int32], lanes: Lanes, guide: Guide
+) -> Ints:
     """Per lane: the lane that stands for its shape, which is itself the exemplar of itself.
 
     Sums over the rows of a lane tell which lanes may be alike; rows are then compared one by one,
@@ -56,7 +58,7 @@ def find_exemplars(segments: Segments, symbols: npt.NDArray[np.int32], lanes: La
     """
     if not len(lanes.starts):
         return lanes.starts
-    keys = _row_keys(segments, symbols)
+    keys = _row_keys(segments, symbols, guide)
     candidates = _first_alike(_sums(keys, lanes))
     is_alone = lanes.lengths != lanes.lengths[candidates]
     is_alone[_lanes_that_differ(keys, segments.first_token, lanes, candidates)] = True
@@ -76,18 +78,18 @@ def _lanes_that_differ(keys: Keys, first_token: Ints, lanes: Lanes, candidates: 
     return different
 
 
-def _row_keys(segments: Segments, symbols: npt.NDArray[np.int32]) -> Keys:
+def _row_keys(segments: Segments, symbols: npt.NDArray[np.int32], guide: Guide) -> Keys:
     """Per row: symbol, number of elements, which are filled, and which conditions hold."""
     keys = symbols.astype(np.uint64) << np.uint64(_SYMBOL_SHIFT)
     counts = np.minimum(segments.token_count, _MOST_COUNTED).astype(np.uint64)
     keys |= counts << np.uint64(PATTERN_BITS + _CONDITION_BITS)
     keys |= segments.patterns.astype(np.uint64) << np.uint64(_CONDITION_BITS)
-    _add_conditions(keys, segments)
+    _add_conditions(keys, segments, guide)
     return keys
 
 
-def _add_conditions(keys: Keys, segments: Segments) -> None:
-    for segment_id, asked in _conditions_by_id().items():
+def _add_conditions(keys: Keys, segments: Segments, guide: Guide) -> None:
+    for segment_id, asked in _conditions_by_id(guide).items():
         rows = np.flatnonzero(segments.has_id(segment_id))
         if not len(rows):
             continue
@@ -98,12 +100,13 @@ def _add_conditions(keys: Keys, segments: Segments) -> None:
 
 
 @cache
-def _conditions_by_id() -> dict[str, dict[int, dict[str, int]]]:
+def _conditions_by_id(guide: Guide) -> dict[str, dict[int, dict[str, int]]]:
     """Conditions by segment id and element: the values asked for, each with its bit."""
     by_id: dict[str, dict[int, dict[str, int]]] = {}
     used: dict[str, int] = {}
-    places = (*SET_HEADER, *MEMBER, *COVERAGE, *REPORTING_CATEGORY)
-    asked = dict.fromkeys(condition for place in places for condition in _conditions_of(place))
+    asked = dict.fromkeys(
+        condition for place in places_of(guide) for condition in _conditions_of(place, guide)
+    )
     for segment_id, element, value in asked:
         bit = used.get(segment_id, 0)
         assert bit < _CONDITION_BITS, f"too many conditions on {segment_id}"
@@ -112,12 +115,18 @@ def _conditions_by_id() -> dict[str, dict[int, dict[str, int]]]:
     return by_id
 
 
-def _conditions_of(place: Place) -> Iterable[tuple[str, int, str]]:
+def _conditions_of(place: Place, guide: Guide) -> Iterable[tuple[str, int, str]]:
     """What a place asks of its segment that symbols do not tell: (segment id, element, value)."""
     if place.condition is not None:
         yield (place.segment, *place.condition)
-    if place.qualifier is not None and place.segment not in ids_told_apart():
+    if place.qualifier is not None and not _is_told(guide, place.segment, place.qualifier):
         yield (place.segment, 1, place.qualifier)
+
+
+def _is_told(guide: Guide, segment_id: str, qualifier: str) -> bool:
+    """Whether the symbol of a segment tells that it has that qualifier."""
+    known = (s.qualifiers or frozenset() for s in guide.segments if s.segment_id == segment_id)
+    return segment_id in guide.told_apart and any(qualifier in one for one in known)
 
 
 def _sums(keys: Keys, lanes: Lanes) -> Keys:

@@ -14,6 +14,8 @@ from parsers.delimiters import Span
 from parsers.loops import Placement, place_segments
 from parsers.segments import Flags, Ints, Segments, split_segments
 from parsers.tally import Cursor
+from schemas.declared_guide import guide_named
+from schemas.guide import Guide
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Stretch:
     segments: Segments
     placement: Placement
     before: Cursor
+
+    @property
+    def guide(self) -> Guide:
+        """The guide in which the segments have their places."""
+        return self.placement.guide
 
     @cached_property
     def is_in_set(self) -> Flags:
@@ -77,8 +84,8 @@ class Stretch:
 
     @cached_property
     def is_member_start(self) -> Flags:
-        """Per segment: an INS within a transaction set."""
-        starts = self.has_id("INS")
+        """Per segment: an INS, or what else begins loop 2000, within a transaction set."""
+        starts = self.has_id(self.guide.unit_id)
         starts &= self.placement.lane_of >= 0
         return starts
 
@@ -99,7 +106,7 @@ class Stretch:
 
     @cached_property
     def member_rows(self) -> Ints:
-        """Rows of the INS segments."""
+        """Rows of the segments that begin a member, or another unit of the guide."""
         rows: Ints = np.flatnonzero(self.is_member_start).astype(np.int64, copy=False)
         return rows
 
@@ -136,4 +143,5 @@ def parse_stretch(content: bytes, span: Span, before: Cursor) -> Stretch:
         before: What came before them.
     """
     segments = split_segments(content, span.byte_start, span.delimiters)
-    return Stretch(segments, place_segments(segments, before.set_is_open), before)
+    placement = place_segments(segments, before.set_is_open, guide_named(span.version))
+    return Stretch(segments, placement, before)

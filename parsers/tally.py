@@ -13,7 +13,7 @@ from parsers.delimiters import Delimiters
 from parsers.loops import ENVELOPE
 from parsers.segments import BLANKS, Rows, Segments, decode, find_heads, split_segments
 
-_COUNTED = (*sorted(ENVELOPE), "INS")
+_OF_834 = "INS"  # what begins a unit of a transaction set there
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class Tally:
     """How many of each begin in a stretch, and how it leaves the transaction set.
 
     `set_is_open` is None when the stretch has no envelope segment: then all of it belongs to the
-    set that was open before, if one was. `members_before` counts the INS up to the first envelope
-    segment, `members` the others that stand in a set. `segments` counts from the last ST, or all.
+    set that was open before, if one was. `members_before` counts units (INS in an 834) up to the
+    first envelope segment, `members` the others that stand in a set. `segments` counts from the
+    last ST, or all.
     """
 
     interchanges: int
@@ -76,24 +77,26 @@ class Cursor:
         )
 
 
-def tally_segments(segments: Segments) -> Tally:
-    """The tally of a stretch's segments."""
-    rows = {name: np.flatnonzero(segments.has_id(name)) for name in _COUNTED}
+def tally_segments(segments: Segments, unit_id: str = _OF_834) -> Tally:
+    """The tally of a stretch's segments, of which that one begins a unit."""
+    counted = (*sorted(ENVELOPE), unit_id)
+    rows = {name: np.flatnonzero(segments.has_id(name)) for name in counted}
 
     def last(segment_id: str, element: int) -> str | None:
         at = rows[segment_id][-1:].astype(np.int64, copy=False)
         values: list[str | None] = segments.texts(segments.tokens_at(at, element)).to_pylist()
         return values[0] if values else None
 
-    return _tally(len(segments), rows, last)
+    return _tally(len(segments), rows, last, unit_id)
 
 
-def tally_bytes(content: bytes, delimiters: Delimiters) -> Tally:
+def tally_bytes(content: bytes, delimiters: Delimiters, unit_id: str = _OF_834) -> Tally:
     """The same tally, from the bytes of a stretch: only its terminators are looked for."""
     if delimiters.element in BLANKS:  # blanks before an id cannot be told from separators
-        return tally_segments(split_segments(content, 0, delimiters))
-    heads = find_heads(content, delimiters, _COUNTED)
-    rows = {name: heads.rows_of(name) for name in _COUNTED}
+        return tally_segments(split_segments(content, 0, delimiters), unit_id)
+    counted = (*sorted(ENVELOPE), unit_id)
+    heads = find_heads(content, delimiters, counted)
+    rows = {name: heads.rows_of(name) for name in counted}
 
     def last(segment_id: str, element: int) -> str | None:
         for row in rows[segment_id][-1:].tolist():
@@ -103,17 +106,19 @@ def tally_bytes(content: bytes, delimiters: Delimiters) -> Tally:
             return decode(elements[element]) or None if element < len(elements) else None
         return None
 
-    return _tally(len(heads.starts), rows, last)
+    return _tally(len(heads.starts), rows, last, unit_id)
 
 
-def _tally(count: int, rows: dict[str, Rows], last: Callable[[str, int], str | None]) -> Tally:
+def _tally(
+    count: int, rows: dict[str, Rows], last: Callable[[str, int], str | None], unit_id: str
+) -> Tally:
     """The tally of `count` segments, of which some are at known rows.
 
     `last` gives an element of the last segment of an id.
     """
     borders = np.sort(np.concatenate([rows[name] for name in ENVELOPE]))
     opens_set = np.isin(borders, rows["ST"])
-    border_before = np.searchsorted(borders, rows["INS"]) - 1
+    border_before = np.searchsorted(borders, rows[unit_id]) - 1
     inside = border_before >= 0
     inside[inside] = opens_set[border_before[inside]]
     return Tally(

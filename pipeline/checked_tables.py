@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from schemas import tables
+from schemas import premium_tables, tables
 from schemas.details import detail_schemas
 from schemas.verdict import Quarantine, Verdict
 
@@ -22,6 +22,10 @@ _BUSINESS = {
     "coverages": tables.COVERAGES,
     "reporting_categories": tables.REPORTING_CATEGORIES,
     **detail_schemas(),
+}
+_PAYMENTS = {  # of a HIX 820 only
+    "remittances": premium_tables.REMITTANCES,
+    "premium_payments": premium_tables.PREMIUM_PAYMENTS,
 }
 _OF_VERDICT = (
     "interchanges",
@@ -62,6 +66,9 @@ class ParquetSink:
 
     def write(self, name: str, table: pa.Table) -> None:
         """Appends rows to the table `name`."""
+        if name not in self._writers:
+            path = self._unfinished / f"{name}.parquet"
+            self._writers[name] = _open_writer(path, _PAYMENTS[name])
         self._writers[name].write_table(table)
 
     def write_verdict(self, verdict: Verdict) -> None:

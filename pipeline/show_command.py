@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from parsers.reading import open_received
 from parsers.stretch import Stretch
 from schemas.errors import Terminal
-from schemas.guide import Element, Segment, load_guide
+from schemas.guide import Element, Segment
 from schemas.verdict import Verdict
 from validators.check import Terms, check_file
 
@@ -80,7 +80,7 @@ class _Tree:
         self.options = options
         self.issues = issues
         self.segments = stretch.segments
-        self.guide = load_guide()
+        self.guide = stretch.guide
         self.loop = -1
 
     def lines(self) -> Iterator[Line]:

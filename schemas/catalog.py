@@ -64,7 +64,7 @@ class Example(_Row):
 
 
 class Rule(_Row):
-    """One rule. `wording` may name {segment}, {element}, {name}, {loop} and {detail}."""
+    """One rule. `wording` may name {segment}, {element}, {name}, {loop}, {set} and {detail}."""
 
     id: str
     looks_at: Envelope | Content | Whole

@@ -1,4 +1,4 @@
-"""The implementation guide 005010X220A1 as tables, compiled once from the maps inside `pyx12`.
+"""Implementation guides as tables: 005010X220A1, compiled once from the maps inside `pyx12`.
 
 A guide is a tree of loops with segments in them. Here it is three flat tuples (loops, segments,
 elements) whose rows point at one another by index, so that a column of small integers can stand
@@ -8,9 +8,11 @@ for "which segment of the guide is this".
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
+ENROLLMENT = "005010X220A1"  # the 834
+PREMIUM_PAYMENT = "005010X306"  # the HIX 820
 UNBOUNDED = 0  # a repeat or max use without a limit
 
 # Loops of the map that hold the whole transaction set and open with no segment of their own.
@@ -68,13 +70,30 @@ class Loop:
     depth: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is made once, so being the same one is being equal
 class Guide:
-    """Loops and segments of one implementation guide, in the order of the guide."""
+    """Loops and segments of one implementation guide, in the order of the guide.
+
+    A transaction set is a header and, behind it, loops 2000: its units (members of an 834).
+    """
 
     version: str
+    functional_identifier: str  # GS01
+    set_identifier: str  # ST01
     loops: tuple[Loop, ...]
     segments: tuple[Segment, ...]
+
+    @cached_property
+    def unit_id(self) -> str:
+        """Id of the segment that begins each loop 2000: INS in the 834."""
+        unit = self.loop_named("2000").index
+        return next(s.segment_id for s in self.segments if s.loop == unit and s.opens_loop)
+
+    @cached_property
+    def told_apart(self) -> frozenset[str]:
+        """Ids that stand for more than one segment of the guide, told apart by element 1."""
+        ids = [s.segment_id for s in self.segments if s.qualifiers is not None]
+        return frozenset(name for name in ids if ids.count(name) > 1)
 
     def loop_named(self, loop_id: str) -> Loop:
         """The loop of that id."""
@@ -95,7 +114,7 @@ def _map(name: str) -> ET.Element:
 
 
 @cache
-def _dictionary() -> dict[str, tuple[str, int, int]]:
+def data_elements() -> dict[str, tuple[str, int, int]]:
     """Type, shortest and longest length of each X12 data element."""
     return {
         row.attrib["ele_num"]: (
@@ -126,7 +145,7 @@ def _limit(text: str) -> int:
 
 def _element(node: ET.Element) -> Element:
     number = _text(node, "data_ele")
-    data_type, shortest, longest = _dictionary().get(number, ("", 0, 0))
+    data_type, shortest, longest = data_elements().get(number, ("", 0, 0))
     valid = node.find("valid_codes")
     codes: frozenset[str] | None = None
     if valid is not None:
@@ -147,7 +166,8 @@ def _element(node: ET.Element) -> Element:
     )
 
 
-def _qualifiers(elements: tuple[Element, ...]) -> frozenset[str] | None:
+def qualifiers_of(elements: tuple[Element, ...]) -> frozenset[str] | None:
+    """The codes of element 1 by which a segment is told from others of its id."""
     first = elements[0]
     is_code = first.data_type == "ID" and first.usage == "R"
     return first.codes if is_code else None
@@ -195,7 +215,7 @@ class _Compiler:
                 position=int(_text(node, "pos")),
                 max_use=_limit(_text(node, "max_use")),
                 opens_loop=opens_loop,
-                qualifiers=_qualifiers(elements),
+                qualifiers=qualifiers_of(elements),
                 elements=elements,
                 relations=tuple((note.text or "").strip() for note in node.findall("syntax")),
             )
@@ -207,14 +227,7 @@ def load_guide() -> Guide:
     """The guide 005010X220A1: 26 loops, 81 segments. Source: pyx12, 834.5010.X220.A1.xml."""
     compiler = _Compiler()
     compiler.loop(_map("834.5010.X220.A1.xml").findall("loop")[0], parent=-1, depth=0)
-    return Guide("005010X220A1", tuple(compiler.loops), tuple(compiler.segments))
-
-
-@cache
-def ids_told_apart() -> frozenset[str]:
-    """Ids that stand for more than one segment of the guide, told apart by element 1."""
-    ids = [s.segment_id for s in load_guide().segments if s.qualifiers is not None]
-    return frozenset(name for name in ids if ids.count(name) > 1)
+    return Guide(ENROLLMENT, "BE", "834", tuple(compiler.loops), tuple(compiler.segments))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Where each column of the business tables stands in the guide.
+"""Where each column of the business tables stands in its guide.
 
 One row per column: loop, segment, the qualifier that element 1 must have, the element that holds
 the value, and a condition on another element where the guide needs one. The parser reads these
@@ -8,7 +8,9 @@ rows; nothing in it names a segment of the 834.
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "date", "count", "flag"]
+from schemas.guide import PREMIUM_PAYMENT, Guide
+
+Kind = Literal["text", "date", "count", "flag", "money"]
 Where = tuple[str, str, str | None, tuple[int, str] | None]
 
 
@@ -147,3 +149,56 @@ BESIDE = (
     Place("custodial_parent", "2100F", "NM1", 3),
     Place("responsible_person", "2100G", "NM1", 3),
 )
+
+# What stands in the header of a HIX 820, and what it says of a transaction set like an 834's.
+REMITTANCE = (
+    Place("handling_code", "HEADER", "BPR", 1),
+    Place("total_amount", "HEADER", "BPR", 2, kind="money"),
+    Place("credit_or_debit", "HEADER", "BPR", 3),
+    Place("payment_method", "HEADER", "BPR", 4),
+    Place("effective_date", "HEADER", "BPR", 16, kind="date"),
+    Place("trace_number", "HEADER", "TRN", 2),
+    Place("payee_name", "1000A", "N1", 2),
+    Place("payee_id", "1000A", "N1", 4),
+    Place("payer_name", "1000B", "N1", 2),
+    Place("payer_id", "1000B", "N1", 4),
+)
+
+PREMIUM_SET_HEADER = (
+    Place("reference", "HEADER", "TRN", 2),
+    Place("date", "HEADER", "BPR", 16, kind="date"),
+)
+
+# Of the policy that a loop 2000 of the HIX 820 is about.
+PAID_FOR = (
+    Place("assigned_number", "2000", "ENT", 1),
+    Place("last_name", "2100", "NM1", 3),
+    Place("first_name", "2100", "NM1", 4),
+    Place("exchange_subscriber_id", "2100", "NM1", 9),
+    _ref("exchange_policy_id", "2100", "POL"),
+    _ref("plan_id", "2100", "38"),
+    _ref("issuer_policy_id", "2100", "AZ"),
+    _ref("issuer_subscriber_id", "2100", "0F"),
+    _ref("employer_group_id", "2100", "1L"),
+    _ref("issuer_plan_id", "2100", "TV"),
+)
+
+PAYMENT = (
+    Place("reference_qualifier", "2300", "RMR", 1),
+    Place("payment_type", "2300", "RMR", 2),
+    Place("amount", "2300", "RMR", 4, kind="money"),
+    Place("billed_amount", "2300", "RMR", 5, kind="money"),
+    Place("report_type", "2300", "REF", 2),
+    Place("adjustment_reason", "2320", "ADX", 2),
+)
+
+COVERAGE_PERIOD = Place("period_begin", "2300", "DTM", 6, "582", "date")
+ADJUSTMENT_AMOUNT = Place("adjustment_amount", "2320", "ADX", 1, kind="money")
+
+
+def places_of(guide: Guide) -> tuple[Place, ...]:
+    """All places of the tables that are read by a guide."""
+    if guide.version == PREMIUM_PAYMENT:
+        beside = (COVERAGE_PERIOD, ADJUSTMENT_AMOUNT)
+        return (*REMITTANCE, *PREMIUM_SET_HEADER, *PAID_FOR, *PAYMENT, *beside)
+    return (*SET_HEADER, *MEMBER, *COVERAGE, *REPORTING_CATEGORY)

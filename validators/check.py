@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers.envelope import Envelope, EnvelopePart, gather_envelope
+from parsers.packed import Packed
 from parsers.reading import ReceivedFile, open_received
 from schemas import tables
 from schemas.catalog import Direction
@@ -36,6 +37,7 @@ from validators.in_force import in_force
 from validators.members import Members
 from validators.partner_rules import find_far_dates, find_partner_faults
 from validators.parts import ONCE_AN_INTERCHANGE, Part
+from validators.payment_balance import find_imbalances
 from validators.processes import give_back_memory
 from validators.quarantine import quarantine_of, spread_over_file
 from validators.verdict import judge_file, judge_groups, judge_interchanges, judge_sets, weigh
@@ -92,6 +94,7 @@ class _Gathered:
     members: list[Members] = field(default_factory=list)
     business_units: list[pa.Table] = field(default_factory=list)
     handed_on: list[HandedOn] = field(default_factory=list)
+    paid: list[Packed] = field(default_factory=list)
     groups: int = 0
     sets: int = 0
     most_issues: int = 0  # of one stretch
@@ -106,8 +109,10 @@ class _Gathered:
         self.members.append(part.members)
         self.business_units.append(part.business_units)
         self.handed_on.append(part.handed_on)
+        if part.paid is not None:
+            self.paid.append(part.paid)
         for name, count in part.counts.items():
-            self.counts[name] += count
+            self.counts[name] = self.counts.get(name, 0) + count
 
     def surplus(self, limits: Limits) -> str | None:
         """The rule that is broken when the file holds more than is read from one."""
@@ -203,12 +208,13 @@ def _issues(
     rules: RuleSet,
 ) -> pa.Table:
     """All issues of the file, in its order, as severe as the rules that hold have them."""
-    about_envelope = find_envelope_faults(envelope)
+    about_envelope = find_envelope_faults(envelope, received.guide)
     found = [_leading(received), find_delimiter_faults(received.layout.regions), about_envelope]
     found.append(find_acknowledgement_faults(envelope))
     found.extend(_of_known_types(about_envelope, gathered.issues))
     across = find_faults_across_stretches(received, envelope, gathered.handed_on, rules)
     found.extend(_of_known_types(about_envelope, list(across)))
+    found.extend(_of_known_types(about_envelope, [find_imbalances(gathered.paid)]))
     found += _of_partnership(received, envelope, terms, rules)
     counted = _once_an_interchange(in_force(pa.concat_tables(found), rules))
     return weigh(spread_over_file(counted, envelope, rules.partner), rules.partner).sort_by(
@@ -243,7 +249,7 @@ def _once_an_interchange(issues: pa.Table) -> pa.Table:
 
 
 def _of_known_types(about_envelope: pa.Table, found: list[pa.Table]) -> Iterator[pa.Table]:
-    """Issues without those inside sets of another type, which are not judged as 834s."""
+    """Issues without those inside sets of another type than the file is judged as."""
     foreign = about_envelope.filter(pc.equal(about_envelope["rule"], "set-type-unsupported"))
     ordinals = foreign["set_ordinal"].combine_chunks()
     for issues in found:

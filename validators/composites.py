@@ -12,7 +12,7 @@ import numpy as np
 from parsers.segments import Ints, Segments
 from schemas.guide import Element
 from schemas.x12_codes import codes_of_x12
-from validators.element_table import Mark, Values, element_kinds
+from validators.element_table import Kinds, Mark, Values
 from validators.issues import REPETITION, Findings
 
 
@@ -25,7 +25,7 @@ def find_composite_faults(findings: Findings, values: Values) -> None:
     separators = _separators(values.segments)
     for kind in np.unique(values.kind[at]).tolist():
         same = at[values.kind[at] == kind]
-        judge = partial(_judge, kind, separators)
+        judge = partial(_judge, values.kinds, kind, separators)
         faulty = values.judge_texts(same, judge)
         for place, text in zip(
             faulty.tolist(), values.segments.texts(faulty).to_pylist(), strict=True
@@ -83,12 +83,14 @@ def _outside(segments: Segments, tokens: Ints, places: Ints) -> Ints:
 
 
 @lru_cache(maxsize=4096)
-def _judge(kind: int, separators: tuple[str, str], text: str) -> tuple[tuple[str, int], ...]:
+def _judge(
+    kinds: Kinds, kind: int, separators: tuple[str, str], text: str
+) -> tuple[tuple[str, int], ...]:
     """Faults (rule, place within) of an element, over all its repetitions.
 
     The place is 0 for the whole element; where it is repeated, it tells the repetition too.
     """
-    element = element_kinds().elements[kind]
+    element = kinds.elements[kind]
     assert element is not None
     component, repetition = separators
     expected = element.components or (element,)

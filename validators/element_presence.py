@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from parsers.segments import PATTERN_BITS, Ints
-from schemas.guide import Segment, load_guide
+from schemas.guide import Guide, Segment
 from validators.element_table import element_kinds
 from validators.issues import Findings
 
@@ -30,7 +30,8 @@ def find_presence_faults(findings: Findings, rows: Ints) -> None:
     counts = np.minimum(stretch.segments.token_count[rows], PATTERN_BITS)
     packed = (stretch.segments.patterns[rows] << 12) | (counts << 7) | nodes
     encoded = pa.array(packed).dictionary_encode()
-    judged_shapes = [_judge_shape(shape) for shape in encoded.dictionary.to_pylist()]
+    guide = stretch.guide
+    judged_shapes = [_judge_shape(guide, shape) for shape in encoded.dictionary.to_pylist()]
     if not any(judged_shapes):
         return
     shapes = encoded.indices.to_numpy(zero_copy_only=False)
@@ -48,16 +49,16 @@ def find_surplus_in_envelope(findings: Findings) -> None:
     """ST and SE with more elements than they have; their values are judged with the envelope."""
     stretch = findings.stretch
     rows = np.flatnonzero(stretch.placement.is_envelope & stretch.is_in_set).astype(np.int64)
-    known = element_kinds().count[stretch.placement.nodes[rows]]
+    known = element_kinds(stretch.guide).count[stretch.placement.nodes[rows]]
     surplus = stretch.segments.token_count[rows] - 1 > known
     findings.add("elements-too-many", rows[surplus], known[surplus] + 1)
 
 
 @lru_cache(maxsize=65536)
-def _judge_shape(packed: int) -> tuple[tuple[str, int], ...]:
+def _judge_shape(guide: Guide, packed: int) -> tuple[tuple[str, int], ...]:
     """Faults (rule, element) of a segment of the guide with that pattern of filled elements."""
     pattern, count = packed >> 12, (packed >> 7) & 31
-    segment = load_guide().segments[packed & 127]
+    segment = guide.segments[packed & 127]
     faults = []
     for element in segment.elements:
         filled = pattern >> element.position & 1

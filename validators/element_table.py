@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from parsers.segments import PATTERN_BITS, Flags, Ints, Lengths, Segments
 from parsers.stretch import Stretch
-from schemas.guide import Element, load_guide
+from schemas.guide import Element, Guide
 from validators.issues import Findings
 
 _DATE_PERIOD = "1251"  # data element: date time period, in the format that the element before says
@@ -39,7 +39,7 @@ class Mark(IntFlag):
     STRUCTURED = 128  # has components, or may be repeated
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one for each guide
 class Kinds:
     """The elements of the guide in columns: element k of segment s is row s * ROW_LENGTH + k.
 
@@ -55,15 +55,15 @@ class Kinds:
 
 
 @cache
-def element_kinds() -> Kinds:
+def element_kinds(guide: Guide) -> Kinds:
     """The elements of the guide in columns."""
     elements: list[Element | None] = []
-    for segment in load_guide().segments:
+    for segment in guide.segments:
         behind = ROW_LENGTH - 1 - len(segment.elements)
         elements += [None, *segment.elements, *([None] * behind)]
     return Kinds(
         elements=tuple(elements),
-        count=np.array([len(segment.elements) for segment in load_guide().segments]),
+        count=np.array([len(segment.elements) for segment in guide.segments]),
         shortest=_column(elements, lambda e: 0 if e.components else e.min_length, np.int32),
         longest=_column(elements, lambda e: e.max_length or _UNLIMITED, np.int32, _UNLIMITED),
         marks=_column(elements, _marks, np.uint8),
@@ -101,11 +101,12 @@ class Values:
 
     def __init__(self, stretch: Stretch) -> None:
         self.segments = stretch.segments
+        self.kinds = element_kinds(stretch.guide)
         self.kind = _kinds_of_tokens(stretch)
 
     @cached_property
     def _marks(self) -> npt.NDArray[np.uint8]:
-        marks: npt.NDArray[np.uint8] = element_kinds().marks.take(self.kind)
+        marks: npt.NDArray[np.uint8] = self.kinds.marks.take(self.kind)
         return marks
 
     def marked(self, mark: Mark) -> Ints:
@@ -174,7 +175,7 @@ def _kinds_in_exemplars(stretch: Stretch) -> npt.NDArray[np.int16]:
     position = tokens - np.repeat(segments.first_token[rows], counts)
     kind = np.minimum(position, ROW_LENGTH - 1)
     kind += np.repeat(placement.nodes[rows] * np.int64(ROW_LENGTH), counts)
-    looked_at = element_kinds().is_judged[kind] & (segments.lengths(tokens) > 0)
+    looked_at = element_kinds(stretch.guide).is_judged[kind] & (segments.lengths(tokens) > 0)
     kinds = np.zeros(len(segments.starts), dtype=np.int16)
     kinds[tokens] = np.where(looked_at, kind, 0)
     return kinds

@@ -13,7 +13,7 @@ from parsers.segments import Flags, Ints, key
 from parsers.values import DATE_BYTES, RANGE_BYTES, read_dates
 from schemas.guide import Element
 from schemas.x12_codes import codes_of_x12
-from validators.element_table import Mark, Values, bad_places, element_kinds
+from validators.element_table import Kinds, Mark, Values, bad_places
 from validators.issues import Findings
 
 _INTEGER = re.compile(r"-?[0-9]+")
@@ -38,7 +38,7 @@ def find_value_faults(findings: Findings, values: Values) -> None:
 
 def _find_lengths(findings: Findings, values: Values) -> None:
     """Lengths in bytes first; only what looks wrong is counted in characters."""
-    kinds = element_kinds()
+    kinds = values.kinds
     lengths = values.segments.token_lengths
     too_short = lengths < kinds.shortest.take(values.kind)
     too_long = lengths > kinds.longest.take(values.kind)
@@ -70,26 +70,26 @@ def _find_codes(findings: Findings, values: Values) -> None:
     keys = values.segments.token_keys(at)
     codes = np.where(keys <= np.uint64(_CODE_MASK), keys, np.uint64(0))
     packed = codes | (values.kind[at].astype(np.uint64) << np.uint64(_CODE_BITS))
-    bad = bad_places(pa.array(packed), _is_bad_code)
-    unknown = bad_places(pa.array(packed[bad]), _is_unknown_code)
+    bad = bad_places(pa.array(packed), partial(_is_bad_code, values.kinds))
+    unknown = bad_places(pa.array(packed[bad]), partial(_is_unknown_code, values.kinds))
     values.report(findings, "element-code-invalid", at[bad[unknown]])
     values.report(findings, "code-not-in-guide", at[np.delete(bad, unknown)])
 
 
 @cache
-def _is_bad_code(packed: int) -> bool:
-    element, value = _unpacked(packed)
+def _is_bad_code(kinds: Kinds, packed: int) -> bool:
+    element, value = _unpacked(kinds, packed)
     return value not in (element.codes or frozenset())
 
 
-def _is_unknown_code(packed: int) -> bool:
-    element, value = _unpacked(packed)
+def _is_unknown_code(kinds: Kinds, packed: int) -> bool:
+    element, value = _unpacked(kinds, packed)
     return value not in codes_of_x12(element.data_element)
 
 
-def _unpacked(packed: int) -> tuple[Element, str]:
+def _unpacked(kinds: Kinds, packed: int) -> tuple[Element, str]:
     """The element of the guide and the code that one integer stands for."""
-    element = element_kinds().elements[packed >> _CODE_BITS]
+    element = kinds.elements[packed >> _CODE_BITS]
     assert element is not None
     return element, (packed & _CODE_MASK).to_bytes(5, "little").rstrip(b"\0").decode("latin-1")
 
@@ -133,7 +133,9 @@ def _find_periods(findings: Findings, values: Values) -> None:
     at = values.marked(Mark.PERIOD)
     qualifiers = segments.token_keys(at - 1)
     lengths = segments.lengths(at)
-    is_single = (qualifiers == np.uint64(key("D8"))) | _allows_only_d8()[values.kind[at]]
+    is_single = (qualifiers == np.uint64(key("D8"))) | _allows_only_d8(values.kinds)[
+        values.kind[at]
+    ]
     is_range = qualifiers == np.uint64(key("RD8"))
     first = read_dates(segments.token_keys(at))
     good = np.where(is_single, first.is_date & (lengths == DATE_BYTES), True)
@@ -147,9 +149,9 @@ def _find_periods(findings: Findings, values: Values) -> None:
 
 
 @cache
-def _allows_only_d8() -> Flags:
+def _allows_only_d8(kinds: Kinds) -> Flags:
     """Per element of the guide: whether the qualifier before it can be nothing but D8."""
-    elements = element_kinds().elements
+    elements = kinds.elements
     before = (None, *elements)
     return np.array(
         [e is not None and e.codes == frozenset({"D8"}) for e in before[: len(elements)]]
@@ -189,6 +191,6 @@ def _ending_in_blanks(values: Values) -> Ints:
     holding = values.holding(blanks[is_last])
     is_text = values.is_marked(holding, Mark.TEXT)
     last = segments.data[segments.ends[holding] - 1]
-    is_longer = values.segments.lengths(holding) > element_kinds().shortest[values.kind[holding]]
+    is_longer = values.segments.lengths(holding) > values.kinds.shortest[values.kind[holding]]
     found: Ints = holding[is_text & is_longer & (last == _BLANK)]
     return found

@@ -18,7 +18,7 @@ from parsers.envelope import KINDS, Envelope
 from parsers.segments import Ints
 from schemas import tables
 from schemas.catalog import load_rules
-from schemas.guide import Segment, load_guide
+from schemas.guide import ENROLLMENT, Guide, Segment, load_guide
 from validators.element_values import TIME
 
 _END = len(KINDS)  # one past the last kind: the end of the file
@@ -58,16 +58,16 @@ _Row = dict[str, str | int | None]
 _NUMBER = re.compile(r"[0-9]+")
 
 
-def find_envelope_faults(envelope: Envelope) -> pa.Table:
-    """Issues (`tables.ISSUES`) of the envelope of a file; SNIP 1."""
+def find_envelope_faults(envelope: Envelope, guide: Guide) -> pa.Table:
+    """Issues (`tables.ISSUES`) of the envelope of a file that is read by that guide; SNIP 1."""
     issues: list[dict[str, object]] = []
     issues.extend(_order_faults(envelope))
     for found, ordinal in (
         (_interchange_faults(envelope), "interchange_ordinal"),
-        (_group_faults(envelope), "group_ordinal"),
+        (_group_faults(envelope, guide), "group_ordinal"),
     ):
         issues.extend(issue_at(envelope, fault, ordinal) for fault in found)
-    return pa.concat_tables([issue_table(issues), *_issues_of_sets(envelope)])
+    return pa.concat_tables([issue_table(issues), *_issues_of_sets(envelope, guide)])
 
 
 @dataclass(frozen=True)
@@ -240,13 +240,13 @@ def _whole(value: str | int | None) -> int | None:
     return int(str(value)) if _is_number(value, 1, 9) else None
 
 
-def _group_faults(envelope: Envelope) -> Iterable[Fault]:
+def _group_faults(envelope: Envelope, guide: Guide) -> Iterable[Fault]:
     groups = envelope.functional_groups
     surplus = {name: len(_segment(name).elements) + 1 for name in ("GS", "GE")}
     interchanges = envelope.interchanges.select(["interchange_ordinal", "component_separator"])
     separators = dict(zip(*(c.to_pylist() for c in interchanges.columns), strict=True))
     for row in groups.to_pylist():
-        yield from _group_row_faults(row)
+        yield from _group_row_faults(row, guide)
         if not _has_good_header(row, separators.get(row["interchange_ordinal"]) or "\0"):
             yield Fault("group-header-invalid", "GS", row)
         for name, count in surplus.items():
@@ -275,10 +275,10 @@ def _is_code(value: str | int | None, component_separator: str) -> bool:
     return is_plain and 2 <= len(text) <= 15
 
 
-def _group_row_faults(row: _Row) -> Iterable[Fault]:
-    if row["functional_identifier"] != "BE":
+def _group_row_faults(row: _Row, guide: Guide) -> Iterable[Fault]:
+    if row["functional_identifier"] != guide.functional_identifier:
         yield Fault("group-type-unsupported", "GS", row)
-    elif row["version"] != load_guide().version:
+    elif row["version"] != guide.version:
         yield Fault("group-version-unsupported", "GS", row)
     if not _is_number(row["control_number"], 1, 9):
         yield Fault("group-control-number-invalid", "GS", row)
@@ -320,12 +320,13 @@ def _counts_upwards(groups: Ints, texts: pa.Array) -> bool:
 # ---- transaction sets: up to hundreds of thousands a file ----------------------------------------
 
 
-def _issues_of_sets(envelope: Envelope) -> Iterable[pa.Table]:
+def _issues_of_sets(envelope: Envelope, guide: Guide) -> Iterable[pa.Table]:
     """Issues of transaction sets, a table for each rule that is broken."""
     sets = envelope.transaction_sets
     repeated = _repeated(sets, "group_ordinal", "control_number")
     found = [
-        (rule_id, segment_id, sets.filter(is_bad)) for rule_id, segment_id, is_bad in _tests(sets)
+        (rule_id, segment_id, sets.filter(is_bad))
+        for rule_id, segment_id, is_bad in _tests(sets, guide)
     ]
     found.append(("set-control-number-repeated", "ST", sets.take(pa.array(repeated))))
     for rule_id, segment_id, faulty in found:
@@ -360,7 +361,7 @@ def _issues_of(envelope: Envelope, rule_id: str, segment_id: str, sets: pa.Table
     return pa.table({field.name: columns[field.name] for field in tables.ISSUES}, tables.ISSUES)
 
 
-def _tests(sets: pa.Table) -> Iterable[tuple[str, str, pa.ChunkedArray]]:
+def _tests(sets: pa.Table, guide: Guide) -> Iterable[tuple[str, str, pa.ChunkedArray]]:
     """Rules about one set, the segment that shows each, and which sets break it."""
     has_trailer = pc.or_(
         pc.is_valid(sets["trailer_control_number"]), pc.is_valid(sets["trailer_segment_count"])
@@ -370,11 +371,12 @@ def _tests(sets: pa.Table) -> Iterable[tuple[str, str, pa.ChunkedArray]]:
     counted = pc.cast(sets["segment_count"], pa.large_string())
     declared = pc.utf8_ltrim(pc.fill_null(sets["trailer_segment_count"], ""), "0")
     same_number = pc.fill_null(pc.equal(number, sets["trailer_control_number"]), False)
-    is_834 = pc.fill_null(pc.equal(sets["identifier"], "834"), False)
-    is_guide = pc.fill_null(pc.equal(sets["convention"], load_guide().version), False)
+    is_known = pc.fill_null(pc.equal(sets["identifier"], guide.set_identifier), False)
+    is_guide = pc.fill_null(pc.equal(sets["convention"], guide.version), False)
+    has_members = pc.or_(pc.greater(sets["member_count"], 0), guide.version != ENROLLMENT)
     return (
-        ("set-type-unsupported", "ST", pc.invert(is_834)),
-        ("set-convention-unsupported", "ST", pc.and_not(is_834, is_guide)),
+        ("set-type-unsupported", "ST", pc.invert(is_known)),
+        ("set-convention-unsupported", "ST", pc.and_not(is_known, is_guide)),
         ("set-control-number-invalid", "ST", pc.invert(is_plain)),
         ("set-control-number-differs", "SE", pc.and_not(has_trailer, same_number)),
         (
@@ -382,5 +384,5 @@ def _tests(sets: pa.Table) -> Iterable[tuple[str, str, pa.ChunkedArray]]:
             "SE",
             pc.and_(has_trailer, pc.not_equal(declared, counted)),
         ),
-        ("set-without-members", "ST", pc.and_(is_834, pc.equal(sets["member_count"], 0))),
+        ("set-without-members", "ST", pc.and_not(is_known, has_members)),
     )

@@ -13,7 +13,7 @@ from parsers.segments import Ints
 from parsers.stretch import Stretch
 from schemas import tables
 from schemas.catalog import Rule, load_rules
-from schemas.guide import Element, Segment, load_guide
+from schemas.guide import ENROLLMENT, Element, Guide, Segment
 from schemas.limits import load_limits
 
 REPETITION = 100  # a component of a repeated element: its repetition times this, plus its place
@@ -111,13 +111,15 @@ def _rows(stretch: Stretch, finding: Finding) -> pa.Table:
     rows = finding.rows
     components, repetitions = finding.components % REPETITION, finding.components // REPETITION
     numbers = (finding.nodes, finding.elements, components)
-    about = [_about(*three) for three in zip(*(n.tolist() for n in numbers), strict=True)]
+    guide = stretch.guide
+    about = [_about(guide, *three) for three in zip(*(n.tolist() for n in numbers), strict=True)]
     segments = stretch.segments
     # A strange segment id may be anything and of any length: three characters of it tell enough.
     ids = pc.utf8_slice_codeunits(segments.texts(segments.first_token[rows]), 0, 3).to_pylist()
     start, end = _spans(stretch, rows, finding.elements)
     in_set = stretch.is_in_set[rows]
-    members = stretch.member_ordinals[rows]
+    is_member = guide.version == ENROLLMENT  # a payment is of no member
+    members = stretch.member_ordinals[rows] * is_member
     groups = stretch.group_ordinals[rows]
     columns = {
         "rule": pa.repeat(rule.id, len(rows)),
@@ -161,6 +163,7 @@ def _spans(stretch: Stretch, rows: Ints, elements: Ints) -> tuple[Ints, Ints]:
 class _About:
     """What a finding speaks of, in the words of the guide."""
 
+    guide: Guide
     segment: Segment | None
     element: Element | None
     place: str  # of the element within its segment: 06, or 06-2 for a component
@@ -171,7 +174,7 @@ class _About:
 
     @property
     def loop_id(self) -> str | None:
-        return load_guide().loops[self.segment.loop].loop_id if self.segment else None
+        return self.guide.loops[self.segment.loop].loop_id if self.segment else None
 
     @property
     def data_element(self) -> str | None:
@@ -179,12 +182,12 @@ class _About:
 
 
 @lru_cache(maxsize=4096)
-def _about(node: int, position: int, component: int) -> _About:
-    segment = load_guide().segments[node] if node >= 0 else None
+def _about(guide: Guide, node: int, position: int, component: int) -> _About:
+    segment = guide.segments[node] if node >= 0 else None
     element = _at(segment.elements, position) if segment else None
     if not component or element is None:
-        return _About(segment, element, f"{position:02d}")
-    return _About(segment, _at(element.components, component), f"{position:02d}-{component}")
+        return _About(guide, segment, element, f"{position:02d}")
+    return _About(guide, segment, _at(element.components, component), f"{position:02d}-{component}")
 
 
 def _at(elements: tuple[Element, ...], position: int) -> Element | None:
@@ -200,5 +203,6 @@ def _sentence(rule: Rule, about: _About, segment_id: str | None) -> str:
         element=f"{name}{about.place}",
         name=about.element.name if about.element else "element",
         loop=about.loop_id,
+        set=about.guide.set_identifier,
         detail=f"{name} {about.segment.name}" if about.segment else name,
     )

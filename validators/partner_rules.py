@@ -10,6 +10,8 @@ from schemas.limits import load_limits
 from schemas.partners import Exchange, Partner
 from validators.envelope_rules import Fault, issue_at, issue_table
 
+_PAYMENTS = "RA"  # GS01 of the 820
+
 
 def find_partner_faults(
     envelope: Envelope, partner: Partner, exchange: Exchange, other_receivers: Collection[str]
@@ -27,10 +29,11 @@ def find_partner_faults(
         for row in envelope.interchanges.to_pylist()
         for fault in _interchange_faults(row, partner, exchange, other_receivers)
     ]
-    issues += [
+    issues += [  # GS02 and GS03 of a HIX 820 name payer and payee, and are not agreed on
         issue_at(envelope, fault, "group_ordinal")
         for row in envelope.functional_groups.to_pylist()
         for fault in _group_faults(row, partner)
+        if row["functional_identifier"] != _PAYMENTS
     ]
     return issue_table(issues)
 

@@ -4,32 +4,42 @@ It knows nothing of the rest of the file, so stretches can be judged in any proc
 What needs the whole file (counts, control numbers, the verdict) is put together afterwards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from parsers.delimiters import Span
-from parsers.details import read_details
 from parsers.envelope import EnvelopePart, read_envelope_part
-from parsers.members import read_business_tables, read_segments_table
+from parsers.members import read_segments_table
+from parsers.packed import Packed
 from parsers.stretch import Stretch, parse_stretch
 from parsers.tally import Cursor, Tally, tally_segments
+from schemas.guide import ENROLLMENT, PREMIUM_PAYMENT
 from schemas.rule_sets import RuleSet
-from validators.business.judge import HandedOn, find_business_faults
+from validators.business.judge import HandedOn
 from validators.composites import find_composite_faults
+from validators.contents import Contents, read_enrollments
 from validators.element_presence import find_surplus_in_envelope
 from validators.element_table import Values
 from validators.element_values import find_value_faults
 from validators.envelope_rules import issue, issue_table
 from validators.issues import Findings
-from validators.members import Members, business_units
+from validators.members import Members
+from validators.payments import read_payments
 from validators.shape_faults import find_shape_faults
 
 # How an interchange is written is told once, at the first place.
 ONCE_AN_INTERCHANGE = ("blanks-between-segments", "separators-at-segment-end", "empty-segments")
+
+
+class _Reader(Protocol):
+    def __call__(self, stretch: Stretch, rules: RuleSet, *, wants_tables: bool) -> Contents: ...
+
+
+_READERS: Mapping[str, _Reader] = {ENROLLMENT: read_enrollments, PREMIUM_PAYMENT: read_payments}
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class Part:
     tally: Tally  # what it adds to the cursor of the next stretch
     byte_end: int
     handed_on: HandedOn  # what its rules need of the rest of the file
+    paid: Packed | None = None  # of a HIX 820: what its sets say and pay here, for their balance
 
 
 def check_part(
@@ -52,30 +63,24 @@ def check_part(
 ) -> Part:
     """The tables and issues of one stretch, by the rules that hold for its file."""
     stretch = parse_stretch(content, span, before)
-    business = read_business_tables(stretch)
-    judged = find_business_faults(stretch, business, rules)
-    tables = {
-        "members": business.members,
-        "coverages": business.coverages,
-        "reporting_categories": business.reporting_categories,
-    }
-    counts = {name: len(table) for name, table in tables.items()}
-    counts["segments"] = len(stretch.segments)
-    counts["subscribers"] = pc.sum(business.members["is_subscriber"]).as_py() or 0
+    structure = _judge(stretch, span)
+    read = _READERS[stretch.guide.version]
+    contents = read(stretch, rules, wants_tables=wants_tables)
+    counts = contents.counts | {"segments": len(stretch.segments)}
+    issues = pa.concat_tables([structure, contents.issues])
     if wants_tables:
-        tables["segments"] = read_segments_table(stretch)
-        tables |= read_details(stretch)
-    issues = pa.concat_tables([_judge(stretch, span), judged.issues])
+        contents.tables["segments"] = read_segments_table(stretch)
     return Part(
-        tables=tables if wants_tables else {},
+        tables=contents.tables if wants_tables else {},
         issues=pa.concat_tables([issues, issue_table(list(_normalised(stretch, span)))]),
-        envelope=read_envelope_part(stretch, business.set_headers),
-        members=Members.of(business.members),
-        business_units=business_units(business.members, issues),
+        envelope=read_envelope_part(stretch, contents.set_headers),
+        members=contents.members,
+        business_units=contents.units_with(issues),
         counts=counts,
-        tally=tally_segments(stretch.segments),
+        tally=tally_segments(stretch.segments, stretch.guide.unit_id),
         byte_end=span.byte_end,
-        handed_on=judged.handed_on,
+        handed_on=contents.handed_on,
+        paid=contents.paid,
     )
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from parsers.loops import ENVELOPE, OUT_OF_SEQUENCE, UNEXPECTED
 from parsers.segments import Flags, Ints
 from parsers.stretch import Stretch
-from schemas.guide import WRAPPERS, Loop, Segment, known_segment_ids, load_guide
+from schemas.guide import WRAPPERS, Guide, Loop, Segment, known_segment_ids
 from validators.issues import Findings
 
 
@@ -32,7 +32,8 @@ def _find_misplaced(findings: Findings, rows: Ints) -> None:
         return
     findings.add("segment-out-of-sequence", rows[nodes == OUT_OF_SEQUENCE])
     nowhere = rows[nodes == UNEXPECTED]
-    in_guide = segments.has_id(*(s.segment_id for s in load_guide().segments))[nowhere]
+    guide = findings.stretch.guide
+    in_guide = segments.has_id(*(s.segment_id for s in guide.segments))[nowhere]
     in_x12 = segments.has_id(*known_segment_ids())[nowhere]
     findings.add("segment-unexpected", nowhere[in_guide])
     findings.add("segment-not-in-set", nowhere[~in_guide & in_x12])
@@ -40,13 +41,14 @@ def _find_misplaced(findings: Findings, rows: Ints) -> None:
 
 
 @cache
-def _levels() -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+def _levels(
+    guide: Guide,
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
     """Per segment of the guide: nesting level of its loop, whether it opens it, its max use.
 
     HEADER and 2000 are level 0: their instances are the headers and members of the stretch. For an
     opener the max use is that of its loop.
     """
-    guide = load_guide()
     base = guide.loop_named("2000").depth
     levels, openers, limits = [], [], []
     for segment in guide.segments:
@@ -67,7 +69,8 @@ class _Nesting:
     """For each placed segment: the row that began the loop instance it belongs to."""
 
     def __init__(self, stretch: Stretch, rows: Ints) -> None:
-        levels, openers, self.limits = _levels()
+        self.guide = stretch.guide
+        levels, openers, self.limits = _levels(self.guide)
         placed = rows[stretch.placement.nodes[rows] >= 0]
         nodes = stretch.placement.nodes[placed]
         level = levels[nodes]
@@ -101,22 +104,22 @@ def _find_surplus(findings: Findings, nesting: _Nesting) -> None:
         & (nesting.nodes[earlier] == nesting.nodes)
         & (nesting.owners[earlier] == nesting.owners)
     )
-    surplus &= ~_is_lane_start(nesting.nodes)
-    opens = _levels()[1][nesting.nodes]
+    surplus &= ~_is_lane_start(nesting)
+    opens = _levels(nesting.guide)[1][nesting.nodes]
     findings.add("segment-repeated-too-often", nesting.rows[surplus & ~opens])
     findings.add("loop-repeated-too-often", nesting.rows[surplus & opens])
 
 
-def _is_lane_start(nodes: npt.NDArray[np.int16]) -> Flags:
-    guide = load_guide()
-    starts = [s.index for s in guide.segments if s.segment_id in ("INS", "ST")]
-    found: Flags = np.isin(nodes, starts)
+def _is_lane_start(nesting: _Nesting) -> Flags:
+    guide = nesting.guide
+    starts = [s.index for s in guide.segments if s.segment_id in (guide.unit_id, "ST")]
+    found: Flags = np.isin(nesting.nodes, starts)
     return found
 
 
 def _find_missing(findings: Findings, nesting: _Nesting) -> None:
     """Loop instances without one of their required segments or loops, at their first row."""
-    for opener, required in _required():
+    for opener, required in _required(nesting.guide):
         begun, _ = nesting.of(opener.index)
         if not len(begun):
             continue
@@ -130,9 +133,8 @@ def _find_missing(findings: Findings, nesting: _Nesting) -> None:
 
 
 @cache
-def _required() -> tuple[tuple[Segment, tuple[Segment, ...]], ...]:
+def _required(guide: Guide) -> tuple[tuple[Segment, tuple[Segment, ...]], ...]:
     """For each segment that begins a loop: the segments that must stand in every instance."""
-    guide = load_guide()
     header = guide.loop_named("HEADER").index
     begins = {s.loop: s for s in guide.segments if s.opens_loop and s.segment_id not in ENVELOPE}
     begins[header] = next(s for s in guide.segments if s.segment_id == "ST")

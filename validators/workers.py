@@ -22,6 +22,8 @@ from parsers.loops import load_automaton
 from parsers.packed import from_buffer, to_buffer
 from parsers.reading import ReceivedFile, at_span
 from parsers.tally import Cursor, Tally, tally_bytes
+from schemas.declared_guide import guide_named
+from schemas.guide import Guide
 from schemas.limits import Limits
 from schemas.rule_sets import RuleSet
 from validators.business.checks import load_checks
@@ -56,7 +58,7 @@ class Work:
 
     def tally(self, span: Span) -> Tally:
         """The tally of one span."""
-        return tally_bytes(self._read(span), span.delimiters)
+        return tally_bytes(self._read(span), span.delimiters, guide_named(span.version).unit_id)
 
     def _read(self, span: Span) -> bytes:
         with self.path.open("rb") as file:
@@ -83,7 +85,7 @@ def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Pa
     if workers <= 1 or received.size_bytes < WORTH_A_PROCESS_BYTES:
         yield from _one_by_one(spans, work)
         return
-    _load_for_all(work.rules)
+    _load_for_all(work.rules, received.guide)
     context = get_context(_start_method())
     with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
         cursors = _cursors(spans, list(pool.map(work.tally, spans)))
@@ -96,11 +98,11 @@ def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Pa
             yield waiting.popleft().result().received()
 
 
-def _load_for_all(rules: RuleSet) -> None:
+def _load_for_all(rules: RuleSet, guide: Guide) -> None:
     """Loads what every process needs, once for all that are forked."""
-    load_automaton()
+    load_automaton(guide)
     load_checks(rules)
-    element_kinds()
+    element_kinds(guide)
     np.unique(np.zeros(0))  # with numpy.ma, which it loads when it is first asked
 
 

@@ -23,6 +23,7 @@ from tests.cases.enrollment import (
 )
 from tests.cases.ffe import FFE, STATES
 from tests.cases.ours import OURS
+from tests.cases.payments import payments
 from validators.check import Terms
 
 _ONE = Set((*HEADER, *MEMBER))
@@ -39,6 +40,7 @@ BASES = {
             enrollment(),
             Interchange((Group((_ONE,), number="902"),)).with_isa(13, "000000902"),
         ),
+        "payments": (payments(),),
         **FFE,
         **STATES,
         **OURS,

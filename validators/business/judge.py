@@ -46,8 +46,8 @@ class OpenSets:
 class HandedOn:
     """What waits for the rest of the file."""
 
-    open_sets: OpenSets | None
-    plans: tuple[PlanSeen, ...]
+    open_sets: OpenSets | None = None
+    plans: tuple[PlanSeen, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,9 @@ CREATE TABLE ledger.file (
   delivered_at TIMESTAMP WITH TIME ZONE, note TEXT,
   CONSTRAINT pk_file PRIMARY KEY (file_id),
   CONSTRAINT ck_file_direction CHECK ((direction = 'exchange_to_issuer' AND kind IN
-    ('enrollment', 'acknowledgement', 'unknown') AND state IN ('received', 'checked', 'staged',
-    'applied', 'refused', 'duplicate', 'quarantined')) OR (direction = 'issuer_to_exchange'
+    ('enrollment', 'payment', 'acknowledgement', 'unknown') AND state IN ('received', 'checked',
+    'staged', 'applied', 'refused', 'duplicate', 'quarantined')) OR
+    (direction = 'issuer_to_exchange'
     AND kind IN ('ta1', '999', 'enrollment', 'error_report') AND state IN ('written', 'delivered',
     'acknowledged', 'refused'))),
   CONSTRAINT ck_file_verdict CHECK (verdict IN ('accepted', 'accepted_with_errors',

@@ -1,0 +1,66 @@
+"""What the HIX 820 pays and charges, and how it is compared with the book: schemas/premium.toml."""
+
+import tomllib
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Amount = Literal["aptc", "csr", "user_fee"]
+Role = Literal["monthly", "adjustment", "program"]
+Sign = Literal["positive", "negative", "either"]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Fact(_Row):
+    """A row that somebody published, or that we suppose (`confirmed` is false)."""
+
+    source: str
+    confirmed: bool
+
+
+class PaymentType(_Fact):
+    """One value of RMR02 (005010X306). `amount` is None for what is of no policy."""
+
+    code: str
+    name: str
+    amount: Amount | None = None
+    role: Role
+    sign: Sign
+
+
+class UserFee(_Fact):
+    """The user fee of an exchange in a plan year, as a share of the total premium."""
+
+    exchange: str
+    plan_year: int
+    rate: Decimal
+
+
+class Matching(_Fact):
+    """How payments find their policies, and when two amounts agree. Tolerances are cents."""
+
+    identifiers: tuple[str, ...]
+    tolerance_cents: dict[Amount, int]
+    prorated: tuple[Amount, ...]
+    paid_statuses: tuple[str, ...]
+
+
+class PremiumRules(_Row):
+    """All rows of schemas/premium.toml."""
+
+    payment_types: tuple[PaymentType, ...]
+    user_fees: tuple[UserFee, ...]
+    matching: Matching
+
+
+@cache
+def load_premium_rules() -> PremiumRules:
+    """The rows of schemas/premium.toml."""
+    text = files("schemas").joinpath("premium.toml").read_text("utf-8")
+    return PremiumRules.model_validate(tomllib.loads(text))

@@ -1,0 +1,75 @@
+"""The tables of the HIX 820 (005010X306): what an exchange pays and charges, and what is due."""
+
+import pyarrow as pa
+
+from schemas.tables import BYTE, DATE, MONEY, ORDINAL, TEXT
+
+# The header of a HIX 820 (005010X306): one row per transaction set.
+REMITTANCES = pa.schema(
+    [
+        ("interchange_ordinal", ORDINAL),
+        ("group_ordinal", ORDINAL),
+        ("set_ordinal", ORDINAL),
+        ("set_control_number", TEXT),  # ST02
+        ("handling_code", TEXT),  # BPR01
+        ("total_amount", MONEY),  # BPR02; negative where the issuer owes
+        ("credit_or_debit", TEXT),  # BPR03
+        ("payment_method", TEXT),  # BPR04: ACH, or NON where nothing is paid
+        ("effective_date", DATE),  # BPR16
+        ("trace_number", TEXT),  # TRN02
+        ("payee_name", TEXT),  # N1*PE
+        ("payee_id", TEXT),
+        ("payer_name", TEXT),  # N1*RM
+        ("payer_id", TEXT),
+        ("byte_start", BYTE),  # BPR
+        ("byte_end", BYTE),
+    ]
+)
+
+# What a HIX 820 pays or charges: one row per RMR. Ids are as they were sent; those of the policy
+# are null in a payment that is of no policy.
+PREMIUM_PAYMENTS = pa.schema(
+    [
+        ("interchange_control_number", TEXT),
+        ("group_control_number", TEXT),
+        ("transaction_set_control_number", TEXT),
+        ("set_ordinal", ORDINAL),
+        ("entity_ordinal", ORDINAL),  # counts ENT through the file
+        ("payment_ordinal", ORDINAL),  # counts RMR within its ENT
+        ("assigned_number", TEXT),  # ENT01
+        ("last_name", TEXT),  # NM103
+        ("first_name", TEXT),  # NM104
+        ("exchange_subscriber_id", TEXT),  # NM109
+        ("exchange_policy_id", TEXT),  # REF*POL
+        ("plan_id", TEXT),  # REF*38
+        ("issuer_policy_id", TEXT),  # REF*AZ
+        ("issuer_subscriber_id", TEXT),  # REF*0F
+        ("employer_group_id", TEXT),  # REF*1L
+        ("issuer_plan_id", TEXT),  # REF*TV
+        ("reference_qualifier", TEXT),  # RMR01
+        ("payment_type", TEXT),  # RMR02: APTC, CSR, UF, …
+        ("amount", MONEY),  # RMR04: above zero a payment to us, below zero a charge
+        ("billed_amount", MONEY),  # RMR05
+        ("report_type", TEXT),  # 2300 REF02
+        ("period_begin", DATE),  # DTM*582
+        ("period_end", DATE),
+        ("adjustment_reason", TEXT),  # ADX02 of the first ADX
+        ("adjustment_amount", MONEY),  # sum of ADX01; null without an ADX
+        ("byte_start", BYTE),  # RMR
+        ("byte_end", BYTE),  # end of the last segment of loop 2300
+    ]
+)
+
+# What the sets of a HIX 820 say that they pay, and what their payments add up to: several rows of a
+# set, one for each stretch that it lies in and one for its BPR.
+PREMIUM_TOTALS = pa.schema(
+    [
+        ("interchange_ordinal", ORDINAL),
+        ("group_ordinal", ORDINAL),
+        ("set_ordinal", ORDINAL),
+        ("stated", MONEY),  # BPR02; null in rows of payments
+        ("paid", MONEY),  # sum of RMR04 and ADX01; null in rows of BPR
+        ("byte_start", BYTE),  # BPR02; null in rows of payments
+        ("byte_end", BYTE),
+    ]
+)
