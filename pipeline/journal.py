@@ -16,6 +16,7 @@ Work = Literal[
     "file checked",
     "file staged",
     "book brought up to date",
+    "payments posted",
     "decisions settled",
     "errors reported",
     "file delivered",

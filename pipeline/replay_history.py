@@ -30,6 +30,7 @@ _WORK = {
     ("run", "file staged"),
     ("run", "book brought up to date"),
     ("run", "carrier records read"),
+    ("run", "payments posted"),
     ("run", "reconciled"),
     ("run", "decisions settled"),
     ("run", "errors reported"),

@@ -25,6 +25,7 @@ from pipeline.check import check_received
 from pipeline.gate import judge_next_batch, stage_checked
 from pipeline.journal import journal
 from pipeline.night import close_night
+from pipeline.premium import post_file
 from pipeline.receive import take_in
 from pipeline.reconcile import reconcile_partner
 from pipeline.replay_history import History, Told
@@ -69,6 +70,7 @@ class Replayer:
             "allowed again": self._allow_again,
             "book brought up to date": self._apply,
             "carrier records read": self._read_carrier,
+            "payments posted": self._post,
             "reconciled": self._reconcile,
             "decisions settled": self._settle,
             "errors reported": self._report,
@@ -202,6 +204,11 @@ class Replayer:
             pq.read_table(self.house.landing.verified_path(key)) for key in reading.keys
         )
         return CarrierRecords(members, payments, requests, reading.is_stale)
+
+    def _post(self, told: Told) -> None:
+        file_id = told.details["file"]
+        run = self._run(told.object_id, self._file(file_id).partner_id)
+        post_file(self.house, run, file_id)
 
     def _reconcile(self, told: Told) -> None:
         run_id, partner_id = key = told.object_id, told.details["partner"]

@@ -18,6 +18,7 @@ from pipeline.carrier import keep_carrier_records, read_carrier_records
 from pipeline.check import check_received
 from pipeline.gate import put_to_gate
 from pipeline.outgoing import deliver_files
+from pipeline.premium import post_payments
 from pipeline.receive import receive_files
 from pipeline.reconcile import reconcile_partner
 from pipeline.report import report_errors
@@ -65,7 +66,8 @@ class Steps:
         self._do("bringing the book up to date", apply_to_book)
 
     def settle(self) -> None:
-        """Reconciles the book with the carrier's records, and settles what follows from both."""
+        """Posts what the exchange pays, reconciles the book, and settles what follows from it."""
+        self._do("posting payments", post_payments)
         self._do("reconciling and deciding", _settle)
 
     def report(self) -> None:

@@ -22,6 +22,7 @@ Commit = Literal[
     "batch judged",
     "book brought up to date",
     "carrier records read",
+    "payments posted",
     "reconciled",
     "decisions settled",
     "errors reported",

@@ -73,3 +73,26 @@ PREMIUM_TOTALS = pa.schema(
         ("byte_end", BYTE),
     ]
 )
+
+# Where every cent of a HIX 820 and every cent that was due went: one row per policy, month and
+# amount, and rows for what is of no policy. Above zero is ours to get, below zero ours to pay.
+PREMIUM_MONTHS = pa.schema(
+    [
+        # agreed | short | over | not_paid | paid_after_end | not_covered | not_expected |
+        # unknown_policy | other_issuer | program | unknown_type | without_period | unitemised
+        ("category", TEXT),
+        ("exchange_policy_id", TEXT),  # the book's; of an unknown policy as it was sent
+        ("month", DATE),  # its first day
+        ("amount_type", TEXT),  # aptc | csr | user_fee; of other rows RMR02
+        ("expected", MONEY),  # by the book; null where nothing is
+        ("paid_before", MONEY),  # of this month, by earlier files
+        ("payments", MONEY),  # of this file, above zero
+        ("charges", MONEY),  # of this file, below zero
+        ("adjusted", MONEY),  # of both, by adjustments
+        ("difference", MONEY),  # what was paid, now and before, less what is expected
+        ("matched_by", TEXT),  # the id that found the policy
+        ("payment_count", pa.int64()),  # payments of this file
+        ("byte_start", BYTE),  # the first of them; null without any
+        ("byte_end", BYTE),
+    ]
+)

@@ -2,9 +2,14 @@
 
 from alembic import context
 
-from schemas import book, database, months
+from schemas import book, database, months, premium_database
 
-_declared = (database.file, book.event, months.month_file)  # of one catalogue
+_declared = (  # of one catalogue
+    database.file,
+    book.event,
+    months.month_file,
+    premium_database.premium_file,
+)
 
 context.configure(
     connection=context.config.attributes["connection"],

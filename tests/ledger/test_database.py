@@ -11,12 +11,14 @@ from schemas.audit import audit_entry
 from schemas.book import event
 from schemas.database import file
 from schemas.months import month_file
+from schemas.premium_database import premium_file
 
 SCHEMAS = {"ledger", "book", "reconciliation"}
 metadata = event.metadata
 
 assert file.metadata is metadata
 assert month_file.metadata is metadata
+assert premium_file.metadata is metadata
 
 
 def _is_ours(name, kind, _parents):

@@ -6,6 +6,7 @@ from schemas.migrations.audit_trail import AUDIT_TRAIL
 from schemas.migrations.book_tables import BOOK_TABLES
 from schemas.migrations.book_views import BOOK_VIEWS
 from schemas.migrations.monthly_tables import MONTHLY_TABLES
+from schemas.migrations.premium_tables import PREMIUM_TABLES
 
 revision = "0001"
 down_revision = None
@@ -294,6 +295,7 @@ def upgrade() -> None:
     op.execute(BOOK_TABLES)
     op.execute(BOOK_VIEWS)
     op.execute(MONTHLY_TABLES)
+    op.execute(PREMIUM_TABLES)
     op.execute(AUDIT_TRAIL)
 
 

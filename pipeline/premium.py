@@ -1,0 +1,89 @@
+"""HIX 820s into the accounts: what was accepted of each, compared with the book, and kept once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+
+from enrollment.segments import book_segments
+from ledger.files import file_row, unposted_files
+from ledger.premium import Posting, earlier_payments, record_posting, take_for_posting
+from pipeline.checked_tables import read_table
+from pipeline.journal import journal
+from pipeline.runs import Run, writing
+from pipeline.wiring import House
+from reconciliation.premium import PremiumMatch, match_premium, terms_of
+from reconciliation.snapshots import freeze
+from schemas.errors import Terminal
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What was accepted of a checked HIX 820."""
+
+    remittances: pa.Table
+    payments: pa.Table
+
+
+def post_payments(house: House, run: Run, partner_id: str) -> None:
+    """Posts the partner's checked files of payments, in the order of arrival."""
+    with house.engine.connect() as conn:
+        waiting = [row.file_id for row in unposted_files(conn, partner_id)]
+    for file_id in waiting:
+        post_file(house, run, file_id)
+
+
+def post_file(house: House, run: Run, file_id: int) -> None:
+    """Compares a file of payments with the book as of the run, and keeps both; once."""
+    with house.engine.connect() as conn:
+        partner_id = str(file_row(conn, file_id).partner_id)
+    accepted = accepted_of(house.settings.tables_folder / str(file_id))
+    folder = house.settings.reports_folder / str(run.run_id) / partner_id / "premium" / str(file_id)
+    with writing(house, run, partner_id, "payments posted") as conn:
+        if take_for_posting(conn, file_id) is None:
+            return
+        segments = book_segments(conn, partner_id, run.as_of)
+        earlier = earlier_payments(conn, partner_id, file_id, accepted.payments)
+        match = _match(house, partner_id, accepted, earlier, segments)
+        _, book_sha256 = freeze(segments, folder, "segments")
+        freeze(match.months, folder, "months")
+        posting = Posting(
+            accepted.remittances,
+            accepted.payments,
+            match.months,
+            match.stated,
+            match.expected,
+            book_sha256,
+        )
+        record_posting(conn, file_id, partner_id, run.run_id, posting)
+        journal(conn, run, "payments posted", file=file_id, payments=len(accepted.payments))
+    log.info("payments posted", partner=partner_id, file_id=file_id, rows=len(match.months))
+
+
+def accepted_of(folder: Path) -> Accepted:
+    """Remittances and payments of a checked file, without those of rejected transaction sets."""
+    verdicts = read_table(folder, "set_verdicts")
+    refused = verdicts.filter(pc.equal(verdicts["ack"], "R"))["set_ordinal"].combine_chunks()
+    return Accepted(
+        *(
+            table.filter(pc.invert(pc.is_in(table["set_ordinal"], refused)))
+            for table in (read_table(folder, name) for name in ("remittances", "premium_payments"))
+        )
+    )
+
+
+def _match(
+    house: House, partner_id: str, accepted: Accepted, earlier: pa.Table, segments: pa.Table
+) -> PremiumMatch:
+    partner = house.partner(partner_id)
+    terms = terms_of(partner.exchange, [plan.plan_id for plan in partner.plans])
+    match = match_premium(accepted.payments, accepted.remittances, earlier, segments, terms)
+    if not match.is_conserved:
+        raise Terminal(
+            "The comparison of payments lost or doubled money. Report this; nothing was posted."
+        )
+    return match
