@@ -20,6 +20,7 @@ from pipeline.carrier_command import carrier
 from pipeline.gate_command import gate
 from pipeline.month_command import month
 from pipeline.outgoing_command import outgoing
+from pipeline.premium_command import premium
 from pipeline.replay_command import replay
 from schemas.errors import AtWork, EnrollmentError, Terminal
 
@@ -348,6 +349,7 @@ app.add_typer(outgoing, name="outgoing")
 app.add_typer(audit, name="audit")
 app.add_typer(carrier, name="carrier")
 app.add_typer(month, name="month")
+app.add_typer(premium, name="premium")
 simulate = typer.Typer(no_args_is_help=True, help="The exchange in a box, piece by piece.")
 app.add_typer(simulate, name="simulate")
 

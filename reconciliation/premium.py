@@ -196,8 +196,17 @@ def differences_of(months: pa.Table, file_id: int | None = None) -> pa.Table:
         "field": pc.utf8_trim(field, " "),
         "book_value": chosen["expected"].cast(tables.TEXT),
         "carrier_value": paid.cast(tables.TEXT),
+        "premium_difference": pa.nulls(len(chosen), tables.MONEY),
+        "aptc_difference": _of_amount(chosen, "aptc"),
+        "csr_difference": _of_amount(chosen, "csr"),
         "file_id": pa.repeat(pa.scalar(file_id, pa.int64()), len(chosen)),
     }
     return pa.table(
         {field.name: columns[field.name] for field in tables.DIFFERENCES}, tables.DIFFERENCES
     )
+
+
+def _of_amount(months: pa.Table, amount: str) -> pa.ChunkedArray:
+    """What was paid less what is due, in the rows of that amount; null in others."""
+    is_of_amount = pc.equal(pc.utf8_lower(months["amount_type"]), amount)
+    return pc.if_else(is_of_amount, months["difference"], None)

@@ -191,11 +191,18 @@ def test_differences_name_the_month_and_both_sides():
     """Expected is the book's value, paid the other side's; what agrees is none."""
     payments = [payment(amount=390), payment("UF", -25), payment("APTC", 70, policy="1")]
     found = differences_of(matched(payments, [segment(), segment("9999")]).months, 7).to_pylist()
-    assert [tuple(row.values()) for row in found] == [
-        ("missing_at_carrier", "9999", None, "aptc 2026-01", "400.00", "0.00", 7),
-        ("missing_at_carrier", "9999", None, "user_fee 2026-01", "-25.00", "0.00", 7),
-        ("differs", "4567", None, "aptc 2026-01", "400.00", "390.00", 7),
-        ("missing_in_book", "1", None, "APTC 2026-01", None, "70.00", 7),
+    told_of = ("kind", "exchange_policy_id", "field", "book_value", "carrier_value", "file_id")
+    assert [tuple(row[name] for name in told_of) for row in found] == [
+        ("missing_at_carrier", "9999", "aptc 2026-01", "400.00", "0.00", 7),
+        ("missing_at_carrier", "9999", "user_fee 2026-01", "-25.00", "0.00", 7),
+        ("differs", "4567", "aptc 2026-01", "400.00", "390.00", 7),
+        ("missing_in_book", "1", "APTC 2026-01", None, "70.00", 7),
+    ]
+    assert [row["aptc_difference"] for row in found] == [
+        Decimal(-400),
+        None,
+        Decimal(-10),
+        Decimal(70),
     ]
 
 
