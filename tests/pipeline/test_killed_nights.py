@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from schemas.fault_points import AFTER, BEFORE, FAULT_POINTS, TELL
+from tests.cases.payments import payments
 from tests.pipeline.killed_nights import SSHD, Stage, openssh, pool_of_forks
 from tests.pipeline.killed_story import CEDAR, Story, own_bounds
 
@@ -69,12 +70,20 @@ def played(tmp_path_factory, new_database_url, open_world):
         copy(world.folder / "exchange" / "mailboxes", beginning / "mailboxes")
         copy(home, beginning / "home")
         copy(world.folder / "carrier", beginning / "carrier")
+    pay(beginning / "mailboxes" / CEDAR / "outbox")
     with openssh(folder) as port, pool_of_forks(folder, AT_ONCE) as pool:
         stage = Stage(folder, port, as_of, CEDAR, url)
         with ThreadPoolExecutor(AT_ONCE) as threads:
             ends = list(threads.map(lambda n: undisturbed(stage, pool, n), range(AT_ONCE)))
         assert ends[0][1] == ends[1][1]
         yield Played(stage, pool, ends[0][1], ends[0][0])
+
+
+def pay(outbox):
+    """A HIX 820 of the exchange, for policies that nobody knows."""
+    receiver = f"{'001234567T':15}"
+    content = payments().with_isa(8, receiver).with_isa(9, "261204").with_isa(13, "000090820")
+    (outbox / "OPR.001234567T.I820.D261204.T030000000.P").write_text(content.text(), "ascii")
 
 
 def copy(source, target):
