@@ -16,7 +16,7 @@ class Reckoning:
     """Policy ids, but where it says something else.
 
     A policy should be confirmed when its binder was paid in full and in time, or nothing is owed,
-    unless it had ended by then; what crossed on its way excuses those that ended later.
+    unless it had ended by then; what was rejected on purpose excuses those that ended later.
     """
 
     confirmed: int  # how many should be and are, once
@@ -89,7 +89,12 @@ class Reckoner:
             policy.end_told_on is not None
             and policy.end_told_on <= self.exchange.scenario.day(night)
         )
-        return not certain or ended_by_then or policy.policy_id in self._forced(BUSINESS, CROSSED)
+        return not certain or ended_by_then or self._was_rejected(policy.policy_id)
+
+    def _was_rejected(self, policy_id: str) -> bool:
+        """Whether something right of the policy was rejected, with its interchange or by itself."""
+        asked = "SELECT 1 FROM unheard WHERE policy_id = ?"
+        return self.state.connection.execute(asked, (policy_id,)).fetchone() is not None
 
     def _is_overdue(self, known: Known) -> bool:
         policy = known.policy

@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from simulator import crossing
 from simulator.carrier import CarrierCore
 from simulator.faults import SET_FAULTS
 from simulator.numbering import breaks, control_numbers
@@ -78,6 +79,23 @@ def test_whoever_paid_and_is_not_confirmed_is_found(lived):
 
     box.state.connection.execute("DELETE FROM expected")
     assert Reckoner(box, core, NIGHTS).reckon().confirmed_wrongly == (policy.policy_id,)
+
+
+def test_a_rejection_on_purpose_excuses_whoever_ended_meanwhile(lived):
+    """Its confirmation was in a rejected interchange; it ended before that was sent again."""
+    box, _, core = lived
+    found = Reckoner(box, core, NIGHTS).reckon()
+    is_open = {
+        row["exchange_policy_id"]
+        for row in box.book().to_pylist()
+        if row["status"] in {"initial", "effectuated"}
+    }
+    for policy in found.not_confirmed:
+        crossing.reject(box.state, CAROLINA, [policy], 2)
+    after = Reckoner(box, core, NIGHTS).reckon()
+
+    assert set(after.not_confirmed) == set(found.not_confirmed) & is_open
+    assert len(after.not_confirmed) < len(found.not_confirmed)
 
 
 def an_unharmed_one_of(policies, box, carrier):
