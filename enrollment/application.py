@@ -31,6 +31,7 @@ _TEMPORARY = (
 )  # fmt: skip
 
 _PLAIN = (
+    (book.policy, policies.PLAIN),
     (book.member, members.PLAIN),
     (book.coverage, coverages.PLAIN),
     (book.amount, amounts.PLAIN),

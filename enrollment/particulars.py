@@ -59,7 +59,11 @@ FROM ({timeline(_KIND, _LINES, news(_KIND, _LINES, _both("t.grown")))}) span
 
 # The subscriber's id of the exchange is a member's attribute; as an identifier of its own it counts
 # where there has been another one.
-_IDS = f"""
+_HAS_IDS = "num_nonnulls(e.issuer_policy_id, e.issuer_subscriber_id, e.issuer_member_id) > 0"
+
+
+def _ids(condition: str) -> str:
+    return f"""
 SELECT t.exchange_policy_id, e.exchange_member_id, i.kind, i.value,
   {_VALID_FROM} AS valid_from, t.said, e.event_id
 FROM told_set t
@@ -71,8 +75,11 @@ CROSS JOIN LATERAL (VALUES
   ('exchange_subscriber_id', CASE WHEN t.grown THEN e.exchange_subscriber_id END)
 ) i (kind, value)
 WHERE (t.describes OR t.identifies) AND e.maintenance_type <> '030' AND i.value IS NOT NULL
-  AND (t.grown
-    OR num_nonnulls(e.issuer_policy_id, e.issuer_subscriber_id, e.issuer_member_id) > 0)"""
+  AND {condition}"""
+
+
+# Most enrollments name no id of ours: the scan of the events leaves them out before any join.
+_IDS = f"{_ids('t.grown')} UNION ALL {_ids(f'NOT t.grown AND {_HAS_IDS}')}"
 
 # A former id that the exchange echoes was so before all else that was told; of several, the first.
 _FORMER_IDS = f"""
@@ -86,6 +93,8 @@ CROSS JOIN LATERAL (VALUES
   ('issuer_member_id', e.former_issuer_member_id)
 ) i (kind, value)
 WHERE t.describes AND e.maintenance_type <> '030' AND i.value IS NOT NULL
+  AND num_nonnulls(e.former_issuer_policy_id, e.former_issuer_subscriber_id,
+    e.former_issuer_member_id) > 0
 ORDER BY {", ".join(_KIND)}, t.said"""
 
 _IDENTIFIERS = f"""

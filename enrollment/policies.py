@@ -3,8 +3,9 @@
 `told_set` comes first: the sets that count, in the order in which they are told. Those are the
 applied ones of the policy's last enrollment, and the enrollment is told first, whatever its clock
 says; the others follow in their own order even where they had to wait. A policy is `grown` when
-more than one of them describes it, and `fresh` when the book does not have it yet. What we have
-said ourselves describes nothing; some of it `identifies`, by the issuer's own ids.
+more than one of them describes it, and `fresh` when the book does not have it yet. A set is `alone`
+when it is all that has ever applied to a fresh policy: nothing need be compared with anything. What
+we have said ourselves describes nothing; some of it `identifies`, by the issuer's own ids.
 """
 
 import sqlalchemy as sa
@@ -16,9 +17,11 @@ CREATE TEMPORARY TABLE told_set ON COMMIT DROP AS
 SELECT told.*,
   count(*) FILTER (WHERE describes) OVER (PARTITION BY told.exchange_policy_id) > 1 AS grown,
   b.exchange_policy_id IS NULL AS fresh,
-  count(*) OVER (PARTITION BY told.exchange_policy_id) AS sets
+  count(*) OVER (PARTITION BY told.exchange_policy_id) AS sets,
+  b.exchange_policy_id IS NULL AND enrollment = 1
+    AND count(*) OVER (PARTITION BY told.exchange_policy_id) = 1 AS alone
 FROM (
-  SELECT s.exchange_policy_id, s.place, s.file_id, s.set_ordinal, s.content_hash,
+  SELECT s.exchange_policy_id, s.place, s.file_id, s.set_ordinal, s.content_hash, enrollment,
     s.plan_id, s.insurance_line, s.maintenance_effective,
     p.benefit_begin AS policy_begin,
     s.transaction IN ('initial', 'renewal', 'change') AS describes,
@@ -59,6 +62,7 @@ SELECT DISTINCT ON (s.exchange_policy_id) s.exchange_policy_id, e.event_id,
 FROM fold_set s
 JOIN book.event e USING (file_id, set_ordinal)
 WHERE s.outcome = 'applied' AND e.is_subscriber
+  AND s.exchange_policy_id NOT IN (SELECT exchange_policy_id FROM told_set WHERE alone)
 ORDER BY s.exchange_policy_id, s.former_state = 'applied', s.place DESC
 """)
 
@@ -98,23 +102,33 @@ def _grown() -> str:
     return f"SELECT t.exchange_policy_id, (array_agg(e.event_id ORDER BY t.said))[1], {listed}"
 
 
-# A CSR variant change moves the last two characters of the plan id and stays on the policy
-# (section 6.6).
-_NEXT_POLICIES = sa.text(f"""
-CREATE TEMPORARY TABLE next_policy ON COMMIT DROP AS
-WITH said AS (
-  {_plain()} {_SOURCES} WHERE t.sets = 1
-  UNION ALL
-  {_grown()} {_SOURCES} WHERE t.sets > 1 GROUP BY t.exchange_policy_id
-)
-SELECT said.*,
+# Of a policy in the fold.
+_STANDING = """
   CASE WHEN p.status IN ('terminated', 'cancelled') THEN p.status
        WHEN p.effectuated THEN 'effectuated'
        ELSE 'initial' END AS status,
   p.benefit_begin,
   CASE WHEN p.benefit_end < p.benefit_begin THEN p.benefit_begin ELSE p.benefit_end END
     AS benefit_end,
-  NOT p.effectuated AND p.status <> 'cancelled' AS needs_effectuation,
+  NOT p.effectuated AND p.status <> 'cancelled' AS needs_effectuation,"""
+
+PLAIN = f"""
+SELECT said.*,{_STANDING}
+  said.initial_event_id AS event_id
+FROM ({_plain()} {_SOURCES} WHERE t.alone = {{fresh}}) said
+JOIN fold_policy p USING (exchange_policy_id)
+"""
+
+# A CSR variant change moves the last two characters of the plan id and stays on the policy
+# (section 6.6).
+_NEXT_POLICIES = sa.text(f"""
+CREATE TEMPORARY TABLE next_policy ON COMMIT DROP AS
+WITH said AS (
+  {_plain()} {_SOURCES} WHERE t.sets = 1 AND NOT t.alone
+  UNION ALL
+  {_grown()} {_SOURCES} WHERE t.sets > 1 GROUP BY t.exchange_policy_id
+)
+SELECT said.*,{_STANDING}
   CASE WHEN f.is_new OR b.event_id IS NULL OR b.event_id IN (SELECT event_id FROM retracted)
     THEN f.event_id ELSE b.event_id END AS event_id
 FROM said
