@@ -209,6 +209,10 @@ class ExchangeInABox:
         """What both sides know: the policies as far as the carrier has accepted them."""
         return list(self._known(partner_id, ACCEPTED, None))
 
+    def policies(self, partner_id: str) -> list[Policy]:
+        """The policies of a partner in the exchange's own book."""
+        return [known.policy for known in self._known(partner_id, ACCEPTED, None)]
+
     def _known(self, partner_id: str, condition: str, night: int | None) -> Iterator[Known]:
         said = said_by_partner(self.state, partner_id)
         for history in self.state.histories(partner_id, condition, night):
