@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from parsers.reading import open_received
 from parsers.segments import Ints, Segments, split_segments
@@ -20,12 +21,14 @@ class Acknowledgements:
 
     `interchanges` has control_number (TA101), code (TA104) and note (TA105). `groups` has
     group_control_number (AK102) and ack (AK901). `sets` has group_control_number, control_number
-    (AK202) and ack (IK501). An answer that is cut off has a null ack.
+    (AK202) and ack (IK501). An answer that is cut off has a null ack. `parties` has sender_id and
+    receiver_id of each interchange that they came in (ISA06, ISA08).
     """
 
     interchanges: pa.Table
     groups: pa.Table
     sets: pa.Table
+    parties: pa.Table
 
     @property
     def answers(self) -> pa.Table:
@@ -47,6 +50,7 @@ def read_acknowledgements(path: Path) -> Acknowledgements:
         pa.concat_tables([part.interchanges for part in parts]),
         pa.concat_tables([part.groups for part in parts]),
         pa.concat_tables([part.sets for part in parts]),
+        pa.concat_tables([part.parties for part in parts]),
     )
 
 
@@ -66,6 +70,7 @@ _COLUMNS = (
     ("control_number", "code", "note"),
     ("group_control_number", "ack"),
     ("group_control_number", "control_number", "ack"),
+    ("sender_id", "receiver_id"),
 )
 
 
@@ -128,4 +133,12 @@ def _read(segments: Segments) -> Acknowledgements:
                 "ack": _closing(segments, ak2, _rows(segments, "IK5"), 1),
             }
         ),
+        parties=pa.table({name: _party(segments, place) for name, place in _PARTIES.items()}),
     )
+
+
+_PARTIES = {"sender_id": 6, "receiver_id": 8}
+
+
+def _party(segments: Segments, place: int) -> pa.Array:
+    return pc.utf8_rtrim_whitespace(_element(segments, _rows(segments, "ISA"), place))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import structlog
 
 from ledger.answers import record_answers, set_answer_file
-from parsers.acknowledgements import read_acknowledgements
+from parsers.acknowledgements import Acknowledgements, read_acknowledgements
 from parsers.business_acknowledgements import (
     BusinessAcknowledgement,
     read_business_acknowledgement,
@@ -19,7 +19,8 @@ from parsers.reading import open_received
 from pipeline.journal import journal
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
-from schemas.tables import ANSWERS, TEXT
+from schemas.catalog import load_rules
+from schemas.tables import ANSWERS, BUSINESS_ANSWER_ISSUES, TEXT
 
 log = structlog.get_logger()
 
@@ -38,18 +39,22 @@ _OF_BUSINESS = {
 def take_acknowledgement(house: House, run: Run, row: sa.Row[Any], path: Path) -> str:
     """Records the exchange's answers to what we sent. The word `acknowledgement`.
 
-    A business acknowledgement that cannot be read is quarantined, with what is wrong with it.
+    A business acknowledgement that cannot be read, and TA1 or 999 that are not the exchange's to
+    this partner, are quarantined, with what is wrong with them: numbers of partners are alike.
     """
     exchange = house.exchange(row.partner_id)
     is_business = row.function_code == exchange.function_codes.business_acknowledgement
     with writing(house, run, row.partner_id, "answers read") as conn:
         if is_business:
-            said = read_business_acknowledgement(path, house.partner(row.partner_id), exchange)
-            _record(conn, row, _as_answers(said))
-            set_answer_file(conn, row.file_id, said.issues, is_refused=said.is_refused)
+            told = read_business_acknowledgement(path, house.partner(row.partner_id), exchange)
+            _record(conn, row, _as_answers(told))
+            set_answer_file(conn, row.file_id, told.issues, is_refused=told.is_refused)
         else:
-            _record(conn, row, _answers_in(path))
-            set_answer_file(conn, row.file_id)
+            said = read_acknowledgements(path)
+            issues = _of_strangers(said, house, row.partner_id)
+            if not issues.num_rows:
+                _record(conn, row, _known(said))
+            set_answer_file(conn, row.file_id, issues, is_refused=bool(issues.num_rows))
         journal(conn, run, "file checked", file=row.file_id)
     return "acknowledgement"
 
@@ -59,12 +64,27 @@ def record_answers_within(conn: sa.Connection, row: sa.Row[Any], path: Path) -> 
     with open_received(path) as received:
         brings_answers = received.brings_acknowledgements
     if brings_answers:
-        _record(conn, row, _answers_in(path))
+        _record(conn, row, _known(read_acknowledgements(path)))
 
 
-def _answers_in(path: Path) -> pa.Table:
-    """tables.ANSWERS of a file. A TA1 that says nothing that X12 knows is passed over."""
-    said = read_acknowledgements(path)
+def _of_strangers(said: Acknowledgements, house: House, partner_id: str) -> pa.Table:
+    """Who the interchanges are from or for instead, a row a rule (BUSINESS_ANSWER_ISSUES)."""
+    partner, exchange = house.partner(partner_id), house.exchange(partner_id)
+    broken = set()
+    for party in said.parties.to_pylist():
+        if party["sender_id"] != exchange.interchange.exchange_id:
+            broken.add("sender-unknown")
+        if party["receiver_id"] in house.other_receivers(partner_id):
+            broken.add("receiver-of-another-mailbox")
+        elif party["receiver_id"] != partner.trading_partner_id:
+            broken.add("receiver-unknown")
+    rules = [load_rules()[name] for name in sorted(broken)]
+    rows = [{"rule": one.id, "severity": "reject", "message": one.wording} for one in rules]
+    return pa.Table.from_pylist(rows, schema=BUSINESS_ANSWER_ISSUES)
+
+
+def _known(said: Acknowledgements) -> pa.Table:
+    """tables.ANSWERS. A TA1 that says nothing that X12 knows is passed over."""
     known = said.interchanges.filter(pc.is_in(said.interchanges["code"], _TA1_CODES))
     return replace(said, interchanges=known).answers
 

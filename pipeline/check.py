@@ -70,7 +70,8 @@ def check_received(house: House, run: Run, file_id: int) -> str:
             sink.put_in_place()
             reach("tables in place")
             _acknowledge(write_for(house, run, row.partner_id, conn), file_id, verdict)
-            record_answers_within(conn, row, path)
+            if verdict.is_answered:  # a stranger's answers are no answers
+                record_answers_within(conn, row, path)
             journal(conn, run, "file checked", file=file_id)
     _log(row, verdict)
     return verdict.file_verdict

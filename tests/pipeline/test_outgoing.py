@@ -187,3 +187,37 @@ def test_a_business_acknowledgement_with_a_dtd_is_set_apart(world):
     assert row.note
     rules = world.rows("SELECT rule FROM ledger.issue WHERE file_id = :f", f=row.file_id)
     assert rules == [("answer-with-declarations",)]
+
+
+def test_answers_for_somebody_else_or_to_nothing_of_ours_change_nothing(world):
+    """A TA1 and a BAA that name another mailbox are set apart; an unknown number is an item."""
+    world.send(1)
+    world.run(1)
+    before = states(world, "effectuation")
+    sent = "SELECT storage_key FROM ledger.file WHERE kind = 'enrollment' AND partner_id = :p"
+    ((key,),) = world.rows(sent + " AND direction = 'issuer_to_exchange'", p=CEDAR)
+    content = (world.house.settings.landing_folder / key).read_text("ascii")
+    harbor = content.replace("001234567T     ", "007654321T     ")
+    number = content[:105].split("*")[13]
+    _put_ta1(world, content.replace(number, "000077777", 1), "R")
+    first = world.outbox(CEDAR) / "OPR.001234567T.TA1.D261202.T200000000.P"
+    first.rename(first.with_name("OPR.001234567T.TA1.D261202.T200000001.P"))
+    _put_ta1(world, harbor, "R")
+    policy, set_number = world.rows(
+        "SELECT d.exchange_policy_id, s.control_number FROM book.decision d"
+        " JOIN ledger.transaction_set s ON s.file_id = d.sent_file_id"
+        " AND s.set_ordinal = d.set_ordinal WHERE d.partner_id = :p LIMIT 1",
+        p=CEDAR,
+    )[0]
+    _put_baa(world, policy, set_number, "R")
+    baa = world.outbox(CEDAR) / "OPR.001234567T.BAA.D261202.T200000000.P"
+    baa.write_text(baa.read_text("utf-8").replace("001234567T", "007654321T"), "utf-8")
+
+    world.run(2)
+
+    assert states(world, "effectuation") == before
+    apart = {first.name: "quarantined", baa.name: "quarantined"}
+    assert {name: world.file_named(name).state for name in apart} == apart
+    items = json.loads(world.edi834("open-items", "--json").out)
+    reasons = [item["reason"] for item in items if item["kind"] == "answer"]
+    assert reasons == ["unknown-number 000077777"]
