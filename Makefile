@@ -7,7 +7,7 @@ READY := .venv/.ready
 ON_ALL_CORES := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-book bench-issuer fuzz mutate-rules rules format constraints clean soak
+.PHONY: help demo test check bench bench-book bench-issuer bench-reconcile fuzz mutate-rules rules format constraints clean soak
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,9 @@ bench: $(READY) ## How fast and how small `edi834 check` is, beside pyx12: bench
 
 bench-book: $(READY) ## How long the book takes, beside a raw COPY: benchmarks/RESULTS.md
 	$(VENV)/python -m benchmarks.book --date "$$(date +%F)"
+
+bench-reconcile: $(READY) ## How long two snapshots take to be compared, beside SQL by hand: benchmarks/RESULTS.md
+	$(VENV)/python -m benchmarks.reconciliation --date "$$(date +%F)"
 
 bench-issuer: $(READY) ## How long our 834s take to be written and proved: benchmarks/RESULTS.md
 	$(VENV)/python -m benchmarks.issuer_files --date "$$(date +%F)"

@@ -5,14 +5,15 @@ from datetime import date, datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from schemas import tables
+from schemas import records
 from schemas.postgres_copy import copy_out
 
 # `:known_at` picks what was believed, `:valid_on` the day whose amounts are shown, moved into the
 # coverage where it lies outside. Of a member's spans the last counts, with those that end on the
-# day before it: a change of plan is no new begin. The file is the exchange's: from what we have
-# said ourselves no value comes. Each table is joined by its own key: the planner takes a member
-# with a coverage for a rare thing, and would read whatever has no key once for each.
+# day before it: a change of plan is no new begin. The file is the exchange's: of what we have said
+# ourselves come the issuer's ids only, whichever side said them last. Each table is joined by its
+# own key: the planner takes a member with a coverage for a rare thing, and would read whatever has
+# no key once for each.
 _SNAPSHOT = """
 WITH policy AS (
   SELECT *, greatest(benefit_begin, least(CAST(:valid_on AS date), benefit_end)) AS on_day
@@ -20,11 +21,12 @@ WITH policy AS (
   WHERE partner_id = :partner_id AND known_from <= :known_at AND known_to > :known_at
 )
 SELECT m.exchange_policy_id, p.exchange_subscriber_id, m.exchange_member_id, p.issuer_policy_id,
-  m.issuer_subscriber_id, m.issuer_member_id, m.relationship_code, m.last_name, m.first_name,
-  m.middle_name, m.name_suffix, m.birth_date, m.gender_code, m.ssn, home.address_line_1,
-  home.address_line_2, home.city, home.state, home.postal_code, home.county_code,
-  mail.address_line_1, mail.address_line_2, mail.city, mail.state, mail.postal_code, m.phone,
-  m.email, m.tobacco_code, p.plan_id, p.insurance_line, c.benefit_begin,
+  coalesce(said.issuer_subscriber_id, m.issuer_subscriber_id),
+  coalesce(said.issuer_member_id, m.issuer_member_id), m.relationship_code, m.last_name,
+  m.first_name, m.middle_name, m.name_suffix, m.birth_date, m.gender_code, m.ssn,
+  home.address_line_1, home.address_line_2, home.city, home.state, home.postal_code,
+  home.county_code, mail.address_line_1, mail.address_line_2, mail.city, mail.state,
+  mail.postal_code, m.phone, m.email, m.tobacco_code, p.plan_id, p.insurance_line, c.benefit_begin,
   CASE WHEN p.status = 'cancelled' THEN c.benefit_begin
        WHEN p.benefit_end < c.benefit_begin THEN c.benefit_begin
        ELSE least(c.benefit_end, p.benefit_end) END,
@@ -66,6 +68,14 @@ LEFT JOIN LATERAL (
     AND v.known_from <= :known_at AND v.known_to > :known_at
     AND p.on_day BETWEEN v.valid_from AND coalesce(v.valid_to, 'infinity')
 ) a ON true
+LEFT JOIN LATERAL (
+  SELECT max(v.value) FILTER (WHERE v.kind = 'issuer_subscriber_id') AS issuer_subscriber_id,
+    max(v.value) FILTER (WHERE v.kind = 'issuer_member_id') AS issuer_member_id
+  FROM book.identifier v
+  WHERE v.partner_id = p.partner_id AND v.exchange_policy_id = m.exchange_policy_id
+    AND v.exchange_member_id = m.exchange_member_id AND v.valid_to IS NULL
+    AND v.known_from <= :known_at AND v.known_to > :known_at
+) said ON true
 LEFT JOIN book.amount own ON own.partner_id = p.partner_id
   AND own.exchange_policy_id = m.exchange_policy_id
   AND own.exchange_member_id = m.exchange_member_id AND own.name = 'PRE AMT 1'
@@ -89,7 +99,7 @@ ORDER BY m.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
 def book_snapshot(
     conn: sa.Connection, partner_id: str, known_at: datetime, valid_on: date | None = None
 ) -> pa.Table:
-    """The partner's book as it was believed at that moment (tables.BOOK_MEMBERS).
+    """The partner's book as it was believed at that moment (records.BOOK_MEMBERS).
 
     All members are in it, also of ended and cancelled policies. Amounts and addresses are those
     of the day `valid_on`, which is that of `known_at` if not given, or of the first or last day of
@@ -99,4 +109,4 @@ def book_snapshot(
     query = sa.text(_SNAPSHOT).bindparams(
         partner_id=partner_id, known_at=known_at, valid_on=valid_on or known_at.date()
     )
-    return copy_out(conn, query, tables.BOOK_MEMBERS)
+    return copy_out(conn, query, records.BOOK_MEMBERS)

@@ -16,6 +16,7 @@ import typer
 from pipeline import terminal
 from pipeline.audit_command import audit
 from pipeline.book_command import book
+from pipeline.breaks_command import breaks
 from pipeline.carrier_command import carrier
 from pipeline.gate_command import gate
 from pipeline.month_command import month
@@ -346,6 +347,7 @@ app.command()(replay)
 app.command()(book)
 app.add_typer(gate, name="gate")
 app.add_typer(outgoing, name="outgoing")
+app.add_typer(breaks, name="breaks")
 app.add_typer(audit, name="audit")
 app.add_typer(carrier, name="carrier")
 app.add_typer(month, name="month")

@@ -17,6 +17,7 @@ from pipeline.demo_findings import (
     holds_unless,
     of_answers,
     of_books,
+    of_breaks,
     of_confirmation,
     of_faults,
     of_trail,
@@ -221,5 +222,6 @@ class Play:
             *of_confirmation(reckoning),
             *of_faults(self.house, reckoning),
             *of_books(self.house, self.box, self._clock(self.nights + 2)),
+            *of_breaks(self.house, self.carrier, self.nights + 1),
             *of_trail(self.house),
         ]

@@ -14,6 +14,7 @@ from ledger import audit
 from pipeline.books import compare_books
 from pipeline.wiring import House
 from simulator.answers import AnswerSummary
+from simulator.carrier import CarrierCore
 from simulator.exchange import ExchangeInABox
 from simulator.reckoning import Reckoning
 
@@ -121,6 +122,52 @@ def of_books(house: House, box: ExchangeInABox, known_at: datetime) -> list[Find
             sorted({*present.differences, *last.differences}),
         )
     ]
+
+
+def of_breaks(house: House, carrier: CarrierCore, night: int) -> list[Finding]:
+    """What the carrier has wrong on purpose is a break each, and nothing else is one.
+
+    One that the carrier has mended by that night is closed, as is one about a cancelled policy that
+    the carrier need not have.
+    """
+    seeded = {
+        (partner_id, one.kind, one.exchange_policy_id, one.exchange_member_id, one.field): one
+        for partner_id in house.partner_ids
+        for one in carrier.disagreements(partner_id)
+    }
+    with house.engine.connect() as conn:
+        known = {tuple(row)[:5]: (row.is_open, row.need_not_be) for row in conn.execute(_BREAKS)}
+    wrong = []
+    for key, one in seeded.items():
+        is_open, need_not_be = known.get(key, (None, False))
+        if is_open is None or is_open == (one.is_healed(night) or need_not_be):
+            wrong.append(_named(key))
+    others = [_named(key) for key, (is_open, _) in known.items() if is_open and key not in seeded]
+    healed = sum(one.is_healed(night) for one in seeded.values())
+    return [
+        holds_unless(
+            f"{len(seeded):,} disagreements of the carriers are a break each, and the {healed:,} "
+            "that are mended are closed",
+            wrong,
+        ),
+        holds_unless("Nothing else is an open break", others),
+    ]
+
+
+_BREAKS = sa.text("""
+SELECT b.partner_id, b.kind, b.exchange_policy_id, b.exchange_member_id, b.field,
+  b.state NOT IN ('resolved', 'waived') AS is_open,
+  b.kind = 'missing_at_carrier' AND coalesce(p.status = 'cancelled', false) AS need_not_be
+FROM reconciliation.break b
+LEFT JOIN book.policy p ON p.exchange_policy_id = b.exchange_policy_id
+  AND p.partner_id = b.partner_id AND p.known_to = 'infinity'
+WHERE b.source = 'carrier'
+""")
+
+
+def _named(key: tuple[str | None, ...]) -> str:
+    _, kind, policy_id, member_id, field = key
+    return f"policy {policy_id} member {member_id}: {field or kind}"
 
 
 def of_trail(house: House) -> list[Finding]:

@@ -8,6 +8,7 @@ from ledger.gates import last_settled
 from pipeline.carrier import CarrierRecords
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
+from reconciliation.breaks import Sighting, meet
 from reconciliation.comparison import reconcile_folders
 from reconciliation.snapshots import freeze
 from schemas.database import difference, result
@@ -43,6 +44,7 @@ def reconcile_partner(house: House, run: Run, partner_id: str, records: CarrierR
     keys = {"run_id": run.run_id, "partner_id": partner_id}
     counts = {k: v for k, v in comparison.counts.items() if k in result.c}
     with writing(house, run, partner_id, "reconciled") as conn:
+        is_news = not _was_compared(conn, partner_id, book_sha256, carrier_sha256)
         for table in (difference, result):
             conn.execute(sa.delete(table).where(*(table.c[k] == v for k, v in keys.items())))
         read = {"book_sha256": book_sha256, "carrier_sha256": carrier_sha256}
@@ -50,8 +52,25 @@ def reconcile_partner(house: House, run: Run, partner_id: str, records: CarrierR
             sa.insert(result).values(**keys, **counts, **read, last_batch_id=last_batch_id)
         )
         copy_into(conn, difference, comparison.differences, **keys)
-    log.info("reconciled", partner=partner_id, **comparison.counts)
+        sighting = Sighting(
+            run.run_id, partner_id, "carrier", run.as_of, is_news=is_news, sha256=carrier_sha256
+        )
+        became = meet(conn, sighting, comparison.differences, book)
+    log.info("reconciled", partner=partner_id, **comparison.counts, breaks=dict(became))
     return True
+
+
+def _was_compared(
+    conn: sa.Connection, partner_id: str, book_sha256: str, carrier_sha256: str
+) -> bool:
+    """Whether these very snapshots were the partner's last."""
+    last = (
+        sa.select(result.c.book_sha256, result.c.carrier_sha256)
+        .where(result.c.partner_id == partner_id)
+        .order_by(result.c.run_id.desc())
+        .limit(1)
+    )
+    return tuple(conn.execute(last).one_or_none() or ()) == (book_sha256, carrier_sha256)
 
 
 def _is_done(

@@ -34,10 +34,11 @@ def _by_object(told: list[Told], keys: dict[int, str]) -> dict[str, list[Line]]:
     """What happened to each object, by what it is called in both databases."""
     uncompared = load_uncompared()
     passed_over = {row.action for row in uncompared.entries}
+    of_others = {row.kind for row in uncompared.kinds}
     left_out = {(row.action, row.detail) for row in uncompared.details}
     found: dict[str, list[Line]] = {}
     for entry in told:
-        if entry.action in passed_over:
+        if entry.action in passed_over or entry.kind in of_others:
             continue
         details = {
             name: keys.get(value, value) if name in _FILES else value

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconciliation.carrier_sources import Source, read_source
-from schemas import tables
+from schemas import records, tables
 from schemas.errors import Terminal
 from schemas.partners import Partner
 
@@ -29,13 +29,13 @@ _AMOUNT = r"^-?[0-9]{1,10}(\.[0-9]{1,2})?$"  # dollars, as decimal128(12, 2) hol
 def read_members(source: Source, partner: Partner) -> pa.Table:
     """The carrier's member records in the order of the source.
 
-    They have the columns of tables.CARRIER_MEMBERS that the partner's file maps, in that order.
+    They have the columns of records.CARRIER_MEMBERS that the partner's file maps, in that order.
     Raises Terminal when the source is not whole or not right, or holds two rows of one policy and
     member. There may be none, as long as the book has none either.
     """
     mapping = partner.carrier_records.members
-    may_lack = set(tables.CARRIER_MEMBERS.names) - set(tables.CARRIER_NEEDED) - mapping.keys()
-    schema = pa.schema([field for field in tables.CARRIER_MEMBERS if field.name not in may_lack])
+    may_lack = set(records.CARRIER_MEMBERS.names) - set(records.CARRIER_NEEDED) - mapping.keys()
+    schema = pa.schema([field for field in records.CARRIER_MEMBERS if field.name not in may_lack])
     read = _read(source, mapping, schema, partner)
     read.require_values(MEMBER_KEY)
     read.require_unique(MEMBER_KEY)

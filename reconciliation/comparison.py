@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from reconciliation.comparison_sql import differences, unlike_rows
 from reconciliation.snapshots import Snapshot, freeze, open_snapshot, write_durably
-from schemas import tables
+from schemas import records, tables
 from schemas.comparison import ComparedField, ComparisonRules, load_comparison
 from schemas.errors import Terminal
 from schemas.limits import load_comparison_limits
@@ -77,10 +77,10 @@ def reconcile_folders(book: Path, carrier: Path, out: Path) -> Comparison:
     which fields could not be.
     """
     rules = load_comparison()
-    optional = frozenset(tables.CARRIER_MEMBERS.names) - frozenset(tables.CARRIER_NEEDED)
+    optional = frozenset(records.CARRIER_MEMBERS.names) - frozenset(records.CARRIER_NEEDED)
     sides = (
-        open_snapshot(book, tables.BOOK_MEMBERS),
-        open_snapshot(carrier, tables.CARRIER_MEMBERS, optional),
+        open_snapshot(book, records.BOOK_MEMBERS),
+        open_snapshot(carrier, records.CARRIER_MEMBERS, optional),
     )
     comparison = compare(*sides, rules)
     path, sha256 = freeze(comparison.differences, out, "differences")

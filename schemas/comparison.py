@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from schemas import tables
+from schemas import records
 from schemas.errors import Terminal
 
 Kind = Literal["exact", "caseless", "name", "digits", "postal_code", "money", "date", "end_date"]
@@ -78,7 +78,7 @@ class ComparisonRules(_Row):
         named = [*self.key, *(field.name for field in self.fields)]
         others = [field.instead for field in self.fields if field.instead]
         for name in (*named, *(n for one in others for n in (one.where_blank, one.take))):
-            if name not in tables.BOOK_MEMBERS.names or name not in tables.CARRIER_MEMBERS.names:
+            if name not in records.BOOK_MEMBERS.names or name not in records.CARRIER_MEMBERS.names:
                 raise ValueError(f"{name} is not a column of both sides")
         if len(set(named)) != len(named):
             raise ValueError("a column is named twice")

@@ -255,7 +255,7 @@ carrier_reading = sa.Table(
     identity("reading_id"),
     reference("run_id", "ledger.run.run_id"),
     text("partner_id"),
-    text("members_key"),  # storage key of tables.CARRIER_MEMBERS
+    text("members_key"),  # storage key of records.CARRIER_MEMBERS
     sa.Column("members_rows", sa.BigInteger, nullable=False),
     text("payments_key"),  # storage key of tables.CARRIER_PAYMENTS
     sa.Column("payments_rows", sa.BigInteger, nullable=False),

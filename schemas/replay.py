@@ -33,6 +33,12 @@ class UncomparedEntry(_Row):
     action: str
 
 
+class UncomparedKind(_Row):
+    """A kind of object whose entries in the audit trail are not compared."""
+
+    kind: str
+
+
 class UncomparedDetail(_Row):
     """A detail of an action's entries that is not compared."""
 
@@ -48,6 +54,7 @@ class Uncompared(BaseModel):
     tables: tuple[UncomparedTable, ...]
     columns: tuple[UncomparedColumn, ...]
     entries: tuple[UncomparedEntry, ...]
+    kinds: tuple[UncomparedKind, ...]
     details: tuple[UncomparedDetail, ...]
 
     @property
@@ -58,6 +65,7 @@ class Uncompared(BaseModel):
             later = " when later runs followed" if column.only_at_the_end else ""
             told.append((f"{column.table}.{column.column}{later}", column.why))
         told += [(f"entries '{row.action}'", row.why) for row in self.entries]
+        told += [(f"entries of a {row.kind}", row.why) for row in self.kinds]
         told += [(f"entries '{row.action}', {row.detail}", row.why) for row in self.details]
         return [f"{what}: {why}" for what, why in told]
 

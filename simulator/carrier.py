@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -14,6 +13,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from schemas.partners import Partner
+from simulator.disagreements import Disagreement, Row, altered, choose, unknown_row
 from simulator.exchange import ExchangeInABox, Known
 from simulator.payers import Payers, Payment
 from simulator.people import Enrollee, Policy
@@ -45,24 +45,11 @@ _ISSUER_IDS = ("issuer_policy_id", "issuer_subscriber_id", "issuer_member_id")
 _PAID_IN_FULL = 0.75
 _PAID_IN_PART = 0.85  # cumulative
 
-Row = dict[str, str]
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """One seeded disagreement. `field` is None when a whole record is missing on one side."""
-
-    kind: str  # differs | missing_at_carrier | missing_in_book
-    exchange_policy_id: str
-    exchange_member_id: str
-    field: str | None = None
-
 
 class CarrierCore:
     """What the carrier holds for the policies of one exchange.
 
     Its records are those of a carrier that read every undamaged file, but for the disagreements.
-    They are chosen among the policies of the first night, and stay.
     """
 
     def __init__(self, exchange: ExchangeInABox, seed: int) -> None:
@@ -114,22 +101,7 @@ class CarrierCore:
     def disagreements(self, partner_id: str) -> list[Disagreement]:
         """What is wrong in the carrier's records on purpose, once the first night was sent."""
         known = [item.policy for item in self.exchange.known_to_carrier(partner_id, 1)]
-        random = Random(f"{self.seed}/{partner_id}/disagreements")
-        random.shuffle(known)
-        chosen: list[Disagreement] = []
-        family = next((policy for policy in known if len(policy.covered) > 1), None)
-        if family:
-            known.remove(family)
-            leaver = family.covered[-1].person.member_id
-            chosen.append(Disagreement("missing_at_carrier", family.policy_id, leaver))
-        fields = ("birth_date", "last_name", "premium_total", "plan_id")
-        for name, policy in zip(fields, known, strict=False):
-            subscriber = policy.subscriber.person.member_id
-            chosen.append(Disagreement("differs", policy.policy_id, subscriber, name))
-        if known:
-            policy_id, member_id = _unknown_ids(known[-1])
-            chosen.append(Disagreement("missing_in_book", policy_id, member_id))
-        return chosen
+        return choose(f"{self.seed}/{partner_id}", known, heals=self.exchange.scenario.life)
 
     def _partner(self, partner_id: str) -> Partner:
         return self.exchange.scenario.partners[partner_id]
@@ -138,6 +110,7 @@ class CarrierCore:
         wrong = {
             (item.exchange_policy_id, item.exchange_member_id): item
             for item in self.disagreements(partner_id)
+            if not item.is_healed(night)
         }
         for one in known:
             names = self._names(one, night)
@@ -147,10 +120,10 @@ class CarrierCore:
                 if found is None:
                     yield row
                 elif found.field:
-                    yield row | {found.field: _altered(found.field, row[found.field])}
+                    yield row | {found.field: altered(found.field, row[found.field])}
         for item in wrong.values():
             if item.kind == "missing_in_book":
-                yield _unknown_row(self._partner(partner_id), item)
+                yield unknown_row(self._partner(partner_id), item)
 
     def _names(self, known: Known, night: int) -> Callable[[Enrollee], Row]:
         """The issuer's ids: of some policies some nights after the enrollment, of some others."""
@@ -264,44 +237,6 @@ def _request_row(request: Request) -> Row:
         "additional_maintenance_reason": request.reason or "",
         "coverage_end": end.isoformat() if end else "",
         "requested_on": request.requested_on.isoformat(),
-    }
-
-
-def _altered(field: str, value: str) -> str:
-    """A value that is wrong in the way in which such values are wrong."""
-    match field:
-        case "birth_date":
-            return (date.fromisoformat(value) + timedelta(days=1)).isoformat()
-        case "last_name":
-            return f"{value[:-1]}{'E' if value[-1] != 'E' else 'A'}"
-        case "premium_total":
-            return f"{float(value) + 10:.2f}"
-        case _:
-            return value[:-2] + ("04" if value[-2:] != "04" else "01")
-
-
-def _unknown_ids(policy: Policy) -> tuple[str, str]:
-    """A policy and member id that the exchange never gave: its first digit is another."""
-    return f"9{policy.policy_id[1:]}", f"9{policy.subscriber.person.member_id[1:]}"
-
-
-def _unknown_row(partner: Partner, item: Disagreement) -> Row:
-    """A record of somebody whom the exchange does not know."""
-    return {
-        "exchange_policy_id": item.exchange_policy_id,
-        "exchange_member_id": item.exchange_member_id,
-        "issuer_policy_id": f"P{item.exchange_policy_id}",
-        "issuer_subscriber_id": f"S{item.exchange_member_id}",
-        "issuer_member_id": f"M{item.exchange_member_id}",
-        "last_name": "NEVERSENT",
-        "first_name": "ALEX",
-        "birth_date": "1980-02-29",
-        "gender_code": "F",
-        "plan_id": f"{partner.plans[0].plan_id}01",
-        "benefit_begin": "2026-06-01",
-        "benefit_end": "",
-        "premium_total": "321.00",
-        "aptc": "0.00",
     }
 
 

@@ -9,6 +9,7 @@ An entry's hash is the SHA-256, in hexadecimal, of its fields in the order of `l
 each as the number of its UTF-8 bytes, a colon, its text and a line feed.
 """
 
+from schemas.migrations.audit_breaks import AUDIT_OF_BREAKS
 from schemas.migrations.monthly_tables import MONTHLY_AUDIT
 
 _CHAIN = """
@@ -461,6 +462,7 @@ AUDIT_TRAIL = "".join(
         _CHAIN,
         _SINGLE_ROWS,
         _MANY_ROWS,
+        AUDIT_OF_BREAKS,
         _of_files(
             *("ledger.interchange", "interchanges"),
             *("interchange_ordinal", "control_number", "ta1_code", _CODE),

@@ -2,11 +2,12 @@
 
 from alembic import context
 
-from schemas import book, database, months, premium_database
+from schemas import book, breaks, database, months, premium_database
 
 _declared = (  # of one catalogue
     database.file,
     book.event,
+    breaks.break_,
     months.month_file,
     premium_database.premium_file,
 )

@@ -32,6 +32,7 @@ from schemas import tables
 from schemas.book import event_set
 from schemas.database import disposition, file
 from schemas.partners import load_exchange, load_partner
+from schemas.records import CARRIER_MEMBERS
 from schemas.verdict import Verdict
 from tests.enrollment.invariants import broken
 
@@ -394,7 +395,7 @@ class Carrier:
             for policy, amount in payments
         ]
         carriers = SimpleNamespace(
-            members=pa.Table.from_pylist(list(records), schema=tables.CARRIER_MEMBERS),
+            members=pa.Table.from_pylist(list(records), schema=CARRIER_MEMBERS),
             payments=pa.Table.from_pylist(paid, schema=tables.CARRIER_PAYMENTS),
             requests=tables.CARRIER_REQUESTS.empty_table(),
             is_stale=False,

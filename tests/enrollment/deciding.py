@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from enrollment.decisions import decide
 from enrollment.offering import offer
-from schemas import tables
+from schemas import records, tables
 from schemas.partners import load_partner
 from tests.enrollment.conftest import Person, TransactionSet
 
@@ -30,7 +30,7 @@ class Records:
     @property
     def members(self):
         """CARRIER_MEMBERS."""
-        return pa.Table.from_pylist(self.rows["members"], schema=tables.CARRIER_MEMBERS)
+        return pa.Table.from_pylist(self.rows["members"], schema=records.CARRIER_MEMBERS)
 
     @property
     def payments(self):

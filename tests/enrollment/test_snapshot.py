@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from enrollment.snapshot import book_snapshot
-from schemas import tables
+from schemas import records
 
 NIGHTS = [datetime.fromisoformat(f"2027-0{month}-01T06:00:00+00:00") for month in (1, 2)]
 
@@ -21,7 +21,7 @@ def test_a_snapshot_of_a_former_night_does_not_change(carrier, say):
 
     again = book_snapshot(carrier.conn, "cedar-valley-tx", NIGHTS[0])
 
-    assert frozen.schema.equals(tables.BOOK_MEMBERS)
+    assert frozen.schema.equals(records.BOOK_MEMBERS)
     assert frozen.num_rows == 2
     assert again.equals(frozen)
 
@@ -32,3 +32,21 @@ def test_a_book_shows_no_other_partners_policies(carrier, say):
     carrier.applies()
 
     assert book_snapshot(carrier.conn, "harbor-light-nc", carrier.as_of).num_rows == 0
+
+
+def test_a_snapshot_has_the_issuer_s_ids_that_were_said_last(carrier, say):
+    """Ours are known to the exchange from the day we tell them, before it sends them back."""
+    carrier.receives(say.enrollment("P1", "S1", "D1"))
+    carrier.applies()
+    ids = {"exchange_policy_id": "P1", "issuer_policy_id": "I1", "issuer_subscriber_id": "IS1"}
+    told = [
+        {**ids, "exchange_member_id": member, "issuer_member_id": f"I{member}"}
+        for member in ("S1", "D1")
+    ]
+    carrier.decides([("P1", "200.00")], told)
+    carrier.sends_effectuations()
+
+    rows = book_snapshot(carrier.conn, "cedar-valley-tx", carrier.as_of).to_pylist()
+
+    assert [row["issuer_member_id"] for row in rows] == ["IS1", "ID1"]
+    assert rows[0]["issuer_subscriber_id"] == "IS1"

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from schemas import tables
+from schemas import records
 
 
 def _book_row(number, **changes):
@@ -66,10 +66,10 @@ def book_row():
 
 @pytest.fixture(scope="session")
 def book():
-    return lambda *rows: _table(tables.BOOK_MEMBERS, rows)
+    return lambda *rows: _table(records.BOOK_MEMBERS, rows)
 
 
 @pytest.fixture(scope="session")
 def carrier():
     """Carrier records from rows of the book: the columns that both sides have."""
-    return lambda *rows: _table(tables.CARRIER_MEMBERS, rows)
+    return lambda *rows: _table(records.CARRIER_MEMBERS, rows)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from reconciliation.carrier_records import read_members, read_payments, read_requests
 from reconciliation.carrier_sources import CarrierTable
-from schemas import tables
+from schemas import records, tables
 from schemas.errors import Terminal
 from schemas.partners import load_partner
 
@@ -25,8 +25,8 @@ def mapping_only(*columns):
     return EVERYTHING.model_copy(update=update)
 
 
-CEDAR_VALLEY = mapping_only(*tables.CARRIER_NEEDED)
-MEMBERS = pa.schema([tables.CARRIER_MEMBERS.field(name) for name in tables.CARRIER_NEEDED])
+CEDAR_VALLEY = mapping_only(*records.CARRIER_NEEDED)
+MEMBERS = pa.schema([records.CARRIER_MEMBERS.field(name) for name in records.CARRIER_NEEDED])
 HEADER = list(CEDAR_VALLEY.carrier_records.members.values())
 SUBSCRIBER = [
     *("8801", "0001000001", "C1", "S1", "M1", "LOCKHART", "AVERY", "1984-03-09", "F"),
@@ -100,12 +100,12 @@ def test_a_csv_extract_becomes_member_records(extract):
 def test_what_a_carrier_may_leave_out_is_read_where_it_is_mapped(extract):
     """The columns that are mapped come in one order, whatever the order in the partner's file."""
     further = {"ssn": "900400001", "csr": "12.5", "city": "AUSTIN"}
-    partner = mapping_only(*further, *tables.CARRIER_NEEDED)
+    partner = mapping_only(*further, *records.CARRIER_NEEDED)
     theirs = [EVERYTHING.carrier_records.members[name] for name in further]
     path = extract([*SUBSCRIBER, *further.values()], header=[*HEADER, *theirs])
     members = read_members(path, partner)
-    named = {*further, *tables.CARRIER_NEEDED}
-    assert members.column_names == [n for n in tables.CARRIER_MEMBERS.names if n in named]
+    named = {*further, *records.CARRIER_NEEDED}
+    assert members.column_names == [n for n in records.CARRIER_MEMBERS.names if n in named]
     row = members.to_pylist()[0]
     assert (row["ssn"], row["csr"], row["city"]) == ("900400001", Decimal("12.50"), "AUSTIN")
     without = extract(SUBSCRIBER)

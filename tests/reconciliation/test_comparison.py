@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciliation.comparison import compare, reconcile_folders
 from reconciliation.snapshots import Snapshot, freeze
-from schemas import tables
+from schemas import records, tables
 from schemas.comparison import load_comparison
 from schemas.errors import Terminal
 
@@ -143,7 +143,7 @@ def test_what_means_the_same_is_no_difference(ours, theirs, book, carrier, book_
     assert found.matched == 1
 
 
-NO_MAILING = dict.fromkeys(name for name in tables.BOOK_MEMBERS.names if "mailing" in name)
+NO_MAILING = dict.fromkeys(name for name in records.BOOK_MEMBERS.names if "mailing" in name)
 RESIDENCE = {
     "mailing_line_1": "100 Elm Street",
     "mailing_line_2": "Apt. 2",

@@ -9,6 +9,7 @@ import psycopg2
 import pytest
 
 from simulator.carrier import CarrierCore
+from simulator.disagreements import choose
 
 TEXAS, CAROLINA = "cedar-valley-tx", "harbor-light-nc"
 
@@ -90,6 +91,17 @@ def test_disagreements_stay_from_night_to_night(carrier):
     before = carrier.disagreements(TEXAS)
     carrier.exchange.send(2)
     assert carrier.disagreements(TEXAS) == before
+
+
+def test_a_carrier_with_a_life_mends_what_it_has_wrong(carrier):
+    """Each on a night of its own: before, the record is wrong, and from then on it is right."""
+    policies = [item.policy for item in carrier.exchange.known_to_carrier(TEXAS, 1)]
+    mended, kept = (choose("7", policies, heals=heals) for heals in (True, False))
+    assert [one.field for one in mended] == [one.field for one in kept]
+    assert not any(one.is_healed(1_000) for one in kept)
+    for one in mended:
+        assert not one.is_healed(2)
+        assert one.is_healed(24)
 
 
 def test_damaged_files_are_not_known_to_the_carrier(carrier, tmp_path):

@@ -280,6 +280,46 @@ CREATE TABLE reconciliation.difference (
     'missing_in_book'))
 );
 CREATE INDEX ix_difference_result ON reconciliation.difference (run_id, partner_id);
+
+CREATE TABLE reconciliation.break (
+  break_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL, source TEXT NOT NULL,
+  kind TEXT, exchange_policy_id TEXT, exchange_member_id TEXT, field TEXT, book_value TEXT,
+  carrier_value TEXT, premium_difference NUMERIC(12, 2), aptc_difference NUMERIC(12, 2),
+  csr_difference NUMERIC(12, 2), file_id BIGINT, state TEXT NOT NULL, owner TEXT,
+  waived_until DATE, first_seen TIMESTAMP WITH TIME ZONE NOT NULL,
+  last_seen TIMESTAMP WITH TIME ZONE NOT NULL, first_run_id BIGINT NOT NULL,
+  last_run_id BIGINT NOT NULL, times_seen INTEGER NOT NULL, times_reopened INTEGER NOT NULL,
+  resolved_at TIMESTAMP WITH TIME ZONE, resolved_run_id BIGINT, resolved_file_id BIGINT,
+  resolved_sha256 TEXT, version INTEGER NOT NULL,
+  CONSTRAINT pk_break PRIMARY KEY (break_id),
+  CONSTRAINT fk_break_first_run_id FOREIGN KEY(first_run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_break_last_run_id FOREIGN KEY(last_run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_break_resolved_run_id FOREIGN KEY(resolved_run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_break_resolved_file_id FOREIGN KEY(resolved_file_id) REFERENCES
+    ledger.file (file_id),
+  CONSTRAINT ck_break_source CHECK (source IN ('carrier', 'exchange_full', 'pre_audit', 'monthly',
+    'premium')),
+  CONSTRAINT ck_break_kind CHECK (kind IN ('differs', 'missing_at_carrier', 'missing_in_book')),
+  CONSTRAINT ck_break_state CHECK (state IN ('new', 'assigned', 'in_progress',
+    'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved'))
+);
+CREATE UNIQUE INDEX uq_break_identity ON reconciliation.break (exchange_policy_id,
+  exchange_member_id, field, kind, source, partner_id) NULLS NOT DISTINCT;
+CREATE INDEX ix_break_state ON reconciliation.break (state, partner_id, break_id);
+CREATE INDEX ix_break_cause ON reconciliation.break (partner_id, source, kind, field, file_id);
+
+CREATE TABLE reconciliation.break_event (
+  break_event_id BIGINT GENERATED ALWAYS AS IDENTITY, break_id BIGINT NOT NULL,
+  at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, run_id BIGINT, person TEXT,
+  account TEXT, action TEXT NOT NULL, state TEXT NOT NULL, reason TEXT,
+  CONSTRAINT pk_break_event PRIMARY KEY (break_event_id),
+  CONSTRAINT fk_break_event_break_id FOREIGN KEY(break_id) REFERENCES
+    reconciliation.break (break_id),
+  CONSTRAINT fk_break_event_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT ck_break_event_state CHECK (state IN ('new', 'assigned', 'in_progress',
+    'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved'))
+);
+CREATE INDEX ix_break_event_break ON reconciliation.break_event (break_id);
 """
 
 _DOWN = """

@@ -1,0 +1,190 @@
+"""`edi834 breaks`: what both sides disagree about, since when, and whose move it is."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from pipeline import terminal
+from schemas.errors import Terminal
+
+OK, OPEN_ITEMS = 0, 1
+
+breaks = typer.Typer(no_args_is_help=True, help="Disagreements that live until they are gone.")
+
+Ids = Annotated[list[int], typer.Argument(metavar="ID...", help="One break or several.")]
+By = Annotated[str, typer.Option(help="Who says so.")]
+Reason = Annotated[str, typer.Option(help="Why, in a sentence without anybody's data.")]
+Partner = Annotated[str | None, typer.Option(help="Only this partner's.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output, one object a line.")]
+
+
+@breaks.command("list")
+def list_all(  # noqa: PLR0913 - one option for each way to look
+    partner: Partner = None,
+    state: Annotated[str | None, typer.Option(help="Only in this state.")] = None,
+    field: Annotated[str | None, typer.Option(help="Only about this field.")] = None,
+    file_id: Annotated[int | None, typer.Option("--file", help="Only behind this file.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only this person's.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Only this exchange policy id.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Resolved and waived too.")] = False,
+    after: Annotated[int, typer.Option(help="Only behind this break: the next page.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List breaks; without --all or --state those that somebody has to do something about.
+
+    Exit code 0: there is none; 1: there is one.
+    """
+    from pipeline.breaks_report import as_object, breaks_table
+    from reconciliation.break_queries import Wanted, list_breaks, open_states
+
+    states = _states(state, everything=everything, open_ones=open_states())
+    wanted = Wanted(
+        states, partner, field=field, file_id=file_id, owner=owner, policy=policy, after=after,
+        limit=limit,
+    )  # fmt: skip
+    with _house() as house, house.engine.connect() as conn:
+        found = list_breaks(conn, wanted)
+    if as_json:
+        for row in found:
+            print(json.dumps(as_object(row)))  # noqa: T201 - the command's output
+    elif found:
+        terminal.out.print(breaks_table(found))
+        if len(found) == limit:
+            terminal.out.print(f"There may be more: --after {found[-1]['break_id']}.")
+    else:
+        terminal.out.print("There is no such break.")
+    raise typer.Exit(OPEN_ITEMS if found else OK)
+
+
+def _states(state: str | None, *, everything: bool, open_ones: tuple[str, ...]) -> tuple[str, ...]:
+    from schemas.breaks import STATES
+
+    if state is None:
+        return () if everything else open_ones
+    wanted = state.replace("-", "_")
+    if wanted not in STATES:
+        raise Terminal(f"There is no state '{state}'. There are: {', '.join(STATES)}.")
+    return (wanted,)
+
+
+@breaks.command()
+def causes(partner: Partner = None, as_json: Json = False) -> None:
+    """Show open breaks by what they have in common: comparison, field, and file of the exchange.
+
+    Exit code 0: there is none; 1: there is one.
+    """
+    from pipeline.breaks_report import as_object, causes_table
+    from reconciliation.break_queries import causes as causes_of
+
+    with _house() as house, house.engine.connect() as conn:
+        found = causes_of(conn, partner)
+    if as_json:
+        for row in found:
+            print(json.dumps(as_object(row)))  # noqa: T201 - the command's output
+    elif found:
+        terminal.out.print(causes_table(found))
+    else:
+        terminal.out.print("Nothing is open.")
+    raise typer.Exit(OPEN_ITEMS if found else OK)
+
+
+@breaks.command()
+def show(
+    break_id: Annotated[int, typer.Argument(metavar="ID", help="The break.")],
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Unmask both values; the audit trail notes it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one break: what differs, what to do, where the exchange said it, and what was done."""
+    from ledger import audit
+    from pipeline.breaks_report import break_object, show_break
+    from pipeline.operators import account
+    from reconciliation.break_queries import read_break
+
+    with _house() as house, house.engine.begin() as conn:
+        found = read_break(conn, break_id)
+        if found is None:
+            raise Terminal(f"There is no break {break_id}. `edi834 breaks list --all` names them.")
+        if reveal:
+            audit.note(conn, "revealed", "break", break_id, account=account())
+    if as_json:
+        shown = break_object(found, datetime.now(UTC), reveal=reveal)
+        print(json.dumps(shown))  # noqa: T201 - the command's output
+    else:
+        show_break(found, datetime.now(UTC), reveal=reveal)
+
+
+@breaks.command()
+def assign(
+    ids: Ids,
+    to: Annotated[str, typer.Option(help="Whose they are from now on.")],
+    by: By,
+    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+) -> None:
+    """Give breaks to somebody."""
+    _act(ids, "assign", by, reason=reason, owner=to)
+
+
+@breaks.command()
+def begin(ids: Ids, by: By) -> None:
+    """Say that somebody works on breaks."""
+    _act(ids, "begin", by)
+
+
+@breaks.command()
+def wait(
+    ids: Ids,
+    side: Annotated[str, typer.Option("--for", help="Whose move it is: exchange or carrier.")],
+    by: By,
+    reason: Reason,
+) -> None:
+    """Say that it is the exchange's or the carrier's move."""
+    if side not in ("exchange", "carrier"):
+        raise Terminal(f"'{side}' makes no move. Give --for exchange or --for carrier.")
+    _act(ids, f"wait-for-{side}", by, reason=reason)
+
+
+@breaks.command()
+def waive(
+    ids: Ids,
+    until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Its last day.")],
+    by: By,
+    reason: Reason,
+) -> None:
+    """Let breaks stand until a day: after it they open again by themselves."""
+    if until.date() < datetime.now(UTC).date():
+        raise Terminal(f"{until:%Y-%m-%d} is past. Give --until a day to come.")
+    _act(ids, "waive", by, reason=reason, until=until.date())
+
+
+@breaks.command()
+def reopen(ids: Ids, by: By, reason: Reason) -> None:
+    """End a waiver before its day."""
+    _act(ids, "reopen", by, reason=reason)
+
+
+@breaks.command()
+def note(ids: Ids, by: By, reason: Reason) -> None:
+    """Say something about breaks; their state stays."""
+    _act(ids, "note", by, reason=reason)
+
+
+def _act(ids: list[int], action: str, by: str, **said: Any) -> None:
+    from pipeline.operators import account
+    from reconciliation.break_actions import Said, act
+
+    with _house() as house, house.engine.begin() as conn:
+        done = act(conn, sorted(set(ids)), Said(action, by, account(), **said))
+    terminal.out.print(f"Noted, of {done} break{'s' * (done != 1)}.")
+
+
+def _house() -> Any:
+    from pipeline.settings import load_settings
+    from pipeline.wiring import open_house
+
+    terminal.silence_logs()
+    return open_house(load_settings())

@@ -1,0 +1,170 @@
+"""What breaks look like: tables for people, objects for programs. Values are masked by default."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.table import Table
+
+from pipeline import terminal
+from reconciliation.break_queries import Break
+from schemas.comparison import Decider, load_comparison
+
+_KINDS = {
+    "differs": "differs",
+    "missing_at_carrier": "missing at the carrier",
+    "missing_in_book": "missing in the book",
+}
+_MASK = "****"
+_DOLLARS = ("premium", "aptc", "csr")
+
+
+def as_object(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with dates and dollars as text."""
+    return {name: _plain(value) for name, value in row.items()}
+
+
+def break_object(one: Break, now: datetime, *, reveal: bool) -> dict[str, Any]:
+    """One break with its place, what to do and its events; values only where they are revealed."""
+    row = one.row if reveal else {**one.row, **dict.fromkeys(("book_value", "carrier_value"))}
+    place = {"file": one.file_name, "byte_start": one.byte_start, "byte_end": one.byte_end}
+    decides, action = suggested(one.row)
+    return {
+        **as_object(row),
+        "age_days": one.age_in_days(now),
+        "decides": decides,
+        "action": action,
+        "place": place,
+        "events": [as_object(event) for event in one.events],
+    }
+
+
+def suggested(row: Mapping[str, Any]) -> tuple[Decider, str]:
+    """Whose value holds, and what is to be done, by the row of the comparison's rules."""
+    rules = load_comparison()
+    if row["kind"] != "differs":
+        missing = rules.missing_at_carrier
+        if row["kind"] == "missing_in_book":
+            missing = rules.missing_in_book
+        return missing.decides, missing.action
+    found: list[Decider] = [one.decides for one in rules.fields if one.name == row["field"]]
+    decides: Decider = found[0] if found else "exchange"
+    return decides, rules.decisions[decides].action
+
+
+def breaks_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """One row a break, without the values."""
+    table = Table(title="Breaks", title_justify="left")
+    for name in ("break", "partner", "policy", "member", "what", "state", "owner"):
+        table.add_column(name, overflow="fold")
+    for name in ("since", "seen", "dollars a month"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            str(row["break_id"]),
+            row["partner_id"],
+            terminal.visible(row["exchange_policy_id"] or ""),
+            terminal.visible(row["exchange_member_id"] or ""),
+            row["field"] or _KINDS[row["kind"]],
+            row["state"].replace("_", " "),
+            terminal.visible(row["owner"] or ""),
+            f"{row['first_seen']:%Y-%m-%d}",
+            str(row["times_seen"]),
+            _dollars({name: row[f"{name}_difference"] for name in _DOLLARS}),
+        )
+    return table
+
+
+def causes_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """One row a cause, the most frequent first."""
+    table = Table(title="Open breaks by cause", title_justify="left")
+    for name in ("partner", "comparison", "what", "file"):
+        table.add_column(name, overflow="fold")
+    for name in ("breaks", "policies", "since", "dollars a month (carrier less book)"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            row["partner_id"],
+            row["source"].replace("_", " "),
+            row["field"] or _KINDS[row["kind"]],
+            str(row["file_id"] or ""),
+            f"{row['breaks']:,}",
+            f"{row['policies']:,}",
+            f"{row['first_seen']:%Y-%m-%d}",
+            _dollars({name: row[name] or None for name in _DOLLARS}),
+        )
+    return table
+
+
+def show_break(one: Break, now: datetime, *, reveal: bool) -> None:
+    """The break for people: in a sentence, with what to do, where it was said, what was done."""
+    row = one.row
+    what = f"{row['field']} differs" if row["field"] else f"member is {_KINDS[row['kind']]}"
+    terminal.out.print(
+        f"Break {row['break_id']} of {row['partner_id']}: policy "
+        f"{terminal.visible(row['exchange_policy_id'] or '')}, member "
+        f"{terminal.visible(row['exchange_member_id'] or '')}: {what}.",
+        soft_wrap=True,
+    )
+    decides, action = suggested(row)
+    days = one.age_in_days(now)
+    terminal.out.print(
+        f"State: {row['state'].replace('_', ' ')}"
+        + (f" until {row['waived_until']}" if row["waived_until"] else "")
+        + (f", of {terminal.visible(row['owner'])}" if row["owner"] else "")
+        + f"; found {row['first_seen']:%Y-%m-%d}, {days} day{'s' * (days != 1)} old, seen "
+        f"{row['times_seen']} times, last on {row['last_seen']:%Y-%m-%d}."
+    )
+    if row["field"]:
+        for side in ("book", "carrier"):
+            terminal.out.print(f"{side:>8}: {_shown(row[f'{side}_value'], reveal=reveal)}")
+    dollars = _dollars({name: row[f"{name}_difference"] for name in _DOLLARS})
+    if dollars:
+        terminal.out.print(f"Dollars a month, carrier less book: {dollars}.")
+    terminal.out.print(f"The {decides} decides. {action}", soft_wrap=True)
+    if one.file_name is not None:
+        terminal.out.print(f"Said in {_place(one)}.", soft_wrap=True)
+    if row["state"] == "resolved":
+        proof = row["resolved_file_id"]
+        by = f"file {proof}" if proof else "the carrier's records"
+        terminal.out.print(f"Gone since {row['resolved_at']:%Y-%m-%d}, proved by {by}.")
+    terminal.out.print(_events_table(one.events))
+
+
+def _place(one: Break) -> str:
+    where = f"file {one.row['file_id']} ({terminal.visible(one.file_name or '')})"
+    if one.byte_start is None:
+        return where
+    return f"{where}, bytes {one.byte_start:,} to {one.byte_end:,}"
+
+
+def _events_table(events: Iterable[Mapping[str, Any]]) -> Table:
+    table = Table(title="What happened to it", title_justify="left")
+    for name in ("when (UTC)", "what", "then", "by", "why"):
+        table.add_column(name, overflow="fold")
+    for event in events:
+        table.add_row(
+            f"{event['at']:%Y-%m-%d %H:%M}",
+            event["action"].replace("-", " "),
+            event["state"].replace("_", " "),
+            terminal.visible(event["person"] or f"run {event['run_id']}"),
+            terminal.visible(event["reason"] or ""),
+        )
+    return table
+
+
+def _shown(value: str | None, *, reveal: bool) -> str:
+    if value is None:
+        return "nothing"
+    return terminal.visible(value) if reveal else _MASK
+
+
+def _dollars(found: Mapping[str, Decimal | None]) -> str:
+    return ", ".join(f"{name} {value:+,.2f}" for name, value in found.items() if value is not None)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,76 @@
+"""What both sides of a reconciliation can say of a member of a policy, one row a member."""
+
+import pyarrow as pa
+
+from schemas.tables import DATE, MONEY, TEXT
+
+_MEMBER_RECORD = [
+    ("exchange_policy_id", TEXT),
+    ("exchange_subscriber_id", TEXT),
+    ("exchange_member_id", TEXT),
+    ("issuer_policy_id", TEXT),
+    ("issuer_subscriber_id", TEXT),
+    ("issuer_member_id", TEXT),
+    ("relationship_code", TEXT),
+    ("last_name", TEXT),
+    ("first_name", TEXT),
+    ("middle_name", TEXT),
+    ("name_suffix", TEXT),
+    ("birth_date", DATE),
+    ("gender_code", TEXT),
+    ("ssn", TEXT),
+    ("address_line_1", TEXT),
+    ("address_line_2", TEXT),
+    ("city", TEXT),
+    ("state", TEXT),
+    ("postal_code", TEXT),
+    ("county_code", TEXT),
+    ("mailing_line_1", TEXT),
+    ("mailing_line_2", TEXT),
+    ("mailing_city", TEXT),
+    ("mailing_state", TEXT),
+    ("mailing_postal_code", TEXT),
+    ("phone", TEXT),
+    ("email", TEXT),
+    ("tobacco_code", TEXT),
+    ("plan_id", TEXT),  # 16 characters
+    ("insurance_line", TEXT),
+    ("benefit_begin", DATE),
+    ("benefit_end", DATE),  # null = open; begin = end on a cancelled policy
+    # Of the policy, on the subscriber's row only (CMS guide 7.2, table 17), but the last.
+    ("premium_total", MONEY),  # PRE AMT TOT
+    ("aptc", MONEY),  # APTC AMT
+    ("csr", MONEY),  # CSR AMT
+    ("responsible_amount", MONEY),  # TOT RES AMT
+    ("individual_premium", MONEY),  # PRE AMT 1, the member's own
+]
+
+CARRIER_MEMBERS = pa.schema(_MEMBER_RECORD)
+
+# What else a carrier keeps may be unmapped: then its table has no such column, and the comparison
+# says that it was not compared.
+CARRIER_NEEDED = (
+    "exchange_policy_id",
+    "exchange_member_id",
+    "issuer_policy_id",
+    "issuer_subscriber_id",
+    "issuer_member_id",
+    "last_name",
+    "first_name",
+    "birth_date",
+    "gender_code",
+    "plan_id",
+    "benefit_begin",
+    "benefit_end",
+    "premium_total",
+    "aptc",
+)
+
+BOOK_MEMBERS = pa.schema(
+    [
+        *_MEMBER_RECORD,
+        ("is_subscriber", pa.bool_()),
+        ("policy_status", TEXT),  # initial | effectuated | terminated | cancelled
+        ("file_id", pa.int64()),  # the file that last changed this row
+    ]
+)
