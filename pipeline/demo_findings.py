@@ -136,13 +136,15 @@ def of_breaks(house: House, carrier: CarrierCore, night: int) -> list[Finding]:
         for one in carrier.disagreements(partner_id)
     }
     with house.engine.connect() as conn:
-        known = {tuple(row)[:5]: (row.is_open, row.need_not_be) for row in conn.execute(_BREAKS)}
+        known = {tuple(row)[:5]: row.is_open for row in conn.execute(_BREAKS)}
+        cancelled = set(conn.execute(_CANCELLED).scalars())
     wrong = []
     for key, one in seeded.items():
-        is_open, need_not_be = known.get(key, (None, False))
-        if is_open is None or is_open == (one.is_healed(night) or need_not_be):
+        if one.kind == "missing_at_carrier" and one.exchange_policy_id in cancelled:
+            continue  # no break from the day of the cancellation on, which may be the first
+        if known.get(key) is not (not one.is_healed(night)):
             wrong.append(_named(key))
-    others = [_named(key) for key, (is_open, _) in known.items() if is_open and key not in seeded]
+    others = [_named(key) for key, is_open in known.items() if is_open and key not in seeded]
     healed = sum(one.is_healed(night) for one in seeded.values())
     return [
         holds_unless(
@@ -155,13 +157,12 @@ def of_breaks(house: House, carrier: CarrierCore, night: int) -> list[Finding]:
 
 
 _BREAKS = sa.text("""
-SELECT b.partner_id, b.kind, b.exchange_policy_id, b.exchange_member_id, b.field,
-  b.state NOT IN ('resolved', 'waived') AS is_open,
-  b.kind = 'missing_at_carrier' AND coalesce(p.status = 'cancelled', false) AS need_not_be
-FROM reconciliation.break b
-LEFT JOIN book.policy p ON p.exchange_policy_id = b.exchange_policy_id
-  AND p.partner_id = b.partner_id AND p.known_to = 'infinity'
-WHERE b.source = 'carrier'
+SELECT partner_id, kind, exchange_policy_id, exchange_member_id, field,
+  state NOT IN ('resolved', 'waived') AS is_open
+FROM reconciliation.break WHERE source = 'carrier'
+""")
+_CANCELLED = sa.text("""
+SELECT exchange_policy_id FROM book.policy WHERE known_to = 'infinity' AND status = 'cancelled'
 """)
 
 

@@ -190,11 +190,15 @@ def test_no_bytes_raise(reader, originals, junk, kept, place):
 @some
 @given(data=st.data())
 def test_spans_of_issues_are_segments_or_elements(reader, originals, data):
-    """An issue shows its own segment, whole, or its own element, whole."""
+    """An issue shows its own segment, whole, or its own element, whole.
+
+    Blanks between a terminator and the next segment are of neither.
+    """
     content = data.draw(mutants_of(originals))
     for issue in reader.verdict(content).issues.to_pylist():
         start, end = issue["byte_start"], issue["byte_end"]
         begin = content.rfind(b"~", 0, start) + 1
+        begin += len(content[begin:start]) - len(content[begin:start].lstrip(b" \t\r\n"))
         stop = content.find(b"~", begin)
         segment = content[begin : len(content) if stop < 0 else stop]
         if start == begin:
