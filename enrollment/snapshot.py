@@ -86,12 +86,12 @@ LEFT JOIN book.address home ON home.partner_id = p.partner_id
   AND home.exchange_policy_id = m.exchange_policy_id
   AND home.exchange_member_id = m.exchange_member_id AND home.kind = 'residence'
   AND home.known_from <= :known_at AND home.known_to > :known_at
-  AND p.on_day BETWEEN home.valid_from AND coalesce(home.valid_to, 'infinity')
+  AND home.valid_to IS NULL
 LEFT JOIN book.address mail ON mail.partner_id = p.partner_id
   AND mail.exchange_policy_id = m.exchange_policy_id
   AND mail.exchange_member_id = m.exchange_member_id AND mail.kind = 'mailing'
   AND mail.known_from <= :known_at AND mail.known_to > :known_at
-  AND p.on_day BETWEEN mail.valid_from AND coalesce(mail.valid_to, 'infinity')
+  AND mail.valid_to IS NULL
 ORDER BY m.exchange_policy_id, m.is_subscriber DESC, m.exchange_member_id
 """
 
@@ -101,10 +101,10 @@ def book_snapshot(
 ) -> pa.Table:
     """The partner's book as it was believed at that moment (records.BOOK_MEMBERS).
 
-    All members are in it, also of ended and cancelled policies. Amounts and addresses are those
-    of the day `valid_on`, which is that of `known_at` if not given, or of the first or last day of
-    coverage when that day lies outside: the policy's coverage, and for a member's own premium the
-    member's.
+    All members are in it, also of ended and cancelled policies. Amounts are those of the day
+    `valid_on`, which is that of `known_at` if not given, or of the first or last day of coverage
+    when that day lies outside: the policy's coverage, and for a member's own premium the member's.
+    Addresses are those that were told last: letters go there, whatever day they were told for.
     """
     query = sa.text(_SNAPSHOT).bindparams(
         partner_id=partner_id, known_at=known_at, valid_on=valid_on or known_at.date()

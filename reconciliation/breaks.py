@@ -71,8 +71,8 @@ WHERE b.partner_id = :partner_id AND b.source = :source AND b.state <> 'resolved
 """  # noqa: S608
 
 _EVENTS = """
-INSERT INTO reconciliation.break_event (break_id, run_id, action, state)
-SELECT b.break_id, :run_id,
+INSERT INTO reconciliation.break_event (break_id, at, run_id, action, state)
+SELECT b.break_id, :at, :run_id,
   CASE b.state WHEN 'new' THEN 'found' WHEN 'resolved' THEN 'gone' ELSE 'found again' END, b.state
 FROM reconciliation.break b LEFT JOIN break_before o USING (break_id)
 WHERE b.partner_id = :partner_id AND b.source = :source AND o.state IS DISTINCT FROM b.state

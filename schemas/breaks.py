@@ -74,6 +74,7 @@ break_event = sa.Table(
     metadata,
     identity("break_event_id"),
     reference("break_id", "reconciliation.break.break_id"),
+    # The clock of the run, or the hour at which a person said it.
     sa.Column("at", INSTANT, nullable=False, server_default=sa.text("clock_timestamp()")),
     reference("run_id", "ledger.run.run_id", nullable=True),  # null: a person's
     sa.Column("person", sa.Text),

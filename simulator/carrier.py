@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from schemas.partners import Partner
 from simulator.disagreements import Disagreement, Row, altered, choose, unknown_row
-from simulator.exchange import ExchangeInABox, Known
+from simulator.exchange import Amounts, ExchangeInABox, Known
 from simulator.payers import Payers, Payment
 from simulator.people import Enrollee, Policy
 from simulator.requests import Request, Requests
@@ -112,10 +112,12 @@ class CarrierCore:
             for item in self.disagreements(partner_id)
             if not item.is_healed(night)
         }
+        day = self.exchange.scenario.day(night) + timedelta(days=1)  # by UTC, in the evening
         for one in known:
             names = self._names(one, night)
+            amounts = one.amounts_on(max(one.policy.begin, min(day, one.policy.end or day)))
             for enrollee in one.policy.enrollees:
-                row = _member_row(one.policy, enrollee) | names(enrollee)
+                row = _member_row(one.policy, enrollee, amounts) | names(enrollee)
                 found = wrong.get((row["exchange_policy_id"], row["exchange_member_id"]))
                 if found is None:
                     yield row
@@ -157,7 +159,7 @@ class CarrierCore:
         return policy.responsible // 2 if share < _PAID_IN_PART else 0
 
 
-def _member_row(policy: Policy, enrollee: Enrollee) -> Row:
+def _member_row(policy: Policy, enrollee: Enrollee, amounts: Amounts) -> Row:
     person = enrollee.person
     subscriber = enrollee is policy.subscriber
     return {
@@ -173,12 +175,12 @@ def _member_row(policy: Policy, enrollee: Enrollee) -> Row:
         "plan_id": policy.plan_id,
         "benefit_begin": enrollee.begin.isoformat(),
         "benefit_end": enrollee.end.isoformat() if enrollee.end else "",
-        "premium_total": dollars(policy.premium) if subscriber else "",
-        "aptc": dollars(policy.aptc) if subscriber else "",
-    } | _further(policy, enrollee)
+        "premium_total": dollars(amounts.premium) if subscriber else "",
+        "aptc": dollars(amounts.aptc) if subscriber else "",
+    } | _further(policy, enrollee, amounts)
 
 
-def _further(policy: Policy, enrollee: Enrollee) -> Row:
+def _further(policy: Policy, enrollee: Enrollee, amounts: Amounts) -> Row:
     """What some carriers keep of a member beside that."""
     person, subscriber = enrollee.person, enrollee is policy.subscriber
     was_never_covered = enrollee.removed and enrollee.end == enrollee.begin
@@ -205,7 +207,7 @@ def _further(policy: Policy, enrollee: Enrollee) -> Row:
         "tobacco_code": ("T" if person.tobacco else "N") if person.phone else "",
         "insurance_line": policy.insurance_line,
         "csr": "",
-        "responsible_amount": dollars(policy.responsible) if subscriber else "",
+        "responsible_amount": dollars(amounts.responsible) if subscriber else "",
         "individual_premium": "" if was_never_covered else dollars(enrollee.premium),
     }
 
