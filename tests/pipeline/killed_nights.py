@@ -125,11 +125,12 @@ class Trial:
 
 _FILES = """
 SELECT f.direction, f.name, f.sha256, f.state, f.verdict, f.delivered_at, a.name, d.name,
-  (SELECT array_agg((i.interchange_ordinal, i.control_number, i.ta1_code) ORDER BY 1)
+  (SELECT array_agg((i.interchange_ordinal, i.control_number, i.ta1_code)
+     ORDER BY i.interchange_ordinal)
    FROM ledger.interchange i WHERE i.file_id = f.file_id),
-  (SELECT array_agg((g.group_ordinal, g.control_number, g.ack))
+  (SELECT array_agg((g.group_ordinal, g.control_number, g.ack) ORDER BY g.group_ordinal)
    FROM ledger.functional_group g WHERE g.file_id = f.file_id),
-  (SELECT array_agg((s.set_ordinal, s.control_number, s.ack))
+  (SELECT array_agg((s.set_ordinal, s.control_number, s.ack) ORDER BY s.set_ordinal)
    FROM ledger.transaction_set s WHERE s.file_id = f.file_id)
 FROM ledger.file f LEFT JOIN ledger.file a ON a.file_id = f.answers_file_id
 LEFT JOIN ledger.file d ON d.file_id = f.duplicate_of ORDER BY f.file_id
