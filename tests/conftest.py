@@ -5,6 +5,7 @@
 
 import itertools
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -70,6 +71,14 @@ def pytest_collection_modifyitems(items):
         return places.get("/".join(item.path.parts[-2:]), len(_LONG))
 
     items.sort(key=place)
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own():
+    """No test logs to where a command in an earlier one did: that stream is closed by now."""
+    yield
+    if "structlog" in sys.modules:
+        sys.modules["structlog"].reset_defaults()
 
 
 @pytest.fixture(scope="session")

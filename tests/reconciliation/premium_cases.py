@@ -6,8 +6,8 @@ from decimal import Decimal
 import pyarrow as pa
 
 from reconciliation.premium import match_premium, terms_of
+from schemas.monthly_tables import BOOK_SEGMENTS
 from schemas.premium_tables import PREMIUM_PAYMENTS, REMITTANCES
-from schemas.tables import BOOK_SEGMENTS
 
 TERMS = terms_of("ffe", ["12345TX0010001"])
 JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
