@@ -9,23 +9,24 @@ from typing import Any
 import parsers.reading
 import parsers.stretch
 import validators.check
+import validators.contents
 import validators.parts
 from benchmarks.files import partner
 from validators.check import Terms, check_file
 
-_STAGES: tuple[tuple[str, ModuleType, str], ...] = (
+STAGES: tuple[tuple[str, ModuleType, str], ...] = (
     ("parse: split", parsers.stretch, "split_segments"),
     ("parse: place in the guide", parsers.stretch, "place_segments"),
-    ("parse: business tables", validators.parts, "read_business_tables"),
+    ("parse: business tables", validators.contents, "read_business_tables"),
     ("parse: envelope", validators.parts, "read_envelope_part"),
     ("judge: shapes", validators.parts, "find_shape_faults"),
     ("judge: element table", validators.parts, "Values"),
     ("judge: values", validators.parts, "find_value_faults"),
     ("judge: composites", validators.parts, "find_composite_faults"),
-    ("judge: business rules", validators.parts, "find_business_faults"),
+    ("judge: business rules", validators.contents, "find_business_faults"),
     ("judge: envelope and verdict", validators.check, "_conclude"),
     ("tables: segments", validators.parts, "read_segments_table"),
-    ("tables: details", validators.parts, "read_details"),
+    ("tables: details", validators.contents, "read_details"),
 )
 
 
@@ -38,9 +39,9 @@ class _Drop:
 
 def stage_seconds(path: Path) -> dict[str, float]:
     """Seconds of each stage; what is in none of them is `other`: hashing, reading, tallies."""
-    spent = dict.fromkeys((name for name, _, _ in _STAGES), 0.0)
-    undisturbed = [(module, name, getattr(module, name)) for _, module, name in _STAGES]
-    for (stage, module, name), (_, _, function) in zip(_STAGES, undisturbed, strict=True):
+    spent = dict.fromkeys((name for name, _, _ in STAGES), 0.0)
+    undisturbed = [(module, name, getattr(module, name)) for _, module, name in STAGES]
+    for (stage, module, name), (_, _, function) in zip(STAGES, undisturbed, strict=True):
         setattr(module, name, _timed(spent, stage, function))
     try:
         begun = time.process_time()
