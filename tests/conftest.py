@@ -4,6 +4,7 @@
 """
 
 import itertools
+import os
 import shutil
 import sys
 import tempfile
@@ -50,6 +51,9 @@ def pytest_configure(config):
     pytest's own is one for all runs of a user, and each run that begins closes it to others: to the
     embedded server's user, too, whom another run still needs there.
     """
+    for name in [name for name in os.environ if name.startswith("EDI834_")]:
+        del os.environ[name]
+    os.environ["EDI834_HOME"] = str(Path(tempfile.gettempdir()) / "edi834-tests-have-no-home")
     if config.option.basetemp is None and not _is_worker(config):
         config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="edi834-tests."))
         config.option.basetemp = config.stash[_FOLDER]
