@@ -112,10 +112,10 @@ def show(
         if reveal:
             audit.note(conn, "revealed", "break", break_id, account=account())
     if as_json:
-        shown = break_object(found, datetime.now(UTC), reveal=reveal)
+        shown = break_object(found, reveal=reveal)
         print(json.dumps(shown))  # noqa: T201 - the command's output
     else:
-        show_break(found, datetime.now(UTC), reveal=reveal)
+        show_break(found, reveal=reveal)
 
 
 @breaks.command()

@@ -1,7 +1,7 @@
 """What breaks look like: tables for people, objects for programs. Values are masked by default."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -25,14 +25,14 @@ def as_object(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _plain(value) for name, value in row.items()}
 
 
-def break_object(one: Break, now: datetime, *, reveal: bool) -> dict[str, Any]:
+def break_object(one: Break, *, reveal: bool) -> dict[str, Any]:
     """One break with its place, what to do and its events; values only where they are revealed."""
     row = one.row if reveal else {**one.row, **dict.fromkeys(("book_value", "carrier_value"))}
     place = {"file": one.file_name, "byte_start": one.byte_start, "byte_end": one.byte_end}
     decides, action = suggested(one.row)
     return {
         **as_object(row),
-        "age_days": one.age_in_days(now),
+        "age_days": one.age_days,
         "decides": decides,
         "action": action,
         "place": place,
@@ -97,7 +97,7 @@ def causes_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
-def show_break(one: Break, now: datetime, *, reveal: bool) -> None:
+def show_break(one: Break, *, reveal: bool) -> None:
     """The break for people: in a sentence, with what to do, where it was said, what was done."""
     row = one.row
     what = f"{row['field']} differs" if row["field"] else f"member is {_KINDS[row['kind']]}"
@@ -108,7 +108,7 @@ def show_break(one: Break, now: datetime, *, reveal: bool) -> None:
         soft_wrap=True,
     )
     decides, action = suggested(row)
-    days = one.age_in_days(now)
+    days = one.age_days
     terminal.out.print(
         f"State: {row['state'].replace('_', ' ')}"
         + (f" until {row['waived_until']}" if row["waived_until"] else "")

@@ -31,7 +31,7 @@ from schemas.fault_points import reach
 
 @dataclass(frozen=True)
 class CarrierRecords:
-    """The carrier's side: CARRIER_MEMBERS, CARRIER_PAYMENTS and CARRIER_REQUESTS of schemas.tables.
+    """The carrier's side: CARRIER_MEMBERS (schemas.records), CARRIER_PAYMENTS and CARRIER_REQUESTS.
 
     `is_stale`: just this was read for longer than the settings allow, so nobody's coverage may be
     ended by it.

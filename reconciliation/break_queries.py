@@ -6,7 +6,6 @@ for; who shows them has them masked.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -95,10 +94,10 @@ class Break:
     byte_start: int | None  # of the member in that file; byte_end is not included
     byte_end: int | None
 
-    def age_in_days(self, now: datetime) -> int:
-        """Whole days since it was first seen, or that it stood, once it is resolved."""
-        until = self.row["resolved_at"] or now
-        return int((until - self.row["first_seen"]).days)
+    @property
+    def age_days(self) -> int:
+        """Whole days from when it was first seen to when it was last, by the clock of the runs."""
+        return int((self.row["last_seen"] - self.row["first_seen"]).days)
 
 
 _PLACE = """

@@ -1,0 +1,40 @@
+"""What a person is shown of a break: its age, what to do, and no value that was not asked for."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.breaks_report import break_object, suggested
+from reconciliation.break_queries import Break
+
+SEEN = {
+    "first_seen": datetime(2026, 12, 1, tzinfo=UTC),
+    "last_seen": datetime(2026, 12, 9, tzinfo=UTC),
+}
+ROW = {"kind": "differs", "field": "last_name", "book_value": "LOCKHART", "carrier_value": "LOCKE"}
+
+
+@pytest.mark.parametrize("reveal", [False, True])
+def test_values_are_shown_to_who_asks_for_them_only(reveal):
+    """All else of a break is there either way, its age by the clock of the runs."""
+    shown = break_object(Break(ROW | SEEN, [], "NAME", 10, 20), reveal=reveal)
+    assert ("LOCKHART" in json.dumps(shown)) is reveal
+    assert (shown["age_days"], shown["decides"]) == (8, "exchange")
+    assert shown["place"] == {"file": "NAME", "byte_start": 10, "byte_end": 20}
+
+
+@pytest.mark.parametrize(
+    ("row", "decides", "word"),
+    [
+        (ROW, "exchange", "carrier's records"),
+        (ROW | {"field": "issuer_member_id"}, "issuer", "maintenance"),
+        ({"kind": "missing_at_carrier", "field": None}, "exchange", "Enroll"),
+        ({"kind": "missing_in_book", "field": None}, "exchange", "Ask the exchange"),
+    ],
+)
+def test_each_kind_of_break_says_who_decides_and_what_to_do(row, decides, word):
+    """By the row of the rules, for a field and for a whole member."""
+    who, action = suggested(row)
+    assert who == decides
+    assert word in action
