@@ -43,24 +43,32 @@ SELECT 'half-a-change', s.partner_id, s.exchange_policy_id,
 FROM book.event_set s
 WHERE s.partner_id = :partner_id AND s.circumstance IS NOT NULL
   AND s.state IN ('applied', 'pending')
-  AND NOT EXISTS (
-    SELECT FROM book.change_in_circumstance c
-    WHERE c.partner_id = s.partner_id AND coalesce(c.days_apart <= :days_apart_max, true)
-      AND ((c.left_file_id, c.left_set_ordinal) = (s.file_id, s.set_ordinal)
-        OR (c.entered_file_id, c.entered_set_ordinal) = (s.file_id, s.set_ordinal))
+  AND (s.file_id, s.set_ordinal) NOT IN (
+    SELECT half.file_id, half.set_ordinal
+    FROM book.change_in_circumstance c
+    CROSS JOIN LATERAL (VALUES (c.left_file_id, c.left_set_ordinal),
+      (c.entered_file_id, c.entered_set_ordinal)) half (file_id, set_ordinal)
+    WHERE c.partner_id = :partner_id AND coalesce(c.days_apart <= :days_apart_max, true)
   )
 UNION ALL
-SELECT DISTINCT 'covered-twice', a.partner_id, a.exchange_policy_id, b.exchange_policy_id,
+SELECT DISTINCT 'covered-twice', m.partner_id, a.exchange_policy_id, b.exchange_policy_id,
   CAST(NULL AS text), e.file_id, e.set_ordinal
-FROM book.effective_coverage a
-JOIN book.effective_coverage b ON b.partner_id = a.partner_id
-  AND b.exchange_member_id = a.exchange_member_id
-  AND b.exchange_policy_id > a.exchange_policy_id
-  AND coalesce(b.insurance_line = a.insurance_line, true)
-  AND b.benefit_begin <= coalesce(a.benefit_end, 'infinity')
-  AND a.benefit_begin <= coalesce(b.benefit_end, 'infinity')
+FROM (
+  SELECT partner_id, array_agg(ROW(exchange_policy_id, insurance_line, benefit_begin,
+    coalesce(benefit_end, 'infinity'), event_id)) AS coverages
+  FROM book.effective_coverage
+  WHERE partner_id = :partner_id AND known_to = 'infinity'
+  GROUP BY partner_id, exchange_member_id
+  HAVING min(exchange_policy_id) <> max(exchange_policy_id)
+) m
+CROSS JOIN LATERAL unnest(m.coverages) AS a(exchange_policy_id text, insurance_line text,
+  first_day date, last_day date, event_id bigint)
+CROSS JOIN LATERAL unnest(m.coverages) AS b(exchange_policy_id text, insurance_line text,
+  first_day date, last_day date, event_id bigint)
 JOIN book.event e ON e.event_id = greatest(a.event_id, b.event_id)
-WHERE a.partner_id = :partner_id AND a.known_to = 'infinity' AND b.known_to = 'infinity'
+WHERE b.exchange_policy_id > a.exchange_policy_id
+  AND coalesce(b.insurance_line = a.insurance_line, true)
+  AND b.first_day <= a.last_day AND a.first_day <= b.last_day
 UNION ALL
 SELECT DISTINCT 'audit-differs', s.partner_id, s.exchange_policy_id, d.field, s.transaction,
   s.file_id, s.set_ordinal

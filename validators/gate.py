@@ -57,7 +57,9 @@ class _Validator:
             )
             context = gx.get_context(mode="ephemeral", project_config=in_memory)
         self.gx = gx
-        self.source = context.data_sources.add_pandas("staged")
+        # Each table is a batch of one asset: whatever is added, the whole configuration is written.
+        asset = context.data_sources.add_pandas("staged").add_dataframe_asset("table")
+        self.definition = asset.add_batch_definition_whole_dataframe("whole")
 
     def validate(
         self, name: str, table: pa.Table, rows: Iterable[Expectation], history: History
@@ -71,10 +73,7 @@ class _Validator:
                 *(_expected(types, row, history) for row in rows),
             ],
         )
-        asset = self.source.add_dataframe_asset(name)
-        batch = asset.add_batch_definition_whole_dataframe(name).get_batch(
-            {"dataframe": table.to_pandas()}
-        )
+        batch = self.definition.get_batch({"dataframe": table.to_pandas()})
         # No sample of unexpected values is asked for: figures are all that is kept.
         asked = {"result_format": "BASIC", "partial_unexpected_count": 0}
         validated: Any = batch.validate(suite, result_format=asked)

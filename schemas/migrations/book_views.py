@@ -54,33 +54,44 @@ WHERE f.state = 'staged' AND s.state = 'staged';
 -- A policy that was entered by a change in circumstance, and the end of one that was left for it:
 -- of the same exchange and insurance line, with a member in common (CMS guide 7.2, section 6.6).
 -- The end is not always marked as one; what waits counts, too. `days_apart` lies between what was
--- said of the two; null where one of them has no day.
+-- said of the two; null where one of them has no day. Both are gathered for each member and paired
+-- there: a join would be planned by a guess at how many they are, and the guess is bad.
 CREATE VIEW book.change_in_circumstance AS
 WITH said AS (
-  SELECT s.*, coalesce(s.insurance_line, (
-    SELECT max(o.insurance_line) FROM book.event_set o
-    WHERE o.exchange_policy_id = s.exchange_policy_id AND o.partner_id = s.partner_id
-  )) AS line
+  SELECT s.partner_id, s.exchange_policy_id, s.file_id, s.set_ordinal, s.circumstance,
+    s.transaction, coalesce(s.insurance_line, (
+      SELECT max(o.insurance_line) FROM book.event_set o
+      WHERE o.exchange_policy_id = s.exchange_policy_id AND o.partner_id = s.partner_id
+    )) AS line,
+    CASE WHEN s.moment >= '1000' THEN to_date(left(s.moment, 8), 'YYYYMMDD') END AS day
   FROM book.event_set s
   WHERE s.state IN ('applied', 'pending')
-    AND (s.circumstance IS NOT NULL OR s.transaction IN ('cancellation', 'termination'))
-), person AS (
-  SELECT DISTINCT s.partner_id, s.exchange_policy_id, e.exchange_member_id
-  FROM book.event_set s JOIN book.event e USING (file_id, set_ordinal)
-  WHERE s.state IN ('applied', 'pending')
-    AND (s.partner_id, s.exchange_policy_id) IN (SELECT partner_id, exchange_policy_id FROM said)
+    AND (s.circumstance = 'enters' OR s.transaction IN ('cancellation', 'termination'))
+), of_member AS (
+  SELECT DISTINCT h.*, e.exchange_member_id
+  FROM said h
+  JOIN book.event_set s ON s.exchange_policy_id = h.exchange_policy_id
+    AND s.partner_id = h.partner_id AND s.state IN ('applied', 'pending')
+  JOIN book.event e ON e.file_id = s.file_id AND e.set_ordinal = s.set_ordinal
+    AND e.exchange_member_id IS NOT NULL
+), halves AS (
+  SELECT partner_id, exchange_member_id,
+    array_agg(ROW(exchange_policy_id, file_id, set_ordinal, line, day))
+      FILTER (WHERE circumstance = 'enters') AS entered,
+    array_agg(ROW(exchange_policy_id, file_id, set_ordinal, line, day))
+      FILTER (WHERE transaction IN ('cancellation', 'termination')) AS ended
+  FROM of_member
+  GROUP BY partner_id, exchange_member_id
 )
-SELECT DISTINCT n.partner_id, l.exchange_policy_id AS left_policy_id,
+SELECT DISTINCT h.partner_id, l.exchange_policy_id AS left_policy_id,
   n.exchange_policy_id AS entered_policy_id,
   l.file_id AS left_file_id, l.set_ordinal AS left_set_ordinal,
   n.file_id AS entered_file_id, n.set_ordinal AS entered_set_ordinal,
-  abs(CASE WHEN n.moment >= '1000' THEN to_date(left(n.moment, 8), 'YYYYMMDD') END
-    - CASE WHEN l.moment >= '1000' THEN to_date(left(l.moment, 8), 'YYYYMMDD') END) AS days_apart
-FROM said n
-JOIN person np ON np.partner_id = n.partner_id AND np.exchange_policy_id = n.exchange_policy_id
-JOIN person lp ON lp.partner_id = np.partner_id AND lp.exchange_member_id = np.exchange_member_id
-  AND lp.exchange_policy_id <> np.exchange_policy_id
-JOIN said l ON l.partner_id = lp.partner_id AND l.exchange_policy_id = lp.exchange_policy_id
-  AND l.transaction IN ('cancellation', 'termination')
-WHERE n.circumstance = 'enters' AND coalesce(n.line = l.line, true);
+  abs(n.day - l.day) AS days_apart
+FROM halves h
+CROSS JOIN LATERAL unnest(h.entered)
+  AS n(exchange_policy_id text, file_id bigint, set_ordinal bigint, line text, day date)
+CROSS JOIN LATERAL unnest(h.ended)
+  AS l(exchange_policy_id text, file_id bigint, set_ordinal bigint, line text, day date)
+WHERE n.exchange_policy_id <> l.exchange_policy_id AND coalesce(n.line = l.line, true);
 """
