@@ -40,7 +40,7 @@ def reconcile_partner(house: House, run: Run, partner_id: str, records: CarrierR
         )
     _, book_sha256 = freeze(book, folder / "book", "members")
     reach("snapshots frozen")
-    comparison = reconcile_folders(folder / "book", folder / "carrier", folder)
+    comparison = reconcile_folders(folder / "book", folder / "carrier", folder, may_lack_book=True)
     keys = {"run_id": run.run_id, "partner_id": partner_id}
     counts = {k: v for k, v in comparison.counts.items() if k in result.c}
     with writing(house, run, partner_id, "reconciled") as conn:

@@ -8,11 +8,13 @@ column and data row (from 1), never a value.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconciliation.carrier_sources import Source, read_source
+from reconciliation.extract_faults import first_wrong_row
 from schemas import records, tables
 from schemas.errors import Terminal
 from schemas.partners import Partner
@@ -22,6 +24,8 @@ PAYMENT_KEY = ("exchange_policy_id", "amount", "received_on")
 REQUEST_KEY = ("exchange_policy_id", "request", "requested_on")
 REQUESTS = ("cancel", "terminate", "reinstate")
 
+_NOT_CONVERTED = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
+_ANY_INTEGER = pa.decimal128(22, 2)
 _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _AMOUNT = r"^-?[0-9]{1,10}(\.[0-9]{1,2})?$"  # dollars, as decimal128(12, 2) holds them
 
@@ -133,9 +137,14 @@ def _convert(records: _Records, field: pa.Field) -> pa.Array:
     column = records.rows[field.name].combine_chunks()
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    convert = partial(_CONVERSIONS[field.type], records, field.name)
     try:
-        return _CONVERSIONS[field.type](records, field.name, column)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return convert(column)
+    except _NOT_CONVERTED:
+        row = first_wrong_row(column, convert, _NOT_CONVERTED)
+        if row is not None:
+            why = f"cannot become {field.type} without loss"
+            raise records.refuse(field.name, row - 1, why) from None
         raise Terminal(
             f"{records.name}: column {records.columns[field.name]} has type {column.type}, which "
             f"cannot become {field.type} without loss. Correct the extract."
@@ -166,7 +175,9 @@ def _to_date(records: _Records, name: str, column: pa.Array) -> pa.Array:
 def _to_money(records: _Records, name: str, column: pa.Array) -> pa.Array:
     if pa.types.is_floating(column.type):
         return pc.cast(pc.round(column, 2), tables.MONEY)
-    if pa.types.is_decimal(column.type) or pa.types.is_integer(column.type):
+    if pa.types.is_integer(column.type):
+        return pc.cast(pc.cast(column, _ANY_INTEGER), tables.MONEY)
+    if pa.types.is_decimal(column.type):
         return pc.cast(column, tables.MONEY)
     text = _to_text(records, name, column)
     is_amount = pc.match_substring_regex(text, _AMOUNT)

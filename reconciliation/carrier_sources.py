@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 from pyarrow import csv
 
+from reconciliation.extract_faults import damaged_place, require_utf_8
 from schemas.errors import Retryable, Terminal
 from schemas.postgres_copy import copy_out
 
@@ -124,6 +125,7 @@ def _read_csv(path: Path, columns: Mapping[str, str]) -> pa.Table:
     if not content.strip():
         raise Terminal(f"{path.name} is empty. Deliver it again.")
     if not content.endswith((b"\n", b"\r")) or content.count(b'"') % 2:
+        require_utf_8(path.name, content)
         raise Terminal(
             f"{path.name} is cut off: its last row has no end. Deliver it again, with a line "
             "break after the last row."
@@ -148,8 +150,9 @@ def _read_csv(path: Path, columns: Mapping[str, str]) -> pa.Table:
                 strings_can_be_null=True,
             ),
         )
-    except pa.ArrowInvalid:
-        raise Terminal(f"{path.name} is no CSV file in UTF-8. Deliver it again.") from None
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        require_utf_8(path.name, content)
+        raise Terminal(f"{path.name} is no CSV file. Deliver it again.") from None
     if unequal:
         raise Terminal(
             f"{path.name}: data row {unequal[0]} has another number of columns than the header. "
@@ -165,7 +168,8 @@ def _read_parquet(path: Path, columns: Mapping[str, str]) -> pa.Table:
             received = file.read(columns=list(dict.fromkeys(columns.values())))
     except (OSError, pa.ArrowInvalid):
         raise Terminal(
-            f"{path.name} is no whole Parquet file: empty, cut off or damaged. Deliver it again."
+            f"{path.name} is no whole Parquet file: {damaged_place(path)} cannot be read. "
+            "Deliver it again."
         ) from None
     return _renamed(received, columns)
 

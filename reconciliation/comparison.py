@@ -6,9 +6,10 @@ whatever order their rows had.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from reconciliation.comparison_sql import differences, unlike_rows
-from reconciliation.snapshots import Snapshot, freeze, open_snapshot, write_durably
+from reconciliation.snapshots import Snapshot, freeze, open_snapshot, require_whole, write_durably
 from schemas import records, tables
 from schemas.comparison import ComparedField, ComparisonRules, load_comparison
 from schemas.errors import Terminal
@@ -60,18 +61,24 @@ def compare(book: Snapshot, carrier: Snapshot, rules: ComparisonRules | None = N
     """
     rules = rules or load_comparison()
     fields = [field for field in rules.fields if field.columns <= carrier.columns]
-    with _connection() as connection:
-        for name, side in zip(_SIDES, (book, carrier), strict=True):
+    sides = dict(zip(_SIDES, (book, carrier), strict=True))
+    with _connection() as connection, _whole(sides.values()):
+        for name, side in sides.items():
             side.attach(connection, name)
-        sizes = [_size(connection, side, rules) for side in _SIDES]
+        sizes = [_size(connection, name, side, rules) for name, side in sides.items()]
         connection.execute(f"CREATE TEMP TABLE unlike AS {unlike_rows(rules, fields)}")
         found = connection.sql(differences(rules, fields)).to_arrow_table()
         counted = dict(connection.sql("SELECT kind, count(*) FROM unlike GROUP BY 1").fetchall())
     return _conserved(found, counted, sizes, _not_compared(rules, fields))
 
 
-def reconcile_folders(book: Path, carrier: Path, out: Path) -> Comparison:
+def reconcile_folders(
+    book: Path, carrier: Path, out: Path, *, may_lack_book: bool = False
+) -> Comparison:
     """Compares two folders of snapshots; writes `differences.parquet` and `summary.json` to `out`.
+
+    Raises Terminal, and leaves in `out` what was there, when a snapshot cannot be used, or when one
+    side is empty and the other is not; with `may_lack_book` the book may be.
 
     The summary holds the counts, the rules' id and version, the hashes of what was compared, and
     which fields could not be.
@@ -82,6 +89,7 @@ def reconcile_folders(book: Path, carrier: Path, out: Path) -> Comparison:
         open_snapshot(book, records.BOOK_MEMBERS),
         open_snapshot(carrier, records.CARRIER_MEMBERS, optional),
     )
+    _require_members(sides, (book, carrier), may_lack_book=may_lack_book)
     comparison = compare(*sides, rules)
     path, sha256 = freeze(comparison.differences, out, "differences")
     summary = {
@@ -100,6 +108,19 @@ def reconcile_folders(book: Path, carrier: Path, out: Path) -> Comparison:
     return comparison
 
 
+def _require_members(
+    sides: Sequence[Snapshot], folders: Sequence[Path], *, may_lack_book: bool
+) -> None:
+    in_book, at_carrier = (side.rows for side in sides)
+    lacking = [folders[0]] * (not may_lack_book and not in_book and at_carrier > 0)
+    lacking += [folders[1]] * (not at_carrier and in_book > 0)
+    if lacking:
+        raise Terminal(
+            f"{lacking[0]} holds no member, and the other side holds {in_book + at_carrier:,}: all "
+            "of them would count as missing. Make the snapshot again."
+        )
+
+
 @contextmanager
 def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB with bounded memory; what does not fit goes to a folder that ends with the block."""
@@ -113,24 +134,39 @@ def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+@contextmanager
+def _whole(sides: Iterable[Snapshot]) -> Iterator[None]:
+    """A block that reads these snapshots: Terminal for the part of a file that cannot be read."""
+    try:
+        yield
+    except duckdb.Error as error:
+        for path in chain.from_iterable(side.files for side in sides):
+            require_whole(path)
+        raise Terminal(
+            f"DuckDB could not compare the snapshots: {type(error).__name__}. Give it room on the "
+            "disk for temporary files and try again."
+        ) from error
+
+
 def _not_compared(rules: ComparisonRules, fields: Sequence[ComparedField]) -> tuple[str, ...]:
     return tuple(field.name for field in rules.fields if field not in fields)
 
 
-def _size(connection: duckdb.DuckDBPyConnection, side: str, rules: ComparisonRules) -> int:
+def _size(
+    connection: duckdb.DuckDBPyConnection, side: str, snapshot: Snapshot, rules: ComparisonRules
+) -> int:
     """The side's rows; Terminal when a key stands there twice."""
     key = ", ".join(rules.key)
     rows, keys = connection.sql(
         f"SELECT count(*), count(DISTINCT hash({key})) FROM {side}"  # noqa: S608
     ).fetchall()[0]
     if keys < rows:  # or two keys have one hash, once in a long while
-        doubled = connection.sql(
-            f"SELECT count(*) FROM (SELECT 1 FROM {side} GROUP BY {key} HAVING count(*) > 1)"  # noqa: S608
-        ).fetchall()[0][0]
-        if doubled:
+        place = snapshot.place_of_doubled(rules.key)
+        if place:
             raise Terminal(
-                f"{doubled} keys ({key}) stand more than once in the {side}'s snapshot. "
-                "Make the snapshot again from records with one row each."
+                f"{place} of the {side}'s snapshot: column {rules.key[-1]}: an earlier row has the "
+                f"same {' and '.join(rules.key)}. Make the snapshot again from records with one "
+                "row each."
             )
     return int(rows)
 

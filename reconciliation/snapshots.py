@@ -2,13 +2,16 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reconciliation.extract_faults import damaged_place
 from schemas.errors import Terminal
 
 ROW_GROUP_ROWS = 131_072
@@ -85,11 +88,48 @@ class Snapshot:
             relation.create_view(name)
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """Its files; a table in memory has none."""
+        return () if isinstance(self.source, pa.Table) else self.source
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has, as the files themselves say."""
+        if isinstance(self.source, pa.Table):
+            return int(self.source.num_rows)
+        return sum(pq.read_metadata(path).num_rows for path in self.source)
+
+    def place_of_doubled(self, key: Sequence[str]) -> str | None:
+        """The first row whose key an earlier row has, in words; None when there is none."""
+        if isinstance(self.source, pa.Table):
+            parts = {"row": self.source.select(key)}
+        else:
+            parts = {
+                f"{path}: data row": pq.read_table(path, columns=list(key)) for path in self.source
+            }
+        keys = pa.concat_tables(parts.values())
+        ordinals = pa.array(range(len(keys)), pa.int64())
+        counted = (
+            keys.append_column("ordinal", ordinals)
+            .group_by(list(key))
+            .aggregate([("ordinal", "max"), ("ordinal", "count")])
+        )
+        doubled = counted.filter(pc.greater(counted["ordinal_count"], 1))
+        if not len(doubled):
+            return None
+        ordinal = pc.min(doubled["ordinal_max"]).as_py()
+        for name, part in parts.items():
+            if ordinal < len(part):
+                return f"{name} {ordinal + 1}"
+            ordinal -= len(part)
+        return None
+
+    @property
     def hashes(self) -> dict[str, str]:
         """SHA-256 of each file by its name."""
         assert not isinstance(self.source, pa.Table), "a table in memory has no files"
         found = {}
-        for path in self.source:
+        for path in self.files:
             with path.open("rb") as file:
                 found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
         return found
@@ -115,21 +155,41 @@ def _schema_of(path: Path) -> pa.Schema:
     try:
         return pq.read_schema(path)
     except (OSError, pa.ArrowInvalid):
-        raise Terminal(f"{path} is no whole Parquet file. Make the snapshot again.") from None
+        require_whole(path)
+        raise
+
+
+def require_whole(path: Path) -> None:
+    """Raises Terminal when a part of the file cannot be read, and names it."""
+    place = damaged_place(path)
+    if place:
+        raise Terminal(
+            f"{path} is no whole Parquet file: {place} cannot be read. Make the snapshot again."
+        )
 
 
 def _require_schema(path: Path, schema: pa.Schema) -> None:
     found = _schema_of(path)
-    unlike = [name for name in (*schema.names, *found.names) if not _same(name, found, schema)]
-    if unlike:
-        raise Terminal(
-            f"{path}: column {unlike[0]} is missing, foreign or of another type than a snapshot's. "
-            "Make the snapshot again."
-        )
+    for name in (*schema.names, *found.names):
+        fault = _fault(name, found, schema)
+        if fault:
+            raise Terminal(f"{path}: column {name} {fault}. Make the snapshot again.")
+
+
+def _fault(name: str, found: pa.Schema, wanted: pa.Schema) -> str | None:
+    """What is wrong with the column of that name; None when it is as a snapshot has it."""
+    count = found.names.count(name)
+    if count == 0:
+        return "is missing"
+    if count > 1:
+        return f"stands {count} times"
+    if name not in wanted.names:
+        return "is no column of a snapshot"
+    if not _same(name, found, wanted):
+        return f"has type {found.field(name).type}, but it must be {wanted.field(name).type}"
+    return None
 
 
 def _same(name: str, found: pa.Schema, wanted: pa.Schema) -> bool:
-    if found.get_field_index(name) < 0 or wanted.get_field_index(name) < 0:
-        return False
     types = (found.field(name).type, wanted.field(name).type)
     return types[0] == types[1] or types == (pa.string(), pa.large_string())

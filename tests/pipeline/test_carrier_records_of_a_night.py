@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -9,6 +10,7 @@ import pipeline.carrier
 from enrollment.snapshot import book_snapshot
 from pipeline.night import run_night
 from pipeline.replay import replay
+from schemas.records import BOOK_MEMBERS, CARRIER_MEMBERS
 
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
 
@@ -203,3 +205,21 @@ def test_requests_of_the_carrier_are_kept_for_a_replay(world):
     (kept,) = pq.read_table(house.settings.landing_folder / key).to_pylist()
     assert (kept["exchange_policy_id"], kept["request"]) == ("8801", "cancel")
     assert replay(house).is_identical
+
+
+def test_a_snapshot_that_cannot_be_used_is_told_in_one_line(tmp_path, edi834):
+    """Exit code 2, one sentence on standard error, and nothing on standard output or in the folder.
+
+    A book in which nobody is enrolled makes a break of whomever the carrier has.
+    """
+    for name, schema in (("book", BOOK_MEMBERS), ("carrier", CARRIER_MEMBERS)):
+        row = {"exchange_policy_id": "8801", "exchange_member_id": "1"}
+        rows = [row] if name == "carrier" else []
+        (tmp_path / name).mkdir()
+        pq.write_table(pa.Table.from_pylist(rows, schema), tmp_path / name / "members.parquet")
+    asked = [f"--{name}={tmp_path / name}" for name in ("book", "carrier", "out")]
+    told = edi834("reconcile", *asked, "--json")
+
+    assert (told.code, told.out) == (2, "")
+    assert f"{tmp_path / 'book'} holds no member, and the other side holds 1" in told.err
+    assert not (tmp_path / "out").exists()
