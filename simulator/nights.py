@@ -53,8 +53,10 @@ def plan_night(state: State, scenario: Scenario, night: int) -> None:
 def plan_closing(state: State, scenario: Scenario, night: int) -> None:
     """The night after the last: what was held back comes, and what failed comes undamaged.
 
-    May be called again: what was sent again and is not answered yet is not sent once more.
+    May be called again: what was sent again and is not answered yet is not sent once more. From
+    then on the last night is over, as it is when another one was sent.
     """
+    state.connection.execute("INSERT INTO nights VALUES (?) ON CONFLICT DO NOTHING", (night,))
     state.connection.execute(
         "UPDATE files SET night = ? WHERE placement = 'planned' AND night > ?", (night, night)
     )

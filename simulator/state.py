@@ -200,7 +200,7 @@ class State:
         return int(row[0])
 
     def nights_sent(self) -> int:
-        """How many nights are planned already."""
+        """How many nights are planned already, with the one in which all ends."""
         return int(self.connection.execute("SELECT count(*) FROM nights").fetchone()[0])
 
     def add_transaction(self, transaction: Transaction) -> int:

@@ -8,7 +8,9 @@ damaged, late, in the wrong order, or were lost.
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
 
+from ledger.server import open_engine
 from pipeline.demo import Play
 from pipeline.demo_home import extract_folder
 from pipeline.settings import CarrierSettings, MailboxSettings, Settings
@@ -28,7 +30,7 @@ CALENDAR = (
 FAULTS = (0.0, 0.1, 0.2)
 
 
-def play(folder, url, seed):
+def play(folder, url, seed, calendar=CALENDAR):
     """What holds and what does not at the end of a life, of one partner's policies."""
     partner_id = (CEDAR, HARBOR)[seed % 2]
     partners = {partner_id: partners_of("ffe")[partner_id]}
@@ -36,12 +38,12 @@ def play(folder, url, seed):
         folder / "exchange",
         seed=seed,
         members=24,
-        first_night=CALENDAR[0],
+        first_night=calendar[0],
         faults=FAULTS[seed % 3],
         partners=partners,
         exchange=load_exchange("ffe"),
         life=True,
-        calendar=CALENDAR,
+        calendar=calendar,
     )
     with serve(folder / "exchange", partners) as endpoint:
         username, key = endpoint.users[partner_id]
@@ -60,7 +62,7 @@ def play(folder, url, seed):
         )
         settings.carriers[partner_id] = carrier(settings, partner_id)
         with open_house(settings) as house:
-            return Play(house, box, len(CALENDAR)).run()
+            return Play(house, box, len(calendar)).run()
 
 
 def carrier(settings, partner_id):
@@ -92,3 +94,43 @@ def test_a_life_ends_in_two_equal_books(tmp_path, database_url, seed):
 def test_a_hundred_lives_end_in_two_equal_books(tmp_path, database_url, seed):
     """The same for a hundred more."""
     assert fails(play(tmp_path, database_url, seed)) == []
+
+
+class Stopped(BaseException):
+    """The process has ended."""
+
+
+def test_a_life_that_ends_in_its_last_evening_and_goes_on_ends_the_same(
+    tmp_path, new_database_url, monkeypatch
+):
+    """What we sent that evening is read that evening, and answered by the same bytes."""
+    read_answers, urls = ExchangeInABox.read_answers, [new_database_url(), new_database_url()]
+
+    def stop_after_the_last_night(box, night):
+        if night > 1:
+            raise Stopped
+        return read_answers(box, night)
+
+    for number, url in enumerate(urls):
+        folder = tmp_path / str(number)
+        if number:
+            monkeypatch.setattr(ExchangeInABox, "read_answers", stop_after_the_last_night)
+            with pytest.raises(Stopped):
+                play(folder, url, 3, CALENDAR[:1])
+            monkeypatch.undo()
+        assert fails(play(folder, url, 3, CALENDAR[:1])) == []
+
+    undisturbed, interrupted = (files(url) for url in urls)
+    assert {name for name, _ in interrupted} == {name for name, _ in undisturbed}
+    assert interrupted == undisturbed
+
+
+def files(url):
+    """Name and content of each file that was sent or received."""
+    engine = open_engine(url)
+    try:
+        with engine.connect() as conn:
+            rows = conn.execute(sa.text("SELECT name, sha256 FROM ledger.file"))
+            return {tuple(row) for row in rows}
+    finally:
+        engine.dispose()
