@@ -1,6 +1,7 @@
 """The tables and the verdict of a checked file as Parquet, written whole or not at all."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 
 from schemas import premium_tables, tables
 from schemas.details import detail_schemas
+from schemas.unfinished import discard_abandoned, hold
 from schemas.verdict import Quarantine, Verdict
 
 _BUSINESS = {
@@ -38,6 +40,7 @@ _OF_VERDICT = (
     "dispositions",
     "business_units",
 )
+_UNFINISHED = ".unfinished"
 _OF_FILE = ("sha256", "size_bytes", "file_verdict")
 
 
@@ -51,9 +54,7 @@ class ParquetSink:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own, for two tasks may check the same file at once.
-        name = tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".unfinished", dir=folder.parent)
-        self._unfinished = Path(name)
+        self._unfinished, self._held = hold(self._new_unfinished)
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._is_wanted = True
 
@@ -85,6 +86,7 @@ class ParquetSink:
             self.put_in_place()
         self._close()
         shutil.rmtree(self._unfinished, ignore_errors=True)
+        os.close(self._held)
 
     def put_in_place(self) -> None:
         """Moves the folder to where it is looked for; nothing can be written after that."""
@@ -101,6 +103,11 @@ class ParquetSink:
     def discard(self) -> None:
         """Leaves what is in the folder as it is, however the block ends."""
         self._is_wanted = False
+
+    def _new_unfinished(self) -> Path:
+        """A folder with a name of its own, for two tasks may check the same file at once."""
+        parent, prefix = self.folder.parent, f".{self.folder.name}."
+        return Path(tempfile.mkdtemp(prefix=prefix, suffix=_UNFINISHED, dir=parent))
 
     def _close(self) -> None:
         while self._writers:
@@ -120,6 +127,11 @@ def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         use_dictionary=[name for name in schema.names if name not in numbers],
         column_encoding=dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
     )
+
+
+def discard_unfinished(tables: Path) -> int:
+    """How many unfinished folders were removed that a killed process has left among the tables."""
+    return discard_abandoned(tables.glob(f".*{_UNFINISHED}"))
 
 
 def read_table(folder: Path, name: str) -> pa.Table:

@@ -13,6 +13,7 @@ import structlog
 
 import ledger.runs
 from ledger import owners
+from pipeline.checked_tables import discard_unfinished
 from pipeline.operators import name_of_operator
 from pipeline.retrying import until_done
 from pipeline.wiring import House
@@ -88,6 +89,10 @@ def _open(
     opened, differs_in = until_done("opening the run", take)
     if differs_in:
         log.warning("run taken up with other rules", run=opened.run.run_id, differs_in=differs_in)
+    abandoned = house.landing.discard_unfinished()
+    abandoned += discard_unfinished(house.settings.tables_folder)
+    if abandoned:
+        log.info("what a killed process left unfinished is discarded", count=abandoned)
     return opened
 
 

@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from schemas.errors import Terminal
+from schemas.unfinished import discard_abandoned, hold
 from sftp_inbox.failures import reason_of
 
 _STORAGE_KEY = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}")
@@ -47,10 +47,10 @@ class LandingZone:
             Terminal: no space, or the folder is not writable.
         """
         unfinished: Path | None = None
+        held: int | None = None
         try:
-            descriptor, name = self._new_unfinished()
-            unfinished = Path(name)
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+            unfinished, held = hold(self._new_unfinished)
+            with unfinished.open("wb") as file:
                 sha256, size_bytes = _write(chunks, file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -66,9 +66,10 @@ class LandingZone:
                 "stored; free space or correct the permissions, then run again."
             ) from error
         finally:
-            if unfinished is not None:
+            if unfinished is not None and held is not None:
                 with suppress(OSError):
                     unfinished.unlink(missing_ok=True)
+                os.close(held)
         return Stored(storage_key, sha256, size_bytes)
 
     def open(self, storage_key: str) -> BinaryIO:
@@ -108,21 +109,17 @@ class LandingZone:
         self.open(storage_key).close()
         return self.folder / storage_key
 
-    def discard_unfinished(self, before: datetime) -> int:
-        """The number of temporary files removed that a killed process left before that time."""
-        discarded = 0
-        for path in (self.folder / _UNFINISHED).glob("*"):
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime < before.timestamp():
-                    path.unlink()
-                    discarded += 1
-        return discarded
+    def discard_unfinished(self) -> int:
+        """The number of temporary files removed that a killed process has left."""
+        return discard_abandoned((self.folder / _UNFINISHED).glob("*"))
 
-    def _new_unfinished(self) -> tuple[int, str]:
+    def _new_unfinished(self) -> Path:
         folder = self.folder / _UNFINISHED
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-        return tempfile.mkstemp(dir=folder)
+        descriptor, name = tempfile.mkstemp(dir=folder)
+        os.close(descriptor)
+        return Path(name)
 
 
 def _write(chunks: Iterable[bytes], file: BinaryIO) -> tuple[str, int]:

@@ -116,6 +116,7 @@ class Trial:
                 "files": _rows(conn, _FILES),
                 "readings": sorted(set(_rows(conn, _READINGS))),
                 "audit trail": audit.verify(audit.entries(conn)).fault,
+                "unfinished": _unfinished(self.folder / "home"),
             }
         engine.dispose()
         for name in ("mailboxes", "home/landing", "home/reports"):
@@ -182,6 +183,12 @@ def _content(folder: Path) -> Iterator[tuple[str, bytes]]:
         is_counted = "/reconciliation/" in name and "/carrier/" not in name
         if path.is_file() and "unfinished" not in name and not is_counted:
             yield name, path.read_bytes()
+
+
+def _unfinished(home: Path) -> list[str]:
+    """What a killed process has left half written in the landing zone and among the tables."""
+    found = [*home.glob("landing/.unfinished/*"), *home.glob("tables/.*.unfinished")]
+    return [str(path.relative_to(home)) for path in found]
 
 
 @dataclass(frozen=True)

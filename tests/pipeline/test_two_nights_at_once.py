@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.checked_tables import ParquetSink
 from pipeline.night import close_night, run_night
 from pipeline.runs import at_work, open_for_scheduler, task_at_work, writing
 from pipeline.steps import Steps
@@ -77,6 +78,20 @@ def test_nights_of_different_partners_work_at_once(world):
     assert states == [("open",)]
     assert world.rows("SELECT state FROM ledger.run") == [(result.state,)]
     assert result.state != "failed"
+
+
+def test_a_run_leaves_alone_what_another_one_is_writing(world):
+    """What a killed process has left goes when a run begins; what a living one writes stays."""
+    tables = world.house.settings.tables_folder
+    abandoned = tables / ".833.killed.unfinished"
+    with at_work(world.house, world.clock(1), [CEDAR]), ParquetSink(tables / "834"):
+        abandoned.mkdir()
+        with at_work(world.house, world.clock(1), [HARBOR]):
+            left = [path.name for path in tables.iterdir()]
+
+    assert abandoned.name not in left
+    assert len(left) == 1
+    assert [path.name for path in tables.iterdir()] == ["834"]
 
 
 def test_two_nights_started_together_do_all_of_it_once(world):

@@ -3,11 +3,13 @@
 import hashlib
 import os
 import resource
-from datetime import UTC, datetime, timedelta
+import subprocess
+import sys
 
 import pytest
 
 from schemas.errors import Retryable, Terminal
+from schemas.unfinished import hold
 
 CONTENT = b"ISA*00*" + b"x" * 1000
 
@@ -124,15 +126,39 @@ def test_only_storage_keys_are_opened(landing, key):
 
 
 def test_leftovers_of_killed_processes_are_discarded(landing):
-    """Old temporary files go; one that may still be written stays, and so does what is stored."""
+    """What a process was killed at goes; what is being written stays, as does what is stored."""
     landing.store([CONTENT])
-    folder = landing.folder / ".unfinished"
-    (folder / "old").write_bytes(b"1")
-    (folder / "young").write_bytes(b"2")
-    night = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
-    for name, age in (("old", timedelta(days=2)), ("young", timedelta(minutes=1))):
-        written = (night - age).timestamp()
-        os.utime(folder / name, (written, written))
-    assert landing.discard_unfinished(night - timedelta(days=1)) == 1
-    assert [path.name for path in unfinished(landing)] == ["young"]
+    writing = (
+        "import sys; from pathlib import Path; from sftp_inbox.landing import LandingZone;"
+        "ask = (print('begun', flush=True) or sys.stdin.readline().encode() for _ in range(1));"
+        f"LandingZone(Path({str(landing.folder)!r})).store(ask)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", writing], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"begun\n"
+        while_it_lived = landing.discard_unfinished()
+        left = len(unfinished(landing))
+        process.kill()
+        process.wait()
+
+        assert (while_it_lived, left) == (0, 1)
+        assert landing.discard_unfinished() == 1
+    assert unfinished(landing) == []
     assert len(visible(landing)) == 1
+
+
+def test_what_is_discarded_before_it_is_held_is_made_again(landing):
+    """Another run takes it for abandoned in between: the content is stored all the same."""
+    made = []
+
+    def make():
+        made.append(landing._new_unfinished())
+        if len(made) == 1:
+            assert landing.discard_unfinished() == 1
+        return made[-1]
+
+    path, held = hold(make)
+    os.close(held)
+    assert path == made[1]
+    assert path.exists()
