@@ -97,6 +97,7 @@ SELECT c.exchange_policy_id, p.exchange_subscriber_id, c.exchange_member_id, p.i
     AS issuer_subscriber_id,
   coalesce(o.issuer_member_id, m.issuer_member_id) AS issuer_member_id,
   m.is_subscriber, m.relationship_code, c.plan_id, p.insurance_line, p.status AS policy_status,
+  NOT p.needs_effectuation AS is_confirmed,
   c.segment_begin, c.segment_end,
   c.span_begin AS benefit_begin, c.span_end AS benefit_end, a.premium AS premium_total,
   a.premium_begin, a.premium_end, a.aptc, a.aptc_begin, a.aptc_end, a.csr, a.csr_begin, a.csr_end,

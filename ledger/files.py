@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from schemas.database import file, received_interchange, sighting
 
 _FROM_EXCHANGE = "exchange_to_issuer"
+FileKind = Literal["enrollment", "payment", "acknowledgement", "month_answer", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class ReceivedFile:
 
     partner_id: str
     name: str
-    kind: Literal["enrollment", "payment", "acknowledgement", "unknown"]
+    kind: FileKind
     function_code: str | None
     named_at: datetime | None
     sha256: str
@@ -109,11 +110,12 @@ def _record_sighting(conn: sa.Connection, file_id: int, received: ReceivedFile) 
 def unchecked_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
     """The partner's received files that have no verdict yet, in the order of arrival.
 
-    Files of an interrupted run are among them, and duplicates, because they get an answer too.
+    Files of an interrupted run are among them, and duplicates, because they get an answer too:
+    all but those of an answer to a monthly file.
     """
-    return _received(
-        conn, partner_id, file.c.state.in_(["received", "duplicate"]) & file.c.verdict.is_(None)
-    )
+    is_waiting = file.c.state.in_(["received", "duplicate"]) & file.c.verdict.is_(None)
+    is_copy = (file.c.kind == "month_answer") & (file.c.state == "duplicate")
+    return _received(conn, partner_id, is_waiting & ~is_copy)
 
 
 def to_check_before(conn: sa.Connection, file_id: int) -> list[int]:
@@ -186,6 +188,20 @@ def _received(
         file.c.direction == _FROM_EXCHANGE, file.c.partner_id == partner_id, condition
     )
     return list(conn.execute(rows.order_by(file.c.file_id)).all())
+
+
+def set_month_answer(
+    conn: sa.Connection, file_id: int, refused_as: str | None = None, copy_of: int | None = None
+) -> None:
+    """Marks an answer to a monthly file as taken in, set apart with what is wrong, or a copy."""
+    told: dict[str, Any] = {"state": "applied"}
+    if refused_as is not None:
+        told = {"state": "quarantined", "note": refused_as}
+    elif copy_of is not None:
+        told = {"state": "duplicate", "duplicate_of": copy_of}
+    conn.execute(
+        sa.update(file).where(file.c.file_id == file_id, file.c.state == "received").values(**told)
+    )
 
 
 def file_row(conn: sa.Connection, file_id: int) -> sa.Row[Any]:

@@ -24,7 +24,7 @@ class SentFile:
 
     partner_id: str
     name: str
-    kind: Literal["ta1", "999", "enrollment", "error_report"]
+    kind: Literal["ta1", "999", "enrollment", "error_report", "rcni"]
     function_code: str | None
     sha256: str
     size_bytes: int

@@ -24,6 +24,9 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output, one
 def list_all(  # noqa: PLR0913 - one option for each way to look
     partner: Partner = None,
     state: Annotated[str | None, typer.Option(help="Only in this state.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Only of this comparison: carrier, monthly, premium.")
+    ] = None,
     field: Annotated[str | None, typer.Option(help="Only about this field.")] = None,
     file_id: Annotated[int | None, typer.Option("--file", help="Only behind this file.")] = None,
     owner: Annotated[str | None, typer.Option(help="Only this person's.")] = None,
@@ -42,8 +45,8 @@ def list_all(  # noqa: PLR0913 - one option for each way to look
 
     states = _states(state, everything=everything, open_ones=open_states())
     wanted = Wanted(
-        states, partner, field=field, file_id=file_id, owner=owner, policy=policy, after=after,
-        limit=limit,
+        states, partner, source=_source(source), field=field, file_id=file_id, owner=owner,
+        policy=policy, after=after, limit=limit,
     )  # fmt: skip
     with _house() as house, house.engine.connect() as conn:
         found = list_breaks(conn, wanted)
@@ -57,6 +60,15 @@ def list_all(  # noqa: PLR0913 - one option for each way to look
     else:
         terminal.out.print("There is no such break.")
     raise typer.Exit(OPEN_ITEMS if found else OK)
+
+
+def _source(source: str | None) -> str | None:
+    from schemas.breaks import load_break_rules
+
+    known = [one.name for one in load_break_rules().sources]
+    if source is not None and source.replace("-", "_") not in known:
+        raise Terminal(f"There is no comparison '{source}'. There are: {', '.join(known)}.")
+    return source and source.replace("-", "_")
 
 
 def _states(state: str | None, *, everything: bool, open_ones: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,13 +9,11 @@ from rich.table import Table
 
 from pipeline import terminal
 from reconciliation.break_queries import Break
+from schemas.breaks import load_break_rules
 from schemas.comparison import Decider, load_comparison
+from schemas.monthly_answers import load_actions
+from schemas.premium import load_premium_rules
 
-_KINDS = {
-    "differs": "differs",
-    "missing_at_carrier": "missing at the carrier",
-    "missing_in_book": "missing in the book",
-}
 _MASK = "****"
 _DOLLARS = ("premium", "aptc", "csr")
 
@@ -40,8 +38,16 @@ def break_object(one: Break, *, reveal: bool) -> dict[str, Any]:
     }
 
 
-def suggested(row: Mapping[str, Any]) -> tuple[Decider, str]:
-    """Whose value holds, and what is to be done, by the row of the comparison's rules."""
+def suggested(row: Mapping[str, Any]) -> tuple[Decider | None, str]:
+    """Whose value holds, and what is to be done, by the rows of the source's rules.
+
+    Of the month and of payments the row says what to do, and nobody decides beforehand.
+    """
+    if row["source"] == "monthly":
+        return None, load_actions().says.get(row["rule"], "")
+    if row["source"] == "premium":
+        told = {one.category: one.action for one in load_premium_rules().differences}
+        return None, told.get(row["rule"], "")
     rules = load_comparison()
     if row["kind"] != "differs":
         missing = rules.missing_at_carrier
@@ -53,10 +59,25 @@ def suggested(row: Mapping[str, Any]) -> tuple[Decider, str]:
     return decides, rules.decisions[decides].action
 
 
+def what(row: Mapping[str, Any]) -> str:
+    """What a break, or a cause of breaks, is about, in a few words."""
+    source = load_break_rules().source(row["source"])
+    missing = {
+        "missing_at_carrier": source.missing_there,
+        "missing_in_book": source.missing_here,
+    }.get(row["kind"])
+    return ": ".join(one for one in (row["field"], missing) if one) or row["kind"]
+
+
+def _comparison(row: Mapping[str, Any]) -> str:
+    """The comparison, with the month or coverage year that it is about."""
+    return " ".join(one for one in (row["source"].replace("_", " "), row["period"]) if one)
+
+
 def breaks_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """One row a break, without the values."""
     table = Table(title="Breaks", title_justify="left")
-    for name in ("break", "partner", "policy", "member", "what", "state", "owner"):
+    for name in ("break", "partner", "comparison", "policy", "member", "what", "state", "owner"):
         table.add_column(name, overflow="fold")
     for name in ("since", "seen", "dollars a month"):
         table.add_column(name, justify="right")
@@ -64,9 +85,10 @@ def breaks_table(rows: Iterable[Mapping[str, Any]]) -> Table:
         table.add_row(
             str(row["break_id"]),
             row["partner_id"],
+            _comparison(row),
             terminal.visible(row["exchange_policy_id"] or ""),
             terminal.visible(row["exchange_member_id"] or ""),
-            row["field"] or _KINDS[row["kind"]],
+            what(row),
             row["state"].replace("_", " "),
             terminal.visible(row["owner"] or ""),
             f"{row['first_seen']:%Y-%m-%d}",
@@ -81,13 +103,13 @@ def causes_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     table = Table(title="Open breaks by cause", title_justify="left")
     for name in ("partner", "comparison", "what", "file"):
         table.add_column(name, overflow="fold")
-    for name in ("breaks", "policies", "since", "dollars a month (carrier less book)"):
+    for name in ("breaks", "policies", "since", "dollars a month (other side less book)"):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
             row["partner_id"],
-            row["source"].replace("_", " "),
-            row["field"] or _KINDS[row["kind"]],
+            _comparison(row),
+            what(row),
             str(row["file_id"] or ""),
             f"{row['breaks']:,}",
             f"{row['policies']:,}",
@@ -100,34 +122,37 @@ def causes_table(rows: Iterable[Mapping[str, Any]]) -> Table:
 def show_break(one: Break, *, reveal: bool) -> None:
     """The break for people: in a sentence, with what to do, where it was said, what was done."""
     row = one.row
-    what = f"{row['field']} differs" if row["field"] else f"member is {_KINDS[row['kind']]}"
+    other = load_break_rules().source(row["source"]).other_side
+    about = what(row) if row["kind"] != "differs" else f"{row['field']} differs"
+    member = row["exchange_member_id"]
     terminal.out.print(
-        f"Break {row['break_id']} of {row['partner_id']}: policy "
-        f"{terminal.visible(row['exchange_policy_id'] or '')}, member "
-        f"{terminal.visible(row['exchange_member_id'] or '')}: {what}.",
+        f"Break {row['break_id']} of {row['partner_id']} ({_comparison(row)}): policy "
+        f"{terminal.visible(row['exchange_policy_id'] or 'unknown')}"
+        + (f", member {terminal.visible(member)}" if member else "")
+        + f": {about}.",
         soft_wrap=True,
     )
     decides, action = suggested(row)
-    days = one.age_days
+    days, times = one.age_days, row["times_seen"]
     terminal.out.print(
         f"State: {row['state'].replace('_', ' ')}"
         + (f" until {row['waived_until']}" if row["waived_until"] else "")
         + (f", of {terminal.visible(row['owner'])}" if row["owner"] else "")
         + f"; found {row['first_seen']:%Y-%m-%d}, {days} day{'s' * (days != 1)} old, seen "
-        f"{row['times_seen']} times, last on {row['last_seen']:%Y-%m-%d}."
+        f"{times} time{'s' * (times != 1)}, last on {row['last_seen']:%Y-%m-%d}."
     )
     if row["field"]:
-        for side in ("book", "carrier"):
-            terminal.out.print(f"{side:>8}: {_shown(row[f'{side}_value'], reveal=reveal)}")
+        for side, value in (("book", row["book_value"]), (other, row["carrier_value"])):
+            terminal.out.print(f"{side:>8}: {_shown(value, reveal=reveal)}")
     dollars = _dollars({name: row[f"{name}_difference"] for name in _DOLLARS})
     if dollars:
-        terminal.out.print(f"Dollars a month, carrier less book: {dollars}.")
-    terminal.out.print(f"The {decides} decides. {action}", soft_wrap=True)
+        terminal.out.print(f"Dollars a month, {other} less book: {dollars}.")
+    terminal.out.print(f"The {decides} decides. {action}" if decides else action, soft_wrap=True)
     if one.file_name is not None:
         terminal.out.print(f"Said in {_place(one)}.", soft_wrap=True)
     if row["state"] == "resolved":
         proof = row["resolved_file_id"]
-        by = f"file {proof}" if proof else "the carrier's records"
+        by = f"file {proof}" if proof else f"the {other}'s records"
         terminal.out.print(f"Gone since {row['resolved_at']:%Y-%m-%d}, proved by {by}.")
     terminal.out.print(_events_table(one.events))
 

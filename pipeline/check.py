@@ -23,6 +23,7 @@ from parsers.reading import open_received
 from pipeline.acknowledgements import record_answers_within, take_acknowledgement
 from pipeline.checked_tables import ParquetSink
 from pipeline.journal import journal
+from pipeline.month_intake import take_month_answer
 from pipeline.outgoing import Letter, Writer, write_for
 from pipeline.proof import prove_acknowledgements, prove_interchange_acknowledgements
 from pipeline.runs import Run, writing
@@ -59,6 +60,8 @@ def check_received(house: House, run: Run, file_id: int) -> str:
     path = house.landing.verified_path(row.storage_key)
     if row.kind == "acknowledgement":
         return take_acknowledgement(house, run, row, path)
+    if row.kind == "month_answer":
+        return take_month_answer(house, run, file_id)
     with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
         verdict = check_file(path, terms_of(house, row, path, run.as_of.date()), sink).verdict
         sink.write_verdict(verdict)

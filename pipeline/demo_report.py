@@ -56,7 +56,7 @@ def show_files(house: House) -> None:
 def _state(row: sa.Row[Any]) -> str:
     """What became of a file, in words, with the note of the TA1 that refuses it."""
     state = str(row.state)
-    if row.kind == "acknowledgement" and state == "applied":
+    if row.kind in ("acknowledgement", "month_answer") and state == "applied":
         return "read"
     if state not in ("duplicate", "quarantined"):
         state = _VERDICTS.get(row.verdict) or _STATES.get(state, state)

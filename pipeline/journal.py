@@ -17,6 +17,7 @@ Work = Literal[
     "file staged",
     "book brought up to date",
     "payments posted",
+    "month told",
     "decisions settled",
     "errors reported",
     "file delivered",

@@ -1,31 +1,25 @@
-"""The month: what we tell the exchange, and what follows from its answer."""
+"""The month, what we tell: an RCNI is written and proved, released by a person, sent by a night."""
 
-import hashlib
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import sqlalchemy as sa
+import structlog
 
 from enrollment.monthly_rows import rcni_rows
-from enrollment.origins import WANTED, origins
-from parsers.monthly_issues import refuses, together
-from parsers.rcno import Answered
-from pipeline.month_answers import AnswerFormat, format_of, unlike_what_we_sent, unpacked
+from ledger.sent import SentFile, record_sent, sent_file_id
+from pipeline.journal import journal
 from pipeline.rcni_proof import prove_rcni
+from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from reconciliation import months
-from reconciliation.monthly import Balance, actions_of, balance_of
 from reconciliation.snapshots import write_durably
 from replies.rcni import RcniHead, write_rcni
-from schemas.business_days import load_business_days
 from schemas.errors import Terminal
 from schemas.monthly_exchanges import load_month
 from schemas.monthly_layouts import load_rcni
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -39,18 +33,6 @@ class WrittenRcni:
     unconfirmed: tuple[str, ...]  # fields that no source confirms
 
 
-@dataclass(frozen=True)
-class LoadedAnswer:
-    """What became of an answer. `balance` is None when it is refused."""
-
-    month_file_id: int
-    is_new: bool
-    state: str
-    issues: pa.Table  # tables.MONTHLY_ISSUES
-    balance: Balance | None
-    actions: dict[str, int]  # how many of each kind follow
-
-
 def build_rcni(
     house: House, partner_id: str, coverage_year: int, as_of: datetime, out: Path
 ) -> WrittenRcni:
@@ -59,6 +41,18 @@ def build_rcni(
     The same belief at the same moment gives the same bytes. Raises Terminal when the exchange's
     layout is not known, when the book has nothing to tell, or when the proof fails.
     """
+    file, content, unconfirmed = remember_rcni(house, partner_id, coverage_year, as_of)
+    path = out / file.name
+    write_durably(path, content)
+    with house.engine.connect() as conn:
+        known = months.known_file(conn, partner_id, "rcni", file.sha256)
+    return WrittenRcni(known["month_file_id"], path, file.sha256, file.balance, unconfirmed)
+
+
+def remember_rcni(
+    house: House, partner_id: str, coverage_year: int, as_of: datetime
+) -> tuple[months.MonthFile, bytes, tuple[str, ...]]:
+    """The RCNI as it is remembered from now on, its bytes, and its fields that nobody confirms."""
     partner = house.partner(partner_id)
     month = load_month(partner.exchange)
     if month.rcni is None:
@@ -78,112 +72,35 @@ def build_rcni(
     content = write_rcni(rows, head, layout)
     totals = prove_rcni(content, rows, layout)
     stored = house.landing.store([content])
-    path = out / month.name_for(partner, coverage_year, as_of)
     file = months.MonthFile(
-        partner_id, "rcni", f"{layout.id} {layout.version}", path.name, coverage_year,
+        partner_id, "rcni", f"{layout.id} {layout.version}",
+        month.name_for(partner, coverage_year, as_of), coverage_year,
         stored.sha256, stored.size_bytes, stored.storage_key, as_of, None, rows.num_rows,
-        totals, "written",
+        totals, "written", None,
     )  # fmt: skip
     with house.engine.begin() as conn:
-        known = months.known_file(conn, partner_id, "rcni", stored.sha256)
-        month_file_id = known if known is not None else months.remember(conn, file)
-    write_durably(path, content)
-    return WrittenRcni(month_file_id, path, stored.sha256, totals, layout.unconfirmed)
+        if months.known_file(conn, partner_id, "rcni", stored.sha256) is None:
+            months.remember(conn, file)
+    return file, content, layout.unconfirmed
 
 
-def load_answer(
-    house: House, partner_id: str, coverage_year: int, path: Path, came_at: datetime
-) -> LoadedAnswer:
-    """Takes an answer of the exchange in: its records, and what follows from each.
+def send_released(house: House, run: Run, partner_id: str) -> None:
+    """Hands the RCNI that a person has released longest ago to this night's delivery.
 
-    The same bytes again change nothing. A file that is refused leaves what the answer before it
-    left; its bytes and what is wrong with it are remembered.
+    A night sends one to a partner; of several years the others wait for the next nights.
     """
-    partner = house.partner(partner_id)
-    month = load_month(partner.exchange)
-    form = format_of(month)
-    content = unpacked(path.read_bytes(), house.settings.max_file_bytes)
-    sha256 = hashlib.sha256(content).hexdigest()
     with house.engine.connect() as conn:
-        known = months.known_file(conn, partner_id, "answer", sha256)
-        asked = months.last_written(conn, partner_id, coverage_year)
-    answered = form.read(content, partner)
-    if asked is not None and not answered.is_refused:
-        answered = unlike_what_we_sent(house, asked, answered)
-    if known is not None:
-        return _known(answered, known)
-    stored = house.landing.store([content])
-    balance = None if answered.is_refused else balance_of(answered.records)
-    file = months.MonthFile(
-        partner_id, "answer", form.version, path.name, coverage_year,
-        stored.sha256, stored.size_bytes, stored.storage_key, came_at,
-        asked["month_file_id"] if asked is not None else None, answered.records.num_rows,
-        _told(balance, answered.issues), "refused" if answered.is_refused else "loaded",
-    )  # fmt: skip
-    with house.engine.begin() as conn:
-        month_file_id = months.remember(conn, file)
-        actions = _keep(conn, month_file_id, file, answered, form, asked, month.dispute)
-    return LoadedAnswer(month_file_id, True, file.state, answered.issues, balance, actions)
-
-
-def _known(answered: Answered, month_file_id: int) -> LoadedAnswer:
-    refused = refuses(together([answered.issues]))
-    balance = None if refused else balance_of(answered.records)
-    state = "refused" if refused else "loaded"
-    return LoadedAnswer(month_file_id, False, state, answered.issues, balance, {})
-
-
-def _keep(  # noqa: PLR0913 - what an answer is kept with
-    conn: sa.Connection,
-    month_file_id: int,
-    file: months.MonthFile,
-    answered: Answered,
-    form: AnswerFormat,
-    asked: Any,
-    dispute: Any,
-) -> dict[str, int]:
-    """How many actions of each kind were kept."""
-    if answered.is_refused:
-        return {}
-    actions = actions_of(answered.records, answered.fields, form.id, form.dollars)
-    believed_at = asked["as_of"] if asked is not None else file.as_of
-    event_ids = _event_ids(conn, file.partner_id, believed_at, actions, form)
-    since = file.as_of.date()
-    due_on = load_business_days().deadline(since, dispute.days, dispute.when_closed)
-    months.keep_actions(conn, month_file_id, actions, event_ids, due_on)
-    return dict(Counter(actions["action"].to_pylist()))
-
-
-def _event_ids(
-    conn: sa.Connection,
-    partner_id: str,
-    believed_at: datetime,
-    actions: pa.Table,
-    form: AnswerFormat,
-) -> pa.Array:
-    """The event behind our value of each action; null where the book has none."""
-    sources = [form.told_by.get(field, ("policy", None)) for field in actions["field"].to_pylist()]
-    wanted = pa.table(
-        {
-            "ordinal": actions["action_ordinal"],
-            "exchange_policy_id": actions["exchange_policy_id"],
-            "exchange_member_id": actions["exchange_member_id"],
-            "told_by": [kind for kind, _ in sources],
-            "name": [name for _, name in sources],
-        },
-        schema=WANTED,
-    )
-    found = origins(conn, partner_id, believed_at, wanted)
-    places = pc.index_in(actions["action_ordinal"].combine_chunks(), found["ordinal"])
-    return found["event_id"].combine_chunks().take(places)
-
-
-def _told(balance: Balance | None, issues: pa.Table) -> dict[str, Any]:
-    """Balance and issues as the database keeps them: figures and rules."""
-    told: dict[str, Any] = {"issues": dict(Counter(issues["rule"].to_pylist()))}
-    if balance is not None:
-        told["rows"] = balance.rows
-        told["dollars"] = {
-            fate: [str(amount) for amount in amounts] for fate, amounts in balance.dollars.items()
-        }
-    return told
+        if months.next_released(conn, partner_id) is None:
+            return
+    with writing(house, run, partner_id, "month told") as conn:
+        row = months.next_released(conn, partner_id)
+        if row is None or sent_file_id(conn, "rcni", run.run_id, partner_id) is not None:
+            return
+        sent = SentFile(
+            partner_id, row["name"], "rcni", None, row["sha256"], row["size_bytes"],
+            row["storage_key"], run.run_id, run.as_of,
+        )  # fmt: skip
+        file_id = record_sent(conn, sent)
+        months.mark_sent(conn, row["month_file_id"], file_id)
+        journal(conn, run, "month told", partner=partner_id, month_file=row["month_file_id"])
+    log.info("monthly file sent", partner=partner_id, file_id=file_id)

@@ -16,7 +16,6 @@ from parsers.rcni import read_rcni
 from parsers.rcno import Answered, read_rcno
 from pipeline.wiring import House
 from schemas import monthly_tables
-from schemas.errors import Terminal
 from schemas.monthly_answers import load_discrepancy, load_rcno
 from schemas.monthly_exchanges import MonthlyExchange
 from schemas.monthly_layouts import load_rcni
@@ -55,10 +54,17 @@ def format_of(month: MonthlyExchange) -> AnswerFormat:
     )
 
 
-def unpacked(content: bytes, most_bytes: int) -> bytes:
+def read_answer(content: bytes | None, form: AnswerFormat, partner: Partner) -> Answered:
+    """What the file says; `content` is None where it could not be unpacked."""
+    if content is None:
+        return _nothing(issues("month-packed", [None]))
+    return form.read(content, partner)
+
+
+def unpacked(content: bytes, most_bytes: int) -> bytes | None:
     """The content without gzip or xz around it: a packed copy is the same file.
 
-    Raises Terminal when it is damaged, or larger than the settings allow.
+    None when it is damaged, cut off, or longer than the settings allow.
     """
     try:
         if content.startswith(b"\x1f\x8b"):
@@ -72,12 +78,16 @@ def unpacked(content: bytes, most_bytes: int) -> bytes:
         else:
             return content
     except (zlib.error, lzma.LZMAError):
-        raise Terminal("The file is packed, and damaged. Ask the exchange for it again.") from None
-    if not whole:
-        raise Terminal(
-            f"The packed file is cut off, or larger than {most_bytes:,} bytes (max_file_bytes)."
-        )
-    return found
+        return None
+    return found if whole else None
+
+
+def _nothing(found: pa.Table) -> Answered:
+    return Answered(
+        monthly_tables.RCNO_RECORDS.empty_table(),
+        monthly_tables.RCNO_FIELDS.empty_table(),
+        together([found]),
+    )
 
 
 def unlike_what_we_sent(house: House, asked: Any, answered: Answered) -> Answered:
@@ -110,11 +120,7 @@ def unlike_what_we_sent(house: House, asked: Any, answered: Answered) -> Answere
             found.append(issues("month-echo", [None], None, name))
     whole = together(found)
     if refuses(whole):
-        return Answered(
-            monthly_tables.RCNO_RECORDS.empty_table(),
-            monthly_tables.RCNO_FIELDS.empty_table(),
-            whole,
-        )
+        return _nothing(whole)
     return Answered(records, answered.fields, whole)
 
 

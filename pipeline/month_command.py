@@ -46,6 +46,43 @@ def rcni(
 
 
 @month.command()
+def files(
+    partner: Annotated[str | None, typer.Option(help="Only this partner.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List what was written, sent and answered, with what is to be done next."""
+    from pipeline.month_report import file_object, file_table
+    from reconciliation.months import month_files
+
+    with _house() as house, house.engine.connect() as conn:
+        if partner:
+            house.partner(partner)
+        known = month_files(conn, partner)
+    if as_json:
+        for one in known:
+            print(json.dumps(file_object(one), default=str))  # noqa: T201 - the command's output
+    elif known:
+        terminal.out.print(file_table(known))
+    else:
+        terminal.out.print("There is none. `edi834 month rcni` writes the first one.")
+
+
+@month.command()
+def send(
+    file: Annotated[int, typer.Argument(metavar="ID", help="The written RCNI.")],
+    by: By,
+    reason: Reason,
+) -> None:
+    """Release a written RCNI: the partner's next night delivers it to the exchange."""
+    from pipeline.operators import account
+    from reconciliation.months import release as release_file
+
+    with _house() as house, house.engine.begin() as conn:
+        name = release_file(conn, file, by, account(), reason)
+    terminal.out.print(f"{name} goes out with the next `edi834 night`.", soft_wrap=True)
+
+
+@month.command()
 def rcno(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The exchange's answer.")],
     partner: PartnerId,
@@ -53,11 +90,13 @@ def rcno(
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """Take the exchange's answer in: an RCNO, or a state's discrepancy file.
+    """Take in an answer that did not come by the mailbox: an RCNO, or a discrepancy file.
+
+    What comes by the mailbox the night takes in by itself.
 
     Exit code 0: all agree; 1: something follows; 2: refused, and nothing is changed.
     """
-    from pipeline.month import load_answer
+    from pipeline.month_by_hand import load_answer
     from pipeline.month_report import answer_object, show_answer
 
     if not file.is_file():

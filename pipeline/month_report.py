@@ -6,7 +6,8 @@ from rich import box
 from rich.table import Table
 
 from pipeline import terminal
-from pipeline.month import LoadedAnswer, WrittenRcni
+from pipeline.month import WrittenRcni
+from pipeline.month_intake import LoadedAnswer
 from schemas.monthly_answers import load_actions, load_issues
 
 _MASK = "•••"
@@ -38,6 +39,40 @@ def show_rcni(written: WrittenRcni) -> None:
         "schemas/monthly/rcni.toml",
         soft_wrap=True,
     )
+    terminal.out.print(
+        f"Next: `edi834 month send {written.month_file_id} --by NAME --reason WHY` sends it with "
+        "the next night.",
+        soft_wrap=True,
+    )
+
+
+_NEXT = {
+    "written": "edi834 month send {month_file_id}",
+    "released": "edi834 night",
+    "sent": "wait for the answer",
+    "loaded": "edi834 month actions",
+    "refused": "ask the exchange for it again",
+    "superseded": "",
+}
+
+
+def file_object(one: dict[str, Any]) -> dict[str, Any]:
+    """A file of the month as JSON, without where its bytes are stored."""
+    return {name: value for name, value in one.items() if name != "storage_key"}
+
+
+def file_table(known: list[dict[str, Any]]) -> Table:
+    """Files of the month as a table, with what is to be done next."""
+    table = Table("id", "partner", "year", "file", "of", "records", "state", "next",
+                  box=box.SIMPLE_HEAD)  # fmt: skip
+    table.columns[5].justify = "right"
+    for one in known:
+        table.add_row(
+            str(one["month_file_id"]), one["partner_id"], str(one["coverage_year"]),
+            terminal.visible(one["name"]), f"{one['as_of']:%Y-%m-%d %H:%M}",
+            f"{one['records']:,}", one["state"], _NEXT[one["state"]].format(**one),
+        )  # fmt: skip
+    return table
 
 
 def answer_object(loaded: LoadedAnswer) -> dict[str, Any]:
@@ -54,6 +89,7 @@ def answer_object(loaded: LoadedAnswer) -> dict[str, Any]:
             for fate, amounts in (balance.dollars if balance else {}).items()
         },
         "actions": loaded.actions,
+        "breaks": dict(loaded.breaks),
         "issues": loaded.issues.to_pylist(),
     }
 
@@ -121,6 +157,7 @@ def show_action(one: dict[str, Any], *, reveal: bool = False) -> None:
         "flag": one["flag"],
         **{name: value if reveal or value is None else _MASK for name, value in values.items()},
         "action": f"{one['action']}, {one['state']}",
+        "break": one["break_id"] and f"{one['break_id']} (edi834 breaks show {one['break_id']})",
         "because": load_actions().says.get(one["rule"]),
         "dollars a month": f"{one['dollars']:,.2f}",
         "until": one["due_on"],

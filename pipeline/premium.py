@@ -1,10 +1,12 @@
 """HIX 820s into the accounts: what was accepted of each, compared with the book, and kept once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlalchemy as sa
 import structlog
 
 from enrollment.segments import book_segments
@@ -14,7 +16,14 @@ from pipeline.checked_tables import read_table
 from pipeline.journal import journal
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
-from reconciliation.premium import PremiumMatch, match_premium, terms_of
+from reconciliation.breaks import LOOKED_AT, Scope, Sighting, meet
+from reconciliation.premium import (
+    PremiumMatch,
+    differences_of,
+    match_premium,
+    period_of,
+    terms_of,
+)
 from reconciliation.snapshots import freeze
 from schemas.errors import Terminal
 
@@ -60,8 +69,27 @@ def post_file(house: House, run: Run, file_id: int) -> None:
             book_sha256,
         )
         record_posting(conn, file_id, partner_id, run.run_id, posting)
+        became = _meet_breaks(conn, run, partner_id, file_id, match)
         journal(conn, run, "payments posted", file=file_id, payments=len(accepted.payments))
-    log.info("payments posted", partner=partner_id, file_id=file_id, rows=len(match.months))
+    log.info("payments posted", partner=partner_id, file_id=file_id, breaks=dict(became))
+
+
+def _meet_breaks(
+    conn: sa.Connection, run: Run, partner_id: str, file_id: int, match: PremiumMatch
+) -> Mapping[str, int]:
+    """What becomes of breaks: of the months that the file pays, and of what else it is about."""
+    rows = match.months
+    fields = pa.table(
+        [period_of(rows["month"]), rows["exchange_policy_id"], rows["amount_type"]],
+        schema=LOOKED_AT,
+    )
+    sha256 = str(file_row(conn, file_id).sha256)
+    scope = Scope(tuple(f"{month:%Y-%m}" for month in match.paid_months), fields)
+    sighting = Sighting(
+        run.run_id, partner_id, "premium", run.as_of,
+        is_news=True, sha256=sha256, scope=scope, file_id=file_id,
+    )  # fmt: skip
+    return meet(conn, sighting, differences_of(rows, file_id))
 
 
 def accepted_of(folder: Path) -> Accepted:

@@ -1,17 +1,18 @@
 """Files from a partner's outbox into the landing zone and the ledger."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
 
-from ledger.files import ReceivedFile, Recorded, record_received
+from ledger.files import FileKind, ReceivedFile, Recorded, record_received
 from parsers.reading import open_received
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from schemas.errors import Retryable
 from schemas.fault_points import reach
+from schemas.monthly_exchanges import answers_month
 from schemas.partners import Exchange
 from sftp_inbox.client import Session, connect, is_alive
 from sftp_inbox.landing import LandingZone
@@ -75,19 +76,27 @@ def _receive(
         log.warning("file not removed", file_id=recorded.file_id, why=removal.reason)
 
 
-def take_in(house: House, run: Run, fetched: Fetched) -> Recorded:
-    """The place in the ledger of a file that lies in the landing zone."""
+def take_in(house: House, run: Run, fetched: Fetched, kind: FileKind | None = None) -> Recorded:
+    """The place in the ledger of a file that lies in the landing zone.
+
+    What it is its content and its name say, unless `kind` does.
+    """
     received = _describe(house.landing, house.exchange(fetched.partner_id), fetched, run)
+    if kind is not None:
+        received = replace(received, kind=kind)
     with writing(house, run, fetched.partner_id, "file recorded") as conn:
         return record_received(conn, received)
 
 
 def _describe(landing: LandingZone, exchange: Exchange, fetched: Fetched, run: Run) -> ReceivedFile:
     with open_received(landing.verified_path(fetched.storage_key)) as content:
-        kind, interchanges = content.kind, tuple(content.interchange_keys)
+        kind: FileKind = content.kind
+        interchanges = tuple(content.interchange_keys)
     name = re.fullmatch(exchange.file_names.exchange_to_issuer, fetched.name)
     if name and name["function_code"] == exchange.function_codes.business_acknowledgement:
         kind = "acknowledgement"
+    if kind == "unknown" and answers_month(exchange.id, fetched.name):
+        kind = "month_answer"
     return ReceivedFile(
         partner_id=fetched.partner_id,
         name=fetched.name,

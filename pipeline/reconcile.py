@@ -8,7 +8,7 @@ from ledger.gates import last_settled
 from pipeline.carrier import CarrierRecords
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
-from reconciliation.breaks import Sighting, meet
+from reconciliation.breaks import Sighting, end_waivers, meet
 from reconciliation.comparison import reconcile_folders
 from reconciliation.snapshots import freeze
 from schemas.database import difference, result
@@ -56,6 +56,7 @@ def reconcile_partner(house: House, run: Run, partner_id: str, records: CarrierR
             run.run_id, partner_id, "carrier", run.as_of, is_news=is_news, sha256=carrier_sha256
         )
         became = meet(conn, sighting, comparison.differences, book)
+        end_waivers(conn, partner_id, run.run_id, run.as_of)
     log.info("reconciled", partner=partner_id, **comparison.counts, breaks=dict(became))
     return True
 

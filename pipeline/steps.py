@@ -17,6 +17,7 @@ from pipeline.apply import apply_to_book
 from pipeline.carrier import keep_carrier_records, read_carrier_records
 from pipeline.check import check_received
 from pipeline.gate import put_to_gate
+from pipeline.month import send_released
 from pipeline.outgoing import deliver_files
 from pipeline.premium import post_payments
 from pipeline.receive import receive_files
@@ -75,7 +76,8 @@ class Steps:
         self._do("reporting errors", report_errors)
 
     def deliver(self) -> None:
-        """Puts everything that was written into the exchange's inbox."""
+        """Puts everything that was written or released into the exchange's inbox."""
+        self._do("telling the month", send_released)
         self._do("delivering files", deliver_files)
 
     def _do(self, step: str, work: Callable[[House, Run, str], object]) -> None:

@@ -61,7 +61,7 @@ def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
 
 
 _CAUSES = """
-SELECT partner_id, source, kind, field, file_id, count(*) AS breaks,
+SELECT partner_id, source, period, kind, field, rule, file_id, count(*) AS breaks,
   count(DISTINCT exchange_policy_id) AS policies, min(first_seen) AS first_seen,
   max(last_seen) AS last_seen, min(break_id) AS example,
   coalesce(sum(premium_difference), 0) AS premium, coalesce(sum(aptc_difference), 0) AS aptc,
@@ -70,13 +70,13 @@ SELECT partner_id, source, kind, field, file_id, count(*) AS breaks,
     + coalesce(sum(abs(csr_difference)), 0) AS gross
 FROM reconciliation.break
 WHERE state = ANY(:states) AND (CAST(:partner_id AS text) IS NULL OR partner_id = :partner_id)
-GROUP BY partner_id, source, kind, field, file_id
-ORDER BY breaks DESC, partner_id, source, kind, field, file_id
+GROUP BY partner_id, source, period, kind, field, rule, file_id
+ORDER BY breaks DESC, partner_id, source, period, kind, field, rule, file_id
 """
 
 
 def causes(conn: sa.Connection, partner_id: str | None = None) -> list[dict[str, Any]]:
-    """Open breaks by cause: the same comparison, kind, field and file behind the book's value.
+    """Open breaks by cause: the same comparison, period, kind, field, rule and file.
 
     Dollars are a month's, net by premium, APTC and CSR, and `gross` without regard to the sign.
     """

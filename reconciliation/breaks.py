@@ -1,16 +1,18 @@
 """What a reconciliation makes of the breaks: found first, again, no longer, or after all.
 
 One statement each over all breaks of a partner and source. Persons' states stay as they are while
-the difference does; a waiver holds until its last day.
+the difference does; a waiver holds until its last day. What a look did not look at stays as it is:
+the breaks of other sources, of other months and years, and of policies that it does not speak of.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
 
+from schemas import tables
 from schemas.postgres_copy import copy_to_temporary
 
 _SAME = """
@@ -18,10 +20,11 @@ _SAME = """
   AND coalesce(b.exchange_policy_id, '') = coalesce(s.exchange_policy_id, '')
   AND coalesce(b.exchange_member_id, '') = coalesce(s.exchange_member_id, '')
   AND coalesce(b.field, '') = coalesce(s.field, '') AND b.kind = s.kind
+  AND coalesce(b.period, '') = coalesce(s.period, '')
 """
 _COLUMNS = (
     "kind, exchange_policy_id, exchange_member_id, field, book_value, carrier_value, "
-    "premium_difference, aptc_difference, csr_difference, file_id"
+    "premium_difference, aptc_difference, csr_difference, file_id, rule, period"
 )
 
 # A row that somebody waits for is locked here, before any is changed.
@@ -43,7 +46,8 @@ UPDATE reconciliation.break b SET
   resolved_at = NULL, resolved_run_id = NULL, resolved_file_id = NULL, resolved_sha256 = NULL,
   book_value = s.book_value, carrier_value = s.carrier_value,
   premium_difference = s.premium_difference, aptc_difference = s.aptc_difference,
-  csr_difference = s.csr_difference, file_id = s.file_id, last_seen = :at,
+  csr_difference = s.csr_difference, file_id = s.file_id, rule = s.rule,
+  last_seen = :at,
   last_run_id = CASE WHEN :is_news THEN :run_id ELSE b.last_run_id END,
   times_seen = b.times_seen + CAST(:is_news AS integer)
 FROM found_difference s WHERE {_SAME}
@@ -55,18 +59,21 @@ INSERT INTO reconciliation.break (partner_id, source, {_COLUMNS}, state, first_s
 SELECT :partner_id, :source, {_COLUMNS}, 'new', :at, :at, :run_id, :run_id, 1, 0, 0
 FROM found_difference s
 WHERE NOT EXISTS (SELECT 1 FROM reconciliation.break b WHERE {_SAME})
-ORDER BY exchange_policy_id, exchange_member_id, kind, field
+ORDER BY period, exchange_policy_id, exchange_member_id, kind, field
 """  # noqa: S608
 
-# A file of the exchange that has changed the member since proves it, or else the other side.
+# The exchange's file that was looked at proves it, or one that has changed the member since, or
+# else the other side.
 _NOT_FOUND = f"""
 UPDATE reconciliation.break b SET state = 'resolved', waived_until = NULL, resolved_at = :at,
   resolved_run_id = :run_id, resolved_sha256 = :sha256,
-  resolved_file_id = (
+  resolved_file_id = coalesce(CAST(:file_id AS bigint), (
     SELECT m.file_id FROM current_member m
     WHERE m.exchange_policy_id = b.exchange_policy_id
-      AND m.exchange_member_id = b.exchange_member_id AND m.file_id IS DISTINCT FROM b.file_id)
+      AND m.exchange_member_id = b.exchange_member_id AND m.file_id IS DISTINCT FROM b.file_id))
 WHERE b.partner_id = :partner_id AND b.source = :source AND b.state <> 'resolved'
+  AND (b.period IS NULL OR b.period = ANY(:periods) OR (b.period, b.exchange_policy_id, b.field) IN
+    (SELECT l.period, l.exchange_policy_id, l.field FROM looked_at l))
   AND NOT EXISTS (SELECT 1 FROM found_difference s WHERE {_SAME})
 """  # noqa: S608
 
@@ -87,12 +94,47 @@ GROUP BY e.action
 """
 
 
+# A waiver ends on its day also where nobody looks at its month again.
+_EXPIRED = """
+WITH ended AS (
+  UPDATE reconciliation.break SET state = 'reopened', waived_until = NULL,
+    times_reopened = times_reopened + 1, last_run_id = :run_id
+  WHERE partner_id = :partner_id AND state = 'waived' AND waived_until < :on_day
+    AND source IN ('monthly', 'premium')
+  RETURNING break_id)
+INSERT INTO reconciliation.break_event (break_id, at, run_id, action, state)
+SELECT break_id, :at, :run_id, 'waiver ended', 'reopened' FROM ended ORDER BY break_id
+"""
+
+LOOKED_AT = pa.schema(
+    [("period", tables.TEXT), ("exchange_policy_id", tables.TEXT), ("field", tables.TEXT)]
+)
+BOOK_FILES = pa.schema(
+    [
+        ("exchange_policy_id", tables.TEXT),
+        ("exchange_member_id", tables.TEXT),
+        ("file_id", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What was looked at: all of some periods, and single fields of policies (LOOKED_AT).
+
+    A source that knows no periods looks at everything each time.
+    """
+
+    periods: tuple[str, ...] = ()
+    fields: pa.Table = field(default_factory=LOOKED_AT.empty_table)
+
+
 @dataclass(frozen=True)
 class Sighting:
     """Who looked, when, and at what.
 
     `is_news`: no reconciliation has compared these very snapshots before. `sha256` is of the other
-    side's snapshot.
+    side's snapshot, `file_id` that of the exchange's file where it is one.
     """
 
     run_id: int
@@ -101,20 +143,28 @@ class Sighting:
     at: datetime
     is_news: bool
     sha256: str
+    scope: Scope = Scope()
+    file_id: int | None = None
 
 
 def meet(
-    conn: sa.Connection, sighting: Sighting, found: pa.Table, members: pa.Table
+    conn: sa.Connection, sighting: Sighting, found: pa.Table, members: pa.Table | None = None
 ) -> Mapping[str, int]:
     """How many breaks were found first, found again after they were gone, and are gone now.
 
-    `found` is tables.DIFFERENCES, all that this source says of the partner; `members` has
-    `exchange_policy_id`, `exchange_member_id` and `file_id` of the book as it was compared.
+    `found` is tables.DIFFERENCES or FOUND_DIFFERENCES: all that the source says of what was looked
+    at. `members` has the columns BOOK_FILES of the book as it was compared, for a source whose
+    differences end by what the exchange says of members.
     """
     keys = ["exchange_policy_id", "exchange_member_id"]
-    copy_to_temporary(conn, "found_difference", found, keys)
-    copy_to_temporary(conn, "current_member", members.select([*keys, "file_id"]), keys)
-    told = vars(sighting) | {"on_day": sighting.at.date()}
+    members = BOOK_FILES.empty_table() if members is None else members.select(BOOK_FILES.names)
+    copy_to_temporary(conn, "found_difference", _with_periods(found), keys)
+    copy_to_temporary(conn, "current_member", members, keys)
+    copy_to_temporary(conn, "looked_at", sighting.scope.fields)
+    told = vars(sighting) | {
+        "on_day": sighting.at.date(),
+        "periods": list(sighting.scope.periods),
+    }
     conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.break_before"))
     for statement in (_OF_BEFORE, _FOUND_AGAIN, _FOUND_FIRST, _NOT_FOUND, _EVENTS):
         query = sa.text(statement)
@@ -123,3 +173,20 @@ def meet(
         run_id=sighting.run_id, partner_id=sighting.partner_id, source=sighting.source
     )
     return {row.action: row.breaks for row in conn.execute(counted)}
+
+
+def _with_periods(found: pa.Table) -> pa.Table:
+    """FOUND_DIFFERENCES, of a source that has no periods and no rules of its own, too."""
+    missing = [name for name in tables.FOUND_DIFFERENCES.names if name not in found.column_names]
+    for name in missing:
+        found = found.append_column(name, pa.nulls(found.num_rows, tables.TEXT))
+    return found.select(tables.FOUND_DIFFERENCES.names)
+
+
+def end_waivers(conn: sa.Connection, partner_id: str, run_id: int, at: datetime) -> int:
+    """How many waivers of the month's and of payments' breaks have had their last day.
+
+    A night ends those of the carrier's records itself, as it looks at all of them.
+    """
+    told = {"partner_id": partner_id, "run_id": run_id, "at": at, "on_day": at.date()}
+    return conn.execute(sa.text(_EXPIRED), told).rowcount

@@ -92,17 +92,23 @@ def actions_of(
     return found.cast(monthly_tables.MONTHLY_ACTIONS).combine_chunks()
 
 
-def differences_of(actions: pa.Table, file_ids: pa.Array | None = None) -> pa.Table:
-    """The same as differences (tables.DIFFERENCES) between the book and the exchange.
+def differences_of(
+    actions: pa.Table, coverage_year: int, file_ids: pa.Array | None = None
+) -> pa.Table:
+    """What somebody must mend, as differences (tables.FOUND_DIFFERENCES) of book and exchange.
 
     `book_value` is ours, `carrier_value` the other side's: the exchange's. `file_ids`, in the order
-    of the actions, are the files behind our values. What is to be ignored is a difference, too.
+    of the actions, are the files behind our values. What is to be ignored nobody has to mend, and
+    what names no policy is a line and no difference. A field that differs in several segments of
+    a member is one difference, with the values of the last.
     """
     with duckdb.connect(":memory:") as connection:
         ids = file_ids if file_ids is not None else pa.nulls(actions.num_rows, pa.int64())
         connection.register("actions", actions.append_column("file_id", ids))
-        found = connection.sql("""
-            SELECT CASE WHEN field IS NOT NULL THEN 'differs'
+        found = connection.sql(
+            """
+            SELECT DISTINCT ON (kind, exchange_policy_id, exchange_member_id, field)
+              CASE WHEN field IS NOT NULL THEN 'differs'
                         WHEN rule = 'not-in-our-file' THEN 'missing_in_book'
                         ELSE 'missing_at_carrier' END AS kind,
               exchange_policy_id, exchange_member_id, field,
@@ -111,15 +117,19 @@ def differences_of(actions: pa.Table, file_ids: pa.Array | None = None) -> pa.Ta
                    WHEN field IS NULL THEN -dollars
                    WHEN field = 'premium_total' THEN theirs - ours END AS premium_difference,
               CASE field WHEN 'aptc' THEN theirs - ours END AS aptc_difference,
-              CASE field WHEN 'csr' THEN theirs - ours END AS csr_difference, file_id
+              CASE field WHEN 'csr' THEN theirs - ours END AS csr_difference, file_id, rule,
+              $period AS period
             FROM (
               SELECT *, coalesce(TRY_CAST(exchange_value AS DECIMAL(12, 2)), 0) AS theirs,
                 coalesce(TRY_CAST(issuer_value AS DECIMAL(12, 2)), 0) AS ours
               FROM actions
+              WHERE action <> 'ignore' AND exchange_policy_id IS NOT NULL
             ) told
-            ORDER BY action_ordinal
-        """).to_arrow_table()
-    return found.cast(tables.DIFFERENCES).combine_chunks()
+            ORDER BY exchange_policy_id, exchange_member_id, field, kind, action_ordinal DESC
+        """,
+            params={"period": str(coverage_year)},
+        ).to_arrow_table()
+    return found.cast(tables.FOUND_DIFFERENCES).combine_chunks()
 
 
 _ACTIONS = """

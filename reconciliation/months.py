@@ -27,7 +27,7 @@ class MonthFile:
     layout: str
     name: str
     coverage_year: int
-    sha256: str
+    sha256: str  # of an answer that came packed, without that
     size_bytes: int
     storage_key: str
     as_of: datetime
@@ -35,6 +35,7 @@ class MonthFile:
     records: int
     balance: dict[str, Any]
     state: Literal["written", "loaded", "refused"]
+    file_id: int | None  # in the ledger; none of what has not been sent
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,14 @@ class Spoken:
     reason: str
 
 
-def known_file(conn: sa.Connection, partner_id: str, kind: str, sha256: str) -> int | None:
-    """The id of the file with these bytes; None when it was never here."""
-    found = sa.select(month_file.c.month_file_id).where(
+def known_file(conn: sa.Connection, partner_id: str, kind: str, sha256: str) -> Any:
+    """The row of the file with these bytes; None when it was never here."""
+    found = sa.select(month_file).where(
         month_file.c.partner_id == partner_id,
         month_file.c.kind == kind,
         month_file.c.sha256 == sha256,
     )
-    known: int | None = conn.execute(found).scalar_one_or_none()
-    return known
+    return conn.execute(found).mappings().one_or_none()
 
 
 def remember(conn: sa.Connection, file: MonthFile) -> int:
@@ -65,8 +65,12 @@ def remember(conn: sa.Connection, file: MonthFile) -> int:
     return month_file_id
 
 
-def last_written(conn: sa.Connection, partner_id: str, coverage_year: int) -> Any:
-    """The row of the RCNI of that year that was written last; None when there is none."""
+def last_told(conn: sa.Connection, partner_id: str, coverage_year: int) -> Any:
+    """The row of the RCNI of that year that the exchange answers; None when there is none.
+
+    That is the one that was sent last. Where none is sent by us but carried otherwise, it is the
+    one that was written last.
+    """
     found = (
         sa.select(month_file)
         .where(
@@ -74,10 +78,66 @@ def last_written(conn: sa.Connection, partner_id: str, coverage_year: int) -> An
             month_file.c.kind == "rcni",
             month_file.c.coverage_year == coverage_year,
         )
-        .order_by(month_file.c.month_file_id.desc())
+        .order_by((month_file.c.state == "sent").desc(), month_file.c.month_file_id.desc())
         .limit(1)
     )
     return conn.execute(found).mappings().one_or_none()
+
+
+def release(conn: sa.Connection, month_file_id: int, by: str, account: str, reason: str) -> str:
+    """The name of the RCNI that the partner's next night sends, by a person's word.
+
+    Raises Terminal when person or reason is missing, when there is no such file, when it is
+    released already, or when one that is newer has been sent: older ones tell what is past.
+    """
+    if not by.strip() or not reason.strip():
+        raise Terminal("A word needs a person and a reason. Give --by and --reason.")
+    mine = month_file.c.month_file_id == month_file_id
+    row = conn.execute(sa.select(month_file).where(mine).with_for_update()).mappings().first()
+    if row is None or row["kind"] != "rcni":
+        raise Terminal(
+            f"There is no monthly file {month_file_id} of ours. `edi834 month files` lists them."
+        )
+    if row["state"] != "written":
+        raise Terminal(f"Monthly file {month_file_id} is {row['state']} already.")
+    newer = last_told(conn, row["partner_id"], row["coverage_year"])
+    if newer["state"] == "sent" and newer["month_file_id"] > month_file_id:
+        raise Terminal(
+            f"Monthly file {newer['month_file_id']} is newer, and sent. Write a new one: "
+            "`edi834 month rcni`."
+        )
+    said = {"released_by": by.strip(), "account": account, "reason": reason.strip()}
+    conn.execute(sa.update(month_file).where(mine).values(state="released", **said))
+    return str(row["name"])
+
+
+def next_released(conn: sa.Connection, partner_id: str) -> Any:
+    """The row of the RCNI that was written first of those that are released; None without any."""
+    found = (
+        sa.select(month_file)
+        .where(month_file.c.partner_id == partner_id, month_file.c.state == "released")
+        .order_by(month_file.c.month_file_id)
+        .limit(1)
+        .with_for_update()
+    )
+    return conn.execute(found).mappings().first()
+
+
+def mark_sent(conn: sa.Connection, month_file_id: int, file_id: int) -> None:
+    """The released file is that one of the ledger from now on."""
+    conn.execute(
+        sa.update(month_file)
+        .where(month_file.c.month_file_id == month_file_id)
+        .values(state="sent", file_id=file_id)
+    )
+
+
+def month_files(conn: sa.Connection, partner_id: str | None = None) -> list[dict[str, Any]]:
+    """All files of the month, of a partner or of all, in the order in which they were known."""
+    found = sa.select(month_file).order_by(month_file.c.month_file_id)
+    if partner_id is not None:
+        found = found.where(month_file.c.partner_id == partner_id)
+    return [dict(row) for row in conn.execute(found).mappings()]
 
 
 def keep_actions(
@@ -115,6 +175,26 @@ def keep_actions(
     for name, column in columns.items():
         actions = actions.append_column(name, column)
     copy_into(conn, month_action, actions, month_file_id=month_file_id)
+
+
+# An action is about the break of the same member, field and year; of a whole record its kind is
+# that of the break.
+_BREAKS = """
+UPDATE reconciliation.month_action a SET break_id = b.break_id
+FROM reconciliation.month_file f, reconciliation.break b
+WHERE a.month_file_id = :month_file_id AND f.month_file_id = a.month_file_id
+  AND a.action <> 'ignore' AND b.source = 'monthly' AND b.partner_id = f.partner_id
+  AND b.period = CAST(f.coverage_year AS text) AND b.exchange_policy_id = a.exchange_policy_id
+  AND coalesce(b.exchange_member_id, '') = coalesce(a.exchange_member_id, '')
+  AND coalesce(b.field, '') = coalesce(a.field, '') AND b.state <> 'resolved'
+  AND b.kind = CASE WHEN a.field IS NOT NULL THEN 'differs'
+    WHEN a.rule = 'not-in-our-file' THEN 'missing_in_book' ELSE 'missing_at_carrier' END
+"""
+
+
+def name_breaks(conn: sa.Connection, month_file_id: int) -> None:
+    """Notes at each action of an answer the break that it is about."""
+    conn.execute(sa.text(_BREAKS), {"month_file_id": month_file_id})
 
 
 # With the bytes on both sides: of the exchange's answer, and of the 834 that told us our value.

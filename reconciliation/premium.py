@@ -7,6 +7,7 @@ are rows of `schemas/premium.toml`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 import duckdb
@@ -18,16 +19,8 @@ from schemas import tables
 from schemas.premium import PremiumRules, load_premium_rules
 from schemas.premium_tables import PREMIUM_MONTHS
 
+_NOTHING = pa.scalar(Decimal("0.00"), tables.MONEY)
 _MONEY = ("expected", "paid_before", "payments", "charges", "adjusted", "difference")
-# What each category is as a difference; what agrees, or is of no policy, is none.
-_KINDS = {
-    "short": "differs",
-    "over": "differs",
-    "paid_after_end": "differs",
-    "not_covered": "differs",
-    "not_paid": "missing_at_carrier",
-    "unknown_policy": "missing_in_book",
-}
 
 
 @dataclass(frozen=True)
@@ -46,6 +39,7 @@ class PremiumMatch:
     months: pa.Table
     stated: Decimal  # sum of BPR02
     expected: Decimal  # all that is due in the rows of `months`
+    paid_months: tuple[date, ...]  # of which all policies were looked at, by their first days
 
     @property
     def is_conserved(self) -> bool:
@@ -92,7 +86,10 @@ def match_premium(
         found = connection.sql(RESULT).to_arrow_table()
         stated = connection.sql("SELECT coalesce(sum(cents), 0) FROM total").fetchall()[0][0]
         due = connection.sql(_DUE).fetchall()[0][0]
-    return PremiumMatch(_as_months(found), Decimal(stated) / 100, Decimal(due) / 100)
+        paid = connection.sql("SELECT month FROM in_scope ORDER BY month").fetchall()
+    return PremiumMatch(
+        _as_months(found), Decimal(stated) / 100, Decimal(due) / 100, tuple(row[0] for row in paid)
+    )
 
 
 # What is due in rows of the result, counted without them: in the months of the file all of it, in
@@ -180,33 +177,41 @@ def _sum(column: pa.ChunkedArray) -> Decimal:
 
 
 def differences_of(months: pa.Table, file_id: int | None = None) -> pa.Table:
-    """What disagrees, as `tables.DIFFERENCES`: what is expected beside what was paid."""
-    kinds = pa.array(list(_KINDS), tables.TEXT)
-    chosen = months.filter(pc.is_in(months["category"], kinds))
-    names = pa.array(list(_KINDS.values()), tables.TEXT)
+    """What somebody must mend, as `tables.FOUND_DIFFERENCES`: what is due beside what was paid.
+
+    Which categories of `months` (PREMIUM_MONTHS) are differences, and of which kind, is rows of
+    `schemas/premium.toml`. Money of a policy that has come to nothing is none.
+    """
+    rows = load_premium_rules().differences
+    categories = pa.array([row.category for row in rows], tables.TEXT)
+    is_one = pc.is_in(months["category"], categories)
+    chosen = months.filter(pc.and_(is_one, pc.not_equal(months["difference"], _NOTHING)))
+    kinds = pa.array([row.kind for row in rows], tables.TEXT)
     paid = pc.add(pc.add(chosen["payments"], chosen["charges"]), chosen["paid_before"])
-    month = pc.fill_null(pc.strftime(chosen["month"].cast(pa.timestamp("s")), "%Y-%m"), "")
-    field = pc.binary_join_element_wise(
-        chosen["amount_type"], month.cast(tables.TEXT), pa.scalar(" ", tables.TEXT)
-    )
     columns = {
-        "kind": names.take(pc.index_in(chosen["category"], kinds).combine_chunks()),
+        "kind": kinds.take(pc.index_in(chosen["category"], categories).combine_chunks()),
         "exchange_policy_id": chosen["exchange_policy_id"],
         "exchange_member_id": pa.nulls(len(chosen), tables.TEXT),
-        "field": pc.utf8_trim(field, " "),
+        "field": chosen["amount_type"],
         "book_value": chosen["expected"].cast(tables.TEXT),
         "carrier_value": paid.cast(tables.TEXT),
         "premium_difference": pa.nulls(len(chosen), tables.MONEY),
         "aptc_difference": _of_amount(chosen, "aptc"),
         "csr_difference": _of_amount(chosen, "csr"),
         "file_id": pa.repeat(pa.scalar(file_id, pa.int64()), len(chosen)),
+        "rule": chosen["category"],
+        "period": period_of(chosen["month"]),
     }
-    return pa.table(
-        {field.name: columns[field.name] for field in tables.DIFFERENCES}, tables.DIFFERENCES
-    )
+    wanted = tables.FOUND_DIFFERENCES
+    return pa.table({name: columns[name] for name in wanted.names}, wanted)
+
+
+def period_of(months: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Months, by their first days, as a period of a difference: 2027-01."""
+    return pc.strftime(months.cast(pa.timestamp("s")), "%Y-%m").cast(tables.TEXT)
 
 
 def _of_amount(months: pa.Table, amount: str) -> pa.ChunkedArray:
     """What was paid less what is due, in the rows of that amount; null in others."""
-    is_of_amount = pc.equal(pc.utf8_lower(months["amount_type"]), amount)
+    is_of_amount = pc.equal(months["amount_type"], amount)
     return pc.if_else(is_of_amount, months["difference"], None)

@@ -77,7 +77,7 @@ SELECT w.policy, w.month, s.policy_status, s.premium_total, s.aptc, s.csr,
 FROM wanted w
 JOIN segment s ON s.exchange_policy_id = w.policy AND s.segment_begin <= last_day(w.month)
   AND coalesce(s.segment_end, DATE '9999-12-31') >= w.month
-  AND s.policy_status IN (SELECT status FROM paid_status);
+  AND s.is_confirmed AND s.policy_status IN (SELECT status FROM paid_status);
 
 CREATE TABLE due AS
 SELECT policy, month, amount_type, sum(cents)::BIGINT AS cents FROM (
@@ -94,7 +94,8 @@ SELECT policy, month, amount_type, sum(cents)::BIGINT AS cents FROM (
 ) GROUP BY policy, month, amount_type HAVING sum(cents) <> 0;
 """
 
-# One row per policy, month and amount: payments of this file, of earlier ones, and what is due.
+# One row per policy, month and amount: payments of this file, of earlier ones, and what is due; of
+# the months of the file all of them, of others what the file is about.
 MONTHS = """
 CREATE TABLE met AS
 SELECT coalesce(p.policy, d.policy) AS policy, coalesce(p.month, d.month) AS month,
@@ -114,7 +115,8 @@ FROM (
     arg_min(byte_end, byte_start) FILTER (WHERE NOT is_earlier) AS byte_end
   FROM part WHERE outside IS NULL GROUP BY policy, month, amount_type
 ) p FULL JOIN due d USING (policy, month, amount_type)
-WHERE coalesce(p.payment_count, 0) > 0 OR d.month IN (SELECT month FROM in_scope);
+WHERE coalesce(p.payment_count, 0) > 0
+  OR coalesce(p.month, d.month) IN (SELECT month FROM in_scope);
 """
 
 RESULT = """
@@ -140,17 +142,22 @@ FROM (
   LEFT JOIN user_fee f ON f.plan_year = year(m.month)
   LEFT JOIN (SELECT exchange_policy_id AS policy,
       max(coalesce(segment_end, DATE '9999-12-31')) AS last_covered
-    FROM segment WHERE policy_status IN (SELECT status FROM paid_status) GROUP BY ALL
+    FROM segment WHERE is_confirmed AND policy_status IN (SELECT status FROM paid_status)
+    GROUP BY ALL
   ) e USING (policy)
 )
 UNION ALL
-SELECT outside, exchange_policy_id, month, payment_type, NULL, 0,
-  coalesce(sum(cents) FILTER (WHERE cents > 0), 0),
-  coalesce(sum(cents) FILTER (WHERE cents < 0), 0),
-  coalesce(sum(cents) FILTER (WHERE role = 'adjustment'), 0), sum(cents), min(matched_by),
-  count(*), min(byte_start), arg_min(byte_end, byte_start)
-FROM part WHERE outside IS NOT NULL AND NOT is_earlier
-GROUP BY outside, exchange_policy_id, month, payment_type
+SELECT outside, exchange_policy_id, month, coalesce(amount_type, payment_type), NULL,
+  coalesce(sum(cents) FILTER (WHERE is_earlier), 0),
+  coalesce(sum(cents) FILTER (WHERE NOT is_earlier AND cents > 0), 0),
+  coalesce(sum(cents) FILTER (WHERE NOT is_earlier AND cents < 0), 0),
+  coalesce(sum(cents) FILTER (WHERE NOT is_earlier AND role = 'adjustment'), 0), sum(cents),
+  min(matched_by) FILTER (WHERE NOT is_earlier), count(*) FILTER (WHERE NOT is_earlier),
+  min(byte_start) FILTER (WHERE NOT is_earlier),
+  arg_min(byte_end, byte_start) FILTER (WHERE NOT is_earlier)
+FROM part WHERE outside IS NOT NULL AND (NOT is_earlier OR outside = 'unknown_policy')
+GROUP BY outside, exchange_policy_id, month, coalesce(amount_type, payment_type)
+HAVING bool_or(NOT is_earlier) OR (month IN (SELECT month FROM in_scope) AND sum(cents) <> 0)
 UNION ALL
 SELECT 'unitemised', NULL, NULL, 'BPR02', NULL, 0, greatest(missing, 0), least(missing, 0), 0,
   missing, NULL, 0, byte_start, byte_end

@@ -25,15 +25,16 @@ STATES = (
     "resolved",
 )
 
-# Identity is what disagrees, not by how much: source, kind, policy, member and field. Values,
-# dollars and the file behind the book's value are those of the last reconciliation that found it.
+# Identity is what disagrees, not by how much: source, period, kind, policy, member and field.
+# Values, dollars, rule and the file behind the book's value are those of the last look that found
+# it.
 break_ = sa.Table(
     "break",
     metadata,
     identity("break_id"),
     text("partner_id"),
     text("source"),  # which comparison found it
-    *columns_of(tables.DIFFERENCES),
+    *columns_of(tables.FOUND_DIFFERENCES),
     text("state"),
     sa.Column("owner", sa.Text),
     sa.Column("waived_until", sa.Date),  # the last day of the waiver
@@ -60,6 +61,7 @@ break_ = sa.Table(
         "kind",
         "source",
         "partner_id",
+        "period",
         unique=True,
         postgresql_nulls_not_distinct=True,
     ),
@@ -102,15 +104,30 @@ class Action(_Row):
     sentence: str
 
 
+class Source(_Row):
+    """A comparison that finds breaks, and what people call it and its other side."""
+
+    name: str
+    says: str
+    other_side: str
+    missing_there: str
+    missing_here: str
+
+
 class BreakRules(_Row):
-    """Which states are open, and the actions by name."""
+    """Which states are open, which comparisons find breaks, and the actions by name."""
 
     open: tuple[str, ...]
+    sources: tuple[Source, ...]
     actions: tuple[Action, ...]
 
     def action(self, name: str) -> Action:
         """The action of that name; KeyError when there is none."""
         return {one.name: one for one in self.actions}[name]
+
+    def source(self, name: str) -> Source:
+        """The comparison of that name; KeyError when there is none."""
+        return {one.name: one for one in self.sources}[name]
 
 
 @cache

@@ -57,11 +57,11 @@ file = sa.Table(
     sa.Column("note", sa.Text),
     sa.CheckConstraint(
         "(direction = 'exchange_to_issuer'"
-        " AND kind IN ('enrollment', 'payment', 'acknowledgement', 'unknown')"
+        " AND kind IN ('enrollment', 'payment', 'acknowledgement', 'month_answer', 'unknown')"
         " AND state IN ('received', 'checked', 'staged', 'applied', 'refused', 'duplicate',"
         " 'quarantined'))"
         " OR (direction = 'issuer_to_exchange'"
-        " AND kind IN ('ta1', '999', 'enrollment', 'error_report')"
+        " AND kind IN ('ta1', '999', 'enrollment', 'error_report', 'rcni')"
         " AND state IN ('written', 'delivered', 'acknowledged', 'refused'))",
         name="direction",
     ),

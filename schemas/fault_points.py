@@ -26,6 +26,7 @@ Commit = Literal[
     "reconciled",
     "decisions settled",
     "errors reported",
+    "month told",
     "file delivered",
 ]
 Border = Literal[

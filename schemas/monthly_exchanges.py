@@ -1,5 +1,6 @@
 """How the month goes at each exchange, as data: `monthly/<exchange>.toml`, read once."""
 
+import re
 from datetime import datetime, tzinfo
 from functools import cache
 from importlib.resources import files
@@ -27,6 +28,7 @@ class MonthlyExchange(LayoutRow):
     rcni: str | None = None
     answer: Literal["rcno", "georgia-discrepancy"]
     file_name: str
+    answer_name: str  # a pattern; its group `year` is the coverage year, or the last digit of it
     time_zone: str
     confirmed: bool
     dispute: DisputeWindow
@@ -35,6 +37,22 @@ class MonthlyExchange(LayoutRow):
     def zone(self) -> tzinfo:
         """The exchange's clock."""
         return ZoneInfo(self.time_zone)
+
+    def is_answer(self, name: str) -> bool:
+        """Whether a file of that name answers a monthly file."""
+        return re.fullmatch(self.answer_name, name) is not None
+
+    def year_of(self, name: str, now: datetime) -> int | None:
+        """The coverage year of an answer by its name; of a digit the year that is nearest.
+
+        None where the name says nothing.
+        """
+        found = re.fullmatch(self.answer_name, name)
+        if found is None:
+            return None
+        told = int(found["year"])
+        near = (now.year, now.year + 1, now.year - 1, *range(now.year - 5, now.year + 5))
+        return told if told > 9 else next(year for year in near if year % 10 == told)
 
     def name_for(self, partner: Partner, coverage_year: int, made_at: datetime) -> str:
         """The name of the partner's monthly file."""
@@ -48,6 +66,12 @@ class MonthlyExchange(LayoutRow):
             milliseconds=local.microsecond // 1000,
             environment=partner.usage_indicator,
         )
+
+
+def answers_month(exchange_id: str, name: str) -> bool:
+    """Whether a file of that name is the exchange's answer to a monthly file."""
+    is_known = (files("schemas") / "monthly" / f"{exchange_id}.toml").is_file()
+    return is_known and load_month(exchange_id).is_answer(name)
 
 
 @cache

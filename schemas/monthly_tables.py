@@ -20,6 +20,7 @@ BOOK_SEGMENTS = pa.schema(
         ("plan_id", TEXT),  # 16 characters, of the segment
         ("insurance_line", TEXT),
         ("policy_status", TEXT),  # initial | effectuated | terminated | cancelled
+        ("is_confirmed", pa.bool_()),  # its effectuation was said, or need not be
         ("segment_begin", DATE),
         ("segment_end", DATE),  # null = open
         ("benefit_begin", DATE),  # of the member's span of coverage, whatever the plan
@@ -40,16 +41,16 @@ BOOK_SEGMENTS = pa.schema(
     ]
 )
 
+_NOT_TOLD = (
+    "insurance_line", "is_confirmed", "benefit_begin", "benefit_end", "responsible_amount",
+)  # fmt: skip
+
 # What an RCNI tells of a coverage year: the segments that begin in it, with the persons as they are
 # now. One row is one detail record, in the order of the file.
 RCNI_ROWS = pa.schema(
     [
         ("trace_number", TEXT),  # counts the records from 1; the exchange returns it
-        *[
-            BOOK_SEGMENTS.field(name)
-            for name in BOOK_SEGMENTS.names
-            if name not in ("insurance_line", "benefit_begin", "benefit_end", "responsible_amount")
-        ],
+        *[BOOK_SEGMENTS.field(name) for name in BOOK_SEGMENTS.names if name not in _NOT_TOLD],
         ("last_name", TEXT),
         ("first_name", TEXT),
         ("middle_name", TEXT),

@@ -10,7 +10,7 @@ from schemas import monthly_tables
 from schemas.columns import INSTANT, identity, metadata, one_of, reference, text, without
 
 # What we sent and what came back, once each: the same bytes again are the same file. An answer that
-# is refused leaves everything as it was.
+# is refused leaves everything as it was. An RCNI is written, released by a person, sent by a night.
 month_file = sa.Table(
     "month_file",
     metadata,
@@ -28,9 +28,18 @@ month_file = sa.Table(
     sa.Column("records", sa.BigInteger, nullable=False),
     sa.Column("balance", JSONB, nullable=False),  # rows and dollars by fate, and what was wrong
     text("state"),
+    reference("file_id", "ledger.file.file_id", nullable=True),  # null: it has not been sent
+    sa.Column("released_by", sa.Text),  # the person, as named with --by
+    sa.Column("account", sa.Text),  # of the operating system, under which the command ran
+    sa.Column("reason", sa.Text),
     one_of("kind", "rcni", "answer"),
-    one_of("state", "written", "loaded", "superseded", "refused"),
-    sa.CheckConstraint("(kind = 'rcni') = (state = 'written')", name="written"),
+    one_of("state", "written", "released", "sent", "loaded", "superseded", "refused"),
+    sa.CheckConstraint(
+        "(kind = 'rcni') = (state IN ('written', 'released', 'sent'))", name="written"
+    ),
+    sa.CheckConstraint(
+        "(file_id IS NULL) = (state IN ('written', 'released'))", name="in_the_ledger"
+    ),
     sa.UniqueConstraint("partner_id", "kind", "sha256"),
     schema="reconciliation",
 )
@@ -44,6 +53,7 @@ month_action = sa.Table(
     *without(monthly_tables.MONTHLY_ACTIONS),
     sa.Column("event_id", sa.BigInteger),  # of the book: what our value comes from
     sa.Column("due_on", sa.Date),  # the last day of a dispute
+    reference("break_id", "reconciliation.break.break_id", nullable=True),  # null: none follows
     text("state"),
     one_of("action", "correct", "dispute", "ignore", "look"),
     one_of("state", "open", "draft", "ignored", "released", "dropped", "done", "superseded"),

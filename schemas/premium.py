@@ -51,12 +51,21 @@ class Matching(_Fact):
     paid_statuses: tuple[str, ...]
 
 
+class PremiumDifference(_Row):
+    """Of which kind a category of `PREMIUM_MONTHS` is as a difference, and what a person does."""
+
+    category: str
+    kind: Literal["differs", "missing_at_carrier", "missing_in_book"]
+    action: str
+
+
 class PremiumRules(_Row):
     """All rows of schemas/premium.toml."""
 
     payment_types: tuple[PaymentType, ...]
     user_fees: tuple[UserFee, ...]
     matching: Matching
+    differences: tuple[PremiumDifference, ...]
 
 
 @cache

@@ -306,6 +306,15 @@ DIFFERENCES = pa.schema(
     ]
 )
 
+# The same as a break meets them: by which row of our rules, and of which period they are.
+FOUND_DIFFERENCES = pa.schema(
+    [
+        *DIFFERENCES,
+        ("rule", TEXT),  # of monthly/actions.toml, or a category of premium.toml
+        ("period", TEXT),  # coverage year (2027) or month (2027-01); null: all times
+    ]
+)
+
 # What the writer of our 834s needs, one row per member to write (CMS guide 7.2, tables 18 to 22):
 # all covered members of an effectuation or a maintenance, the subscriber alone of the others. Rows
 # of a policy are adjacent, the subscriber first. Policy columns repeat on each of its rows.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from random import Random
 
@@ -18,6 +19,7 @@ from simulator.verdicts import Judge
 
 __all__ = ["AnswerReader", "AnswerSummary", "Outcome", "summarise"]
 
+MONTHLY_FILE = re.compile(r"\.RCNI\d\.")  # read when the month is answered
 _REPORTS = {".csv", ".html"}
 _Found = tuple[Path, bytes, list[ReceivedInterchange] | None]
 
@@ -102,6 +104,8 @@ class AnswerReader:
 
     def _kind(self, path: Path, interchanges: list[ReceivedInterchange] | None) -> str:
         if not interchanges:
+            if MONTHLY_FILE.search(path.name):
+                return "monthly"
             code = self.scenario.exchange.function_codes.issuer_error_report
             is_report = path.suffix.lower() in _REPORTS or f".{code}." in path.name
             return "report" if is_report else "not understood"

@@ -1,7 +1,7 @@
 """The exchange in a box: it sends enrollments, reads the answers, and keeps its own book."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +12,7 @@ from schemas.partners import Exchange, Partner
 from simulator.answers import AnswerReader, AnswerSummary, summarise
 from simulator.mailboxes import Mailboxes
 from simulator.nights import plan_closing, plan_night
-from simulator.people import Policy
+from simulator.people import Enrollee, Policy
 from simulator.scenario import Scenario
 from simulator.standing import said_by_partner, with_issuer
 from simulator.state import ACCEPTED, GOOD, State
@@ -62,6 +62,7 @@ class Amounts:
     since: date
     premium: int
     aptc: int
+    of_members: Mapping[str, int] = field(default_factory=dict)  # each one's premium
 
     @property
     def responsible(self) -> int:
@@ -83,6 +84,13 @@ class Known:
         """What holds on that day: the last told that begins by then (CMS guide 7.2, 6.11)."""
         begun = [one for one in self.amounts if one.since <= day]
         return begun[-1] if begun else self.amounts[0]
+
+    def premium_of(self, enrollee: Enrollee, day: date) -> int:
+        """What the member costs a month on that day, in cents."""
+        member_id = enrollee.person.member_id
+        told = [one for one in self.amounts if member_id in one.of_members]
+        begun = [one.of_members[member_id] for one in told if one.since <= day]
+        return begun[-1] if begun else enrollee.premium
 
 
 class ExchangeInABox:
@@ -226,7 +234,12 @@ class ExchangeInABox:
                     first.submitted.date(),
                     self.scenario.day(history.arrived_in),
                     tuple(
-                        Amounts(one.effective, one.policy.premium, one.policy.aptc)
+                        Amounts(
+                            one.effective,
+                            one.policy.premium,
+                            one.policy.aptc,
+                            {e.person.member_id: e.premium for e in one.policy.covered},
+                        )
                         for one in arrived
                         if not one.ends_policy
                     ),

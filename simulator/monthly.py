@@ -54,6 +54,11 @@ class Segment:
     ended_for_nonpayment: bool = False
 
     @property
+    def is_paid(self) -> bool:
+        """Whether it is a subscriber's, with a tax credit."""
+        return Decimal(self.values.get("aptc") or 0) > 0
+
+    @property
     def key(self) -> tuple[str, ...]:
         """Subscriber, policy, member and first day."""
         return tuple(self.values.get(name, "") for name in _KEYS)

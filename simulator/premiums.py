@@ -5,7 +5,7 @@ a test can ask for these disagreements and no others.
 """
 
 from calendar import monthrange
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -65,11 +65,15 @@ def pay_month(  # noqa: PLR0913 - who pays whom, for what, and what is wrong wit
     control_number: int,
     created: datetime,
     seeds: Seeds,
+    costs: Mapping[str, tuple[int, int]] | None = None,
 ) -> Paid:
-    """The 820 of a month: APTC and user fee of all policies that are effectuated there."""
+    """The 820 of a month: APTC and user fee of all policies that are effectuated there.
+
+    `costs` are premium and APTC in that month, in cents, of policies that cost otherwise since.
+    """
     random = Random(seeds.seed)
     owed = sorted(
-        ((one, _due(one, month, fee_rate)) for one in policies if _is_paid(one, month)),
+        ((one, _due(one, month, fee_rate, costs)) for one in policies if _is_paid(one, month)),
         key=lambda pair: pair[0].policy_id,
     )
     with_credit = [place for place, (_, lines) in enumerate(owed) if lines[0].cents > SHORT_CENTS]
@@ -94,12 +98,49 @@ def pay_month(  # noqa: PLR0913 - who pays whom, for what, and what is wrong wit
         policy_id = f"99{seeds.seed:04d}{number:04d}"
         entities.append((policy_id, [_Line("APTC", UNKNOWN_CENTS)]))
         found.append(Disagreement("unknown", policy_id, UNKNOWN_CENTS))
+    return Paid(_content(partner, exchange, month, control_number, created, entities), tuple(found))
+
+
+def pay_what_was_wrong(  # noqa: PLR0913 - who pays whom, for what
+    policies: Iterable[Policy],
+    partner: Partner,
+    exchange: Exchange,
+    month: date,
+    *,
+    fee_rate: Decimal,
+    control_number: int,
+    created: datetime,
+    wrong: Iterable[Disagreement],
+    costs: Mapping[str, tuple[int, int]] | None = None,
+) -> bytes:
+    """A later 820 that pays what was short or left out, and takes back what was of nobody."""
+    known = {one.policy_id: one for one in policies}
+    entities: list[tuple[Policy | str, list[_Line]]] = []
+    for one in wrong:
+        policy = known.get(one.policy_id)
+        if policy is None:
+            entities.append((one.policy_id, [_Line("APTCADJ", -one.cents)]))
+        elif one.kind == "left_out":
+            entities.append((policy, _due(policy, month, fee_rate, costs)))
+        else:
+            entities.append((policy, [_Line("APTCADJ", -one.cents)]))
+    return _content(partner, exchange, month, control_number, created, entities)
+
+
+def _content(  # noqa: PLR0913 - what an interchange is made of
+    partner: Partner,
+    exchange: Exchange,
+    month: date,
+    control_number: int,
+    created: datetime,
+    entities: list[tuple[Policy | str, list[_Line]]],
+) -> bytes:
     envelope = Envelope(
         exchange.interchange.exchange_id, partner.trading_partner_id, control_number, created
     )
     segments = list(_interchange(envelope, partner, exchange, month, entities))
     end = exchange.interchange.segment_terminator
-    return Paid("".join(f"{one}{end}" for one in segments).encode("ascii"), tuple(found))
+    return "".join(f"{one}{end}" for one in segments).encode("ascii")
 
 
 def _is_paid(policy: Policy, month: date) -> bool:
@@ -116,11 +157,17 @@ def _days(policy: Policy, month: date) -> int:
     return (end - begin).days + 1
 
 
-def _due(policy: Policy, month: date, fee_rate: Decimal) -> list[_Line]:
+def _due(
+    policy: Policy,
+    month: date,
+    fee_rate: Decimal,
+    costs: Mapping[str, tuple[int, int]] | None,
+) -> list[_Line]:
+    premium, aptc = (costs or {}).get(policy.policy_id, (policy.premium, policy.aptc))
     share = Decimal(_days(policy, month)) / _last(month).day
     return [
-        _Line("APTC", _whole(policy.aptc * share)),
-        _Line("UF", -_whole(policy.premium * share * fee_rate)),
+        _Line("APTC", _whole(aptc * share)),
+        _Line("UF", -_whole(premium * share * fee_rate)),
     ]
 
 

@@ -6,11 +6,16 @@ CREATE TABLE reconciliation.month_file (
   layout TEXT NOT NULL, name TEXT NOT NULL, coverage_year INTEGER NOT NULL, sha256 TEXT NOT NULL,
   size_bytes BIGINT NOT NULL, storage_key TEXT NOT NULL, as_of TIMESTAMP WITH TIME ZONE NOT NULL,
   answers_month_file_id BIGINT, records BIGINT NOT NULL, balance JSONB NOT NULL,
-  state TEXT NOT NULL,
+  state TEXT NOT NULL, file_id BIGINT, released_by TEXT, account TEXT, reason TEXT,
   CONSTRAINT pk_month_file PRIMARY KEY (month_file_id),
   CONSTRAINT ck_month_file_kind CHECK (kind IN ('rcni', 'answer')),
-  CONSTRAINT ck_month_file_state CHECK (state IN ('written', 'loaded', 'superseded', 'refused')),
-  CONSTRAINT ck_month_file_written CHECK ((kind = 'rcni') = (state = 'written')),
+  CONSTRAINT ck_month_file_state CHECK (state IN ('written', 'released', 'sent', 'loaded',
+    'superseded', 'refused')),
+  CONSTRAINT ck_month_file_written CHECK ((kind = 'rcni') = (state IN ('written', 'released',
+    'sent'))),
+  CONSTRAINT ck_month_file_in_the_ledger CHECK ((file_id IS NULL) = (state IN ('written',
+    'released'))),
+  CONSTRAINT fk_month_file_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
   CONSTRAINT uq_month_file_partner_id_kind_sha256 UNIQUE (partner_id, kind, sha256),
   CONSTRAINT fk_month_file_answers_month_file_id FOREIGN KEY(answers_month_file_id)
     REFERENCES reconciliation.month_file (month_file_id)
@@ -21,7 +26,9 @@ CREATE TABLE reconciliation.month_action (
   action_ordinal BIGINT, record_ordinal BIGINT, line BIGINT, byte_start BIGINT, byte_end BIGINT,
   exchange_policy_id TEXT, exchange_member_id TEXT, field TEXT, exchange_value TEXT,
   issuer_value TEXT, flag TEXT, rule TEXT, action TEXT, dollars NUMERIC(12, 2), event_id BIGINT,
-  due_on DATE, state TEXT NOT NULL,
+  due_on DATE, break_id BIGINT, state TEXT NOT NULL,
+  CONSTRAINT fk_month_action_break_id FOREIGN KEY(break_id) REFERENCES
+    reconciliation.break (break_id),
   CONSTRAINT pk_month_action PRIMARY KEY (action_id),
   CONSTRAINT ck_month_action_action CHECK (action IN ('correct', 'dispute', 'ignore', 'look')),
   CONSTRAINT ck_month_action_state CHECK (state IN ('open', 'draft', 'ignored', 'released',
@@ -45,6 +52,7 @@ CREATE TABLE reconciliation.month_word (
 """
 
 # Many actions change at once: one entry per file, action and state, with a hash over their ids.
+# That an action is given its break belongs to its making.
 MONTHLY_AUDIT = """
 CREATE FUNCTION ledger.audit_month_file() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -54,7 +62,10 @@ BEGIN
   PERFORM ledger.audit_note('month ' || CASE TG_OP WHEN 'DELETE' THEN 'deleted' ELSE told.state END,
     'month file', told.month_file_id, jsonb_build_object('partner', told.partner_id,
       'kind', told.kind, 'year', told.coverage_year, 'sha256', told.sha256,
-      'records', told.records, 'answers', told.answers_month_file_id));
+      'records', told.records, 'answers', told.answers_month_file_id, 'file', told.file_id,
+      'account', told.account, 'reason_sha256', CASE WHEN told.reason IS NOT NULL
+        THEN ledger.audit_digest(told.reason) END),
+    CASE told.state WHEN 'released' THEN told.released_by END);
   RETURN NULL;
 END $$;
 
@@ -65,7 +76,8 @@ DECLARE
     WHEN 'INSERT' THEN 'SELECT n.*, n.state AS became FROM new_rows n'
     WHEN 'DELETE' THEN 'SELECT o.*, ''deleted'' AS became FROM old_rows o'
     ELSE 'SELECT n.*, n.state AS became FROM new_rows n JOIN old_rows o USING (action_id)
-      WHERE n IS DISTINCT FROM o' END;
+      WHERE n IS DISTINCT FROM o
+        AND NOT (o.break_id IS NULL AND n.break_id IS NOT NULL AND n.state = o.state)' END;
 BEGIN
   EXECUTE format(
     'SELECT count(ledger.audit_note(''month actions '' || became, ''month file'', month_file_id,

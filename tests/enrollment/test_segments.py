@@ -141,7 +141,7 @@ def test_a_terminated_policy_ends_with_its_last_segment(carrier, say, segments):
     (row,) = found.values()
     assert (row["segment_end"], row["benefit_end"]) == (date(2027, 4, 30), date(2027, 4, 30))
     assert (row["aptc_end"], row["premium_end"]) == (date(2027, 4, 30), date(2027, 4, 30))
-    assert row["policy_status"] == "terminated"
+    assert (row["policy_status"], row["is_confirmed"]) == ("terminated", False)
 
 
 def test_segments_are_those_of_the_moment_that_is_asked_for(carrier, say):

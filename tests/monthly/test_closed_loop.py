@@ -7,10 +7,13 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from pipeline.month import build_rcni, load_answer
+from pipeline.month import build_rcni
+from pipeline.month_by_hand import load_answer
 from pipeline.month_disputes import write_disputes
 from pipeline.settings import Settings
 from pipeline.wiring import House
+from reconciliation.break_actions import Said, act
+from reconciliation.break_queries import Wanted, list_breaks, read_break
 from reconciliation.months import Spoken, list_actions, speak
 from schemas.errors import Terminal
 from sftp_inbox.landing import LandingZone
@@ -70,6 +73,7 @@ class Months:
             content = self.exchange.answer(self.rcni(), MONTH.date())
         path = self.folder / "answer.txt"
         path.write_bytes(content)
+        self.last_answer = content
         return load_answer(self.house, PARTNER, 2027, path, MONTH)
 
     def actions(self, **asked):
@@ -286,3 +290,52 @@ def test_an_exchange_whose_layout_is_not_known_gets_no_file(months):
     """Nothing is guessed."""
     with pytest.raises(Terminal, match="is not known"):
         build_rcni(months.house, "peachtree-ga", 2027, MONTH, months.folder)
+
+
+def breaks_of(months, *names):
+    """Columns of all breaks, in their order."""
+    with months.house.engine.connect() as conn:
+        rows = list_breaks(conn, Wanted())
+    return [tuple(row[name] for name in names) for row in rows]
+
+
+def test_what_differs_is_a_break_until_an_answer_shows_it_no_more(months):
+    """One for each action that somebody has to do, which names it; the answer proves its end."""
+    first = months.exchange.segments[0]
+    months.exchange.segments[0] = Segment({**first.values, "aptc": "150.00"})
+    months.exchange.lose("1002")
+
+    loaded = months.answers()
+    assert loaded.breaks == {"found": 2}
+    names = ("source", "period", "kind", "exchange_policy_id", "field", "rule", "state")
+    assert breaks_of(months, *names) == [
+        ("monthly", "2027", "differs", "1001", "aptc", "money-and-coverage", "new"),
+        ("monthly", "2027", "missing_at_carrier", "1002", None, "not-at-exchange", "new"),
+    ]
+    ids = [row["break_id"] for row in months.actions().values()]
+    assert sorted(ids) == [row[0] for row in breaks_of(months, "break_id")]
+    with months.house.engine.begin() as conn:
+        said = Said("waive", "a steward", "a", reason="small", until=date(2099, 1, 1))
+        act(conn, [ids[0]], said)
+
+    again = months.answers(months.last_answer + b"")
+    assert (again.is_new, again.breaks) == (False, {})
+
+    months.exchange.segments[0] = first
+    months.answers()
+    assert breaks_of(months, "state", "times_seen") == [("resolved", 1), ("new", 2)]
+    with months.house.engine.connect() as conn:
+        one = read_break(conn, ids[0])
+        proof = conn.execute(
+            sa.text("SELECT name, kind FROM ledger.file WHERE file_id = :id"),
+            {"id": one.row["resolved_file_id"]},
+        ).one()
+    assert tuple(proof) == ("answer.txt", "month_answer")
+
+
+def test_what_the_exchange_takes_over_is_no_break(months):
+    """Nobody has to do anything about them."""
+    first = months.exchange.segments[0]
+    months.exchange.segments[0] = Segment({**first.values, "paid": "Y"})
+    months.answers()
+    assert breaks_of(months, "field") == []

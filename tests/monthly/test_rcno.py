@@ -148,15 +148,18 @@ def test_a_flag_that_nobody_knows_is_loud(read):
 
 
 def test_differences_have_the_shape_of_every_other_reconciliation(read):
-    """Our value is the book's, the other side's is the exchange's."""
+    """Ours is the book's value; of two segments it is the last one, and what is ignored is none."""
     answered = read(
-        record(1, "N", aptc=("120.00", "100.00", "I")), record(2, "R"), record(None, "G")
+        record(1, "N", aptc=("110.00", "100.00", "I")),
+        record(2, "N", aptc=("120.00", "100.00", "I"), issuer_policy_id=("A", "B", "G")),
+        record(3, "R"),
+        record(None, "G"),
     )
     rows = actions_of(answered.records, answered.fields, "rcno", DOLLARS)
 
-    found = differences_of(rows)
+    found = differences_of(rows, 2027)
 
-    assert found.schema.equals(tables.DIFFERENCES)
+    assert found.schema.equals(tables.FOUND_DIFFERENCES)
     names = ("kind", "field", "book_value", "carrier_value")
     told = [tuple(row[name] for name in names) for row in found.to_pylist()]
     assert told == [
@@ -164,6 +167,8 @@ def test_differences_have_the_shape_of_every_other_reconciliation(read):
         ("missing_at_carrier", None, None, None),
         ("missing_in_book", None, None, None),
     ]
+    assert found["rule"].to_pylist() == ["money-and-coverage", "not-at-exchange", "not-in-our-file"]
+    assert set(found["period"].to_pylist()) == {"2027"}
     assert found["aptc_difference"].to_pylist() == [Decimal("20.00"), None, None]
     assert found["premium_difference"].to_pylist() == [None, Decimal(-300), Decimal(300)]
 

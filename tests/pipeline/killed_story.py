@@ -3,7 +3,8 @@
 Night 1 enrolls and effectuates. Night 2 sends a cancellation that the carrier asks for. Night 3
 holds three ends, and two persons release them. The fourth night finds those, three more that are
 held, the cancellation to be taken back, new ids, late payments, of which one is for an enrollment
-that cannot be answered; the exchange's TA1, 999 and BAA, new enrollments, and a damaged file.
+that cannot be answered, a released monthly file; the exchange's TA1, 999 and BAA, new enrollments,
+and a damaged file.
 """
 
 import re
@@ -12,7 +13,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from enrollment.holds import Spoken, holds, speak
+from pipeline.month import build_rcni
 from pipeline.settings import CarrierSettings
+from reconciliation.months import release
 
 CEDAR = "cedar-valley-tx"
 _HELD = 3  # that many ends wait for persons, by bounds of the partner's own
@@ -69,6 +72,14 @@ class Story:
         self.asks("reinstate", back, "")
         self.asks_for_ends_of(ending[_HELD : 2 * _HELD])
         self.changes_ids_of(other_ids)
+        self.tell_the_month()
+
+    def tell_the_month(self):
+        """A person writes the monthly file and releases it: the fourth night sends it."""
+        house = self.world.house
+        written = build_rcni(house, CEDAR, 2027, self.world.clock(3), self.world.folder / "month")
+        with house.engine.begin() as conn:
+            release(conn, written.month_file_id, "Ada First", "ops", "It is the fifteenth.")
 
     def release(self):
         """Two persons let go what is held."""

@@ -12,7 +12,13 @@ SEEN = {
     "first_seen": datetime(2026, 12, 1, tzinfo=UTC),
     "last_seen": datetime(2026, 12, 9, tzinfo=UTC),
 }
-ROW = {"kind": "differs", "field": "last_name", "book_value": "LOCKHART", "carrier_value": "LOCKE"}
+NIGHTLY = {"source": "carrier", "rule": None}
+ROW = {
+    **NIGHTLY, "kind": "differs", "field": "last_name", "book_value": "LOCKHART",
+    "carrier_value": "LOCKE",
+}  # fmt: skip
+MONTHLY = {"source": "monthly", "kind": "differs", "field": "aptc", "rule": "money-and-coverage"}
+UNPAID = {"source": "premium", "kind": "missing_at_carrier", "field": "aptc", "rule": "not_paid"}
 
 
 @pytest.mark.parametrize("reveal", [False, True])
@@ -29,8 +35,10 @@ def test_values_are_shown_to_who_asks_for_them_only(reveal):
     [
         (ROW, "exchange", "carrier's records"),
         (ROW | {"field": "issuer_member_id"}, "issuer", "maintenance"),
-        ({"kind": "missing_at_carrier", "field": None}, "exchange", "Enroll"),
-        ({"kind": "missing_in_book", "field": None}, "exchange", "Ask the exchange"),
+        (NIGHTLY | {"kind": "missing_at_carrier", "field": None}, "exchange", "Enroll"),
+        (NIGHTLY | {"kind": "missing_in_book", "field": None}, "exchange", "Ask the exchange"),
+        (MONTHLY, None, "without an 834"),
+        (UNPAID, None, "pays nothing"),
     ],
 )
 def test_each_kind_of_break_says_who_decides_and_what_to_do(row, decides, word):

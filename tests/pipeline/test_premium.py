@@ -61,9 +61,9 @@ def test_a_file_of_payments_is_posted_once(nights):
         told = months_of_policy(conn, "4567001")
     assert set(months["category"].to_pylist()) == {"unknown_policy"}
     assert [(row.amount_type, row.payments + row.charges) for row in told] == [
-        ("APTC", 400),
-        ("CSR", 100),
-        ("UF", -40),
+        ("aptc", 400),
+        ("csr", 100),
+        ("user_fee", -40),
     ]
     assert (levels["files"]["accepted"], levels["members"]["received"]) == (1, 0)
 

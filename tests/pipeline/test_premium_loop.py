@@ -60,6 +60,13 @@ def test_what_is_seeded_is_found_and_nothing_else(paid_world):
     assert found == sorted(
         (kinds[one.kind], one.policy_id, one.cents) for one in paid.disagreements
     )
+    broken = world.rows(
+        "SELECT rule, exchange_policy_id, CAST(aptc_difference * 100 AS integer)"
+        " FROM reconciliation.break WHERE source = 'premium' AND field = 'aptc'"
+        " AND period = '2027-01' AND state = 'new' AND file_id = :file",
+        file=received.file_id,
+    )
+    assert sorted(map(tuple, broken)) == found, "each is one break, with its cause"
     fees = {
         row["exchange_policy_id"]
         for row in months

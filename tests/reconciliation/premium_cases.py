@@ -21,6 +21,7 @@ def segment(policy="4567", **known):
         "issuer_policy_id": f"I{policy}",
         "is_subscriber": True,
         "policy_status": "effectuated",
+        "is_confirmed": True,
         "segment_begin": JANUARY,
         "premium_total": Decimal(1000),
         "aptc": Decimal(400),

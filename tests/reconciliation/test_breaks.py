@@ -11,7 +11,7 @@ from ledger.files import ReceivedFile, record_received
 from ledger.runs import open_run
 from reconciliation.break_actions import Said, act
 from reconciliation.break_queries import Wanted, causes, list_breaks, read_break
-from reconciliation.breaks import Sighting, meet
+from reconciliation.breaks import LOOKED_AT, Scope, Sighting, end_waivers, meet
 from schemas import tables
 from schemas.breaks import STATES, load_break_rules
 from schemas.errors import Terminal
@@ -45,11 +45,11 @@ class Nights:
         self.number = 0
         self.files = {}  # the file behind a member of the book that has changed
 
-    def see(self, *found, partner_id=PARTNER, is_news=True, source="carrier"):
+    def see(self, *found, partner_id=PARTNER, is_news=True, source="carrier", **scope):
         at = FIRST_NIGHT + timedelta(days=self.number)
         self.number += 1
         self.run_id = open_run(self.conn, at)
-        rows = [dict.fromkeys(tables.DIFFERENCES.names) | row for row in found]
+        rows = [dict.fromkeys(tables.FOUND_DIFFERENCES.names) | row for row in found]
         members = pa.table(
             {
                 "exchange_policy_id": [f"88{number:02d}" for number in range(1, 10)],
@@ -57,8 +57,11 @@ class Nights:
                 "file_id": [self.files.get(number, 17) for number in range(1, 10)],
             }
         )
-        sighting = Sighting(self.run_id, partner_id, source, at, is_news=is_news, sha256="c" * 64)
-        found = pa.Table.from_pylist(rows, schema=tables.DIFFERENCES)
+        scope = Scope(**scope)
+        sighting = Sighting(
+            self.run_id, partner_id, source, at, is_news=is_news, sha256="c" * 64, scope=scope
+        )
+        found = pa.Table.from_pylist(rows, schema=tables.FOUND_DIFFERENCES)
         return meet(self.conn, sighting, found, members)
 
     def all(self, *names):
@@ -99,6 +102,37 @@ def test_fields_kinds_members_sources_and_partners_are_breaks_of_their_own(night
     nights.see(source="monthly")
     assert max(nights.all("source", "state")) == ("monthly", "resolved")
     assert nights.all().count("new") == 5
+
+
+def test_a_look_closes_only_what_it_has_looked_at(nights):
+    """Breaks of another month stay, but for what of it a payment was about."""
+    first = {"source": "premium", "periods": ("2027-01",)}
+    of_month = [difference(number, "aptc", period="2027-01", rule="short") for number in (1, 2)]
+    nights.see(*of_month, **first)
+    about_one = {"period": ["2027-01"], "exchange_policy_id": ["8802"], "field": ["aptc"]}
+    nights.see(source="premium", periods=("2027-02",), fields=pa.table(about_one, schema=LOOKED_AT))
+    assert nights.all("exchange_policy_id", "state") == [("8801", "new"), ("8802", "resolved")]
+    nights.see(difference(1, "aptc", period="2027-02"), source="premium", periods=("2027-02",))
+    assert nights.all("period", "state") == [
+        ("2027-01", "new"),
+        ("2027-01", "resolved"),
+        ("2027-02", "new"),
+    ]
+    nights.see(of_month[0] | {"rule": "over"}, **first)
+    assert nights.all("rule", "times_seen")[0] == ("over", 2)
+    nights.see(**first)
+    assert nights.all() == ["resolved", "resolved", "new"]
+
+
+def test_a_waiver_ends_on_its_day_also_where_nobody_looks_at_its_month_again(nights, conn):
+    """The next night opens the break, once."""
+    nights.see(difference(period="2027"), source="monthly", periods=("2027",))
+    nights.say("waive", reason="Small.", until=date(2026, 12, 2))
+    ends = [
+        end_waivers(conn, PARTNER, nights.run_id, datetime(2026, 12, day, 6, tzinfo=UTC))
+        for day in (2, 3, 4)
+    ]
+    assert (ends, nights.all("state", "times_reopened")) == ([0, 1, 0], [("reopened", 1)])
 
 
 def test_the_same_snapshots_again_change_nothing_but_when_it_was_last_seen(nights, conn):

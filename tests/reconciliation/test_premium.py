@@ -66,8 +66,8 @@ def test_a_policy_that_nobody_knows_is_told_as_it_was_sent():
     other = payment("APTC", 80, policy="2", plan_id="99999TX0010001")
     rows = told(matched([*paid_in_full(), unknown, other], [segment()]))
     assert rows == [
-        ("other_issuer", "2", JANUARY, "APTC", 8000),
-        ("unknown_policy", "1", JANUARY, "APTC", 7000),
+        ("other_issuer", "2", JANUARY, "aptc", 8000),
+        ("unknown_policy", "1", JANUARY, "aptc", 7000),
     ]
 
 
@@ -95,7 +95,7 @@ def test_an_id_of_two_policies_finds_neither():
         segment("2", exchange_subscriber_id="S4567"),
     ]
     rows = told(matched([payment() | nameless], both))
-    assert ("unknown_policy", None, JANUARY, "APTC", 40000) in rows
+    assert ("unknown_policy", None, JANUARY, "aptc", 40000) in rows
 
 
 def test_money_after_the_end_is_told_as_that():
@@ -164,7 +164,7 @@ def test_money_of_no_policy_stands_by_itself():
     assert told(matched(payments, [segment()])) == [
         ("program", None, JANUARY, "BAL", -500),
         ("unknown_type", "4567", JANUARY, "NEW", 700),
-        ("without_period", "4567", None, "CSR", 900),
+        ("without_period", "4567", None, "csr", 900),
     ]
 
 
@@ -182,6 +182,14 @@ def test_a_year_without_a_known_fee_expects_none():
     assert rows == [("not_expected", "4567", JANUARY, "user_fee", -2500)]
 
 
+def test_what_nobody_has_confirmed_is_not_due_also_after_its_end():
+    """A terminated policy is paid for only where it was confirmed before."""
+    ended = {"policy_status": "terminated", "segment_end": date(2026, 1, 31)}
+    never = segment("9", is_confirmed=False, **ended)
+    rows = told(matched(paid_in_full(), [segment(**ended), never]))
+    assert rows == []
+
+
 def test_an_empty_file_pays_nothing_and_misses_nothing():
     """It has no month."""
     assert told(matched([], [segment()])) == []
@@ -191,13 +199,14 @@ def test_differences_name_the_month_and_both_sides():
     """Expected is the book's value, paid the other side's; what agrees is none."""
     payments = [payment(amount=390), payment("UF", -25), payment("APTC", 70, policy="1")]
     found = differences_of(matched(payments, [segment(), segment("9999")]).months, 7).to_pylist()
-    told_of = ("kind", "exchange_policy_id", "field", "book_value", "carrier_value", "file_id")
+    told_of = ("kind", "exchange_policy_id", "field", "book_value", "carrier_value", "rule")
     assert [tuple(row[name] for name in told_of) for row in found] == [
-        ("missing_at_carrier", "9999", "aptc 2026-01", "400.00", "0.00", 7),
-        ("missing_at_carrier", "9999", "user_fee 2026-01", "-25.00", "0.00", 7),
-        ("differs", "4567", "aptc 2026-01", "400.00", "390.00", 7),
-        ("missing_in_book", "1", "APTC 2026-01", None, "70.00", 7),
+        ("missing_at_carrier", "9999", "aptc", "400.00", "0.00", "not_paid"),
+        ("missing_at_carrier", "9999", "user_fee", "-25.00", "0.00", "not_paid"),
+        ("differs", "4567", "aptc", "400.00", "390.00", "short"),
+        ("missing_in_book", "1", "aptc", None, "70.00", "unknown_policy"),
     ]
+    assert {(row["period"], row["file_id"]) for row in found} == {("2026-01", 7)}
     assert [row["aptc_difference"] for row in found] == [
         Decimal(-400),
         None,

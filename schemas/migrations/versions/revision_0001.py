@@ -70,11 +70,11 @@ CREATE TABLE ledger.file (
   delivered_at TIMESTAMP WITH TIME ZONE, note TEXT,
   CONSTRAINT pk_file PRIMARY KEY (file_id),
   CONSTRAINT ck_file_direction CHECK ((direction = 'exchange_to_issuer' AND kind IN
-    ('enrollment', 'payment', 'acknowledgement', 'unknown') AND state IN ('received', 'checked',
-    'staged', 'applied', 'refused', 'duplicate', 'quarantined')) OR
-    (direction = 'issuer_to_exchange'
-    AND kind IN ('ta1', '999', 'enrollment', 'error_report') AND state IN ('written', 'delivered',
-    'acknowledged', 'refused'))),
+    ('enrollment', 'payment', 'acknowledgement', 'month_answer', 'unknown')
+    AND state IN ('received', 'checked', 'staged', 'applied', 'refused', 'duplicate',
+    'quarantined')) OR (direction = 'issuer_to_exchange'
+    AND kind IN ('ta1', '999', 'enrollment', 'error_report', 'rcni')
+    AND state IN ('written', 'delivered', 'acknowledged', 'refused'))),
   CONSTRAINT ck_file_verdict CHECK (verdict IN ('accepted', 'accepted_with_errors',
     'partially_accepted', 'rejected', 'unreadable')),
   CONSTRAINT uq_file_direction_partner_id_name_sha256 UNIQUE (direction, partner_id, name,
@@ -285,8 +285,8 @@ CREATE TABLE reconciliation.break (
   break_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL, source TEXT NOT NULL,
   kind TEXT, exchange_policy_id TEXT, exchange_member_id TEXT, field TEXT, book_value TEXT,
   carrier_value TEXT, premium_difference NUMERIC(12, 2), aptc_difference NUMERIC(12, 2),
-  csr_difference NUMERIC(12, 2), file_id BIGINT, state TEXT NOT NULL, owner TEXT,
-  waived_until DATE, first_seen TIMESTAMP WITH TIME ZONE NOT NULL,
+  csr_difference NUMERIC(12, 2), file_id BIGINT, rule TEXT, period TEXT, state TEXT NOT NULL,
+  owner TEXT, waived_until DATE, first_seen TIMESTAMP WITH TIME ZONE NOT NULL,
   last_seen TIMESTAMP WITH TIME ZONE NOT NULL, first_run_id BIGINT NOT NULL,
   last_run_id BIGINT NOT NULL, times_seen INTEGER NOT NULL, times_reopened INTEGER NOT NULL,
   resolved_at TIMESTAMP WITH TIME ZONE, resolved_run_id BIGINT, resolved_file_id BIGINT,
@@ -304,7 +304,7 @@ CREATE TABLE reconciliation.break (
     'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved'))
 );
 CREATE UNIQUE INDEX uq_break_identity ON reconciliation.break (exchange_policy_id,
-  exchange_member_id, field, kind, source, partner_id) NULLS NOT DISTINCT;
+  exchange_member_id, field, kind, source, partner_id, period) NULLS NOT DISTINCT;
 CREATE INDEX ix_break_state ON reconciliation.break (state, partner_id, break_id);
 CREATE INDEX ix_break_cause ON reconciliation.break (partner_id, source, kind, field, file_id);
 
