@@ -1,7 +1,9 @@
 """`edi834 check`: files to verdicts without any database, as JSON Lines, tables and answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from replies.x12_writer import ControlNumbers, Envelope
 from schemas.partners import Exchange, Partner, load_exchange, load_partners
 from schemas.tables import ISSUES
 from schemas.verdict import Verdict
-from validators.check import Checked, Tell, Terms, check_file
+from validators.check import Checked, Sink, Tell, Terms, check_file
+from validators.crews import Crew
+
+Judge = Callable[[Path, Terms, Sink | None, Tell], Checked]
 
 
 @dataclass(frozen=True)
@@ -24,19 +29,28 @@ class CheckOptions:
     partner: Partner | None
     as_of: datetime
     out: Path | None = None
-    workers: int = 1
 
 
-def check_one(path: Path, options: CheckOptions, tell: Tell) -> Checked:
+def terms_of(options: CheckOptions) -> Terms:
+    """The terms under which the files are checked."""
+    return Terms(options.partner, day=options.as_of.date())
+
+
+def judge_by(crew: Crew) -> Judge:
+    """Judges files with that crew."""
+    return partial(check_file, crew=crew)
+
+
+def check_one(path: Path, options: CheckOptions, judge: Judge, tell: Tell) -> Checked:
     """The verdict on one file; with `out`, tables, answers and reports go to `<out>/<name>/`."""
-    terms = Terms(options.partner, day=options.as_of.date())
+    terms = terms_of(options)
     if options.out is None:
-        return check_file(path, terms, tell=tell, workers=options.workers)
+        return judge(path, terms, None, tell)
     from pipeline.checked_tables import ParquetSink
 
     folder = options.out / path.name
     with ParquetSink(folder) as sink:
-        checked = check_file(path, terms, sink, tell, options.workers)
+        checked = judge(path, terms, sink, tell)
         sink.write_verdict(checked.verdict)
     _write_answers(folder, checked.verdict, options)
     _write_reports(folder, path, checked.verdict, options)

@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -33,6 +34,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The carrier's side of health-insurance enrollment: X12 834 in, a book that balances out.",
 )
+
+
+class CheckEngine(StrEnum):
+    """Who works on the stretches of a file."""
+
+    processes = "processes"
+    spark = "spark"
+
+
+class CompareEngine(StrEnum):
+    """Who joins two snapshots."""
+
+    duckdb = "duckdb"
+    spark = "spark"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
@@ -92,6 +108,9 @@ def check(  # noqa: PLR0913 - one parameter an option
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes for a large file; all cores by default.")
     ] = None,
+    engine: Annotated[
+        CheckEngine, typer.Option(help="Who works: processes of this machine, or a cluster.")
+    ] = CheckEngine.processes,
 ) -> None:
     """Parse and validate files without any database.
 
@@ -104,8 +123,7 @@ def check(  # noqa: PLR0913 - one parameter an option
 
     leave_pandas_out()
     known = load_partner(partner) if partner else None
-    cores = len(os.sched_getaffinity(0))
-    options = CheckOptions(known, _moment(as_of), out, workers or cores)
+    options = CheckOptions(known, _moment(as_of), out)
     names = [path.name for path in files]
     if out is not None and len(set(names)) < len(names):
         raise typer.BadParameter("Two files have the same name; --out has one folder for each.")
@@ -114,21 +132,42 @@ def check(  # noqa: PLR0913 - one parameter an option
             "--out has a folder of each file's name. Rename those that cannot be printed."
         )
     worst = OK
-    for path in files:
-        try:
-            with terminal.byte_progress(path) as tell:
-                checked = check_one(path, options, tell)
-        except OSError as error:
-            terminal.fail(_told(error, path))
-            worst = FAILED
-            continue
-        if as_json:
-            sys.stdout.writelines(json_pieces(path, checked, reveal=reveal))
-            sys.stdout.write("\n")
-        else:
-            terminal.show_checked(path, checked)
-        worst = max(worst, _exit_code(checked.verdict.file_verdict))
+    by_spark = engine is CheckEngine.spark
+    with _judge_by_spark(files, options) if by_spark else _judge_by(workers) as judge:
+        for path in files:
+            try:
+                with terminal.byte_progress(path) as tell:
+                    checked = check_one(path, options, judge, tell)
+            except OSError as error:
+                terminal.fail(_told(error, path))
+                worst = FAILED
+                continue
+            if as_json:
+                sys.stdout.writelines(json_pieces(path, checked, reveal=reveal))
+                sys.stdout.write("\n")
+            else:
+                terminal.show_checked(path, checked)
+            worst = max(worst, _exit_code(checked.verdict.file_verdict))
     raise typer.Exit(worst)
+
+
+def _judge_by(workers: int | None) -> AbstractContextManager[Any]:
+    from pipeline.check_command import judge_by
+
+    return nullcontext(judge_by(_processes(workers)))
+
+
+def _processes(count: int | None = None) -> Any:
+    """So many processes of this machine, or one for each core."""
+    from validators.crews import Processes
+
+    return Processes(count or len(os.sched_getaffinity(0)))
+
+
+def _judge_by_spark(files: list[Path], options: Any) -> AbstractContextManager[Any]:
+    from pipeline.check_by_spark import judge_by_spark
+
+    return judge_by_spark(files, options)
 
 
 def _exit_code(verdict: str) -> int:
@@ -266,6 +305,9 @@ def reconcile(
     carrier: Annotated[Path, typer.Option(help="Folder of the carrier's snapshot.")],
     out: Annotated[Path, typer.Option(help="Folder for the differences.")],
     as_json: Json = False,
+    engine: Annotated[
+        CompareEngine, typer.Option(help="Who joins the two: this machine, or a cluster.")
+    ] = CompareEngine.duckdb,
 ) -> None:
     """Compare two snapshots; `differences.parquet` and `summary.json` go to --out.
 
@@ -273,13 +315,25 @@ def reconcile(
     """
     from reconciliation.comparison import reconcile_folders
 
-    comparison = reconcile_folders(book_folder, carrier, out)
+    by_spark = engine is CompareEngine.spark
+    with _spark_engine(out) if by_spark else nullcontext() as joined_by:
+        comparison = reconcile_folders(book_folder, carrier, out, joined_by)
     if as_json:
         print(json.dumps(comparison.counts))  # noqa: T201 - the command's output
     else:
         for name, count in comparison.counts.items():
             terminal.out.print(f"{name.replace('_', ' '):>20} {count:,}")
     raise typer.Exit(OPEN_ITEMS if len(comparison.differences) else OK)
+
+
+@contextmanager
+def _spark_engine(out: Path) -> Iterator[Any]:
+    from pipeline.settings import spark_endpoint
+    from reconciliation.spark_engine import SparkEngine
+    from schemas.spark import spark_session
+
+    with spark_session(spark_endpoint()) as session:
+        yield SparkEngine(session, out)
 
 
 @app.command()
@@ -308,7 +362,7 @@ def whatif(
         last_day = until.date() if until else None
         question = Question(read_changes(folder, partners), since.date(), last_day, partner)
         with terminal.doing("Files are judged by both rulebooks") as say:
-            answer = what_if(house, question, say, len(os.sched_getaffinity(0)))
+            answer = what_if(house, question, say, _processes())
         changes = changes_in(question.rulebook, partners)
     if as_json:
         print(json.dumps(as_object(question, answer, changes)))  # noqa: T201 - the command's output

@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     partners: Path | None = None  # folder of partner files; none: those of the program
     settle_seconds: float = 2.0  # how long a waiting file must keep its size
     max_file_bytes: int = 4 * 1024**3
+    spark_remote: str | None = None  # sc://host:port, for --engine spark; none: one for a trial
     operator: str | None = None  # in whose name nights run; none: the operating system's account
     fault_point: str | None = None  # tests only: where the process dies (schemas/fault_points.py)
     mailboxes: dict[str, MailboxSettings] = {}  # by partner id
@@ -138,3 +139,11 @@ def load_settings(**overrides: Any) -> Settings:
 def environment_for(home: Path, **more: str) -> dict[str, str]:
     """The environment of a child process that works on the same home."""
     return {**os.environ, "EDI834_HOME": str(home.absolute()), **more}
+
+
+def spark_endpoint() -> str | None:
+    """Where `--engine spark` works; None for an endpoint of its own, which then tells errors."""
+    remote = load_settings().spark_remote
+    if remote is None:
+        os.environ.setdefault("RUST_LOG", "error")
+    return remote

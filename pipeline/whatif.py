@@ -24,7 +24,8 @@ from pipeline.wiring import House
 from schemas import tables
 from schemas.rule_sets import Rulebook
 from schemas.verdict import Verdict
-from validators.check import check_file
+from validators.check import ALONE, check_file
+from validators.crews import Crew
 
 Ints = npt.NDArray[np.int64]
 
@@ -98,7 +99,7 @@ class Answer:
 
 
 def what_if(
-    house: House, question: Question, tell: Callable[[str], None], workers: int = 1
+    house: House, question: Question, tell: Callable[[str], None], crew: Crew = ALONE
 ) -> Answer:
     """What the changed rules would have done with the stored files. `tell` hears file by file."""
     files, members, findings = [], [MEMBERS.empty_table()], [FINDINGS.empty_table()]
@@ -107,7 +108,7 @@ def what_if(
         asked = received_enrollments(conn, question.since, question.until, question.partner_id)
     for number, row in enumerate(asked, 1):
         tell(f"file {number} of {len(asked)}")
-        both = _Both(house, row, question.rulebook, workers)
+        both = _Both(house, row, question.rulebook, crew)
         files.append(both.file_row())
         members.append(both.members_decided_otherwise())
         findings.append(both.findings())
@@ -121,15 +122,15 @@ def what_if(
 class _Both:
     """One file as it is judged by the rules that hold, and by the changed ones."""
 
-    def __init__(self, house: House, row: sa.Row[Any], rulebook: Rulebook, workers: int) -> None:
+    def __init__(self, house: House, row: sa.Row[Any], rulebook: Rulebook, crew: Crew) -> None:
         self.row = row
         self.day = row.recorded_at.astimezone(UTC).date()
         path = house.landing.verified_path(row.storage_key)
         terms = terms_of(house, row, path, self.day)
-        self._read = partial(check_file, path, terms, workers=workers)
+        self._read = partial(check_file, path, terms, crew=crew)
         self.before: Verdict = self._read().verdict
         changed = replace(terms, rulebook=rulebook)
-        self.after: Verdict = check_file(path, changed, workers=workers).verdict
+        self.after: Verdict = check_file(path, changed, crew=crew).verdict
 
     def file_row(self) -> dict[str, Any]:
         """The file's row of FILES."""

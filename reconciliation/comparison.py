@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pyarrow as pa
 
-from reconciliation.comparison_sql import differences, unlike_rows
+from reconciliation.comparison_sql import differences, rows_to_look_at, unlike_rows
+from reconciliation.engines import DuckDB, Engine, Joined
 from reconciliation.snapshots import Snapshot, freeze, open_snapshot, require_whole, write_durably
 from schemas import records, tables
 from schemas.comparison import ComparedField, ComparisonRules, load_comparison
@@ -54,26 +55,40 @@ class Comparison:
         }
 
 
-def compare(book: Snapshot, carrier: Snapshot, rules: ComparisonRules | None = None) -> Comparison:
+def compare(
+    book: Snapshot,
+    carrier: Snapshot,
+    rules: ComparisonRules | None = None,
+    engine: Engine | None = None,
+) -> Comparison:
     """What differs between the book (BOOK_MEMBERS) and the carrier's records (CARRIER_MEMBERS).
 
+    The sides are joined by DuckDB in this process, or by another engine; the result is the same.
     Raises Terminal when a side has two rows of one key, for then a row has no single partner.
     """
     rules = rules or load_comparison()
     fields = [field for field in rules.fields if field.columns <= carrier.columns]
     sides = dict(zip(_SIDES, (book, carrier), strict=True))
-    with _connection() as connection, _whole(sides.values()):
-        for name, side in sides.items():
-            side.attach(connection, name)
-        sizes = [_size(connection, name, side, rules) for name, side in sides.items()]
-        connection.execute(f"CREATE TEMP TABLE unlike AS {unlike_rows(rules, fields)}")
+    with (
+        _connection() as connection,
+        _whole(sides.values()),
+        (engine or DuckDB()).attached(connection, sides) as joined,
+    ):
+        sizes = [_size(joined, name, side, rules) for name, side in sides.items()]
+        looked_at = joined.relation(rows_to_look_at(rules, fields))
+        connection.execute(f"CREATE TEMP TABLE unlike AS {unlike_rows(looked_at, rules, fields)}")
         found = connection.sql(differences(rules, fields)).to_arrow_table()
         counted = dict(connection.sql("SELECT kind, count(*) FROM unlike GROUP BY 1").fetchall())
     return _conserved(found, counted, sizes, _not_compared(rules, fields))
 
 
 def reconcile_folders(
-    book: Path, carrier: Path, out: Path, *, may_lack_book: bool = False
+    book: Path,
+    carrier: Path,
+    out: Path,
+    engine: Engine | None = None,
+    *,
+    may_lack_book: bool = False,
 ) -> Comparison:
     """Compares two folders of snapshots; writes `differences.parquet` and `summary.json` to `out`.
 
@@ -90,7 +105,7 @@ def reconcile_folders(
         open_snapshot(carrier, records.CARRIER_MEMBERS, optional),
     )
     _require_members(sides, (book, carrier), may_lack_book=may_lack_book)
-    comparison = compare(*sides, rules)
+    comparison = compare(*sides, rules, engine)
     path, sha256 = freeze(comparison.differences, out, "differences")
     summary = {
         "rules": {"id": rules.id, "version": rules.version},
@@ -152,23 +167,17 @@ def _not_compared(rules: ComparisonRules, fields: Sequence[ComparedField]) -> tu
     return tuple(field.name for field in rules.fields if field not in fields)
 
 
-def _size(
-    connection: duckdb.DuckDBPyConnection, side: str, snapshot: Snapshot, rules: ComparisonRules
-) -> int:
+def _size(joined: Joined, side: str, snapshot: Snapshot, rules: ComparisonRules) -> int:
     """The side's rows; Terminal when a key stands there twice."""
-    key = ", ".join(rules.key)
-    rows, keys = connection.sql(
-        f"SELECT count(*), count(DISTINCT hash({key})) FROM {side}"  # noqa: S608
-    ).fetchall()[0]
-    if keys < rows:  # or two keys have one hash, once in a long while
+    rows, doubled = joined.size(side, ", ".join(rules.key))
+    if doubled:
         place = snapshot.place_of_doubled(rules.key)
-        if place:
-            raise Terminal(
-                f"{place} of the {side}'s snapshot: column {rules.key[-1]}: an earlier row has the "
-                f"same {' and '.join(rules.key)}. Make the snapshot again from records with one "
-                "row each."
-            )
-    return int(rows)
+        raise Terminal(
+            f"{place} of the {side}'s snapshot: column {rules.key[-1]}: an earlier row has the "
+            f"same {' and '.join(rules.key)}. Make the snapshot again from records with one "
+            "row each."
+        )
+    return rows
 
 
 def _conserved(

@@ -1,7 +1,9 @@
 """The comparison in SQL, written from the rows of the rules.
 
-The relations `book` and `carrier` are joined on the key once, and only rows that are not matched
-come out: one pass over both sides, however many fields are compared.
+The relations `book` and `carrier` are joined on the key once, and only rows that are not the same
+as they stand come out (`rows_to_look_at`): one pass over both sides, however many fields are
+compared. That much is said in words that DuckDB and Spark share, so either may do it. What a kind
+makes of a value is worked out for these few rows, by DuckDB alone: no two dialects can disagree.
 """
 
 from collections.abc import Sequence
@@ -29,18 +31,43 @@ _YEAR_END = "make_date(year({0}_benefit_begin), 12, 31)"
 _DOLLARS = ("premium", "aptc", "csr")
 
 
-def unlike_rows(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
-    """SQL for one row per key that is not matched: what it is, both sides' values, what agrees.
+def rows_to_look_at(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
+    """SQL for the rows of both sides, joined on the key, that are not the same as they stand.
 
-    Columns: the key, `kind`, `file_id`, and for each field `book_…`, `carrier_…` and `same_…`.
-    Rows whose values are the same as they stand, nearly all, are left behind by the inner query:
-    what a kind makes of a value is worked out for the others only.
+    Columns: the key, `file_id`, `policy_status`, `is_subscriber`, `is_book`, `is_carrier`, and the
+    values of both sides as `b_…` and `c_…`.
     """
-    on = " AND ".join(f"b.{name} IS NOT DISTINCT FROM c.{name}" for name in rules.key)
+    on = " AND ".join(_same_key(name) for name in rules.key)
     key = ", ".join(f"coalesce(b.{name}, c.{name}) AS {name}" for name in rules.key)
     needed = sorted({column for field in fields for column in field.columns} | {"benefit_begin"})
     values = ", ".join(f"{side}.{name} AS {side}_{name}" for name in needed for side in "bc")
     as_they_stand = " OR ".join(f"b.{name} IS DISTINCT FROM c.{name}" for name in needed)
+    return f"""
+          SELECT {key}, b.file_id, b.policy_status, b.is_subscriber,
+                 b.is_there IS NOT NULL AS is_book, c.is_there IS NOT NULL AS is_carrier, {values}
+          FROM (SELECT *, TRUE AS is_there FROM book) AS b
+          FULL JOIN (SELECT *, TRUE AS is_there FROM carrier) AS c ON {on}
+          WHERE b.is_there IS NULL OR c.is_there IS NULL OR {as_they_stand}
+    """  # noqa: S608
+
+
+def _same_key(name: str) -> str:
+    """SQL for "both rows have this part of the key, or both lack it".
+
+    Not IS NOT DISTINCT FROM: some engines join by that row against row, not by hashes.
+    """
+    return (
+        f"coalesce(b.{name}, '') = coalesce(c.{name}, '') "
+        f"AND (b.{name} IS NULL) = (c.{name} IS NULL)"
+    )
+
+
+def unlike_rows(looked_at: str, rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
+    """SQL for one row per key that is not matched: what it is, both sides' values, what agrees.
+
+    `looked_at` is a relation with the columns of `rows_to_look_at`. Columns: the key, `kind`,
+    `file_id`, and for each field `book_…`, `carrier_…` and `same_…`.
+    """
     may_be_absent = ", ".join(f"'{status}'" for status in rules.may_be_absent) or "NULL"
     compared = ", ".join(
         f"b_{field.name} AS book_{field.name}, c_{field.name} AS carrier_{field.name}, "
@@ -56,13 +83,7 @@ def unlike_rows(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
                     THEN 'may_be_absent'
                     WHEN NOT is_carrier THEN 'missing_at_carrier'
                     ELSE 'differs' END AS kind
-        FROM (
-          SELECT {key}, b.file_id, b.policy_status, b.is_subscriber,
-                 b.is_there IS NOT NULL AS is_book, c.is_there IS NOT NULL AS is_carrier, {values}
-          FROM (SELECT *, TRUE AS is_there FROM book) AS b
-          FULL JOIN (SELECT *, TRUE AS is_there FROM carrier) AS c ON {on}
-          WHERE b.is_there IS NULL OR c.is_there IS NULL OR {as_they_stand}
-        )
+        FROM {looked_at}
         ) WHERE kind <> 'differs' OR NOT ({all_agree})
     """  # noqa: S608
 

@@ -50,6 +50,14 @@ class ComparisonLimits:
     memory_bytes: int
 
 
+@dataclass(frozen=True)
+class SparkLimits:
+    """How much is sent to a Spark cluster at once: `[spark]` of `limits.toml`."""
+
+    items_of_a_wave: int
+    whole_file_bytes: int
+
+
 @cache
 def load_limits() -> Limits:
     """The limits that hold when nothing else is said."""
@@ -73,6 +81,12 @@ def load_answer_limits() -> AnswerLimits:
 def load_comparison_limits() -> ComparisonLimits:
     """How much memory a comparison may use when nothing else is said."""
     return ComparisonLimits(**_content()["comparison"])
+
+
+@cache
+def load_spark_limits() -> SparkLimits:
+    """How much a cluster is sent at once when nothing else is said."""
+    return SparkLimits(**_content()["spark"])
 
 
 def _content() -> dict[str, Any]:

@@ -22,6 +22,7 @@ from schemas.verdict import Quarantine, Verdict
 from validators.acknowledgement_rules import find_acknowledgement_faults
 from validators.business.borders import find_faults_across_stretches
 from validators.business.judge import HandedOn
+from validators.crews import Alone, Crew
 from validators.delimiter_rules import find_delimiter_faults
 from validators.dispositions import dispose_members
 from validators.duplicates import (
@@ -43,6 +44,7 @@ from validators.quarantine import quarantine_of, spread_over_file
 from validators.verdict import judge_file, judge_groups, judge_interchanges, judge_sets, weigh
 from validators.workers import Work, check_parts
 
+ALONE = Alone()
 _SHOWN_BYTES = 106
 _COUNTED = ("segments", "members", "subscribers", "coverages", "reporting_categories")
 
@@ -132,12 +134,13 @@ class Checked:
 
 
 def check_file(
-    path: Path, terms: Terms, sink: Sink | None = None, tell: Tell | None = None, workers: int = 1
+    path: Path, terms: Terms, sink: Sink | None = None, tell: Tell | None = None, crew: Crew = ALONE
 ) -> Checked:
     """Parses and validates the file at `path`, and hands its tables to `sink`.
 
     Nothing in the file raises: what is wrong with it is in `verdict.issues`. `tell` hears how many
-    bytes are done. Large files are judged by up to `workers` processes; the result is the same.
+    bytes are done. Large files are judged by the `crew`; the result is the same
+    whoever works.
     """
     rules = terms.rules
     with open_received(path) as received:
@@ -146,7 +149,7 @@ def check_file(
             return _refuse(received, unreadable, rules)
         gathered = _Gathered()
         work = Work(path, wants_tables=sink is not None, limits=terms.limits, rules=rules)
-        for part in check_parts(received, work, workers):
+        for part in check_parts(received, work, crew):
             gathered.add(part)
             surplus = gathered.surplus(terms.limits)
             if surplus is not None:

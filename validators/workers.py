@@ -1,17 +1,7 @@
-"""The stretches of a file judged one after the other, or by several processes at once.
+"""The stretches of a file judged by a crew: first counted, so that each knows what came before."""
 
-Threads would not help: gathers hold the interpreter lock. Parts come back in file order, and no
-more than a few wait, so memory stays bounded.
-"""
-
-import gc
-import threading
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +17,10 @@ from schemas.guide import Guide
 from schemas.limits import Limits
 from schemas.rule_sets import RuleSet
 from validators.business.checks import load_checks
+from validators.crews import Crew
 from validators.element_table import element_kinds
 from validators.parts import Part, check_part
-from validators.processes import give_back_memory, keep_freed_memory, leave_pandas_out
-
-WORTH_A_PROCESS_BYTES = 16_000_000  # below, starting processes takes longer than the work
-_WAITING_PER_WORKER = 2
+from validators.processes import give_back_memory, keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -50,9 +38,9 @@ class Work:
             self._read(span), span, before, self.rules, wants_tables=self.wants_tables
         )
 
-    def send(self, span: Span, before: Cursor) -> "_Sent":
-        """The part of one span, for another process."""
-        part = self.check(span, before)
+    def send(self, place: tuple[Span, Cursor]) -> "_Sent":
+        """The part of one span behind what came before it, for another process."""
+        part = self.check(*place)
         tables = {name: to_buffer(table) for name, table in part.tables.items()}
         return _Sent(replace(part, tables={}), tables)
 
@@ -78,24 +66,17 @@ class _Sent:
         return replace(self.part, tables=tables)
 
 
-def check_parts(received: ReceivedFile, work: Work, workers: int) -> Iterator[Part]:
-    """The parts of all stretches, in file order, by that many processes."""
+def check_parts(received: ReceivedFile, work: Work, crew: Crew) -> Iterator[Part]:
+    """The parts of all stretches, in file order, by the crew where the file is worth one."""
     keep_freed_memory()
     spans = list(received.spans(work.limits))
-    if workers <= 1 or received.size_bytes < WORTH_A_PROCESS_BYTES:
+    if not crew.is_worth(received.size_bytes):
         yield from _one_by_one(spans, work)
         return
-    _load_for_all(work.rules, received.guide)
-    context = get_context(_start_method())
-    with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
-        cursors = _cursors(spans, list(pool.map(work.tally, spans)))
-        waiting: deque[Future[_Sent]] = deque()
-        for span, before in zip(spans, cursors, strict=True):
-            if len(waiting) >= workers * _WAITING_PER_WORKER:
-                yield waiting.popleft().result().received()
-            waiting.append(pool.submit(partial(work.send, span, before)))
-        while waiting:
-            yield waiting.popleft().result().received()
+    with crew.gathered(lambda: _load_for_all(work.rules, received.guide)) as in_order:
+        cursors = list(_cursors(spans, list(in_order(work.tally, spans))))
+        for sent in in_order(work.send, zip(spans, cursors, strict=True)):
+            yield sent.received()
 
 
 def _load_for_all(rules: RuleSet, guide: Guide) -> None:
@@ -104,17 +85,6 @@ def _load_for_all(rules: RuleSet, guide: Guide) -> None:
     load_checks(rules)
     element_kinds(guide)
     np.unique(np.zeros(0))  # with numpy.ma, which it loads when it is first asked
-
-
-def _begin_worker() -> None:
-    gc.freeze()  # what is loaded stays: it is not looked through for garbage, and stays shared
-    keep_freed_memory()
-    leave_pandas_out()
-
-
-def _start_method() -> str:
-    """Forking is quick, but would copy a caller's threads in the middle of what they do."""
-    return "fork" if threading.active_count() == 1 else "spawn"
 
 
 def _one_by_one(spans: list[Span], work: Work) -> Iterator[Part]:

@@ -8,7 +8,7 @@ from random import Random
 import pyarrow as pa
 import pytest
 
-import validators.workers
+import validators.crews
 from schemas.catalog import load_rules
 from schemas.code_sets import load_code_sets, load_codes
 from schemas.errors import Terminal
@@ -22,7 +22,8 @@ from tests.cases.reading import Reader
 from validators.business.checks import KINDS, load_checks
 from validators.business.judge import HOUSEHOLD_MEMBERS
 from validators.business.money import NO_AMOUNT, cents_of
-from validators.check import Terms, check_file
+from validators.check import ALONE, Terms, check_file
+from validators.crews import Processes
 
 HARBOR = load_partner("harbor-light-nc")
 BASES = ("ffe-initial", "ffe-change", "ffe-cancellation", "ffe-renewal", "ffe-termination")
@@ -78,8 +79,10 @@ def test_two_processes_tell_the_same(tmp_path, monkeypatch):
     path.write_bytes(
         path.read_bytes().replace(b"QTY*TO*3", b"QTY*TO*4").replace(b"HLH*T", b"HLH*S")
     )
-    monkeypatch.setattr(validators.workers, "WORTH_A_PROCESS_BYTES", 0)
-    alone, together = (check_file(path, Terms(HARBOR), workers=n).verdict for n in (1, 2))
+    monkeypatch.setattr(validators.crews, "WORTH_A_PROCESS_BYTES", 0)
+    alone, together = (
+        check_file(path, Terms(HARBOR), crew=crew).verdict for crew in (ALONE, Processes(2))
+    )
     assert len(alone.issues) > 100
     assert together.issues.equals(alone.issues)
 

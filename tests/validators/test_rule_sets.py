@@ -6,13 +6,14 @@ from datetime import date
 
 import pytest
 
-import validators.workers
+import validators.crews
 from schemas.catalog import load_rules
 from schemas.errors import Terminal
 from schemas.partners import load_partner
 from schemas.rule_sets import RuleSet, load_rulebook, read_changes
 from simulator.generate import write_enrollment_file
-from validators.check import Terms, check_file
+from validators.check import ALONE, Terms, check_file
+from validators.crews import Processes
 
 CEDAR = load_partner("cedar-valley-tx")
 DATE = "element-date-invalid"
@@ -42,9 +43,9 @@ def spoilt_file(tmp_path):
     return path
 
 
-def verdict_of(path, book, workers=1, **terms):
+def verdict_of(path, book, crew=ALONE, **terms):
     """The verdict on the file under a rulebook."""
-    return check_file(path, Terms(rulebook=book, **terms), workers=workers).verdict
+    return check_file(path, Terms(rulebook=book, **terms), crew=crew).verdict
 
 
 def test_a_changed_severity_changes_the_verdict_and_nothing_else(spoilt_file, changed):
@@ -83,9 +84,9 @@ def test_a_rule_holds_to_its_last_day(spoilt_file, changed, day, counts):
 
 def test_other_processes_judge_by_the_same_rules(spoilt_file, changed, monkeypatch):
     """The changed rulebook goes with the work."""
-    monkeypatch.setattr(validators.workers, "WORTH_A_PROCESS_BYTES", 0)
+    monkeypatch.setattr(validators.crews, "WORTH_A_PROCESS_BYTES", 0)
     book = changed(rules_dates=f'[[rules]]\nid = "{DATE}"\nseverity = "warning"\n')
-    alone, together = (verdict_of(spoilt_file, book, workers) for workers in (1, 2))
+    alone, together = (verdict_of(spoilt_file, book, crew) for crew in (ALONE, Processes(2)))
 
     assert together.file_verdict == "accepted"
     assert set(together.issues["severity"].to_pylist()) == {"warning"}

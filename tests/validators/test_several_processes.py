@@ -2,11 +2,12 @@
 
 import pytest
 
-import validators.workers
+import validators.crews
 from schemas.partners import load_partner
 from simulator.generate import write_enrollment_file
 from tests.cases.reading import Tables
 from validators.check import Terms, check_file
+from validators.crews import Alone, Processes
 
 OF_VERDICT = ("transaction_sets", "set_verdicts", "group_verdicts", "issues", "dispositions")
 
@@ -24,11 +25,11 @@ def spoilt_file(tmp_path):
 
 def test_two_processes_find_what_one_finds(spoilt_file, monkeypatch):
     """Tables, issues and verdict are the same rows in the same order."""
-    monkeypatch.setattr(validators.workers, "WORTH_A_PROCESS_BYTES", 0)
+    monkeypatch.setattr(validators.crews, "WORTH_A_PROCESS_BYTES", 0)
     results = []
-    for workers in (1, 2):
+    for crew in (Alone(), Processes(2)):
         tables = Tables()
-        checked = check_file(spoilt_file, Terms(), tables, workers=workers)
+        checked = check_file(spoilt_file, Terms(), tables, crew=crew)
         results.append((checked, tables))
     (alone, one), (together, two) = results
 

@@ -1,0 +1,69 @@
+"""Who joins the two sides of a comparison: DuckDB in this process, or something larger.
+
+An engine answers SQL in the words that DuckDB and Spark share (`comparison_sql.py`). The rows that
+it leaves over are few, and DuckDB goes on with them.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import duckdb
+
+from reconciliation.snapshots import Snapshot
+
+
+class Joined(Protocol):
+    """The sides of a comparison, where an engine can ask for them by their names."""
+
+    def size(self, side: str, key: str) -> tuple[int, int]:
+        """The rows of a side, and how many keys (columns with commas) stand there repeatedly."""
+
+    def relation(self, query: str) -> str:
+        """What stands in DuckDB's SQL for the rows of the query."""
+
+
+class Engine(Protocol):
+    """Somebody who joins."""
+
+    def attached(
+        self, connection: duckdb.DuckDBPyConnection, sides: Mapping[str, Snapshot]
+    ) -> AbstractContextManager[Joined]:
+        """The sides, by their names, until the block ends."""
+
+
+def repeated_keys(side: str, key: str) -> str:
+    """SQL for how many keys stand more than once on a side."""
+    keys = f"SELECT 1 AS one FROM {side} GROUP BY {key} HAVING count(*) > 1"  # noqa: S608
+    return f"SELECT count(*) FROM ({keys}) AS keys"  # noqa: S608
+
+
+@dataclass(frozen=True)
+class _InDuckDB:
+    connection: duckdb.DuckDBPyConnection
+
+    def size(self, side: str, key: str) -> tuple[int, int]:
+        """Keys are counted by their hashes, and looked at only when two of these are the same."""
+        counted = f"SELECT count(*), count(DISTINCT hash({key})) FROM {side}"  # noqa: S608
+        rows, hashes = self.connection.sql(counted).fetchall()[0]
+        if hashes == rows:
+            return int(rows), 0
+        doubled = self.connection.sql(repeated_keys(side, key)).fetchall()[0][0]
+        return int(rows), int(doubled)
+
+    def relation(self, query: str) -> str:
+        return f"({query})"
+
+
+class DuckDB:
+    """The connection in which the comparison goes on anyhow."""
+
+    @contextmanager
+    def attached(
+        self, connection: duckdb.DuckDBPyConnection, sides: Mapping[str, Snapshot]
+    ) -> Iterator[Joined]:
+        """The sides as views of the connection."""
+        for name, side in sides.items():
+            side.attach(connection, name)
+        yield _InDuckDB(connection)
