@@ -49,6 +49,7 @@ from simulator.server import serve
 
 FIRST_NIGHT = date(2026, 12, 1)
 _EXCHANGE = "ffe"
+_MORNING_HOUR = time(7)  # after its drop of 06:00
 _NIGHT_HOUR = time(19)  # after the exchange's drop of 18:00, in its own time zone
 _TURNS = 9  # of the evening after the last night, at most
 _BETWEEN_TURNS = timedelta(minutes=30)
@@ -113,19 +114,19 @@ class Play:
         show_findings(self.findings)
         return self.findings
 
-    def _clock(self, night: int) -> datetime:
-        return datetime.combine(self.box.scenario.day(night), _NIGHT_HOUR, self.zone)
+    def _clock(self, night: int, hour: time = _NIGHT_HOUR) -> datetime:
+        return datetime.combine(self.box.scenario.day(night), hour, self.zone)
 
     def _night(self, night: int) -> None:
         """Sends, lets us work, and reads what we answered.
 
         Once the exchange has sent a later night, this one is over, answers and all.
         """
-        as_of = self._clock(night)
-        terminal.out.print(
-            Text.assemble((f"Night {night}", "bold"), f", {as_of:%Y-%m-%d %H:%M %Z}")
-        )
         is_over = self.box.state.nights_sent() > night
+        if self.box.scenario.has_two_runs(night) and not (is_over or self.box.is_whole(night)):
+            self._morning(night)
+        as_of = self._clock(night)
+        _announce(night, as_of)
         if not is_over:
             with terminal.doing("The exchange sends, the carrier enrolls and takes payments"):
                 self.box.send(night)
@@ -140,6 +141,21 @@ class Play:
         if not is_over:
             with terminal.doing("The exchange reads what came and answers"):
                 self.box.read_answers(night)
+
+    def _morning(self, night: int) -> None:
+        """Works between the night's two drops, by the carrier's records of the evening before."""
+        as_of = self._clock(night, _MORNING_HOUR)
+        _announce(night, as_of)
+        with terminal.doing("The exchange sends its first drop"):
+            self.box.send(night, evening=False)
+        result = self._work(as_of)
+        if self.people.open_gate(result.at_gate):
+            result = self._work(as_of)
+        show_night(result, open_items_by_kind(self.house))
+        if result.state == "failed":
+            self.failed_nights.append(f"the morning of night {night}")
+        with terminal.doing("The exchange reads what came and answers"):
+            self.box.read_answers(night, evening=False)
 
     def _work(self, as_of: datetime) -> NightResult:
         """The night's result; a night that an interrupted demo has closed is not run again."""
@@ -225,3 +241,8 @@ class Play:
             *of_breaks(self.house, self.carrier, self.nights + 1),
             *of_trail(self.house),
         ]
+
+
+def _announce(night: int, as_of: datetime) -> None:
+    clock = f", {as_of:%Y-%m-%d %H:%M %Z}"
+    terminal.out.print(Text.assemble((f"Night {night}", "bold"), clock))

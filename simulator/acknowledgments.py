@@ -18,6 +18,7 @@ class GroupAnswer:
     group: ReceivedGroup
     code: str  # AK905, or empty
     sets: dict[str, tuple[str, str]]
+    is_forced: bool = False  # rejected though nothing is wrong
 
     @property
     def ack(self) -> str:
@@ -26,6 +27,11 @@ class GroupAnswer:
         if self.code or rejected == len(self.sets):
             return "R"
         return "P" if rejected else "A"
+
+    def forced(self) -> "GroupAnswer":
+        """The group and all of its sets rejected: AK905 5 and IK502 5."""
+        sets = dict.fromkeys(self.sets, ("R", "5"))
+        return GroupAnswer(self.group, "5", sets, is_forced=True)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from simulator.state import State
 
 LOST = "lost"  # the exchange has the file and does not read it, until somebody asks for it
 INTERCHANGE = "interchange"  # a good interchange is rejected by a TA1
+FILE = "file"  # all groups of a good file are rejected by a 999
+GROUP = "group"  # a good transaction is rejected with its group
 BUSINESS = "business"  # a good transaction is rejected by a business acknowledgement
 CROSSED = "crossed"  # it crossed a transaction of the exchange that was still on its way
 
@@ -31,6 +33,10 @@ class AnswerFaults:
     def interchange_note(self) -> str | None:
         """TA105 with which a good interchange is rejected."""
         return _FORCED_NOTE if self._strikes(0.3) else None
+
+    def rejects_groups(self) -> bool:
+        """Whether all groups of a good interchange are rejected."""
+        return self._strikes(0.25)
 
     def rejects_set(self) -> bool:
         """Whether a good transaction is rejected."""

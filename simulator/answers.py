@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from datetime import time
 from pathlib import Path
 from random import Random
 
@@ -27,14 +28,21 @@ _Found = tuple[Path, bytes, list[ReceivedInterchange] | None]
 class AnswerReader:
     """Reads one partner's inbox in one night."""
 
-    def __init__(
-        self, state: State, scenario: Scenario, mailboxes: Mailboxes, partner: Partner, night: int
+    def __init__(  # noqa: PLR0913 - who reads what, when
+        self,
+        state: State,
+        scenario: Scenario,
+        mailboxes: Mailboxes,
+        partner: Partner,
+        night: int,
+        answered: time,
     ) -> None:
         self.state = state
         self.scenario = scenario
         self.mailboxes = mailboxes
         self.partner = partner
         self.night = night
+        self.answered = answered  # the hour of the answers
 
     def read_all(self) -> None:
         """Reads each file once: acknowledgments first, so that other sets meet their policy."""
@@ -65,7 +73,7 @@ class AnswerReader:
         """The judge of a file; what goes wrong with it is drawn from its name."""
         rate = self.scenario.faults if self.scenario.life else 0.0
         faults = AnswerFaults(rate, Random(f"{self.scenario.seed}/{self.partner.id}/{name}"))
-        return Judge(self.state, self.scenario, self.partner, self.night, faults)
+        return Judge(self.state, self.scenario, self.partner, self.night, faults, self.answered)
 
     def _is_lost(
         self, path: Path, interchanges: list[ReceivedInterchange], faults: AnswerFaults

@@ -49,7 +49,7 @@ class Occasion:
 
 def initial(policy: Policy, submitted: datetime) -> Transaction:
     """The initial enrollment (table 17)."""
-    return _for_all("initial", policy, MemberChange("021", "EC", ""), submitted)
+    return for_all("initial", policy, MemberChange("021", "EC", ""), submitted)
 
 
 def renewal(
@@ -61,7 +61,7 @@ def renewal(
     """
     change = random.choice(_RENEWALS)
     effectuated = change.additional in not_effectuated
-    return _for_all("renewal", replace(policy, effectuated=effectuated), change, submitted)
+    return for_all("renewal", replace(policy, effectuated=effectuated), change, submitted)
 
 
 def financial_change(policy: Policy, occasion: Occasion) -> Transaction:
@@ -138,17 +138,6 @@ def termination(policy: Policy, occasion: Occasion) -> Transaction:
     return _end("termination", policy.ended("terminated", end), occasion)
 
 
-def bulk_renewal(policy: Policy, policy_id: str, begin: date, submitted: datetime) -> Transaction:
-    """The policy for another plan year, under an id of its own (section 7.2.9).
-
-    An effectuated policy is renewed without a new confirmation, an initial one is initial again.
-    """
-    change = MemberChange("021", "41", "PASSIVE" if policy.effectuated else "PASSIVE - INITIAL")
-    renewed = _anew(policy, policy_id, begin, policy.plan_id)
-    renewed = replace(renewed, effectuated=policy.effectuated)
-    return _for_all("renewal", renewed, change, submitted)
-
-
 def carry_forward(policy: Policy, occasion: Occasion) -> Transaction:
     """The cancellation of a renewal whose policy of the year before has ended (section 7.2.9)."""
     reason = MemberChange("024", "", "CANCEL-CARRYFORWARD")
@@ -166,12 +155,12 @@ def change_in_circumstance(
     else:
         ended = policy.ended("cancelled", policy.begin)
         left = _end("cancellation", ended, occasion, MemberChange("024", "14", "CANCELCIC"))
-    entered = _anew(policy, policy_id, begin, plan_id)
+    entered = anew(policy, policy_id, begin, plan_id)
     change = MemberChange("021", "EC", "CIC")
-    return left, _for_all("initial", entered, change, occasion.submitted)
+    return left, for_all("initial", entered, change, occasion.submitted)
 
 
-def _anew(policy: Policy, policy_id: str, begin: date, plan_id: str) -> Policy:
+def anew(policy: Policy, policy_id: str, begin: date, plan_id: str) -> Policy:
     """The same persons under another policy id; the issuer's ids are not known for it."""
     enrollees = tuple(
         replace(enrollee, begin=begin, end=None, issuer_member_id=None)
@@ -198,15 +187,16 @@ def _has_variants(policy: Policy) -> bool:
 
 
 def _can_add(policy: Policy) -> bool:
-    return policy.status == "effectuated" and len(policy.enrollees) < 9
+    return policy.state == "active" and len(policy.enrollees) < 9
 
 
 def _can_remove(policy: Policy) -> bool:
     return policy.status == "effectuated" and len(policy.covered) > 1
 
 
-# The changes of an evening, in turn. Members come and go only on effectuated policies, so that an
-# effectuation never has to echo a QTY that counts a member who is no longer covered.
+# The changes of an evening, in turn. Members leave effectuated policies only, so that an
+# effectuation never has to echo a QTY that counts a member who is no longer covered. They come at
+# any time: an effectuation confirms those who came before it, with the QTY that brought them.
 CHANGES: tuple[tuple[Callable[[Policy], bool], Callable[[Policy, Occasion], Transaction]], ...] = (
     (_always, financial_change),
     (_always, cancellation),
@@ -219,7 +209,8 @@ CHANGES: tuple[tuple[Callable[[Policy], bool], Callable[[Policy, Occasion], Tran
 )
 
 
-def _for_all(kind: str, policy: Policy, change: MemberChange, submitted: datetime) -> Transaction:
+def for_all(kind: str, policy: Policy, change: MemberChange, submitted: datetime) -> Transaction:
+    """An initial enrollment or a renewal of all whom the policy covers, for one reason."""
     members = {enrollee.person.member_id: change for enrollee in policy.enrollees}
     if kind == "renewal":
         return Transaction("renewal", policy, members, policy.begin, submitted)

@@ -16,6 +16,7 @@ from simulator.people import Enrollee, Policy
 from simulator.scenario import Scenario
 from simulator.standing import said_by_partner, with_issuer
 from simulator.state import ACCEPTED, GOOD, State
+from simulator.verdicts import EVENING_ANSWERS, MORNING_ANSWERS
 
 _MONEY = pa.decimal128(12, 2)
 
@@ -123,11 +124,12 @@ class ExchangeInABox:
         self.state = State(home / "exchange.sqlite")
         self.mailboxes = Mailboxes(home, partners)
 
-    def send(self, night: int) -> list[Path]:
+    def send(self, night: int, *, evening: bool = True) -> list[Path]:
         """The paths in the outboxes of all enrollment files of the night.
 
-        Sends them when that is not done yet. A file that the carrier has removed does not come
-        back; what a killed call left undone is done by the next one.
+        Sends them when that is not done yet; without its `evening` those of the first drop only. A
+        file that the carrier has removed does not come back; what a killed call left undone is
+        done by the next one.
         """
         sent = self.state.nights_sent()
         if night > sent + 1:
@@ -135,17 +137,30 @@ class ExchangeInABox:
         if night == sent + 1:
             with self.state.transaction():
                 plan_night(self.state, self.scenario, night)
-        self.mailboxes.place_planned(self.state, night)
+        if evening:
+            self.state.connection.execute("UPDATE nights SET whole = 1 WHERE night = ?", (night,))
+        self.mailboxes.place_planned(self.state, night, evening=evening)
         return [self.mailboxes.outbox(f.partner_id) / f.name for f in self.sent_files(night)]
 
-    def read_answers(self, night: int) -> AnswerSummary:
+    def is_whole(self, night: int) -> bool:
+        """Whether both drops of the night have come, or the second has begun to."""
+        row = self.state.connection.execute(
+            "SELECT 1 FROM nights WHERE night = ? AND whole", (night,)
+        ).fetchone()
+        return row is not None
+
+    def read_answers(self, night: int, *, evening: bool = True) -> AnswerSummary:
         """What the carrier's files said that were read in this night; reads those that wait.
 
-        Answers to effectuations (TA1 and 999) are put in the outboxes.
+        Answers to effectuations (TA1 and 999) are put in the outboxes. Without the `evening` they
+        are those to what came after the night's first drop.
         """
+        answered = EVENING_ANSWERS if evening else MORNING_ANSWERS
         for partner in self.scenario.partners.values():
-            AnswerReader(self.state, self.scenario, self.mailboxes, partner, night).read_all()
-        self.mailboxes.place_planned(self.state, night)
+            AnswerReader(
+                self.state, self.scenario, self.mailboxes, partner, night, answered
+            ).read_all()
+        self.mailboxes.place_planned(self.state, night, evening=evening)
         return summarise(self.state, night)
 
     def close(self, night: int) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from simulator import events
 from simulator.people import Policy
 from simulator.population import policies
+from simulator.renewing import bulk_renewal, from_another_issuer
 from simulator.standing import current
 from simulator.state import ACCEPTED, History
 
@@ -30,6 +31,7 @@ MORNING, EVENING = time(6), time(18)
 _NEW = 0.01  # of the population, each night
 _MANY_BEGUN, _MANY = 2, 0.1  # in this night more come, whose coverage has all begun
 _BEGUN_ALREADY = 0.4  # share of the new households whose coverage has begun
+_FROM_OTHERS = 0.01  # of the population, with the renewals
 _CHANGED = 0.02  # of the policies that can change, each night
 _FEWEST_CHANGES = 2
 _CIRCUMSTANCES = 0.4  # share of the nights with a change in circumstance
@@ -73,7 +75,7 @@ class LifeOfNight:
             *night.strangers_change(),
         ]
         held = self.random.randint(1, 4) if self.random.random() < _HELD else 0
-        night.file("I834", second, of_evening, held=held)
+        night.file("I834", second, of_evening, evening=True, held=held)
 
     # Retransmission
 
@@ -148,14 +150,29 @@ class LifeOfNight:
             if not is_open or history.arrived < len(history.transaction_ids):
                 continue
             policy_id = self._new_id(policy)
-            submitted = self.night.submitted()
-            renewal = events.bulk_renewal(policy, policy_id, begin, submitted)
+            submitted, others = self.night.submitted(), self._other_plans(policy)
+            renewal = bulk_renewal(policy, policy_id, begin, submitted, self.random, others)
             entries.append(self._entry(renewal))
             self.state.connection.execute(
                 "INSERT INTO renewals (policy_id, base_policy_id, partner_id) VALUES (?, ?, ?)",
                 (policy_id, policy.policy_id, policy.partner_id),
             )
-        return entries
+        return [*entries, *self._from_other_issuers(begin)]
+
+    def _from_other_issuers(self, begin: date) -> Iterator[Entry]:
+        """Households that the exchange enrolls with this issuer, as their own has left."""
+        seed, partner = self.night.scenario.seed, self.night.partner
+        for home in self.night.homes(_FROM_OTHERS):
+            for policy in policies(seed, partner, home, begin):
+                yield self._entry(from_another_issuer(policy, self.night.submitted()))
+
+    def _other_plans(self, policy: Policy) -> list[str]:
+        """The issuer's other plans of the policy's insurance line."""
+        return [
+            plan.plan_id
+            for plan in self.night.partner.plans
+            if plan.insurance_line == policy.insurance_line and plan.plan_id != policy.plan_id[:14]
+        ]
 
     def _carried_forward(self) -> list[Entry]:
         """Renewals whose policy of the year before ended are cancelled, some weeks afterwards."""
@@ -215,12 +232,7 @@ class LifeOfNight:
             return
         for history in reversed(changeable[-5:]):
             policy = current(self.state, history.policy_id)
-            others = [
-                plan.plan_id
-                for plan in self.night.partner.plans
-                if plan.insurance_line == policy.insurance_line
-                and plan.plan_id != policy.plan_id[:14]
-            ]
+            others = self._other_plans(policy)
             arrived = history.arrived == len(history.transaction_ids)
             is_open = policy.state == "active" and policy.policy_id not in self.touched
             if is_open and others and arrived and self._is_of_this_year(policy):

@@ -60,12 +60,16 @@ class Mailboxes:
         found = self.inbox(partner_id).iterdir()
         return sorted(path for path in found if path.is_file() and path.suffix != UNFINISHED)
 
-    def place_planned(self, state: State, night: int) -> None:
-        """Puts every file planned up to that night into its outbox, unless it was there before."""
+    def place_planned(self, state: State, night: int, *, evening: bool = True) -> None:
+        """Puts every file planned up to that night into its outbox, unless it was there before.
+
+        Without the night's `evening` that of its second drop waits.
+        """
         rows = state.connection.execute(
             "SELECT file_id, partner_id, name, placement FROM files"
-            " WHERE placement IN ('planned', 'moving') AND night <= ? ORDER BY file_id",
-            (night,),
+            " WHERE placement IN ('planned', 'moving')"
+            " AND (night < :night OR night = :night AND evening <= :evening) ORDER BY file_id",
+            {"night": night, "evening": evening},
         ).fetchall()
         for file_id, partner_id, name, placement in rows:
             staged = self.staging / f"{partner_id}.{name}"

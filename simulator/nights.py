@@ -47,7 +47,7 @@ def plan_night(state: State, scenario: Scenario, night: int) -> None:
             count = len(scenario.partners)
             planned = faults.standard_faults(ordinal, count, scenario.faults, random)
         PartnerNight(state, scenario, partner, night, planned).plan()
-    state.connection.execute("INSERT INTO nights VALUES (?)", (night,))
+    state.connection.execute("INSERT INTO nights (night) VALUES (?)", (night,))
 
 
 def plan_closing(state: State, scenario: Scenario, night: int) -> None:
@@ -56,7 +56,9 @@ def plan_closing(state: State, scenario: Scenario, night: int) -> None:
     May be called again: what was sent again and is not answered yet is not sent once more. From
     then on the last night is over, as it is when another one was sent.
     """
-    state.connection.execute("INSERT INTO nights VALUES (?) ON CONFLICT DO NOTHING", (night,))
+    state.connection.execute(
+        "INSERT INTO nights (night) VALUES (?) ON CONFLICT DO NOTHING", (night,)
+    )
     state.connection.execute(
         "UPDATE files SET night = ? WHERE placement = 'planned' AND night > ?", (night, night)
     )
@@ -99,7 +101,8 @@ class PartnerNight:
         self.file("I834", MORNING, self._initials(homes))
         for noise in self.faults.of_mailbox():
             self.noise(noise)
-        self.file("I834", EVENING, [*self._changes(), *self.strangers_change()])
+        changes = [*self._changes(), *self.strangers_change()]
+        self.file("I834", EVENING, changes, evening=True)
 
     # Who is sent
 
@@ -228,11 +231,12 @@ class PartnerNight:
         fault: str | None = None,
         *,
         deliberate: bool = False,
+        evening: bool = False,
         held: int = 0,
     ) -> None:
         """Plans a file. Faults by the rate strike it unless it is damaged on purpose.
 
-        It comes `held` nights later than its name says.
+        It comes with the `evening`'s drop, whichever its name says, and `held` nights later.
         """
         if not entries:
             return
@@ -242,7 +246,7 @@ class PartnerNight:
         created = self._created(drop)
         sender = self.scenario.exchange.interchange.exchange_id
         name = file_name(self.partner, function_code, created)
-        self._add(name, sender, entries, fault, created, held=held)
+        self._add(name, sender, entries, fault, created, evening=evening, held=held)
 
     def _created(self, drop: time) -> datetime:
         number = self.state.file_count(self.night, self.partner.id)
@@ -256,6 +260,7 @@ class PartnerNight:
         fault: str | None,
         created: datetime,
         *,
+        evening: bool = False,
         held: int = 0,
     ) -> None:
         isa13 = self.state.next_number("ISA13")
@@ -277,6 +282,7 @@ class PartnerNight:
                 isa13,
                 tuple(sends),
                 made_night=self.night,
+                evening=evening,
             )
         )
 

@@ -70,9 +70,10 @@ def household(seed: int, partner: Partner, index: int) -> Household:
 def newcomer(seed: int, partner: Partner, home: tuple[Person, ...]) -> Person:
     """A child who joins the household of these persons, with the next member id."""
     index = int(home[0].member_id[3:-1])
-    random = Random(f"{seed}/{partner.id}/{index}/newcomer/{len(home)}")
+    number = max(int(person.member_id[-1]) for person in home) + 1
+    random = Random(f"{seed}/{partner.id}/{index}/newcomer/{number}")
     family = _Family(partner, index, home[0].last_name, random)
-    return family.person(len(home), _CHILD, random.randint(0, 17))
+    return family.person(number, _CHILD, random.randint(0, 17))
 
 
 def policies(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.answer_faults import BUSINESS, CROSSED, INTERCHANGE, LOST
+from simulator.answer_faults import BUSINESS, CROSSED, FILE, GROUP, INTERCHANGE, LOST
 from simulator.carrier import CarrierCore
 from simulator.exchange import ExchangeInABox, Known
 from simulator.numbering import breaks, control_numbers
@@ -70,8 +70,8 @@ class Reckoner:
             overdue=tuple(one.policy.policy_id for one in known.values() if self._is_overdue(one)),
             damaged=self._rows(_DAMAGED)[0][0],
             never_came=tuple(self._never_came()),
-            rejected_sets=self._forced(BUSINESS, CROSSED),
-            rejected_files=self._forced(INTERCHANGE),
+            rejected_sets=self._forced(GROUP, BUSINESS, CROSSED),
+            rejected_files=self._forced(INTERCHANGE, FILE),
             lost_files=self._forced(LOST),
             not_found=tuple(path.name for path in self.exchange.mailboxes.all_lost()),
             numbers=numbers,

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from random import Random
 
 from schemas.partners import Exchange, Partner
+
+_TWO_RUNS = 0.2  # share of the nights
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,11 @@ class Scenario:
     life: bool = False  # whether more happens in a policy's life than enrollments and changes
 
     calendar: tuple[date, ...] = ()  # the days of the first nights, where they are not consecutive
+
+    def has_two_runs(self, night: int) -> bool:
+        """Whether the carrier works after each drop of that night, and not only after both."""
+        seed = f"{self.seed}/runs of night {night}"
+        return self.life and night > 1 and Random(seed).random() < _TWO_RUNS
 
     def day(self, night: int) -> date:
         """The date of a night; night 1 is the first. After the calendar it is the next day each."""

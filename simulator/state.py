@@ -19,11 +19,15 @@ _TRANSACTION: TypeAdapter[Transaction] = TypeAdapter(Transaction)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, last INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS nights (night INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS nights (
+    night INTEGER PRIMARY KEY,
+    whole INTEGER NOT NULL DEFAULT 0 -- 1 once both of its drops have come
+);
 CREATE TABLE IF NOT EXISTS files (
     file_id INTEGER PRIMARY KEY,
     night INTEGER NOT NULL,          -- in which it comes into the outbox
     made_night INTEGER NOT NULL,     -- in which it was made: earlier when it is held back
+    evening INTEGER NOT NULL,        -- 1 for the second drop of its night
     partner_id TEXT NOT NULL,
     role TEXT NOT NULL,              -- enrollment | answer
     name TEXT NOT NULL,
@@ -140,6 +144,7 @@ class PlannedFile:
     interchange: int | None = None
     sends: tuple["PlannedSend", ...] = ()
     made_night: int | None = None  # where it is not the night in which it comes
+    evening: bool = False  # it comes with the second drop of its night
 
 
 @dataclass(frozen=True)
@@ -266,11 +271,13 @@ class State:
     def add_file(self, file: PlannedFile) -> None:
         """Remembers a file that is to be put in the outbox, with its transaction sets."""
         cursor = self.connection.execute(
-            "INSERT INTO files (night, made_night, partner_id, role, name, fault, set_count,"
-            " member_count, interchange, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO files (night, made_night, evening, partner_id, role, name, fault,"
+            " set_count, member_count, interchange, content)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 file.night,
                 file.made_night or file.night,
+                file.evening,
                 file.partner_id,
                 file.role,
                 file.name,

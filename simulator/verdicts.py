@@ -19,21 +19,28 @@ from simulator.scenario import Scenario
 from simulator.standing import IssuerIds, IssuerSet, Kind, Standing
 from simulator.state import PlannedFile, State
 
-_ANSWER_TIME = time(20)
+MORNING_ANSWERS, EVENING_ANSWERS = time(8), time(20)
 _UNUSED_NUMBER = 999_000_000  # control numbers that no carrier has come to
 
 
 class Judge:
     """Judges what one partner sent, in one night."""
 
-    def __init__(
-        self, state: State, scenario: Scenario, partner: Partner, night: int, faults: AnswerFaults
+    def __init__(  # noqa: PLR0913 - whom it judges, when, and what goes wrong
+        self,
+        state: State,
+        scenario: Scenario,
+        partner: Partner,
+        night: int,
+        faults: AnswerFaults,
+        answered: time,
     ) -> None:
         self.state = state
         self.scenario = scenario
         self.partner = partner
         self.night = night
         self.faults = faults
+        self.answered = datetime.combine(scenario.day(night), answered)
         self.day = scenario.day(night)
 
     def judge(self, interchange: ReceivedInterchange, outcome: Outcome) -> None:
@@ -51,11 +58,13 @@ class Judge:
             policies = self.policies_of(interchange) if outcome.forced else []
             crossing.reject(self.state, self.partner.id, policies, known_night)
             return
-        answers = [self._group_answer(group) for group in interchange.groups]
+        answers = self._group_answers(interchange, outcome)
         rejected = [one for answer in answers for one in self._group(interchange, answer, outcome)]
         self._answer("TA1", writer.interchange_acknowledgment(interchange, "A", note), writer)
         writer = self._writer()
-        self._answer("999", writer.implementation_acknowledgment(answers), writer)
+        known_night = self._answer("999", writer.implementation_acknowledgment(answers), writer)
+        if answers and answers[0].is_forced:
+            crossing.reject(self.state, self.partner.id, self.policies_of(interchange), known_night)
         if rejected:
             trading_partner = self.partner.trading_partner_id
             content = write_acknowledgement(trading_partner, rejected)
@@ -101,6 +110,17 @@ class Judge:
     def _is_known_copy(self, name: str) -> bool:
         return was_forced(self.state, answer_faults.LOST, name)
 
+    def _group_answers(
+        self, interchange: ReceivedInterchange, outcome: Outcome
+    ) -> list[GroupAnswer]:
+        """What the 999 says of each group; of good ones the scenario may want all rejected."""
+        answers = [self._group_answer(group) for group in interchange.groups]
+        wanted = self.faults.rejects_groups()
+        if wanted and all(answer.ack == "A" for answer in answers):
+            self._force(answer_faults.FILE, outcome.name)
+            return [answer.forced() for answer in answers]
+        return answers
+
     def _group_answer(self, group: ReceivedGroup) -> GroupAnswer:
         code = "" if self._is_new("GS06", group.control_number) else "19"
         sets = {}
@@ -133,6 +153,10 @@ class Judge:
             kind = kind_of(parts)
             policy_id = self._policy_of(parts)
             ack, code = answer.sets[received.control_number]
+            if answer.is_forced:
+                self._force(answer_faults.GROUP, policy_id)
+                outcome.forced.append((policy_id, f"rejected with AK905 {answer.code}"))
+                continue
             if ack == "R":
                 outcome.rejected.append((policy_id, kind or "", f"rejected with IK502 {code}"))
                 continue
@@ -227,7 +251,7 @@ class Judge:
 
     def _writer(self) -> Writer:
         number = self.state.file_count(self.night, self.partner.id)
-        created = datetime.combine(self.day, _ANSWER_TIME) + timedelta(seconds=number)
+        created = self.answered + timedelta(seconds=number)
         return Writer(self.partner, self.scenario.exchange, created, self.state.next_number)
 
     def _answer(self, function_code: str, content: bytes, writer: Writer) -> int:

@@ -96,6 +96,27 @@ def test_a_hundred_lives_end_in_two_equal_books(tmp_path, database_url, seed):
     assert fails(play(tmp_path, database_url, seed)) == []
 
 
+def test_a_carrier_may_work_after_each_drop_of_a_day(tmp_path, database_url):
+    """The second night of seed 18 has two runs: each reads its drop, both books are equal."""
+    calendar = CALENDAR[:2]
+    assert fails(play(tmp_path, database_url, 18, calendar)) == []
+
+    engine = open_engine(database_url)
+    with engine.connect() as conn:
+        rows = conn.execute(_RUNS, {"day": calendar[1]}).all()
+    engine.dispose()
+    assert {tuple(row) for row in rows} == {("07", "06"), ("19", "18")}
+
+
+_RUNS = sa.text("""
+SELECT DISTINCT to_char(r.as_of AT TIME ZONE 'America/New_York', 'HH24'),
+  to_char(f.named_at, 'HH24')
+FROM ledger.file f JOIN ledger.run r USING (run_id)
+WHERE f.direction = 'exchange_to_issuer' AND f.kind = 'enrollment'
+  AND CAST(f.named_at AS date) = :day
+""")
+
+
 class Stopped(BaseException):
     """The process has ended."""
 

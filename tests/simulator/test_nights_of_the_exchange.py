@@ -75,6 +75,25 @@ def test_a_night_that_was_sent_is_not_sent_again(new_exchange):
     assert contents(paths) == left
 
 
+def test_a_night_may_come_in_two_drops(new_exchange, tmp_path):
+    """At 06:00 and at 18:00: together the same bytes, and the evening's not before the evening."""
+    whole, box = new_exchange(tmp_path / "whole"), new_exchange(tmp_path / "drops")
+    whole.send(1)
+    paths = box.send(1, evening=False)
+    hours = {path.name: path.name.split(".T")[1][:2] for path in paths}
+
+    assert set(hours.values()) == {"06", "18"}
+    assert {path.name for path in paths if path.exists()} == {n for n in hours if hours[n] == "06"}
+    assert not box.is_whole(1)
+    assert box.send(1) == paths
+    assert box.is_whole(1)
+    contents = [
+        {path.name: path.read_bytes() for path in sorted(one.mailboxes.root.glob("*/outbox/*"))}
+        for one in (whole, box)
+    ]
+    assert contents[0] == contents[1]
+
+
 def test_nights_come_in_order(new_exchange):
     """A night without the one before it is refused with what to do."""
     with pytest.raises(ValueError, match="Send 1"):

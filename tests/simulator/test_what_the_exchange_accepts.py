@@ -129,6 +129,29 @@ class World:
             ]
         return made
 
+    def confirmation(self, policy):
+        """An effectuation of all whom the policy covers, by the last set that carried them."""
+        reference = standing(self.box.state, TEXAS, policy.policy_id, policy.begin).reference
+        header = self.header(policy, len(policy.covered))
+        made = [with_text(header[:1], header[0].split("*")[2], reference)[0], *header[1:]]
+        for enrollee in policy.covered:
+            person, begin = enrollee.person, f"{enrollee.begin:%Y%m%d}"
+            first = enrollee is policy.subscriber
+            made += [
+                f"INS*{'Y' if first else 'N'}*{person.relationship}*021*28*A{'***AC' * first}",
+                f"REF*0F*{policy.subscriber.person.member_id}",
+                f"REF*17*{person.member_id}",
+                f"DTP*356*D8*{begin}",
+                *identity(person),
+                f"HD*021**{policy.insurance_line}",
+                f"DTP*348*D8*{begin}",
+                *(["DTP*543*D8*20270131"] if first else []),
+                f"REF*CE*{policy.plan_id}",
+                f"REF*1L*{policy.policy_id}",
+                *categories("CONFIRM"),
+            ]
+        return made
+
 
 def identity(person):
     name = f"NM1*IL*1*{person.last_name}*{person.first_name}*{person.middle_name}**{person.suffix}"
@@ -314,6 +337,26 @@ def test_what_follows_files_in_the_wrong_order_is_no_fault_of_the_carrier(world)
     assert world.say(known, world.maintenance(known), night=2) == ""
     ((named, reasons),) = box.read_answers(2).forced
     assert (named, "members are not those" in reasons) == (policy.policy_id, True)
+
+
+def test_a_member_who_was_added_before_the_confirmation_is_confirmed_with_it(world):
+    """With BGN02 and QTY of the change that brought her; without her it is no confirmation."""
+    policy = world.policy(least=2)
+    box, partner = world.box, world.box.scenario.partners[TEXAS]
+    night = PartnerNight(box.state, box.scenario, partner, 2, NightFaults(0.0, Random(1)))
+    (possible,) = (possible for possible, make in events.CHANGES if make is events.addition)
+    assert possible(policy)
+    with box.state.transaction():
+        added = night.entry(events.addition(policy, night.occasion()))
+        night.file("I834", EVENING, [added])
+    box.mailboxes.place_planned(box.state, 2)
+    world.carrier.acknowledge(2)
+    box.read_answers(2)
+    whole = added.transaction.policy
+
+    assert "the members are not" in world.say(policy, world.confirmation(policy), night=2)
+    assert world.say(policy, world.confirmation(whole), night=2) == ""
+    assert world.now(policy).status == "effectuated"
 
 
 WRONG_ENDS = [
