@@ -128,15 +128,21 @@ class CarrierCore:
                 yield unknown_row(self._partner(partner_id), item)
 
     def _names(self, known: Known, night: int) -> Callable[[Enrollee], Row]:
-        """The issuer's ids: of some policies some nights after the enrollment, of some others."""
+        """The issuer's ids: of some policies some nights after the enrollment, of some others.
+
+        Whoever was cancelled by then keeps the id: the exchange would not take another one.
+        """
         if not self.exchange.scenario.life:
             return lambda _: {}
         random = Random(f"{self.seed}/{known.policy.policy_id}/names")
         share, waits = random.random(), timedelta(days=random.randint(2, 8))
-        is_late = self.exchange.scenario.day(night) < known.arrived_on + waits
+        named_on = known.arrived_on + waits
+        is_late = self.exchange.scenario.day(night) < named_on
+        told_on = known.policy.end_told_on
+        is_gone = known.policy.state == "cancelled" and told_on is not None and told_on <= named_on
         if share < _NAMED_LATER and is_late:
             return lambda _: dict.fromkeys(_ISSUER_IDS, "")
-        if share > _RENAMED and not is_late:
+        if share > _RENAMED and not (is_late or is_gone):
             return lambda enrollee: {"issuer_member_id": f"N{enrollee.person.member_id}"}
         return lambda _: {}
 

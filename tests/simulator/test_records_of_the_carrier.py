@@ -1,6 +1,7 @@
 """The carrier's core system: what it holds, where, and what is wrong in it on purpose."""
 
 import csv
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -159,3 +160,22 @@ def test_tables_hold_the_records_with_types(carrier, server_url, partners):
     known = carrier.exchange.known_to_carrier(TEXAS, 1)
     assert members == sum(len(item.policy.enrollees) for item in known)
     assert columns == list(partners[TEXAS].carrier_records.payments.values())
+
+
+def test_whoever_was_cancelled_gets_no_other_id(new_exchange):
+    """The exchange would not take it; one that was told before the cancellation stays."""
+    exchange = new_exchange(members=600, life=True)
+    exchange.send(1)
+    core = CarrierCore(exchange, seed=3)
+    renamed = [
+        one
+        for one in exchange.known_to_carrier(CAROLINA, 1)
+        if core._names(one, 12)(one.policy.subscriber)
+    ]
+
+    assert renamed
+    for one in renamed:
+        gone = one.policy.ended("cancelled", one.policy.begin)
+        for told_on, keeps in ((date(2026, 12, 2), True), (date(2026, 12, 31), False)):
+            known = replace(one, policy=replace(gone, end_told_on=told_on))
+            assert (core._names(known, 12)(gone.subscriber) == {}) == keeps
