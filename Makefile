@@ -25,7 +25,7 @@ test: check ## All checks, then the whole test suite
 
 soak: $(READY) ## What takes minutes: a night killed at every point, a hundred lives of policies
 	@scripts/install-sshd
-	$(VENV)/pytest $(ON_ALL_CORES) -m soak
+	@scripts/soak
 
 check: $(READY) ## Format, lint, types and the order of imports
 	$(VENV)/ruff format --check .

@@ -5,6 +5,7 @@ Everything is real: OpenSSH, PostgreSQL, the command, and SIGKILL.
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -113,13 +114,14 @@ class Trial:
                 **{f"night: {key}": night[key] for key in ("run", "state", "balance", "failures")},
                 **_tables(conn),
                 **_checked_tables(conn, self.folder / "home" / "tables"),
+                **_reports(conn, self.folder / "home" / "reports"),
                 "files": _rows(conn, _FILES),
                 "readings": sorted(set(_rows(conn, _READINGS))),
                 "audit trail": audit.verify(audit.entries(conn)).fault,
                 "unfinished": _unfinished(self.folder / "home"),
             }
         engine.dispose()
-        for name in ("mailboxes", "home/landing", "home/reports"):
+        for name in ("mailboxes", "home/landing"):
             state |= {f"{name}/{path}": what for path, what in _content(self.folder / name)}
         return state
 
@@ -169,6 +171,16 @@ def _checked_tables(conn: sa.Connection, folder: Path) -> dict[str, object]:
         f"tables of {name} of {recorded_at}/{path}": what
         for file_id, name, recorded_at in files
         for path, what in _content(folder / str(file_id))
+    }
+
+
+def _reports(conn: sa.Connection, folder: Path) -> dict[str, object]:
+    """The reports; what is of one file is told by its name, as its number depends on attempts."""
+    files = conn.execute(sa.text("SELECT file_id, name FROM ledger.file")).all()
+    names = {str(file_id): name for file_id, name in files}
+    return {
+        "reports/" + re.sub(r"(?<=/premium/)\d+", lambda found: names[found[0]], path): what
+        for path, what in _content(folder)
     }
 
 
