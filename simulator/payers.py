@@ -1,8 +1,8 @@
 """What the members of a carrier pay, night by night, and what must follow from it.
 
 A payment that was once received stays as it is. Binder payments come in full at once, later but in
-time, in two parts, in part, twice, too late, never, or are reversed on the same day; monthly
-premiums follow, or stop after some months.
+time, in two parts, in part, twice, too late, never, or are reversed on the same day; what a change
+adds before the confirmation is paid, too. Monthly premiums follow, or stop after some months.
 """
 
 from dataclasses import dataclass
@@ -75,6 +75,7 @@ class Payers:
             for one in known:
                 if one.policy.state != "cancelled":
                     self._binder(one, day)
+                    self._rest(one, day)
                     self._premiums(one, day)
                 self._expect(one, night)
         return known
@@ -132,6 +133,19 @@ class Payers:
             case _:
                 return
 
+    def _rest(self, known: Known, day: date) -> None:
+        """What a change has added to a binder that was paid in full and is not confirmed yet."""
+        policy, through = known.policy, end_of_month(known.policy.begin)
+        (is_paid,) = self.state.connection.execute(
+            "SELECT count(*) FROM payments WHERE policy_id = ? AND part = 'binder'"
+            " AND paid_through = ?",
+            (policy.policy_id, through.isoformat()),
+        ).fetchone()
+        owed = owed_on(known, policy.begin)
+        rest = owed - self._paid(policy.policy_id)
+        if is_paid and rest > 0 and not policy.effectuated:
+            self._pay(known, f"binder, {owed} in all", rest, day, through, day)
+
     def _premiums(self, known: Known, day: date) -> None:
         """One premium a month after the first, each on its first day or some days before."""
         is_bound = known.policy.effectuated or owed_on(known, known.policy.begin) == 0
@@ -171,7 +185,7 @@ class Payers:
     def _paid(self, policy_id: str) -> int:
         (total,) = self.state.connection.execute(
             "SELECT ifnull(sum(amount), 0) FROM payments WHERE policy_id = ?"
-            " AND part IN ('binder', 'binder part')",
+            " AND (part IN ('binder', 'binder part') OR part LIKE 'binder, %')",
             (policy_id,),
         ).fetchone()
         return int(total)

@@ -1,6 +1,7 @@
 """The carrier's core system: what it holds, where, and what is wrong in it on purpose."""
 
 import csv
+from collections import defaultdict
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -179,3 +180,41 @@ def test_whoever_was_cancelled_gets_no_other_id(new_exchange):
         for told_on, keeps in ((date(2026, 12, 2), True), (date(2026, 12, 31), False)):
             known = replace(one, policy=replace(gone, end_told_on=told_on))
             assert (core._names(known, 12)(gone.subscriber) == {}) == keeps
+
+
+def test_what_a_change_adds_before_the_confirmation_is_paid_too(new_exchange):
+    """A binder that was paid in full is so again; whoever has paid a part pays no more."""
+    exchange = new_exchange(members=200, life=True)
+    exchange.send(1)
+    payers = CarrierCore(exchange, seed=3).payers
+    known = payers.advance(CAROLINA, 1)
+    before = paid(payers)
+    dearer = {
+        one.policy.policy_id: replace(
+            one, amounts=tuple(replace(each, premium=each.premium + 500) for each in one.amounts)
+        )
+        for one in known
+        if not one.policy.effectuated and one.policy.responsible
+    }
+    for one in dearer.values():
+        payers._rest(one, date(2026, 12, 2))
+        payers._rest(one, date(2026, 12, 3))  # once
+    after = paid(payers)
+
+    in_full = {policy for policy, one in dearer.items() if one_binder(one) - 500 == before[policy]}
+    assert in_full
+    assert {policy for policy in dearer if after[policy] != before[policy]} == in_full
+    assert all(after[policy] == one_binder(dearer[policy]) for policy in in_full)
+
+
+def one_binder(known):
+    """What is owed of the first month, in cents."""
+    return known.amounts_on(known.policy.begin).responsible
+
+
+def paid(payers):
+    """Cents by policy, of what a binder is paid with once."""
+    rows = payers.state.connection.execute(
+        "SELECT policy_id, sum(amount) FROM payments WHERE part <> 'binder again' GROUP BY 1"
+    )
+    return defaultdict(int, dict(rows))
