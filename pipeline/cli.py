@@ -20,6 +20,7 @@ from pipeline.book_command import book
 from pipeline.breaks_command import breaks
 from pipeline.carrier_command import carrier
 from pipeline.gate_command import gate
+from pipeline.matches_command import matches
 from pipeline.month_command import month
 from pipeline.outgoing_command import outgoing
 from pipeline.premium_command import premium
@@ -300,24 +301,29 @@ def open_items(
 
 
 @app.command()
-def reconcile(
+def reconcile(  # noqa: PLR0913 - one option for each of them
     book_folder: Annotated[Path, typer.Option("--book", help="Folder of the book's snapshot.")],
     carrier: Annotated[Path, typer.Option(help="Folder of the carrier's snapshot.")],
     out: Annotated[Path, typer.Option(help="Folder for the differences.")],
+    decisions: Annotated[
+        Path | None, typer.Option(help="What persons said of pairs, as a night kept it (Parquet).")
+    ] = None,
     as_json: Json = False,
     engine: Annotated[
         CompareEngine, typer.Option(help="Who joins the two: this machine, or a cluster.")
     ] = CompareEngine.duckdb,
 ) -> None:
-    """Compare two snapshots; `differences.parquet` and `summary.json` go to --out.
+    """Compare two snapshots; differences, pairs without common ids and a summary go to --out.
 
     Exit code 0: no difference; 1: differences; 2: a snapshot cannot be used.
     """
     from reconciliation.comparison import reconcile_folders
+    from reconciliation.matching import read_decisions
 
+    said = read_decisions(decisions) if decisions else None
     by_spark = engine is CompareEngine.spark
     with _spark_engine(out) if by_spark else nullcontext() as joined_by:
-        comparison = reconcile_folders(book_folder, carrier, out, joined_by)
+        comparison = reconcile_folders(book_folder, carrier, out, joined_by, decisions=said)
     if as_json:
         print(json.dumps(comparison.counts))  # noqa: T201 - the command's output
     else:
@@ -402,6 +408,7 @@ app.command()(book)
 app.add_typer(gate, name="gate")
 app.add_typer(outgoing, name="outgoing")
 app.add_typer(breaks, name="breaks")
+app.add_typer(matches, name="matches")
 app.add_typer(audit, name="audit")
 app.add_typer(carrier, name="carrier")
 app.add_typer(month, name="month")

@@ -1,5 +1,8 @@
 """The book against the carrier's records: two frozen snapshots, compared, the result kept."""
 
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
 import sqlalchemy as sa
 import structlog
 
@@ -10,7 +13,8 @@ from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from reconciliation.breaks import Sighting, end_waivers, meet
 from reconciliation.comparison import reconcile_folders
-from reconciliation.snapshots import freeze
+from reconciliation.matches import decisions_of, meet_matches
+from reconciliation.snapshots import freeze, frozen
 from schemas.database import difference, result
 from schemas.errors import Terminal
 from schemas.fault_points import reach
@@ -19,18 +23,28 @@ from schemas.postgres_copy import copy_into
 log = structlog.get_logger()
 
 
-def reconcile_partner(house: House, run: Run, partner_id: str, records: CarrierRecords) -> bool:
+def reconcile_partner(
+    house: House,
+    run: Run,
+    partner_id: str,
+    records: CarrierRecords,
+    decisions: pa.Table | None = None,
+) -> bool:
     """Whether the partner's book was compared with the carrier's records now, and the result kept.
 
     Not when the run has compared both already, as they are now: what it has effectuated itself
-    since then is no reason to compare again. Raises Terminal when the book has members and the
+    since then is no reason to compare again. `decisions` is what persons have said of pairs until
+    then, if not what they have said until now. Raises Terminal when the book has members and the
     carrier's records have none.
     """
     folder = house.settings.reports_folder / str(run.run_id) / partner_id / "reconciliation"
     _, carrier_sha256 = freeze(records.members, folder / "carrier", "members")
     with house.engine.connect() as conn:
         last_batch_id = last_settled(conn, partner_id)
-        if _is_done(conn, run, partner_id, carrier_sha256, last_batch_id):
+        if decisions is None:
+            decisions = decisions_of(conn, partner_id)
+        read = _Read(carrier_sha256, _kept(house, decisions), last_batch_id)
+        if _is_done(conn, run, partner_id, read):
             return False
         book = book_snapshot(conn, partner_id, run.as_of)
     if book.num_rows and not records.members.num_rows:
@@ -40,16 +54,17 @@ def reconcile_partner(house: House, run: Run, partner_id: str, records: CarrierR
         )
     _, book_sha256 = freeze(book, folder / "book", "members")
     reach("snapshots frozen")
-    comparison = reconcile_folders(folder / "book", folder / "carrier", folder, may_lack_book=True)
+    comparison = reconcile_folders(
+        folder / "book", folder / "carrier", folder, decisions=decisions, may_lack_book=True
+    )
     keys = {"run_id": run.run_id, "partner_id": partner_id}
     counts = {k: v for k, v in comparison.counts.items() if k in result.c}
     with writing(house, run, partner_id, "reconciled") as conn:
-        is_news = not _was_compared(conn, partner_id, book_sha256, carrier_sha256)
+        is_news = not _was_compared(conn, partner_id, book_sha256, read)
         for table in (difference, result):
             conn.execute(sa.delete(table).where(*(table.c[k] == v for k, v in keys.items())))
-        read = {"book_sha256": book_sha256, "carrier_sha256": carrier_sha256}
         conn.execute(
-            sa.insert(result).values(**keys, **counts, **read, last_batch_id=last_batch_id)
+            sa.insert(result).values(**keys, **counts, book_sha256=book_sha256, **asdict(read))
         )
         copy_into(conn, difference, comparison.differences, **keys)
         sighting = Sighting(
@@ -57,32 +72,40 @@ def reconcile_partner(house: House, run: Run, partner_id: str, records: CarrierR
         )
         became = meet(conn, sighting, comparison.differences, book)
         end_waivers(conn, partner_id, run.run_id, run.as_of)
+        meet_matches(conn, run.run_id, partner_id, run.as_of, comparison.matches)
     log.info("reconciled", partner=partner_id, **comparison.counts, breaks=dict(became))
     return True
 
 
-def _was_compared(
-    conn: sa.Connection, partner_id: str, book_sha256: str, carrier_sha256: str
-) -> bool:
-    """Whether these very snapshots were the partner's last."""
+def _was_compared(conn: sa.Connection, partner_id: str, book_sha256: str, read: "_Read") -> bool:
+    """Whether these very snapshots, by the same words of persons, were the partner's last."""
     last = (
-        sa.select(result.c.book_sha256, result.c.carrier_sha256)
+        sa.select(result.c.book_sha256, result.c.carrier_sha256, result.c.decisions_key)
         .where(result.c.partner_id == partner_id)
         .order_by(result.c.run_id.desc())
         .limit(1)
     )
-    return tuple(conn.execute(last).one_or_none() or ()) == (book_sha256, carrier_sha256)
+    now = (book_sha256, read.carrier_sha256, read.decisions_key)
+    return tuple(conn.execute(last).one_or_none() or ()) == now
 
 
-def _is_done(
-    conn: sa.Connection, run: Run, partner_id: str, carrier_sha256: str, last_batch_id: int | None
-) -> bool:
+@dataclass(frozen=True)
+class _Read:
+    """What beside the book a reconciliation has read, as its result keeps it."""
+
+    carrier_sha256: str
+    decisions_key: str | None
+    last_batch_id: int | None
+
+
+def _kept(house: House, decisions: pa.Table) -> str | None:
+    """Where a replay finds what persons had said; None: nothing."""
+    return house.landing.store([frozen(decisions)]).storage_key if decisions.num_rows else None
+
+
+def _is_done(conn: sa.Connection, run: Run, partner_id: str, read: _Read) -> bool:
+    same = (result.c[name].is_not_distinct_from(value) for name, value in asdict(read).items())
     known = sa.select(
-        sa.exists().where(
-            result.c.run_id == run.run_id,
-            result.c.partner_id == partner_id,
-            result.c.carrier_sha256 == carrier_sha256,
-            result.c.last_batch_id.is_not_distinct_from(last_batch_id),
-        )
+        sa.exists().where(result.c.run_id == run.run_id, result.c.partner_id == partner_id, *same)
     )
     return bool(conn.execute(known).scalar_one())

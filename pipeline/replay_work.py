@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
@@ -34,8 +35,9 @@ from pipeline.runs import Run
 from pipeline.settle import settle_decisions
 from pipeline.wiring import House
 from schemas.book import hold, hold_word
-from schemas.database import gate_batch, gate_decision
+from schemas.database import gate_batch, gate_decision, result
 from schemas.errors import Terminal
+from schemas.records import MATCH_DECISIONS
 from sftp_inbox.receive import Fetched
 
 # Received files have the ids that they had then. Files that are sent count from here on, so that a
@@ -213,7 +215,19 @@ class Replayer:
     def _reconcile(self, told: Told) -> None:
         run_id, partner_id = key = told.object_id, told.details["partner"]
         run = self._run(run_id, partner_id)
-        reconcile_partner(self.house, run, partner_id, self._records[key])
+        records, decisions = self._records[key], self._decisions(run_id, partner_id)
+        reconcile_partner(self.house, run, partner_id, records, decisions)
+
+    def _decisions(self, run_id: int, partner_id: str) -> pa.Table:
+        """What persons had said of pairs when the run compared."""
+        key = self.record.execute(
+            sa.select(result.c.decisions_key).where(
+                result.c.run_id == run_id, result.c.partner_id == partner_id
+            )
+        ).scalar_one()
+        if key is None:
+            return MATCH_DECISIONS.empty_table()
+        return pq.read_table(self.house.landing.verified_path(key))
 
     def _settle(self, told: Told) -> None:
         run_id, partner_id = key = told.object_id, told.details["partner"]

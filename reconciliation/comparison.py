@@ -5,10 +5,12 @@ makes SQL of them. The same snapshots and rules give the same differences in the
 whatever order their rows had.
 """
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,11 +20,20 @@ import pyarrow as pa
 
 from reconciliation.comparison_sql import differences, rows_to_look_at, unlike_rows
 from reconciliation.engines import DuckDB, Engine, Joined
-from reconciliation.snapshots import Snapshot, freeze, open_snapshot, require_whole, write_durably
+from reconciliation.matching import match, pair_up
+from reconciliation.snapshots import (
+    Snapshot,
+    freeze,
+    frozen,
+    open_snapshot,
+    require_whole,
+    write_durably,
+)
 from schemas import records, tables
 from schemas.comparison import ComparedField, ComparisonRules, load_comparison
 from schemas.errors import Terminal
 from schemas.limits import load_comparison_limits
+from schemas.matching import load_matching
 
 _SIDES = ("book", "carrier")
 
@@ -32,7 +43,9 @@ class Comparison:
     """The differences, and where every row of both sides went.
 
     `may_be_absent` counts rows of the book that the carrier lacks and need not have;
-    `not_compared` names fields of the rules that the carrier's records do not have.
+    `not_compared` names fields of the rules that the carrier's records do not have; `matches`
+    (records.MATCHES) are the pairs that the exchange's ids do not make, also those that wait for a
+    person, whose rows are missing until then.
     """
 
     differences: pa.Table  # tables.DIFFERENCES
@@ -42,6 +55,7 @@ class Comparison:
     missing_in_book: int
     may_be_absent: int
     not_compared: tuple[str, ...] = ()
+    matches: pa.Table = field(default_factory=records.MATCHES.empty_table)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -60,14 +74,16 @@ def compare(
     carrier: Snapshot,
     rules: ComparisonRules | None = None,
     engine: Engine | None = None,
+    decisions: pa.Table | None = None,
 ) -> Comparison:
     """What differs between the book (BOOK_MEMBERS) and the carrier's records (CARRIER_MEMBERS).
 
     The sides are joined by DuckDB in this process, or by another engine; the result is the same.
+    `decisions` (records.MATCH_DECISIONS) is what persons said of pairs that ids do not make.
     Raises Terminal when a side has two rows of one key, for then a row has no single partner.
     """
     rules = rules or load_comparison()
-    fields = [field for field in rules.fields if field.columns <= carrier.columns]
+    fields = [one for one in rules.fields if one.columns <= carrier.columns]
     sides = dict(zip(_SIDES, (book, carrier), strict=True))
     with (
         _connection() as connection,
@@ -76,21 +92,48 @@ def compare(
     ):
         sizes = [_size(joined, name, side, rules) for name, side in sides.items()]
         looked_at = joined.relation(rows_to_look_at(rules, fields))
-        connection.execute(f"CREATE TEMP TABLE unlike AS {unlike_rows(looked_at, rules, fields)}")
-        found = connection.sql(differences(rules, fields)).to_arrow_table()
-        counted = dict(connection.sql("SELECT kind, count(*) FROM unlike GROUP BY 1").fetchall())
-    return _conserved(found, counted, sizes, _not_compared(rules, fields))
+        connection.execute(f"CREATE TEMP TABLE looked_at AS SELECT * FROM {looked_at}")  # noqa: S608
+        unlike = unlike_rows("looked_at", rules, fields)
+        connection.execute(f"CREATE TEMP TABLE unlike AS {unlike}")
+        matches, compared = _matched(connection, rules, fields, decisions)
+        found = connection.sql(differences(rules, compared)).to_arrow_table()
+        counted = _counted(connection)
+    comparison = _conserved(found, counted, sizes, _not_compared(rules, fields))
+    return replace(comparison, matches=matches)
 
 
-def reconcile_folders(
+def _matched(
+    connection: duckdb.DuckDBPyConnection,
+    rules: ComparisonRules,
+    fields: Sequence[ComparedField],
+    decisions: pa.Table | None,
+) -> tuple[pa.Table, Sequence[ComparedField]]:
+    """The pairs among rows that ids leave alone, now in `unlike`, and what is compared with them.
+
+    Where one side has no such row there is nothing to pair, and nothing is asked.
+    """
+    if not {"missing_at_carrier", "missing_in_book"} <= _counted(connection).keys():
+        return records.MATCHES.empty_table(), fields
+    matches = match(connection, fields, rules, load_matching(), decisions)
+    return matches, pair_up(connection, fields, rules)
+
+
+def _counted(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    return dict(connection.sql("SELECT kind, count(*) FROM unlike GROUP BY 1").fetchall())
+
+
+def reconcile_folders(  # noqa: PLR0913 - both sides, how, and where
     book: Path,
     carrier: Path,
     out: Path,
     engine: Engine | None = None,
     *,
+    decisions: pa.Table | None = None,
     may_lack_book: bool = False,
 ) -> Comparison:
-    """Compares two folders of snapshots; writes `differences.parquet` and `summary.json` to `out`.
+    """Compares two folders of snapshots; writes what was found to `out`.
+
+    `differences.parquet`, `matches.parquet` (records.MATCHES) and `summary.json`.
 
     Raises Terminal, and leaves in `out` what was there, when a snapshot cannot be used, or when one
     side is empty and the other is not; with `may_lack_book` the book may be.
@@ -105,13 +148,15 @@ def reconcile_folders(
         open_snapshot(carrier, records.CARRIER_MEMBERS, optional),
     )
     _require_members(sides, (book, carrier), may_lack_book=may_lack_book)
-    comparison = compare(*sides, rules, engine)
+    comparison = compare(*sides, rules, engine, decisions)
     path, sha256 = freeze(comparison.differences, out, "differences")
+    freeze(comparison.matches, out, "matches")
     summary = {
         "rules": {"id": rules.id, "version": rules.version},
         **{name: side.hashes for name, side in zip(_SIDES, sides, strict=True)},
         "counts": comparison.counts,
         "not_compared": list(comparison.not_compared),
+        "matches": _summary(comparison.matches, decisions),
         "differences": {
             "file": path.name,
             "rows": comparison.differences.num_rows,
@@ -121,6 +166,17 @@ def reconcile_folders(
     text = json.dumps(summary, indent=2, sort_keys=True) + "\n"
     write_durably(out / "summary.json", text.encode())
     return comparison
+
+
+def _summary(matches: pa.Table, decisions: pa.Table | None) -> dict[str, object]:
+    """The rules of matching, what persons had said, and how many pairs became what."""
+    rules = load_matching()
+    said = frozen(records.MATCH_DECISIONS.empty_table() if decisions is None else decisions)
+    return {
+        "rules": {"id": rules.id, "version": rules.version},
+        "decisions_sha256": hashlib.sha256(said).hexdigest(),
+        "pairs": dict(Counter(matches["state"].to_pylist())),
+    }
 
 
 def _require_members(
@@ -157,14 +213,16 @@ def _whole(sides: Iterable[Snapshot]) -> Iterator[None]:
     except duckdb.Error as error:
         for path in chain.from_iterable(side.files for side in sides):
             require_whole(path)
+        if not isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+            raise
         raise Terminal(
-            f"DuckDB could not compare the snapshots: {type(error).__name__}. Give it room on the "
-            "disk for temporary files and try again."
+            f"DuckDB could not compare the snapshots: {type(error).__name__}. Make room on the "
+            "disk for its temporary files and compare again."
         ) from error
 
 
 def _not_compared(rules: ComparisonRules, fields: Sequence[ComparedField]) -> tuple[str, ...]:
-    return tuple(field.name for field in rules.fields if field not in fields)
+    return tuple(one.name for one in rules.fields if one not in fields)
 
 
 def _size(joined: Joined, side: str, snapshot: Snapshot, rules: ComparisonRules) -> int:

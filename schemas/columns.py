@@ -30,6 +30,7 @@ _SQL_TYPES: dict[pa.DataType, TypeEngine[Any]] = {
     pa.int16(): sa.SmallInteger(),
     pa.int8(): sa.SmallInteger(),
     pa.bool_(): sa.Boolean(),
+    pa.float64(): sa.Double(),
     pa.date32(): sa.Date(),
     tables.MONEY: MONEY,
     pa.list_(pa.large_string()): ARRAY(sa.Text()),

@@ -73,6 +73,11 @@ class ComparisonRules(_Row):
     missing_in_book: MissingRow
     fields: tuple[ComparedField, ...]
 
+    @property
+    def key_fields(self) -> tuple[ComparedField, ...]:
+        """The key as fields: compared where other ids, a person or likeness made the pair."""
+        return tuple(ComparedField(name=n, kind="exact", decides="exchange") for n in self.key)
+
     @model_validator(mode="after")
     def _columns_exist(self) -> "ComparisonRules":
         named = [*self.key, *(field.name for field in self.fields)]

@@ -320,6 +320,8 @@ result = sa.Table(
     sa.Column("differing", sa.BigInteger, nullable=False),
     sa.Column("missing_at_carrier", sa.BigInteger, nullable=False),
     sa.Column("missing_in_book", sa.BigInteger, nullable=False),
+    # What persons had said of pairs, in the landing zone; null: nothing.
+    sa.Column("decisions_key", sa.Text),
     # The last batch that was in the book: what else changes the book in a run is our own decision.
     reference("last_batch_id", "ledger.gate_batch.batch_id", nullable=True),
     schema="reconciliation",

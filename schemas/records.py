@@ -74,3 +74,27 @@ BOOK_MEMBERS = pa.schema(
         ("file_id", pa.int64()),  # the file that last changed this row
     ]
 )
+
+# The two records of a pair, by the keys that either side has.
+MATCH_KEY = (
+    "book_policy_id",
+    "book_member_id",
+    "carrier_policy_id",
+    "carrier_member_id",
+)
+_PAIR = [(name, TEXT) for name in MATCH_KEY]
+
+# Pairs that the exchange's policy and member ids do not make, and how they were found.
+MATCHES = pa.schema(
+    [
+        *_PAIR,
+        ("state", TEXT),  # matched | accepted (a person's word) | proposed (waits for a person)
+        ("how", TEXT),  # the ids by name, or likeness
+        ("weight", pa.float64()),  # bits; null for ids
+        ("runner_up", pa.float64()),  # of the next best pair of either record; null: there is none
+        ("reasons", pa.list_(TEXT)),  # of likeness: comparison, level and bits
+    ]
+)
+
+# What persons said of pairs: an input of the next reconciliation.
+MATCH_DECISIONS = pa.schema([*_PAIR, ("word", TEXT)])  # accept | refuse

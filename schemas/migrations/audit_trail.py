@@ -10,6 +10,7 @@ each as the number of its UTF-8 bytes, a colon, its text and a line feed.
 """
 
 from schemas.migrations.audit_breaks import AUDIT_OF_BREAKS
+from schemas.migrations.match_tables import MATCH_AUDIT
 from schemas.migrations.monthly_tables import MONTHLY_AUDIT
 
 _CHAIN = """
@@ -485,6 +486,7 @@ AUDIT_TRAIL = "".join(
             *("set_ordinal", "content_hash", "state", _WORD),
             verbs=("staged", "decided"),
         ),
+        MATCH_AUDIT,
         MONTHLY_AUDIT,
         _ALWAYS,
     ]

@@ -2,12 +2,13 @@
 
 from alembic import context
 
-from schemas import book, breaks, database, months, premium_database
+from schemas import book, breaks, database, matching, months, premium_database
 
 _declared = (  # of one catalogue
     database.file,
     book.event,
     breaks.break_,
+    matching.match,
     months.month_file,
     premium_database.premium_file,
 )

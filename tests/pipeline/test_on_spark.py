@@ -139,9 +139,10 @@ def test_folders_are_compared_by_spark_and_nothing_is_left_behind(session, tmp_p
         reconcile_folders(tmp_path / "book", tmp_path / "carrier", out, engine)
     assert sorted(path.name for path in (tmp_path / "spark").iterdir()) == [
         "differences.parquet",
+        "matches.parquet",
         "summary.json",
     ]
-    for file in ("differences.parquet", "summary.json"):
+    for file in ("differences.parquet", "matches.parquet", "summary.json"):
         assert (tmp_path / "spark" / file).read_bytes() == (tmp_path / "duckdb" / file).read_bytes()
     summary = json.loads((tmp_path / "spark/summary.json").read_text("utf-8"))
     assert summary["counts"]["differing"] == 1

@@ -186,9 +186,19 @@ def test_a_value_on_one_side_only_is_a_difference(ours, theirs, book, carrier, b
     assert found.differences["field"].to_pylist() == list(theirs)
 
 
+def somebody_else(number):
+    """What makes a person of each number: nobody is like another."""
+    return {
+        "first_name": "ABCDEFGHIJKLMN"[number] * 6,
+        "ssn": f"9{number:02d}40{number:04d}",
+        "birth_date": date(1950 + number, 1 + number % 12, 5),
+    }
+
+
 def test_rows_of_one_side_only_are_named(book, carrier, book_row):
     """Missing rows have no field; a cancelled policy may be absent at the carrier."""
-    ours, cancelled, theirs = book_row(1), book_row(2, policy_status="cancelled"), book_row(3)
+    ours, cancelled = book_row(1), book_row(2, policy_status="cancelled")
+    theirs = book_row(3, **somebody_else(3))
     found = compared(book(ours, cancelled), carrier(theirs))
     assert found.counts == {
         **NOTHING,
@@ -253,7 +263,7 @@ def test_order_of_rows_changes_nothing_and_nothing_is_lost(
     states, shuffler, book, carrier, book_row
 ):
     """Shuffled sides give the same differences; each row is in exactly one count."""
-    rows = [(state, book_row(number)) for number, state in enumerate(states, 1)]
+    rows = [(s, book_row(number, **somebody_else(number))) for number, s in enumerate(states, 1)]
     ours = [row for state, row in rows if state != "book_lacks"]
     theirs = [
         {**row, state: CHANGED[state]} if state in CHANGED else row
@@ -298,7 +308,11 @@ def test_folders_are_reconciled_to_the_same_bytes(tmp_path, book, carrier, book_
     assert summary["differences"]["sha256"] == hashlib.sha256(differences).hexdigest()
     assert summary["rules"] == {"id": "ffe-individual", "version": 2}
     assert pq.read_table(out / "differences.parquet").schema.equals(tables.DIFFERENCES)
-    assert sorted(p.name for p in out.iterdir()) == ["differences.parquet", "summary.json"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "differences.parquet",
+        "matches.parquet",
+        "summary.json",
+    ]
 
 
 def test_folders_without_a_right_snapshot_are_refused(tmp_path, book, carrier, book_row):

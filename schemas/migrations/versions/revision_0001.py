@@ -5,6 +5,7 @@ from alembic import op
 from schemas.migrations.audit_trail import AUDIT_TRAIL
 from schemas.migrations.book_tables import BOOK_TABLES
 from schemas.migrations.book_views import BOOK_VIEWS
+from schemas.migrations.match_tables import MATCH_TABLES
 from schemas.migrations.monthly_tables import MONTHLY_TABLES
 from schemas.migrations.premium_tables import PREMIUM_TABLES
 
@@ -181,7 +182,8 @@ CREATE INDEX ix_answer_open ON ledger.answer (partner_id) WHERE state <> 'counts
 CREATE TABLE reconciliation.result (
   run_id BIGINT NOT NULL, partner_id TEXT NOT NULL, book_sha256 TEXT NOT NULL,
   carrier_sha256 TEXT NOT NULL, matched BIGINT NOT NULL, differing BIGINT NOT NULL,
-  missing_at_carrier BIGINT NOT NULL, missing_in_book BIGINT NOT NULL, last_batch_id BIGINT,
+  missing_at_carrier BIGINT NOT NULL, missing_in_book BIGINT NOT NULL, decisions_key TEXT,
+  last_batch_id BIGINT,
   CONSTRAINT pk_result PRIMARY KEY (run_id, partner_id),
   CONSTRAINT fk_result_last_batch_id FOREIGN KEY(last_batch_id) REFERENCES ledger.gate_batch
     (batch_id),
@@ -334,6 +336,7 @@ def upgrade() -> None:
     op.execute(_UP)
     op.execute(BOOK_TABLES)
     op.execute(BOOK_VIEWS)
+    op.execute(MATCH_TABLES)
     op.execute(MONTHLY_TABLES)
     op.execute(PREMIUM_TABLES)
     op.execute(AUDIT_TRAIL)

@@ -1,0 +1,117 @@
+"""`edi834 matches`: which of the carrier's records is which member, where no id says so."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from pipeline import terminal
+from schemas.errors import Terminal
+
+OK, OPEN_ITEMS = 0, 1
+
+matches = typer.Typer(
+    no_args_is_help=True, help="Members and records of the carrier that share no id."
+)
+
+Ids = Annotated[list[int], typer.Argument(metavar="ID...", help="One pair or several.")]
+By = Annotated[str, typer.Option(help="Who says so.")]
+Reason = Annotated[str, typer.Option(help="Why, in a sentence without anybody's data.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output, one object a line.")]
+
+
+@matches.command("list")
+def list_all(  # noqa: PLR0913 - one option for each way to look
+    partner: Annotated[str | None, typer.Option(help="Only this partner's.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only in this state.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="In any state.")] = False,
+    after: Annotated[int, typer.Option(help="Only behind this pair: the next page.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List pairs; without --all or --state those that wait for a person.
+
+    Exit code 0: there is none; 1: there is one.
+    """
+    from pipeline.matches_report import as_object, matches_table
+    from reconciliation.matches import list_matches
+
+    with _house() as house, house.engine.connect() as conn:
+        states = () if everything else _states(state)
+        found = list_matches(conn, states, partner, after, limit)
+    if as_json:
+        for row in found:
+            print(json.dumps(as_object(row)))  # noqa: T201 - the command's output
+    elif found:
+        terminal.out.print(matches_table(found))
+        if len(found) == limit:
+            terminal.out.print(f"There may be more: --after {found[-1]['match_id']}.")
+    else:
+        terminal.out.print("There is no such pair.")
+    raise typer.Exit(OPEN_ITEMS if found else OK)
+
+
+def _states(state: str | None) -> tuple[str, ...]:
+    from schemas.matching import STATES
+
+    if state is not None and state not in STATES:
+        raise Terminal(f"There is no state '{state}'. There are: {', '.join(STATES)}.")
+    return (state or "proposed",)
+
+
+@matches.command()
+def show(
+    match_id: Annotated[int, typer.Argument(metavar="ID", help="The pair.")],
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show both records; the audit trail notes it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one pair: how alike both records are, why, and what was said of it."""
+    from ledger import audit
+    from pipeline.matches_report import both_records, match_object, show_match
+    from pipeline.operators import account
+    from reconciliation.matches import read_match
+
+    with _house() as house, house.engine.begin() as conn:
+        found = read_match(conn, match_id)
+        if found is None:
+            raise Terminal(f"There is no pair {match_id}. `edi834 matches list --all` names them.")
+        sides = None
+        if reveal:
+            sides = both_records(house.settings.reports_folder, found[0])
+            audit.note(conn, "revealed", "match", match_id, account=account())
+    if as_json:
+        shown = match_object(*found, sides)
+        print(json.dumps(shown))  # noqa: T201 - the command's output
+    else:
+        show_match(*found, sides)
+
+
+@matches.command()
+def accept(ids: Ids, by: By, reason: Reason) -> None:
+    """Say that both records of a pair are one member's: the next reconciliation compares them."""
+    _say("accept", ids, by, reason)
+
+
+@matches.command()
+def refuse(ids: Ids, by: By, reason: Reason) -> None:
+    """Say that the records of a pair are two members': no reconciliation pairs them again."""
+    _say("refuse", ids, by, reason)
+
+
+def _say(word: str, ids: list[int], by: str, reason: str) -> None:
+    from pipeline.operators import account
+    from reconciliation.matches import MatchWord, say
+
+    with _house() as house, house.engine.begin() as conn:
+        done = say(conn, sorted(set(ids)), MatchWord(word, by, account(), reason))
+    terminal.out.print(f"Noted, of {done} pair{'s' * (done != 1)}. The next night goes by it.")
+
+
+def _house() -> Any:
+    from pipeline.settings import load_settings
+    from pipeline.wiring import open_house
+
+    terminal.silence_logs()
+    return open_house(load_settings())

@@ -1,0 +1,154 @@
+"""How members are matched whose ids do not say so, as data: `matching.toml`, read and checked once.
+
+And the tables of the queue: pairs of records at which a person looks, and what persons said.
+"""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from schemas import records
+from schemas.columns import (
+    INSTANT,
+    columns_of,
+    identity,
+    metadata,
+    one_of,
+    reference,
+    text,
+    without,
+)
+
+STATES = ("proposed", "matched", "accepted", "refused", "gone")
+
+# A pair of a member of the book and a record of the carrier is its two keys; its weight and reasons
+# are those of the last reconciliation that weighed it. What a person said stays.
+match = sa.Table(
+    "match",
+    metadata,
+    identity("match_id"),
+    text("partner_id"),
+    *columns_of(records.MATCHES, records.MATCH_KEY),
+    text("state"),
+    *without(records.MATCHES, *records.MATCH_KEY, "state"),
+    sa.Column("first_seen", INSTANT, nullable=False),  # the clock of the run
+    sa.Column("last_seen", INSTANT, nullable=False),
+    reference("last_run_id", "ledger.run.run_id"),
+    sa.Column("version", sa.Integer, nullable=False),  # counts what persons said
+    one_of("state", *STATES),
+    sa.Index(
+        "uq_match_identity",
+        *records.MATCH_KEY,
+        "partner_id",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+    sa.Index("ix_match_state", "state", "partner_id", "match_id"),
+    schema="reconciliation",
+)
+
+# What persons said of a pair: never changed, never removed.
+match_word = sa.Table(
+    "match_word",
+    metadata,
+    identity("match_word_id"),
+    reference("match_id", "reconciliation.match.match_id"),
+    sa.Column("at", INSTANT, nullable=False, server_default=sa.text("clock_timestamp()")),
+    text("person"),
+    text("account"),  # of the operating system
+    text("word"),
+    text("reason"),
+    one_of("word", "accept", "refuse"),
+    sa.Index("ix_match_word_match", "match_id"),
+    schema="reconciliation",
+)
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ids(_Row):
+    """Columns that name a member together, and what must not all contradict them."""
+
+    name: str
+    columns: tuple[str, ...]
+    agrees: tuple[str, ...]
+
+
+class Automatic(_Row):
+    """When a pair is matched without a person, and from which weight on it is shown to one."""
+
+    weight: float
+    margin: float
+    shown_from: float
+    needs: dict[str, tuple[str, ...]]
+
+
+class Limits(_Row):
+    """How many members may share an SSN; how many of one side may lack a partner."""
+
+    shared_ssn_max: int
+    unmatched_max: int
+
+
+class Block(_Row):
+    """Columns that two records must share to be looked at."""
+
+    left: tuple[str, ...]
+    right: tuple[str, ...] = ()
+
+
+class Level(_Row):
+    """One outcome of a comparison, with its probability for one member (m) and for two (u)."""
+
+    name: str
+    kind: Literal["same", "swapped", "one_typo", "alike", "transposed", "else"]
+    m: float
+    u: float
+    columns: tuple[str, ...] = ()
+
+
+class MatchComparison(_Row):
+    """What of two records is compared; the first level that fits holds."""
+
+    name: str
+    columns: tuple[str, ...]
+    levels: tuple[Level, ...]
+
+
+class MatchingRules(_Row):
+    """All of `matching.toml`."""
+
+    id: str
+    version: int
+    ids: tuple[Ids, ...]
+    automatic: Automatic
+    limits: Limits
+    blocks: tuple[Block, ...]
+    confirmed: bool
+    prior: float
+    comparisons: tuple[MatchComparison, ...]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "MatchingRules":
+        by_name = {one.name: {level.name for level in one.levels} for one in self.comparisons}
+        for name, levels in self.automatic.needs.items():
+            if not set(levels) <= by_name.get(name, set()):
+                raise ValueError(f"automatic.needs.{name} is no level of a comparison")
+        for one in self.comparisons:
+            for odds in ([level.m for level in one.levels], [level.u for level in one.levels]):
+                if abs(sum(odds) - 1) > 1e-6:
+                    raise ValueError(f"the probabilities of {one.name} are {sum(odds)} together")
+        return self
+
+
+@cache
+def load_matching() -> MatchingRules:
+    """The rows of `matching.toml`."""
+    content = files("schemas").joinpath("matching.toml").read_text("utf-8")
+    return MatchingRules.model_validate(tomllib.loads(content))

@@ -1,0 +1,130 @@
+"""Pairs that ids do not make: a queue, persons' words, and what the next run makes of them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from ledger.runs import open_run
+from reconciliation.matches import (
+    MatchWord,
+    decisions_of,
+    list_matches,
+    meet_matches,
+    read_match,
+    say,
+)
+from schemas import records
+from schemas.errors import Terminal
+
+PARTNER = "cedar-valley-tx"
+FIRST_NIGHT = datetime(2026, 12, 1, 6, tzinfo=UTC)
+
+
+def found(book="1", carrier="1", state="proposed", **more):
+    """A row of MATCHES, by one letter a record."""
+    key = (f"88{book}", f"M{book}", f"X{carrier}", f"XM{carrier}")
+    pair = dict(zip(records.MATCH_KEY, key, strict=True))
+    weighed = {"how": "likeness", "weight": 3.5, "runner_up": None, "reasons": ["ssn: same +8.9"]}
+    return {**pair, "state": state, **weighed, **more}
+
+
+class Nights:
+    """Nights of one partner, each with the pairs that its reconciliation has found."""
+
+    def __init__(self, conn):
+        self.conn = conn
+        self.number = 0
+
+    def see(self, *rows, partner_id=PARTNER):
+        at = FIRST_NIGHT + timedelta(days=self.number)
+        self.number += 1
+        table = pa.Table.from_pylist(list(rows), schema=records.MATCHES)
+        meet_matches(self.conn, open_run(self.conn, at), partner_id, at, table)
+
+    def say(self, word, *ids, person="Ada", reason="Both have one street."):
+        return say(self.conn, ids, MatchWord(word, person, "ops", reason))
+
+    def all(self, name="state"):
+        return [row[name] for row in list_matches(self.conn, (), None, 0, 100)]
+
+
+@pytest.fixture
+def nights(conn):
+    return Nights(conn)
+
+
+def test_a_pair_waits_until_it_is_gone_or_somebody_has_spoken(nights):
+    """It is one row as long as it is found; what is matched meanwhile waits no more."""
+    nights.see(found(), found(book="2", carrier="2"))
+    nights.see(found(weight=4.0), found(book="2", carrier="2", state="matched"))
+    assert nights.all() == ["proposed", "matched"]
+    assert nights.all("weight") == [4.0, 3.5]
+    assert nights.all("first_seen") == [FIRST_NIGHT] * 2
+    nights.see()
+    assert nights.all() == ["gone", "gone"]
+    nights.see(found())
+    assert nights.all() == ["proposed", "gone"]
+
+
+def test_what_a_person_said_survives_the_next_run_and_is_its_input(nights, conn):
+    """Found again, found by the word itself, or not found: the word stays."""
+    nights.see(found(), found(book="2", carrier="2"))
+    first, second = nights.all("match_id")
+    nights.say("accept", first)
+    nights.say("refuse", second)
+    by_word = found(state="accepted", how="a person", weight=None, reasons=None)
+    for rows in ([by_word, found(book="2", carrier="2")], [], [by_word]):
+        nights.see(*rows)
+        assert nights.all() == ["accepted", "refused"]
+    assert nights.all("how") == ["likeness", "likeness"]
+    assert nights.all("weight") == [3.5, 3.5]
+    assert [tuple(row.values()) for row in decisions_of(conn, PARTNER).to_pylist()] == [
+        ("881", "M1", "X1", "XM1", "accept"),
+        ("882", "M2", "X2", "XM2", "refuse"),
+    ]
+    assert decisions_of(conn, "harbor-light-nc").num_rows == 0
+
+
+def test_a_word_can_be_taken_back(nights, conn):
+    """Each is kept with person, account and reason."""
+    nights.see(found())
+    (pair,) = nights.all("match_id")
+    nights.say("accept", pair)
+    nights.say("refuse", pair, person="Grace", reason="The twin.")
+    row, words = read_match(conn, pair)
+    assert (row["state"], row["version"]) == ("refused", 2)
+    assert [(one["word"], one["person"], one["account"], one["reason"]) for one in words] == [
+        ("accept", "Ada", "ops", "Both have one street."),
+        ("refuse", "Grace", "ops", "The twin."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "word", "said", "message"),
+    [
+        ([found(state="matched")], "accept", {}, r"Pair \d+ is matched: to accept it is not poss"),
+        ([found()], "accept", {"person": " "}, "needs a person and a reason"),
+        ([found()], "refuse", {"reason": ""}, "needs a person and a reason"),
+        ([found(), found(carrier="2")], "accept", {}, "one record of the book with two partners"),
+        ([found(), found(book="2")], "accept", {}, "one record of the carrier with two partners"),
+    ],
+)
+def test_a_word_that_cannot_be_is_refused(nights, rows, word, said, message):
+    """Without a person, without a reason, against its state, or a record with two partners."""
+    nights.see(*rows)
+    with pytest.raises(Terminal, match=message):
+        nights.say(word, *nights.all("match_id"), **said)
+
+
+def test_a_word_about_nothing_is_refused(nights):
+    """The pair is named by its number."""
+    with pytest.raises(Terminal, match=r"There is no pair 999\."):
+        nights.say("accept", 999)
+
+
+def test_other_partners_pairs_stay(nights):
+    """A reconciliation of one partner says nothing of another's."""
+    nights.see(found())
+    nights.see(partner_id="harbor-light-nc")
+    assert nights.all() == ["proposed"]
