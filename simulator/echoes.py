@@ -29,8 +29,8 @@ def header(
 
 
 def last_numbers(received: ReceivedTransaction, standing: Standing) -> Iterator[Objection]:
-    """BGN02 and QTY are those of the last set that carried all members."""
-    if at(received.beginning, 2) != standing.reference:
+    """BGN02 and QTY are those of the last set that carried all members, or of a copy of it."""
+    if at(received.beginning, 2) not in standing.copies:
         yield differs("BGN", "BGN02 is not that of the last transaction")
     if _quantities(received) != _totals(standing.total):
         yield differs("QTY", "QTY is not as last sent")

@@ -47,6 +47,7 @@ class Standing:
     policy: Policy  # all that either side has said
     delivered: Policy  # without what the carrier has not acknowledged yet
     reference: str  # BGN02 of the last set that carried all members
+    copies: frozenset[str]  # each BGN02 of it, where it was sent more than once
     total: int  # its QTY*TO
     references: frozenset[str]  # BGN02 of every set of the policy
     later_policies: bool  # a member has other coverage of the same line in the same time
@@ -117,6 +118,7 @@ def standing(state: State, partner_id: str, policy_id: str, day: date) -> Standi
         policy,
         with_issuer(transactions[-1].policy, arrived[-1], said),
         reference,
+        state.copies_of(echoed),
         total,
         state.references_of(policy_id),
         _has_later_policy(state, policy),

@@ -239,6 +239,15 @@ class State:
         ).fetchone()
         return str(reference), int(total)
 
+    def copies_of(self, transaction_id: int) -> frozenset[str]:
+        """Every BGN02 with which the carrier has accepted that transaction."""
+        rows = self.connection.execute(
+            "SELECT reference FROM sends s JOIN files f USING (file_id)"  # noqa: S608
+            f" WHERE transaction_id = ? AND {ACCEPTED}",
+            (transaction_id,),
+        )
+        return frozenset(reference for (reference,) in rows)
+
     def references_of(self, policy_id: str) -> frozenset[str]:
         """BGN02 of every set of the policy that was sent."""
         rows = self.connection.execute(

@@ -359,6 +359,28 @@ def test_a_member_who_was_added_before_the_confirmation_is_confirmed_with_it(wor
     assert world.now(policy).status == "effectuated"
 
 
+def test_a_confirmation_may_answer_any_copy_of_what_was_sent(world):
+    """A transaction that came again under another BGN02 is the same one; the one before is not."""
+    policy = world.policy()
+    box, partner = world.box, world.box.scenario.partners[TEXAS]
+    night = PartnerNight(box.state, box.scenario, partner, 2, NightFaults(0.0, Random(1)))
+    with box.state.transaction():
+        changed = night.entry(events.financial_change(policy, night.occasion()))
+        night.file("I834", EVENING, [changed])
+        night.file("I834RT", EVENING, [changed])
+    box.mailboxes.place_planned(box.state, 2)
+    world.carrier.acknowledge(2)
+    box.read_answers(2)
+    stands = standing(box.state, TEXAS, policy.policy_id, date(2026, 12, 2))
+    body = world.confirmation(changed.transaction.policy)
+    (former,) = stands.references - stands.copies
+    first, last = sorted(stands.copies)
+
+    assert stands.reference == last
+    assert "BGN02" in world.say(policy, with_text(body, f"*{last}*", f"*{former}*"), night=2)
+    assert world.say(policy, with_text(body, f"*{last}*", f"*{first}*"), night=2) == ""
+
+
 WRONG_ENDS = [
     (("CANCEL", "59", "20270102"), "357", "B107"),
     (("TERM", "59", "20270101"), "one day", "E148 E158 E160 E161"),
