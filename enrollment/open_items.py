@@ -18,7 +18,7 @@ from schemas.tables import ORDINAL, TEXT
 
 OPEN_ITEMS = pa.schema(
     [
-        # waits | half-a-change | covered-twice | audit-differs | other-begin | further-coverage
+        # waits | half-a-change | covered-twice | other-begin | further-coverage
         # | payment | request | member | rejected | held | cannot-be-sent | answer | answer-missing
         ("kind", TEXT),
         ("partner_id", TEXT),
@@ -69,17 +69,6 @@ JOIN book.event e ON e.event_id = greatest(a.event_id, b.event_id)
 WHERE b.exchange_policy_id > a.exchange_policy_id
   AND coalesce(b.insurance_line = a.insurance_line, true)
   AND b.first_day <= a.last_day AND a.first_day <= b.last_day
-UNION ALL
-SELECT DISTINCT 'audit-differs', s.partner_id, s.exchange_policy_id, d.field, s.transaction,
-  s.file_id, s.set_ordinal
-FROM book.audit_difference d
-JOIN book.event e USING (event_id)
-JOIN book.event_set s USING (file_id, set_ordinal)
-WHERE s.partner_id = :partner_id AND NOT EXISTS (
-  SELECT FROM book.event_set newer
-  WHERE newer.exchange_policy_id = s.exchange_policy_id AND newer.partner_id = s.partner_id
-    AND newer.state = 'applied' AND newer.moment > s.moment
-)
 UNION ALL
 SELECT 'other-begin', s.partner_id, s.exchange_policy_id, e.exchange_member_id, s.transaction,
   s.file_id, s.set_ordinal

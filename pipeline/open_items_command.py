@@ -14,7 +14,6 @@ KINDS = {
     "waits": "waits",
     "half-a-change": "half of a change in circumstance",
     "covered-twice": "covered twice in one line, with",
-    "audit-differs": "an audit says otherwise of",
     "other-begin": "a change names another begin of",
     "further-coverage": "one coverage of several is in the book, not",
     "payment": "a payment of the carrier",

@@ -111,6 +111,7 @@ event_set = sa.Table(
         "partner_id",
         postgresql_where=sa.text("circumstance IS NOT NULL"),
     ),
+    sa.Index("ix_event_set_audit", "partner_id", postgresql_where=sa.text("transaction = 'audit'")),
     postgresql_with={"fillfactor": 45},
     schema="book",
 )

@@ -19,6 +19,7 @@ CREATE TABLE book.event_set (
 ) WITH (fillfactor = 45);
 CREATE INDEX ix_event_set_circumstance ON book.event_set (partner_id) WHERE circumstance IS NOT
   NULL;
+CREATE INDEX ix_event_set_audit ON book.event_set (partner_id) WHERE transaction = 'audit';
 CREATE INDEX ix_event_set_policy ON book.event_set (exchange_policy_id, partner_id);
 CREATE INDEX ix_event_set_reason ON book.event_set (partner_id) WHERE reason IS NOT NULL;
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from enrollment import said
 from enrollment.application import Night, apply_events
 from enrollment.decisions import decide
+from enrollment.full_files import differences_of_full_files
 from enrollment.offering import offer
 from enrollment.open_items import open_items
 from enrollment.snapshot import book_snapshot
@@ -377,6 +378,11 @@ class Carrier:
         """Kind, policy and reason of what is open."""
         rows = open_items(self.conn, PARTNER, self.exchange).to_pylist()
         return [(row["kind"], row["exchange_policy_id"], row["reason"]) for row in rows]
+
+    def told_otherwise(self, *named, moment="2026120101000000"):
+        """What a full file of that moment, which names these policies, says otherwise."""
+        ids = pa.chunked_array([list(named)], pa.large_string())
+        return differences_of_full_files(self.conn, PARTNER, moment, ids).to_pylist()
 
     def set_states(self):
         """How many transaction sets are in each state."""

@@ -239,11 +239,15 @@ def test_a_full_file_in_place_of_changes_ends_and_changes_nobody(carrier_of_a_st
     assert (carrier.coverage("P1"), carrier.coverage("P2")) == covered
     assert carrier.book()["P1", "S1"]["last_name"] == "SAMPLE"
     assert carrier.dispositions(file_id) == [("accepted", None), ("pending", "unknown-policy")]
-    assert carrier.open_items() == [
-        ("audit-differs", "P1", "APTC AMT"),
-        ("audit-differs", "P1", "TOT RES AMT"),
-        ("audit-differs", "P1", "last_name"),
-        ("waits", "P9", "unknown-policy"),
+    assert carrier.open_items() == [("waits", "P9", "unknown-policy")]
+    assert [
+        (row["kind"], row["exchange_policy_id"], row["field"], row["carrier_value"])
+        for row in carrier.told_otherwise("P1", "P9")
+    ] == [
+        ("differs", "P1", "aptc", "90.00"),
+        ("differs", "P1", "responsible_amount", "210.00"),
+        ("differs", "P1", "last_name", "OTHER"),
+        ("missing_at_carrier", "P2", None, None),
     ]
 
 

@@ -1,0 +1,111 @@
+"""Full files of a state exchange in a row of nights: breaks that open, stay and close."""
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow.parquet as pq
+import pytest
+
+from ledger.gates import form_batch
+from pipeline.full_files import meet_full_files
+from pipeline.runs import Run
+from reconciliation.break_queries import Wanted, list_breaks, read_break
+
+PARTNER = "cedar-valley-tx"
+NIGHT = datetime(2026, 11, 30, 22, tzinfo=UTC)
+
+
+@pytest.fixture
+def night(carrier_of_a_state, say, tmp_path):
+    """A night of the carrier in which these sets come in one file, of that day."""
+    carrier = carrier_of_a_state
+    days = iter(range(1, 10))
+
+    def run(*sets):
+        day = next(days)
+        carrier.begins_night(NIGHT + timedelta(days=day))
+        file_id = None
+        if sets:
+            file_id = carrier.receives(*(say.at(f"202612{day:02d}01000000", one) for one in sets))
+            form_batch(carrier.conn, PARTNER, carrier.run_id)
+            (tmp_path / str(file_id)).mkdir()
+            pq.write_table(carrier.parsed.members, tmp_path / str(file_id) / "members.parquet")
+        carrier.applies()
+        meet_full_files(carrier.conn, Run(carrier.run_id, carrier.as_of, 1), PARTNER, tmp_path)
+        return file_id
+
+    run.carrier = carrier
+    return run
+
+
+def breaks(carrier):
+    """Kind, policy, field and state of each break, and how often it was seen."""
+    names = ("kind", "exchange_policy_id", "field", "state", "times_seen")
+    return [tuple(row[name] for name in names) for row in list_breaks(carrier.conn, Wanted())]
+
+
+def test_what_a_full_file_says_otherwise_is_a_break_until_the_next_one_agrees(night, say):
+    """It names the file that said it, and the one that proved that it is gone."""
+    night(say.enrollment("P1", "S1"), say.enrollment("P2", "S2"))
+    assert breaks(night.carrier) == []
+    said = night(say.audit("P1", "S1", last_name="OTHER"))
+    found = [
+        ("missing_at_carrier", "P2", None, "new", 1),
+        ("differs", "P1", "last_name", "new", 1),
+    ]
+    assert sorted(breaks(night.carrier)) == sorted(found)
+    night()
+    assert sorted(breaks(night.carrier)) == sorted(found)  # the same file is no second sighting
+    agrees = night(say.audit("P1", "S1"), say.audit("P2", "S2"))
+
+    assert {row[3] for row in breaks(night.carrier)} == {"resolved"}
+    rows = [
+        read_break(night.carrier.conn, row["break_id"]).row
+        for row in list_breaks(night.carrier.conn, Wanted(field="last_name"))
+    ]
+    values = [(row["source"], row["book_value"], row["carrier_value"]) for row in rows]
+    assert values == [("exchange_full", "SAMPLE", "OTHER")]
+    assert [(row["file_id"], row["resolved_file_id"]) for row in rows] == [(said, agrees)]
+    assert len(night.carrier.coverage("P2")) == 1
+
+
+def test_without_full_files_nothing_is_looked_at(night, say):
+    """Changes alone say nothing of who is left out."""
+    night(say.enrollment("P1", "S1"))
+    night(say.enrollment("P2", "S2"))
+    assert breaks(night.carrier) == []
+
+
+def test_what_a_full_file_said_is_over_once_something_newer_has_come(carrier_of_a_state, say):
+    """A newer full file, with which the book agrees."""
+    carrier = carrier_of_a_state
+    carrier.receives(say.enrollment("P1", "S1", "D1"), say.enrollment("P2", "S2"))
+    carrier.applies()
+    first, second = ("2026120101000000", "2026120201000000")
+    told = [say.audit("P1", "S1", "D1", "D2"), say.audit("P2", "S2", last_name="OTHER")]
+    carrier.receives(*(say.at(first, one) for one in told))
+    carrier.applies()
+    assert [
+        (row["kind"], row["exchange_member_id"], row["field"], row["book_value"])
+        for row in carrier.told_otherwise("P1", "P2")
+    ] == [("missing_in_book", "D2", None, None), ("differs", "S2", "last_name", "SAMPLE")]
+
+    carrier.begins_night(NIGHT + timedelta(days=1))
+    carrier.receives(
+        say.at(second, say.audit("P1", "S1", "D1")), say.at(second, say.audit("P2", "S2"))
+    )
+    carrier.applies()
+    assert carrier.told_otherwise("P1", "P2", moment=second) == []
+
+
+def test_who_is_left_out_is_told_once_and_with_his_dollars(carrier_of_a_state, say):
+    """Not who came after the file was made, and never an end of coverage."""
+    carrier = carrier_of_a_state
+    carrier.receives(*(say.enrollment(f"P{n}", f"S{n}", f"D{n}") for n in range(1, 4)))
+    carrier.receives(say.at("2026120912000000", say.enrollment("P4", "S4")))
+    carrier.applies()
+
+    (row,) = carrier.told_otherwise("P2", "P3", moment="2026120501000000")
+    assert (row["kind"], row["exchange_policy_id"]) == ("missing_at_carrier", "P1")
+    assert (row["exchange_member_id"], row["field"]) == ("S1", None)
+    assert row["premium_difference"] < 0
+    assert carrier.coverage("P1")[0][-1] is None
