@@ -48,6 +48,14 @@ def suggested(row: Mapping[str, Any]) -> tuple[Decider | None, str]:
     if row["source"] == "premium":
         told = {one.category: one.action for one in load_premium_rules().differences}
         return None, told.get(row["rule"], "")
+    source = load_break_rules().source(row["source"])
+    of_kind = {
+        "missing_at_carrier": source.action_there,
+        "missing_in_book": source.action_here,
+        "differs": source.action_differs,
+    }
+    if of_kind[row["kind"]]:
+        return "exchange", str(of_kind[row["kind"]])
     rules = load_comparison()
     if row["kind"] != "differs":
         missing = rules.missing_at_carrier

@@ -112,6 +112,10 @@ class Source(_Row):
     other_side: str
     missing_there: str
     missing_here: str
+    # What to do, where the rows of a comparison do not say it.
+    action_there: str | None = None
+    action_here: str | None = None
+    action_differs: str | None = None
 
 
 class BreakRules(_Row):

@@ -18,6 +18,7 @@ ROW = {
     "carrier_value": "LOCKE",
 }  # fmt: skip
 MONTHLY = {"source": "monthly", "kind": "differs", "field": "aptc", "rule": "money-and-coverage"}
+FULL = {"source": "exchange_full"}
 UNPAID = {"source": "premium", "kind": "missing_at_carrier", "field": "aptc", "rule": "not_paid"}
 
 
@@ -39,6 +40,9 @@ def test_values_are_shown_to_who_asks_for_them_only(reveal):
         (NIGHTLY | {"kind": "missing_in_book", "field": None}, "exchange", "Ask the exchange"),
         (MONTHLY, None, "without an 834"),
         (UNPAID, None, "pays nothing"),
+        (ROW | FULL, "exchange", "as a transaction"),
+        (ROW | FULL | {"kind": "missing_at_carrier", "field": None}, "exchange", "leaves the pol"),
+        (ROW | FULL | {"kind": "missing_in_book", "field": None}, "exchange", "enrolls nobody"),
     ],
 )
 def test_each_kind_of_break_says_who_decides_and_what_to_do(row, decides, word):
