@@ -33,6 +33,7 @@ from pipeline.demo_home import (
     require_own_configuration,
     write_configuration,
 )
+from pipeline.demo_month import Month
 from pipeline.demo_people import People
 from pipeline.demo_report import show_files, show_findings
 from pipeline.night import NightResult, closed_night, run_night
@@ -108,7 +109,9 @@ class Play:
         for night in range(1, self.nights + 1):
             self._night(night)
         closing = self.nights + 1
-        self._close(closing)
+        quiet_at = self._close(closing)
+        if self._has_month():
+            self._play_month(closing, quiet_at)
         self._judge([self.box.read_answers(night) for night in range(closing, 0, -1)])
         show_files(self.house)
         show_findings(self.findings)
@@ -178,8 +181,22 @@ class Play:
                 folder = extract_folder(self.house.settings, partner_id)
                 self.carrier.write_extract(folder, partner_id, night)
 
-    def _close(self, night: int) -> None:
-        """The evening after: everything on its way arrives, until nobody has to say anything."""
+    def _has_month(self) -> bool:
+        """Whether a month has ended within the nights."""
+        days = [self.box.scenario.day(night) for night in (1, self.nights + 1)]
+        return days[0].replace(day=1) != days[1].replace(day=1)
+
+    def _play_month(self, night: int, quiet_at: datetime) -> None:
+        """The month that has begun is told, answered and paid, until both sides agree."""
+        month = Month(self.house, self.box, self.box.scenario.day(night))
+        month.play(quiet_at + _BETWEEN_TURNS, lambda: self.box.read_answers(night))
+        self.findings += month.findings()
+
+    def _close(self, night: int) -> datetime:
+        """The evening after: everything on its way arrives, until nobody has to say anything.
+
+        The moment of its last turn.
+        """
         for turn in range(_TURNS):
             with terminal.doing("What is still on its way arrives"):
                 is_quiet = self._turn(night, self._clock(night) + turn * _BETWEEN_TURNS)
@@ -189,6 +206,7 @@ class Play:
             holds_unless(f"Every night balances, and the {turn + 1} after", self.failed_nights),
             Finding("Nobody has to say anything more", is_quiet),
         ]
+        return self._clock(night) + turn * _BETWEEN_TURNS
 
     def _turn(self, night: int, as_of: datetime) -> bool:
         """One short night; whether it left nothing to be said."""

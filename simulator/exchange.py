@@ -1,7 +1,7 @@
 """The exchange in a box: it sends enrollments, reads the answers, and keeps its own book."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -63,7 +63,7 @@ class Amounts:
     since: date
     premium: int
     aptc: int
-    of_members: Mapping[str, int] = field(default_factory=dict)  # each one's premium
+    told: Policy  # as it was after that transaction
 
     @property
     def responsible(self) -> int:
@@ -88,9 +88,13 @@ class Known:
 
     def premium_of(self, enrollee: Enrollee, day: date) -> int:
         """What the member costs a month on that day, in cents."""
-        member_id = enrollee.person.member_id
-        told = [one for one in self.amounts if member_id in one.of_members]
-        begun = [one.of_members[member_id] for one in told if one.since <= day]
+        costs = [
+            (one.since, other.premium)
+            for one in self.amounts
+            for other in one.told.covered
+            if other.person.member_id == enrollee.person.member_id
+        ]
+        begun = [premium for since, premium in costs if since <= day]
         return begun[-1] if begun else enrollee.premium
 
 
@@ -249,12 +253,7 @@ class ExchangeInABox:
                     first.submitted.date(),
                     self.scenario.day(history.arrived_in),
                     tuple(
-                        Amounts(
-                            one.effective,
-                            one.policy.premium,
-                            one.policy.aptc,
-                            {e.person.member_id: e.premium for e in one.policy.covered},
-                        )
+                        Amounts(one.effective, one.policy.premium, one.policy.aptc, one.policy)
                         for one in arrived
                         if not one.ends_policy
                     ),
