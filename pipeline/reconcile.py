@@ -11,11 +11,12 @@ from ledger.gates import last_settled
 from pipeline.carrier import CarrierRecords
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
+from reconciliation.balance import balance_of
 from reconciliation.breaks import Sighting, end_waivers, meet
 from reconciliation.comparison import reconcile_folders
 from reconciliation.matches import decisions_of, meet_matches
 from reconciliation.snapshots import freeze, frozen
-from schemas.database import difference, result
+from schemas.database import balance, difference, result
 from schemas.errors import Terminal
 from schemas.fault_points import reach
 from schemas.postgres_copy import copy_into
@@ -59,14 +60,16 @@ def reconcile_partner(
     )
     keys = {"run_id": run.run_id, "partner_id": partner_id}
     counts = {k: v for k, v in comparison.counts.items() if k in result.c}
+    dollars = balance_of(book, records.members, comparison)
     with writing(house, run, partner_id, "reconciled") as conn:
         is_news = not _was_compared(conn, partner_id, book_sha256, read)
-        for table in (difference, result):
+        for table in (difference, balance, result):
             conn.execute(sa.delete(table).where(*(table.c[k] == v for k, v in keys.items())))
         conn.execute(
             sa.insert(result).values(**keys, **counts, book_sha256=book_sha256, **asdict(read))
         )
         copy_into(conn, difference, comparison.differences, **keys)
+        copy_into(conn, balance, dollars, **keys)
         sighting = Sighting(
             run.run_id, partner_id, "carrier", run.as_of, is_news=is_news, sha256=carrier_sha256
         )

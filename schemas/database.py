@@ -9,7 +9,7 @@ The tables of the book are in `schemas/book.py`.
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from schemas import tables
+from schemas import records, tables
 from schemas.columns import (
     INSTANT,
     columns_of,
@@ -340,5 +340,22 @@ difference = sa.Table(
     ),
     one_of("kind", "differs", "missing_at_carrier", "missing_in_book"),
     sa.Index("ix_difference_result", "run_id", "partner_id"),
+    schema="reconciliation",
+)
+
+balance = sa.Table(
+    "balance",
+    metadata,
+    sa.Column("run_id", sa.BigInteger, primary_key=True),
+    sa.Column("partner_id", sa.Text, primary_key=True),
+    sa.Column("fate", sa.Text, primary_key=True),
+    *without(records.BALANCE, "fate"),
+    sa.ForeignKeyConstraint(
+        ["run_id", "partner_id"],
+        ["reconciliation.result.run_id", "reconciliation.result.partner_id"],
+    ),
+    one_of(
+        "fate", "matched", "differing", "missing_at_carrier", "missing_in_book", "may_be_absent"
+    ),
     schema="reconciliation",
 )

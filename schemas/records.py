@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.tables import DATE, MONEY, TEXT
+from schemas.tables import COUNT, DATE, MONEY, TEXT
 
 _MEMBER_RECORD = [
     ("exchange_policy_id", TEXT),
@@ -98,3 +98,19 @@ MATCHES = pa.schema(
 
 # What persons said of pairs: an input of the next reconciliation.
 MATCH_DECISIONS = pa.schema([*_PAIR, ("word", TEXT)])  # accept | refuse
+
+# Where all rows and dollars of a nightly comparison went, on both sides: one row a fate.
+BALANCE = pa.schema(
+    [
+        # matched | differing | missing_at_carrier | missing_in_book | may_be_absent
+        ("fate", TEXT),
+        ("book_rows", COUNT),
+        ("carrier_rows", COUNT),
+        ("book_premium", MONEY),
+        ("carrier_premium", MONEY),
+        ("book_aptc", MONEY),
+        ("carrier_aptc", MONEY),
+        ("book_csr", MONEY),
+        ("carrier_csr", MONEY),
+    ]
+)

@@ -283,6 +283,18 @@ CREATE TABLE reconciliation.difference (
 );
 CREATE INDEX ix_difference_result ON reconciliation.difference (run_id, partner_id);
 
+CREATE TABLE reconciliation.balance (
+  run_id BIGINT NOT NULL, partner_id TEXT NOT NULL, fate TEXT NOT NULL, book_rows BIGINT,
+  carrier_rows BIGINT, book_premium NUMERIC(12, 2), carrier_premium NUMERIC(12, 2),
+  book_aptc NUMERIC(12, 2), carrier_aptc NUMERIC(12, 2), book_csr NUMERIC(12, 2),
+  carrier_csr NUMERIC(12, 2),
+  CONSTRAINT pk_balance PRIMARY KEY (run_id, partner_id, fate),
+  CONSTRAINT fk_balance_run_id_partner_id FOREIGN KEY(run_id, partner_id) REFERENCES
+    reconciliation.result (run_id, partner_id),
+  CONSTRAINT ck_balance_fate CHECK (fate IN ('matched', 'differing', 'missing_at_carrier',
+    'missing_in_book', 'may_be_absent'))
+);
+
 CREATE TABLE reconciliation.break (
   break_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL, source TEXT NOT NULL,
   kind TEXT, exchange_policy_id TEXT, exchange_member_id TEXT, field TEXT, book_value TEXT,

@@ -1,0 +1,104 @@
+"""Where every row and every dollar of a comparison went, on both sides.
+
+The comparison itself counts rows. Dollars are counted here, once it is done, from the snapshots as
+they were frozen and from its differences: matched, differing and what one side lacks must be all.
+"""
+
+import duckdb
+import pyarrow as pa
+
+from reconciliation.comparison import Comparison
+from schemas.records import BALANCE
+
+_COLUMNS = {"premium": "premium_total", "aptc": "aptc", "csr": "csr"}
+
+# Rows of a pair that other ids, likeness or a person has made are one member's.
+# Dollars of a policy count once: on the subscriber's row where the book knows who that is, else on
+# the policy's first row. An amount that a side does not have counts as nothing.
+_BALANCE = """
+CREATE TABLE met AS
+SELECT b.is_there IS NOT NULL AS is_book, c.is_there IS NOT NULL AS is_carrier,
+  coalesce(b.exchange_policy_id, c.policy) AS policy,
+  coalesce(b.exchange_member_id, c.member) AS member,
+  b.policy_status, coalesce(b.is_subscriber, FALSE) AS is_subscriber,
+  {values}
+FROM (SELECT *, TRUE AS is_there FROM book) b
+FULL JOIN (
+  SELECT r.*, TRUE AS is_there, coalesce(m.book_policy_id, r.exchange_policy_id) AS policy,
+    coalesce(m.book_member_id, r.exchange_member_id) AS member
+  FROM carrier r LEFT JOIN matches m ON m.state IN ('matched', 'accepted')
+    AND m.carrier_policy_id IS NOT DISTINCT FROM r.exchange_policy_id
+    AND m.carrier_member_id IS NOT DISTINCT FROM r.exchange_member_id
+) c ON c.policy IS NOT DISTINCT FROM b.exchange_policy_id
+  AND c.member IS NOT DISTINCT FROM b.exchange_member_id;
+
+CREATE TABLE judged AS
+SELECT m.*, row_number() OVER (PARTITION BY is_book, policy ORDER BY member) = 1 AS is_first,
+  CASE WHEN NOT is_book THEN 'missing_in_book'
+    WHEN NOT is_carrier AND d.kind IS NULL THEN 'may_be_absent'
+    WHEN NOT is_carrier THEN 'missing_at_carrier'
+    WHEN d.kind IS NULL THEN 'matched' ELSE 'differing' END AS fate
+FROM met m LEFT JOIN (
+  SELECT exchange_policy_id AS policy, exchange_member_id AS member, min(kind) AS kind
+  FROM differences GROUP BY ALL
+) d USING (policy, member);
+"""
+
+
+def balance_of(book: pa.Table, carrier: pa.Table, compared: Comparison) -> pa.Table:
+    """BALANCE: a row for each fate, in the order of their names; of which there is none, too.
+
+    Args:
+        book: BOOK_MEMBERS as it was compared.
+        carrier: CARRIER_MEMBERS as it was compared; columns that it lacks count as nothing.
+        compared: What was found.
+
+    """
+    values = ", ".join(
+        f"{_value(side, column, table)} AS {short}_{name}"
+        for name, column in _COLUMNS.items()
+        for side, short, table in (("b", "book", book), ("c", "carrier", carrier))
+    )
+    sums = ", ".join(
+        f"coalesce(sum({side}_{name}) FILTER (WHERE {counts}), 0) AS {side}_{name}"
+        for name in _COLUMNS
+        for side, counts in (
+            ("book", "is_book"),
+            ("carrier", "is_carrier AND CASE WHEN is_book THEN is_subscriber ELSE is_first END"),
+        )
+    )
+    with duckdb.connect(":memory:") as connection:
+        tables = {"differences": compared.differences, "matches": compared.matches}
+        for name, table in ({"book": book, "carrier": carrier} | tables).items():
+            connection.register(name, table)
+        connection.execute(_BALANCE.format(values=values))
+        found = connection.sql(f"""
+            SELECT fate, count(*) FILTER (WHERE is_book) AS book_rows,
+              count(*) FILTER (WHERE is_carrier) AS carrier_rows, {sums}
+            FROM judged RIGHT JOIN (SELECT unnest({_FATES}) AS fate) USING (fate)
+            GROUP BY fate ORDER BY fate
+        """).to_arrow_table()  # noqa: S608 - our own names
+        _require_all(connection, found, book, carrier)
+    return found.select(BALANCE.names).cast(BALANCE).combine_chunks()
+
+
+_FATES = ["matched", "differing", "missing_at_carrier", "missing_in_book", "may_be_absent"]
+
+
+def _value(side: str, column: str, table: pa.Table) -> str:
+    return f"{side}.{column}" if column in table.column_names else "CAST(NULL AS DECIMAL(12, 2))"
+
+
+def _require_all(
+    connection: duckdb.DuckDBPyConnection, found: pa.Table, book: pa.Table, carrier: pa.Table
+) -> None:
+    """Rows of either side, and the book's dollars, counted once more without the join."""
+    connection.register("found", found)
+    parts = connection.sql(
+        "SELECT sum(book_rows), sum(carrier_rows), sum(book_premium), sum(book_aptc), sum(book_csr)"
+        " FROM found"
+    ).fetchall()[0]
+    sums = ", ".join(f"coalesce(sum({column}), 0)" for column in _COLUMNS.values())
+    whole = connection.sql(f"SELECT count(*), {sums} FROM book").fetchall()[0]  # noqa: S608
+    wanted = (book.num_rows, carrier.num_rows, *whole[1:])
+    assert parts == wanted, f"rows or dollars went nowhere: {parts} of {wanted}"

@@ -1,0 +1,87 @@
+"""Where rows and dollars of a comparison went: all of them somewhere, once, on both sides."""
+
+from decimal import Decimal
+
+import duckdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciliation.balance import balance_of
+from reconciliation.comparison import compare
+from reconciliation.snapshots import Snapshot
+
+
+def told(found):
+    """By fate: rows and premiums of both sides."""
+    names = ("book_rows", "carrier_rows", "book_premium", "carrier_premium")
+    return {row["fate"]: tuple(row[name] for name in names) for row in found.to_pylist()}
+
+
+def balanced(book, carrier):
+    """The balance of two tables, after they were compared."""
+    comparison = compare(Snapshot.of(book), Snapshot.of(carrier))
+    return balance_of(book, carrier, comparison), comparison
+
+
+def test_rows_and_dollars_go_where_their_member_goes(book, carrier, book_row):
+    """Equal, unlike, on one side only; a policy's dollars once, whoever is on it."""
+    dependent = book_row(1) | {
+        "exchange_member_id": "0001000099", "is_subscriber": False, "premium_total": None,
+        "aptc": None, "csr": None,
+    }  # fmt: skip
+    ours = book(
+        book_row(1), dependent, book_row(2), book_row(3), book_row(4, policy_status="cancelled")
+    )
+    theirs = carrier(
+        book_row(1),
+        dependent | {"premium_total": Decimal("512.30")},
+        book_row(2, premium_total=Decimal("500.00")),
+        book_row(5),
+    )
+    found, _ = balanced(ours, theirs)
+    one, less = Decimal("512.30"), Decimal("500.00")
+    assert told(found) == {
+        "differing": (1, 1, one, less),
+        "matched": (2, 2, one, one),
+        "may_be_absent": (1, 0, one, 0),
+        "missing_at_carrier": (1, 0, one, 0),
+        "missing_in_book": (0, 1, 0, one),
+    }
+
+
+_MEMBERS = st.lists(
+    st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.booleans()),
+    unique_by=lambda one: one[:2],
+    min_size=1,
+    max_size=8,
+)
+
+
+def _rows(members, book_row):
+    return [
+        book_row(
+            policy,
+            exchange_member_id=f"M{member}",
+            is_subscriber=member == 1,
+            premium_total=Decimal(premium) if member == 1 else None,
+            policy_status="cancelled" if cancelled else "effectuated",
+        )
+        for policy, member, premium, cancelled in members
+    ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(ours=_MEMBERS, theirs=_MEMBERS)
+def test_matched_differing_and_unmatched_are_all(book, carrier, book_row, ours, theirs):
+    """Of any two snapshots, in rows and in dollars, on both sides; the counts are those found."""
+    known, recorded = book(*_rows(ours, book_row)), carrier(*_rows(theirs, book_row))
+    found, comparison = balanced(known, recorded)
+    rows = {fate: max(counts[:2]) for fate, counts in told(found).items()}
+    assert rows == comparison.counts
+    with duckdb.connect() as connection:
+        connection.register("found", found)
+        sums = connection.sql(
+            "SELECT sum(book_rows), sum(carrier_rows), sum(book_premium) FROM found"
+        ).fetchall()[0]
+    dollars = sum(row["premium_total"] or 0 for row in known.to_pylist())
+    assert sums == (known.num_rows, recorded.num_rows, dollars)
