@@ -31,6 +31,9 @@ _WORK = {
     ("run", "book brought up to date"),
     ("run", "carrier records read"),
     ("run", "payments posted"),
+    ("run", "month told"),
+    ("month file", "month written"),
+    ("month file", "month released"),
     ("run", "reconciled"),
     ("run", "decisions settled"),
     ("run", "errors reported"),
@@ -75,6 +78,7 @@ class Later:
     runs: list[int] = field(default_factory=list)
     file_keys: list[str] = field(default_factory=list)  # as FILE_KEY calls them
     batches: list[int] = field(default_factory=list)
+    months: list[int] = field(default_factory=list)  # files of the month
     happened: bool = False
 
 
@@ -161,7 +165,9 @@ def _later(conn: sa.Connection, told: list[Told]) -> Later:
     for entry in told:
         touched.setdefault(entry.kind, set()).add(entry.object_id)
     runs, files, batches = (sorted(touched[kind]) for kind in ("run", "file", "batch"))
-    return Later(runs, list(file_keys(conn, files).values()), batches, happened=bool(told))
+    months = sorted(touched.get("month file", ()))
+    keys = list(file_keys(conn, files).values())
+    return Later(runs, keys, batches, months, happened=bool(told))
 
 
 def file_keys(conn: sa.Connection, file_ids: list[int] | None = None) -> dict[int, str]:

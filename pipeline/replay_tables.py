@@ -22,7 +22,8 @@ from schemas.postgres_copy import copy_lines
 from schemas.replay import load_uncompared
 
 # Numbers that mean the same in both databases: the replay gives these rows the ids that they had.
-_SAME_NUMBERS = {"ledger.run.run_id", "ledger.gate_batch.batch_id"}
+_MONTH = "reconciliation.month_file.month_file_id"
+_SAME_NUMBERS = {"ledger.run.run_id", "ledger.gate_batch.batch_id", _MONTH}
 _FILE, _EVENT, _HOLD = "ledger.file.file_id", "book.event.event_id", "book.hold.hold_id"
 
 # Columns by which a difference is named to people: ids and codes, no person's attribute.
@@ -85,6 +86,7 @@ def _query(table: sa.Table, later: Later, moment: datetime) -> _Query | None:
         "run_ids": later.runs,
         "file_keys": later.file_keys,
         "batch_ids": later.batches,
+        "month_ids": later.months,
     }
     asked = {name: value for name, value in known.items() if f":{name}" in query.text}
     return _Query(tuple(columns), query.bindparams(**asked))
@@ -156,6 +158,8 @@ def _condition(table: sa.Table, compared: Collection[str]) -> tuple[str, list[st
     """Which rows are those of the cut, with the joins that tell."""
     if "known_from" in table.columns:
         return "t.known_from <= CAST(:moment AS timestamptz)", []
+    if "month_file_id" in compared:
+        return "t.month_file_id <> ALL(CAST(:month_ids AS bigint[]))", []
     untouched = f"{FILE_KEY.format(f='anchor')} <> ALL(CAST(:file_keys AS text[]))"
     conditions, joins = [], []
     if "file_id" in compared and _is_of_a_file(table.columns["file_id"]):

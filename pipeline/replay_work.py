@@ -25,6 +25,8 @@ from pipeline.carrier import CarrierRecords
 from pipeline.check import check_received
 from pipeline.gate import judge_next_batch, stage_checked
 from pipeline.journal import journal
+from pipeline.month import remember_rcni, send_released
+from pipeline.month_intake import take_month_answer
 from pipeline.night import close_night
 from pipeline.premium import post_file
 from pipeline.receive import take_in
@@ -34,9 +36,11 @@ from pipeline.report import report_errors
 from pipeline.runs import Run
 from pipeline.settle import settle_decisions
 from pipeline.wiring import House
+from reconciliation import months
 from schemas.book import hold, hold_word
 from schemas.database import gate_batch, gate_decision, result
 from schemas.errors import Terminal
+from schemas.months import month_file
 from schemas.records import MATCH_DECISIONS
 from sftp_inbox.receive import Fetched
 
@@ -73,6 +77,9 @@ class Replayer:
             "book brought up to date": self._apply,
             "carrier records read": self._read_carrier,
             "payments posted": self._post,
+            "month written": self._write_month,
+            "month released": self._release_month,
+            "month told": self._tell_month,
             "reconciled": self._reconcile,
             "decisions settled": self._settle,
             "errors reported": self._report,
@@ -128,7 +135,7 @@ class Replayer:
             modified_at=None,
         )
         run = self._run(told.details["run"], row.partner_id)
-        take_in(self.house, run, fetched)
+        take_in(self.house, run, fetched, "month_answer" if row.kind == "month_answer" else None)
 
     def _file(self, file_id: int) -> sa.Row[Any]:
         return file_row(self.record, file_id)
@@ -136,7 +143,33 @@ class Replayer:
     def _check(self, told: Told) -> None:
         file_id = told.details["file"]
         run = self._run(told.object_id, self._file(file_id).partner_id)
-        check_received(self.house, run, file_id)
+        answer = self._month("file_id", file_id)
+        if answer is None:
+            check_received(self.house, run, file_id)
+            return
+        self._next_id("reconciliation.month_file", "month_file_id", answer.month_file_id)
+        take_month_answer(self.house, run, file_id, answer.coverage_year)
+
+    def _month(self, column: str, number: int) -> sa.Row[Any] | None:
+        """A file of the month as it is remembered."""
+        found = sa.select(month_file).where(month_file.c[column] == number)
+        return self.record.execute(found).one_or_none()
+
+    def _write_month(self, told: Told) -> None:
+        row = self._month("month_file_id", told.object_id)
+        assert row is not None  # nothing removes one
+        self._next_id("reconciliation.month_file", "month_file_id", told.object_id)
+        remember_rcni(self.house, row.partner_id, row.coverage_year, row.as_of)
+
+    def _release_month(self, told: Told) -> None:
+        row = self._month("month_file_id", told.object_id)
+        assert row is not None  # nothing removes one
+        with self.house.engine.begin() as conn:
+            months.release(conn, told.object_id, row.released_by, row.account, row.reason)
+
+    def _tell_month(self, told: Told) -> None:
+        partner_id = told.details["partner"]
+        send_released(self.house, self._run(told.object_id, partner_id), partner_id)
 
     def _stage(self, told: Told) -> None:
         file_id = told.details["file"]

@@ -1,5 +1,6 @@
 """A history with all that may happen, worked again: identical, or each change found and named."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -9,7 +10,8 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,14 +20,19 @@ import sqlalchemy as sa
 
 from ledger import audit, gates
 from pipeline import gate
+from pipeline.month import build_rcni
 from pipeline.replay import replay
 from pipeline.replay_history import Later
 from pipeline.replay_tables import _query
 from pipeline.runs import at_work
 from pipeline.steps import Steps
+from reconciliation.months import release
 from schemas.columns import metadata
 from schemas.errors import Terminal
+from schemas.partners import load_exchange
 from schemas.replay import load_uncompared
+from simulator.monthly import MonthlyExchange, segments_of
+from simulator.premiums import Seeds, pay_month
 
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
 
@@ -44,9 +51,11 @@ def story(tmp_path_factory, new_database_url, open_world):
         first = world.run(1)
         world.exchange.read_answers(1)
         seen_again(world)
+        month = told_month(world)
         world.send(2)
         second = world.run(2)
         world.exchange.read_answers(2)
+        answered_month(world, month)
         with world.house.engine.begin() as conn:
             held = [b.batch_id for b in gates.batches(conn) if b.state == "held"]
             decide = ("Ada Second", "ada", "The exchange meant it.")
@@ -89,6 +98,34 @@ def seen_again(world):
     shutil.copy(world.house.settings.landing_folder / key, world.outbox(CEDAR) / name)
 
 
+def told_month(world):
+    """A person writes and releases the monthly file; night 2 sends it. The exchange's own book."""
+    house = world.house
+    written = build_rcni(house, CEDAR, 2027, world.clock(1), world.folder / "month")
+    with house.engine.begin() as conn:
+        release(conn, written.month_file_id, "Ada First", "ada", "The month has ended.")
+    known = world.exchange.known_to_carrier(CEDAR, 1)
+    segments = [one for each in known for one in segments_of(each.policy, 2027)]
+    month = MonthlyExchange(("001234567T", "TX0", "91001"), segments)
+    month.lose(segments[0].values["exchange_policy_id"])
+    return month
+
+
+def answered_month(world, month):
+    """Night 3 finds the answer, a packed copy of it, and a file of payments."""
+    (asked,) = world.inbox(CEDAR).parent.rglob("*RCNI7*")
+    content = month.answer(asked.read_bytes(), world.clock(3).date())
+    outbox = world.outbox(CEDAR)
+    (outbox / "OPR.001234567T.RCNO7.D261203.T010000000.P").write_bytes(content)
+    (outbox / "OPR.001234567T.RCNO7.D261203.T020000000.P").write_bytes(gzip.compress(content))
+    paid = pay_month(
+        world.exchange.policies(CEDAR), world.house.partner(CEDAR), load_exchange("ffe"),
+        date(2027, 1, 1), fee_rate=Decimal("0.019"), control_number=90820,
+        created=world.clock(3), seeds=Seeds(seed=3, short=1),
+    )  # fmt: skip
+    (outbox / "OPR.001234567T.I820.D261203.T030000000.P").write_bytes(paid.content)
+
+
 def failed_and_mended(world):
     """Night 3 lacks a carrier's extract at first, and goes through when it is there."""
     members = Path(world.house.settings.carriers[HARBOR].members)
@@ -108,7 +145,8 @@ def test_the_history_has_all_that_may_happen(story):
         ("taken up", "run"), ("seen again", "file"), ("quarantined", "file"), ("held", "batch"),
         ("released", "batch"), ("refused", "batch"), ("duplicate", "file"), ("refused", "file"),
         ("step failed", "run"), ("step went through", "run"), ("decisions sent", "run"),
-        ("acknowledged", "file"),
+        ("acknowledged", "file"), ("payments posted", "run"), ("month sent", "month file"),
+        ("month loaded", "month file"), ("breaks new", "reconciliation"),
     } <= happened  # fmt: skip
     assert story.third.state != "failed"
 
@@ -131,6 +169,8 @@ def test_the_whole_history_replays_to_the_same_bytes_and_rows(story):
         *("files: ta1", "files: 999", "files: enrollment", "files: error_report"),
         *("files: report", "book.policy", "book.member", "book.amount", "book.event_set"),
         *("ledger.disposition", "ledger.issue", "ledger.gate_finding", "ledger.gate_decision"),
+        *("files: rcni", "reconciliation.month_file", "reconciliation.month_action"),
+        *("reconciliation.premium_payment", "reconciliation.premium_month"),
         *("ledger.sighting", "reconciliation.difference", "entries of the audit trail"),
     ):
         assert found.compared[what] > 0, what
