@@ -25,6 +25,7 @@ from pipeline.month_command import month
 from pipeline.outgoing_command import outgoing
 from pipeline.premium_command import premium
 from pipeline.replay_command import replay
+from pipeline.report_command import report
 from schemas.errors import AtWork, EnrollmentError, Terminal
 
 OK, OPEN_ITEMS, FAILED, LEFT_TO_OTHERS = 0, 1, 2, 3
@@ -413,6 +414,7 @@ app.add_typer(audit, name="audit")
 app.add_typer(carrier, name="carrier")
 app.add_typer(month, name="month")
 app.add_typer(premium, name="premium")
+app.add_typer(report, name="report")
 simulate = typer.Typer(no_args_is_help=True, help="The exchange in a box, piece by piece.")
 app.add_typer(simulate, name="simulate")
 

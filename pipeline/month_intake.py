@@ -28,7 +28,7 @@ from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from reconciliation import months
 from reconciliation.breaks import Scope, Sighting, meet
-from reconciliation.monthly import Balance, actions_of, balance_of, differences_of
+from reconciliation.monthly import Balance, actions_of, balance_of, differences_of, sides_of
 from schemas.business_days import load_business_days
 from schemas.monthly_exchanges import MonthlyExchange, load_month
 
@@ -105,7 +105,7 @@ def _keep(conn: sa.Connection, run: Run, answer: _Answer) -> LoadedAnswer:
         row.partner_id, "answer", answer.form.version, row.name, answer.coverage_year,
         answer.sha256, row.size_bytes, row.storage_key, run.as_of,
         answer.asked["month_file_id"] if answer.asked is not None else None,
-        read.records.num_rows, _told(balance, read.issues),
+        read.records.num_rows, _told(balance, read),
         "refused" if is_refused else "loaded", row.file_id,
     )  # fmt: skip
     month_file_id = months.remember(conn, file)
@@ -164,12 +164,13 @@ def _origins(
     return found.combine_chunks().take(places).combine_chunks()
 
 
-def _told(balance: Balance | None, issues: pa.Table) -> dict[str, Any]:
+def _told(balance: Balance | None, read: Answered) -> dict[str, Any]:
     """Balance and issues as the database keeps them: figures and rules."""
-    told: dict[str, Any] = {"issues": dict(Counter(issues["rule"].to_pylist()))}
+    told: dict[str, Any] = {"issues": dict(Counter(read.issues["rule"].to_pylist()))}
     if balance is not None:
         told["rows"] = balance.rows
         told["dollars"] = {
             fate: [str(amount) for amount in amounts] for fate, amounts in balance.dollars.items()
         }
+        told["sides"] = sides_of(read.records)
     return told

@@ -15,6 +15,7 @@ from schemas import monthly_tables, tables
 from schemas.monthly_answers import ActionRow, load_actions
 
 _FATES = ("matched", "differing", "unmatched")
+_MEASURES = ("rows", "premium", "aptc")
 _SIDES = ("exchange_premium", "issuer_premium", "exchange_aptc", "issuer_aptc")
 
 
@@ -59,6 +60,36 @@ def balance_of(records: pa.Table) -> Balance:
     assert sum(balance.rows.values()) == records.num_rows, "a record went nowhere"
     assert balance.totals == tuple(_cents(amount) for amount in whole), "dollars went nowhere"
     return balance
+
+
+def sides_of(records: pa.Table) -> dict[str, dict[str, list[str]]]:
+    """By fate and measure (rows, premium, aptc): the exchange's and ours, as texts.
+
+    What the one side lacks is apart from what the other lacks; `all` is counted without fates.
+    """
+    of_fate = """CASE WHEN fate <> 'unmatched' THEN fate
+      WHEN trace_number IS NULL THEN 'missing_here' ELSE 'missing_there' END"""
+    theirs, ours = "fate <> 'unmatched' OR trace_number IS NULL", "trace_number IS NOT NULL"
+    query = f"""
+        SELECT {{fate}} AS place,
+          count(*) FILTER (WHERE {theirs}), count(*) FILTER (WHERE {ours} OR fate <> 'unmatched'),
+          {", ".join(f"coalesce(sum({side}), 0)" for side in _SIDES)}
+        FROM records GROUP BY place ORDER BY place
+    """  # noqa: S608 - our own columns
+    with duckdb.connect(":memory:") as connection:
+        connection.register("records", records)
+        rows = [
+            row
+            for fate in (of_fate, "'all'")
+            for row in connection.sql(query.format(fate=fate)).fetchall()
+        ]
+    return {
+        fate: {
+            name: [str(one), str(other)]
+            for name, one, other in zip(_MEASURES, counts[::2], counts[1::2], strict=True)
+        }
+        for fate, *counts in rows
+    }
 
 
 def _cents(amount: Decimal | int) -> Decimal:

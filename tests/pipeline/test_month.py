@@ -83,6 +83,13 @@ def test_a_month_goes_by_commands_until_both_sides_agree(january):
     assert exchange.take_disputes(path.read_bytes()) == 1
     _, code, last = answered(world, exchange, "2026-12-06T00:00:00")
     assert (code, last["rows"]["matched"]) == (0, first["records"])
+    days = ("--from", "2026-12-03", "--to", "2026-12-06", "--format", "csv")
+    reported = world.edi834("report", "reconciliation", *days, "--out", world.folder / "report")
+    assert reported.code == 0, reported.err
+    told = (world.folder / "report" / "rates.csv").read_text("utf-8").splitlines()[1:]
+    assert [line.rsplit(",", 3)[1:] for line in told if '"monthly"' in line][1] == [
+        str(first["records"]), str(first["records"]), "1",
+    ], "the second answer is the first in which all agrees"  # fmt: skip
 
 
 def test_a_file_that_is_no_answer_is_refused_in_words(january):

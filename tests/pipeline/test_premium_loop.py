@@ -1,12 +1,18 @@
 """The exchange pays by its own book: what it seeds to be wrong is found, and nothing else."""
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ledger.premium import months_of, posted_files
+from reconciliation.reports import require_conserved
+from schemas.errors import Terminal
 from schemas.partners import load_exchange
+from schemas.report_tables import FIGURES
 from simulator.premiums import Seeds, pay_month
 from tests.pipeline.conftest import CEDAR
 
@@ -73,3 +79,68 @@ def test_what_is_seeded_is_found_and_nothing_else(paid_world):
         if row["category"] != "agreed" and row["amount_type"] == "user_fee"
     }
     assert fees == {one.policy_id for one in paid.disagreements if one.kind == "left_out"}
+
+
+def test_a_report_tells_of_nights_and_payments_and_of_all_rows_and_dollars(paid_world):
+    """As CSV, workbook and Parquet: the same rows, the runs, the rules and what figures mean."""
+    world = paid_world
+    days = ("--from", "2026-12-01", "--to", "2026-12-31", "--partner", CEDAR)
+    folder = world.folder / "report"
+    for form in ("csv", "xlsx", "parquet"):
+        done = world.edi834("report", "reconciliation", *days, "--out", folder, "--format", form)
+        assert done.code == 0, done.err
+    tables = {
+        name: pq.read_table(folder / f"{name}.parquet") for name in ("rates", "figures", "breaks")
+    }
+    about = json.loads(tables["rates"].schema.metadata[b"edi834"])
+    assert about["partners"] == CEDAR
+    assert about["runs"] == "1, 2, 3"
+    assert "ffe-individual" in about["rules of the comparison"]
+    assert about["rows of figures"] == str(tables["figures"].num_rows)
+    assert {row["comparison"] for row in tables["rates"].to_pylist()} == {"carrier", "premium"}
+    rows = {
+        (row["run_id"], row["comparison"]): (row["matched"], row["rows"])
+        for row in tables["rates"].to_pylist()
+    }
+    assert all(0 < matched <= every for matched, every in rows.values())
+    ((matched, book),) = world.rows(
+        "SELECT matched, matched + differing + missing_at_carrier + missing_in_book"
+        " FROM reconciliation.result WHERE run_id = 2"
+    )
+    assert rows[2, "carrier"] == (matched, book)
+    header, *lines = (folder / "figures.csv").read_text("utf-8").splitlines()
+    assert len(lines) == tables["figures"].num_rows
+    assert header.startswith('"partner_id","comparison","run_id"')
+    assert (folder / "reconciliation.xlsx").read_bytes().startswith(b"PK")
+    found = world.rows("SELECT count(*) FROM reconciliation.break")
+    assert sum(tables["breaks"]["breaks"].to_pylist()) == found[0][0] > 0
+
+
+def test_a_report_of_nothing_is_refused_in_words(paid_world):
+    """No files without a reconciliation, for an unknown partner, or of days the wrong way round."""
+    asked = ("report", "reconciliation", "--out", paid_world.folder / "none")
+    for days, word in (
+        (("--from", "2020-01-01", "--to", "2020-01-31"), "no reconciliation"),
+        (("--from", "2020-02-01", "--to", "2020-01-31"), "earlier day first"),
+        (("--from", "2026-12-01", "--to", "2026-12-31", "--partner", "nobody"), "No trading"),
+    ):
+        done = paid_world.edi834(*asked, *days)
+        assert (done.code, word in done.err) == (2, True), done.err
+    assert not (paid_world.folder / "none").exists()
+
+
+def test_parts_that_are_not_all_of_a_look_are_not_reported():
+    """A row or a cent that is in no fate, or in two, is named, and nothing is written."""
+    whole = {"partner_id": CEDAR, "comparison": "carrier", "run_id": 7, "measure": "rows"}
+    parts = [
+        whole | {"fate": "matched", "ours": Decimal(3), "theirs": Decimal(3)},
+        whole | {"fate": "missing_there", "ours": Decimal(1), "theirs": Decimal(0)},
+    ]
+    for ours, theirs, holds in ((4, 3, True), (5, 3, False), (4, 4, False)):
+        told = [*parts, whole | {"fate": "all", "ours": Decimal(ours), "theirs": Decimal(theirs)}]
+        figures = pa.Table.from_pylist(told, schema=FIGURES)
+        if holds:
+            require_conserved(figures)
+        else:
+            with pytest.raises(Terminal, match="Run 7 of cedar-valley-tx"):
+                require_conserved(figures)
