@@ -30,6 +30,7 @@ class Posting:
     stated: Decimal
     expected: Decimal
     book_sha256: str
+    note: str | None = None  # what of the file was not posted, and why
 
 
 def take_for_posting(conn: sa.Connection, file_id: int) -> sa.Row[Any] | None:
@@ -60,7 +61,29 @@ def record_posting(
     ordinals = pa.array(range(1, len(posting.months) + 1), pa.int64())
     months = posting.months.append_column("row_ordinal", ordinals)
     copy_into(conn, premium_month, months, file_id=file_id)
-    conn.execute(sa.update(file).where(file.c.file_id == file_id).values(state="applied"))
+    conn.execute(
+        sa.update(file).where(file.c.file_id == file_id).values(state="applied", note=posting.note)
+    )
+
+
+def paid_before(
+    conn: sa.Connection, partner_id: str, before_file_id: int, remittances: pa.Table
+) -> dict[int, int]:
+    """Of each set whose trace number (TRN02) an earlier file paid by already: that file's id."""
+    traces = remittances["trace_number"].to_pylist()
+    query = (
+        sa.select(premium_remittance.c.trace_number, sa.func.min(premium_file.c.file_id))
+        .join(premium_file, premium_file.c.file_id == premium_remittance.c.file_id)
+        .where(
+            premium_file.c.partner_id == partner_id,
+            premium_file.c.file_id < before_file_id,
+            premium_remittance.c.trace_number.in_([one for one in traces if one]),
+        )
+        .group_by(premium_remittance.c.trace_number)
+    )
+    known = {str(trace): int(file_id) for trace, file_id in conn.execute(query)}
+    sets = zip(remittances["set_ordinal"].to_pylist(), traces, strict=True)
+    return {number: known[trace] for number, trace in sets if trace in known}
 
 
 def earlier_payments(

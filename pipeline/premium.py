@@ -11,7 +11,13 @@ import structlog
 
 from enrollment.segments import book_segments
 from ledger.files import file_row, unposted_files
-from ledger.premium import Posting, earlier_payments, record_posting, take_for_posting
+from ledger.premium import (
+    Posting,
+    earlier_payments,
+    paid_before,
+    record_posting,
+    take_for_posting,
+)
 from pipeline.checked_tables import read_table
 from pipeline.journal import journal
 from pipeline.runs import Run, writing
@@ -55,6 +61,7 @@ def post_file(house: House, run: Run, file_id: int) -> None:
     with writing(house, run, partner_id, "payments posted") as conn:
         if take_for_posting(conn, file_id) is None:
             return
+        accepted, note = _paid_once(conn, partner_id, file_id, accepted)
         segments = book_segments(conn, partner_id, run.as_of)
         earlier = earlier_payments(conn, partner_id, file_id, accepted.payments)
         match = _match(house, partner_id, accepted, earlier, segments)
@@ -67,11 +74,45 @@ def post_file(house: House, run: Run, file_id: int) -> None:
             match.stated,
             match.expected,
             book_sha256,
+            note,
         )
         record_posting(conn, file_id, partner_id, run.run_id, posting)
         became = _meet_breaks(conn, run, partner_id, file_id, match)
         journal(conn, run, "payments posted", file=file_id, payments=len(accepted.payments))
     log.info("payments posted", partner=partner_id, file_id=file_id, breaks=dict(became))
+
+
+def _paid_once(
+    conn: sa.Connection, partner_id: str, file_id: int, accepted: Accepted
+) -> tuple[Accepted, str | None]:
+    """What of the file has not been paid before, and a sentence about what has.
+
+    A trace number (TRN02) is of one payment: another file with it, under whatever control
+    numbers, tells the same money again.
+    """
+    before = paid_before(conn, partner_id, file_id, accepted.remittances)
+    if not before:
+        return accepted, None
+    log.warning("payments told again", partner=partner_id, file_id=file_id, sets=len(before))
+    files = ", ".join(map(str, sorted(set(before.values()))))
+    note = (
+        f"{len(before)} payment(s) with the trace number (TRN02) of file {files}: not posted again."
+    )
+    return _without(accepted, pa.array(list(before), pa.int64())), note
+
+
+def _without(accepted: Accepted, sets: pa.Array) -> Accepted:
+    tables = (accepted.remittances, accepted.payments)
+    return Accepted(
+        *(
+            table.filter(pc.invert(pc.is_in(table["set_ordinal"], sets.cast(_type(table)))))
+            for table in tables
+        )
+    )
+
+
+def _type(table: pa.Table) -> pa.DataType:
+    return table.schema.field("set_ordinal").type
 
 
 def _meet_breaks(

@@ -8,13 +8,16 @@ max_file_bytes the setting, where another one is needed
 [[files]]      each file that comes in, in the order of arrival:
     content    `base` with `edits` or a whole `text`, as `schemas.catalog.Example` has them;
                `<9 x A>` in an edit stands for nine of them; `keep_bytes` cuts the end off;
-               `archive` is a ZIP with texts by their names
+               `archive` is a ZIP with texts by their names; the base "rcno" is an answer to a
+               monthly file, which only texts edit
     name, partner, day   of the mailbox; the day of the night
     expected   state and verdict in the ledger; TA1 by interchange; IK3 to AK9 of the 999; rules
                in the error report, and those that only warn; members by their disposition
+posted         of payments: the dollars (BPR02) that each file has put into the accounts
 [extract]      instead: what the carrier's extract holds, and how its refusal is worded
 """
 
+import gzip
 import io
 import re
 import tomllib
@@ -25,6 +28,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from tests.cases.examples import BASES, edited, whole
+from tests.monthly.answers import answer, record
 
 _REPEATED = re.compile(r"<(\d+) x (.+?)>", re.DOTALL)
 
@@ -53,6 +57,7 @@ class Content(_Row):
     text: str | None = None
     keep_bytes: int | None = None
     archive: dict[str, str] = {}
+    packed: bool = False  # by gzip
 
     def bytes(self):
         """The content as it lies in the mailbox."""
@@ -60,8 +65,19 @@ class Content(_Row):
             return self._zipped()
         if self.text is not None:
             return self._whole(self.text)
+        if self.base == "rcno":
+            return self._answer()[: self.keep_bytes]
         content = edited(BASES[self.base], self.edits).decode("latin-1")
         return _expanded(content).encode("latin-1")[: self.keep_bytes]
+
+    def _answer(self):
+        """Two records and their total; edits are texts only."""
+        text = answer(record(1), record(2)).decode("ascii")
+        for old, new in self.edits.items():
+            assert old in text, old
+            text = text.replace(old, new)
+        content = text.encode("latin-1")
+        return gzip.compress(content, mtime=0) if self.packed else content
 
     def _whole(self, text):
         return whole(BASES[self.base], _expanded(text))
@@ -86,6 +102,7 @@ class Received(_Row):
     name: str | None = None
     partner: str = "harbor-light-nc"
     day: date = date(2026, 1, 2)
+    note: str = ""  # what the ledger says of it, in part
     expected: Expected
 
 
@@ -109,6 +126,7 @@ class Case(_Row):
     max_file_bytes: int | None = None
     files: tuple[Received, ...] = ()
     extracts: tuple[Extract, ...] = ()
+    posted: tuple[str, ...] = ()
 
 
 def load_case(folder):
@@ -116,4 +134,6 @@ def load_case(folder):
     return Case.model_validate(tomllib.loads((folder / "case.toml").read_text("utf-8")))
 
 
+MONTH_FOLDERS = sorted(Path(__file__).parent.glob("month-[0-9][0-9]-*"))
+PAYMENT_FOLDERS = sorted(Path(__file__).parent.glob("payment-[0-9][0-9]-*"))
 FOLDERS = sorted(Path(__file__).parent.glob("[0-9][0-9]-*"))

@@ -55,14 +55,15 @@ class Nights:
     def __init__(self, house):
         self.house = house
         self.file_ids = []
+        self.moment = None  # the clock of the last night
 
     def spend(self, files, *, to_book):
         """Takes in, checks and reports the files of each day, and applies them if that is asked."""
         for day, of_day in groupby(files, key=lambda received: received.day):
             of_night = list(of_day)
             senders = {received.partner for received in of_night}
-            moment = datetime.combine(day, time(4), UTC)
-            run = open_for_scheduler(self.house, moment, sorted(senders)).run
+            self.moment = datetime.combine(day, time(4), UTC)
+            run = open_for_scheduler(self.house, self.moment, sorted(senders)).run
             partners = {self._receive(run, received) for received in of_night}
             for partner in sorted(partners):
                 if to_book:
