@@ -190,7 +190,7 @@ def _further(policy: Policy, enrollee: Enrollee, amounts: Amounts) -> Row:
     """What some carriers keep of a member beside that."""
     person, subscriber = enrollee.person, enrollee is policy.subscriber
     was_never_covered = enrollee.removed and enrollee.end == enrollee.begin
-    address, mailing = policy.application.address, policy.application.mailing
+    address, mailing = policy.home_of(enrollee), policy.application.mailing
     return {
         "exchange_subscriber_id": policy.subscriber.person.member_id,
         "relationship_code": person.relationship,

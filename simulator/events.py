@@ -118,7 +118,8 @@ def addition(policy: Policy, occasion: Occasion) -> Transaction:
 def removal(policy: Policy, occasion: Occasion) -> Transaction:
     """The last dependent is taken off from the first day: CANCEL, with 349 = begin."""
     leaver = policy.covered[-1]
-    gone = replace(leaver, removed=True, end=leaver.begin)
+    home = policy.application.address
+    gone = replace(leaver, removed=True, end=leaver.begin, last_home=home)
     changed = _with_enrollee(policy, gone)
     changed = replace(changed, aptc=min(changed.aptc, changed.premium))
     reason = MemberChange("024", "14", "CANCEL")

@@ -244,7 +244,7 @@ def segments_of(policy: Policy, coverage_year: int) -> Iterator[Segment]:
     span = {"begin": _day(policy.begin), "end": _day(end)}
     for enrollee in policy.enrollees:
         person, application = enrollee.person, policy.application
-        home, mail = application.address, application.mailing
+        home, mail = policy.home_of(enrollee), application.mailing
         subscriber = enrollee is policy.subscriber
         values = {
             "first_name": person.first_name, "last_name": person.last_name,

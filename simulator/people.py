@@ -72,7 +72,8 @@ class Household:
 class Enrollee:
     """A person on a policy. `premium` is in cents; `end` is None while open.
 
-    `removed` says that a maintenance took the person off a policy that went on.
+    `removed` says that a maintenance took the person off a policy that went on; `last_home` is
+    where the household lived then, for nobody tells where else a former member went.
     """
 
     person: Person
@@ -81,6 +82,7 @@ class Enrollee:
     end: date | None = None
     removed: bool = False
     issuer_member_id: str | None = None
+    last_home: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,10 @@ class Policy:
     def covered(self) -> tuple[Enrollee, ...]:
         """The enrollees without those whom a maintenance removed."""
         return tuple(enrollee for enrollee in self.enrollees if not enrollee.removed)
+
+    def home_of(self, enrollee: Enrollee) -> Address:
+        """Where an enrollee lives, as far as the exchange has told."""
+        return enrollee.last_home or self.application.address
 
     @property
     def premium(self) -> int:

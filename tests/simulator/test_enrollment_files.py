@@ -125,6 +125,17 @@ def test_a_removed_member_has_an_end_and_costs_nothing_more(partners):
     assert transaction.policy.premium == policy.premium - leaver.premium
 
 
+def test_a_move_is_not_told_of_those_who_have_left(partners):
+    """So nobody can know where they live: in the carrier's records they stay where they were."""
+    partner = partners["cedar-valley-tx"]
+    policy = family_policy(partner)
+    removed = events.removal(policy, occasion(partner)).policy
+    moved = events.move(removed, occasion(partner)).policy
+    assert moved.home_of(moved.subscriber) == moved.application.address
+    assert moved.application.address != policy.application.address
+    assert moved.home_of(moved.enrollees[-1]) == policy.application.address
+
+
 def test_a_correction_names_the_person_as_before(partners):
     """CMS guide 7.2, table 22: loop 2100B holds the old identity."""
     partner = partners["cedar-valley-tx"]
