@@ -1,6 +1,7 @@
 """A session with an endpoint of Spark Connect: a cluster, or one in this process for a trial."""
 
 import socket
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,16 +42,24 @@ def spark_session(remote: str | None) -> Iterator["SparkSession"]:
 
 
 def _session(address: str) -> "SparkSession":
+    _require_listener(address)  # the client itself would try for minutes
+    _name_main_module()
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
-    _require_listener(address)  # the client itself would try for minutes
     try:
         session = SparkSession.builder.remote(address).create()
         session.sql("SELECT 1").collect()
     except PySparkException as error:
         raise Retryable(_silent(address, type(error).__name__)) from None
     return session
+
+
+def _name_main_module() -> None:
+    """The client takes a process whose main module has no file for its own tests, and ends it."""
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__"):
+        main.__file__ = "<none>"
 
 
 def _require_listener(address: str) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from schemas.errors import Terminal
 from schemas.gate import Expectation, Finding, History, Outcome, figure, load_gate
+from validators.processes import hidden
 
 _COUNTED = "rows"  # the id of the expectation that counts the rows of a table
 _FIGURES = ("observed_value", "element_count", "unexpected_count", "unexpected_percent", "details")
@@ -41,7 +42,9 @@ class _Validator:
     """One great-expectations context, in memory."""
 
     def __init__(self) -> None:
-        with warnings.catch_warnings():
+        # A Spark client that is installed beside it costs a second, and ends a process that has no
+        # main file (a worker of tests or of Airflow): it takes itself for under test there.
+        with warnings.catch_warnings(), hidden("pyspark"):
             warnings.simplefilter("ignore")  # deprecations inside the library are not ours to mend
             import great_expectations as gx
             from great_expectations.data_context.types.base import (

@@ -2,6 +2,9 @@
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 
 import pyarrow as pa
@@ -41,17 +44,27 @@ def leave_pandas_out() -> None:
     """
     if "pandas" in sys.modules:
         return
-    without = _WithoutPandas()
+    with hidden("pandas"):
+        pa.array([0])
+
+
+@contextmanager
+def hidden(package: str) -> Iterator[None]:
+    """A block in which a package, as far as it is not imported yet, is as if not installed."""
+    without = _Without(package)
     sys.meta_path.insert(0, without)
     try:
-        pa.array([0])
+        yield
     finally:
         sys.meta_path.remove(without)
 
 
-class _WithoutPandas(MetaPathFinder):
-    """An importer to which pandas is not there."""
+@dataclass(frozen=True)
+class _Without(MetaPathFinder):
+    """An importer to which a package is not there."""
+
+    package: str
 
     def find_spec(self, fullname: str, *_: object) -> None:
-        if fullname == "pandas":
-            raise ModuleNotFoundError(fullname)
+        if fullname.partition(".")[0] == self.package:
+            raise ModuleNotFoundError(fullname, name=fullname)
