@@ -108,8 +108,8 @@ def pair_up(
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE unlike AS
         SELECT u.* FROM unlike u
-        ANTI JOIN found_pair p ON u.kind = 'missing_at_carrier' AND {_is_row("book", rules)}
-        ANTI JOIN found_pair p ON u.kind = 'missing_in_book' AND {_is_row("carrier", rules)}
+        ANTI JOIN found_pair p ON u.kind = 'missing_at_carrier' AND {_is_row("u", "book", rules)}
+        ANTI JOIN found_pair p ON u.kind = 'missing_in_book' AND {_is_row("u", "carrier", rules)}
         UNION ALL BY NAME SELECT * EXCLUDE (pair), {ours} FROM ({pairs})
     """)  # noqa: S608
     return compared
@@ -122,21 +122,24 @@ def _paired(connection: duckdb.DuckDBPyConnection, rules: ComparisonRules) -> st
     of_sides = ", ".join(
         f"{side}.{name}" for side in "bc" for name in values if name.startswith(f"{side}_")
     )
-    policy, member = rules.key
     return f"""
         SELECT p.book_policy_id || ' ' || p.book_member_id AS pair, b.file_id, b.policy_status,
           b.is_subscriber, TRUE AS is_book, TRUE AS is_carrier, {own}, {of_sides}
         FROM found_pair p
         JOIN looked_at b ON NOT b.is_carrier
-          AND b.{policy} = p.book_policy_id AND b.{member} = p.book_member_id
+          AND {_is_row("b", "book", rules)}
         JOIN looked_at c ON NOT c.is_book
-          AND c.{policy} = p.carrier_policy_id AND c.{member} = p.carrier_member_id
+          AND {_is_row("c", "carrier", rules)}
     """  # noqa: S608
 
 
-def _is_row(side: str, rules: ComparisonRules) -> str:
+def _is_row(row: str, side: str, rules: ComparisonRules) -> str:
+    """SQL for "the row is that of the side's ids"; a carrier's record may lack one of them."""
     policy, member = rules.key
-    return f"u.{policy} = p.{side}_policy_id AND u.{member} = p.{side}_member_id"
+    return (
+        f"{row}.{policy} IS NOT DISTINCT FROM p.{side}_policy_id "
+        f"AND {row}.{member} IS NOT DISTINCT FROM p.{side}_member_id"
+    )
 
 
 def _insert(pairs: str) -> str:
@@ -167,7 +170,8 @@ def _by_ids(ids: Ids) -> str:
 
 _SAME_PAIR = (
     "s.book_policy_id = b.policy AND s.book_member_id = b.member "
-    "AND s.carrier_policy_id = c.policy AND s.carrier_member_id = c.member"
+    "AND s.carrier_policy_id IS NOT DISTINCT FROM c.policy "
+    "AND s.carrier_member_id IS NOT DISTINCT FROM c.member"
 )
 _REFUSED = "(SELECT * FROM said WHERE word = 'refuse') s"
 

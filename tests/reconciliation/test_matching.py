@@ -90,6 +90,21 @@ def test_other_ids_of_one_member_make_a_pair(matched, person):
     ]
 
 
+@pytest.mark.parametrize("lost", [("exchange_policy_id", "exchange_member_id"),
+                                  ("exchange_member_id",)])  # fmt: skip
+def test_a_record_without_the_exchange_s_ids_is_found_by_the_issuer_s(matched, person, lost):
+    """Each row is counted once, and a person's refusal of the pair holds."""
+    ours = person(1)
+    theirs = ours | dict.fromkeys(lost)
+    comparison = matched([ours, person(2)], [theirs, person(2)])
+    assert [one for _, one in found(comparison).values()] == [IDS]
+    assert comparison.counts["matched"] == comparison.counts["differing"] == 1
+    assert set(comparison.differences["field"].to_pylist()) == set(lost)
+
+    refused = matched([ours], [theirs], (pair(ours, theirs), "refuse"))
+    assert refused.counts["missing_at_carrier"] == refused.counts["missing_in_book"] == 1
+
+
 def test_a_policy_id_with_one_wrong_digit_is_told_as_that(matched, person):
     """Subscriber, member, plan and begin are those of the exchange."""
     ours = person(1)
