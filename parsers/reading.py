@@ -1,8 +1,8 @@
 """A received file as a stream of stretches, in bounded memory whatever its size.
 
 The file is mapped, not read: stretches of a few megabytes are cut before an INS or a segment of the
-envelope, where nothing but the cursor needs to be carried on. (Such stretches stay in the
-processor's cache; larger ones are slower.)
+envelope, where nothing but the cursor needs to be carried on. (Smaller ones repeat more work,
+larger ones take more memory.)
 """
 
 import hashlib

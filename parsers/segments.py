@@ -16,6 +16,7 @@ import pyarrow as pa
 from parsers.delimiters import Delimiters
 
 Ints = npt.NDArray[np.int64]
+Offsets = npt.NDArray[np.int32]  # places within a stretch: half the memory of places in a file
 Keys = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.intp]
 Lengths = npt.NDArray[np.int32]
@@ -39,15 +40,15 @@ class Segments:
     """The segments of a stretch of bytes.
 
     `starts` and `ends` bound each token (half open, within `data`). `first_token` and
-    `token_count` say which tokens make up a segment. `data` is followed by 8 readable bytes.
-    `base` is the place of its first byte in the file.
+    `token_count` say which tokens make up a segment. `data` is followed by 8 readable bytes, and
+    holds less than 2 GiB. `base` is the place of its first byte in the file.
     """
 
     data: npt.NDArray[np.uint8]
     base: int
     delimiters: Delimiters
-    starts: Ints
-    ends: Ints
+    starts: Offsets
+    ends: Offsets
     first_token: Ints
     token_count: Ints
     is_terminated: bool  # False when the last segment stops without a terminator
@@ -60,14 +61,17 @@ class Segments:
     @cached_property
     def byte_starts(self) -> Ints:
         """First byte of each segment, counted in the file."""
-        starts: Ints = self.starts[self.first_token] + self.base
-        return starts
+        return self.in_file(self.starts[self.first_token])
 
     @cached_property
     def byte_ends(self) -> Ints:
         """End of each segment, its terminator not included, counted in the file."""
-        ends: Ints = self.ends[self.first_token + self.token_count - 1] + self.base
-        return ends
+        return self.in_file(self.ends[self.first_token + self.token_count - 1])
+
+    def in_file(self, places: Offsets) -> Ints:
+        """Places in the stretch as places in the file."""
+        found: Ints = places + np.int64(self.base)
+        return found
 
     @cached_property
     def ids(self) -> Keys:
@@ -112,7 +116,7 @@ class Segments:
         keys &= _MASKS.take(self.token_lengths, mode="clip")  # at most 8 bytes
         return keys
 
-    def keys_at(self, places: Ints, wanted: Flags) -> Keys:
+    def keys_at(self, places: Offsets, wanted: Flags) -> Keys:
         """The 8 bytes at each place where `wanted`, 0 elsewhere. Places are within `data`."""
         keys = np.zeros(len(places), dtype=np.uint64)
         keys[wanted] = self._words[places[wanted]]
@@ -132,7 +136,8 @@ class Segments:
     @cached_property
     def token_lengths(self) -> Lengths:
         """Bytes in each token of the stretch."""
-        return (self.ends - self.starts).astype(np.int32)
+        lengths: Lengths = self.ends - self.starts
+        return lengths
 
     @cached_property
     def patterns(self) -> Ints:
@@ -209,11 +214,13 @@ class Segments:
         """
         taken = self._all_bytes.take(pa.array((tokens + 1) << 1))
         _, offsets, data = taken.buffers()
-        is_filled = np.diff(np.frombuffer(offsets, dtype=np.int64)[: len(tokens) + 1]) > 0
-        if is_filled.all():
-            return taken
-        bits = pa.py_buffer(np.packbits(is_filled, bitorder="little"))
-        return pa.Array.from_buffers(taken.type, len(tokens), [bits, offsets, data])
+        bounds = np.frombuffer(offsets, dtype=np.int32)[: len(tokens) + 1]
+        is_filled = bounds[1:] > bounds[:-1]
+        bits = None
+        if not is_filled.all():
+            bits = pa.py_buffer(np.packbits(is_filled, bitorder="little"))
+        buffers = [bits, pa.py_buffer(bounds.astype(np.int64)), data]
+        return pa.Array.from_buffers(pa.large_binary(), len(tokens), buffers)
 
     @cached_property
     def _all_bytes(self) -> pa.Array:
@@ -221,11 +228,11 @@ class Segments:
 
         Between two tokens stands a delimiter. The first entry is empty: token -1.
         """
-        offsets = np.zeros(2 * len(self.starts) + 2, dtype=np.int64)
+        offsets = np.zeros(2 * len(self.starts) + 2, dtype=np.int32)
         offsets[2::2] = self.starts
         offsets[3::2] = self.ends
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
-        return pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
+        return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
 
     @cached_property
     def is_ascii(self) -> bool:
@@ -254,7 +261,7 @@ def is_blank(data: npt.NDArray[np.uint8]) -> Flags:
     return blank
 
 
-def _skip_blanks(data: npt.NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:
+def _skip_blanks(data: npt.NDArray[np.uint8], starts: Offsets, ends: Offsets) -> Offsets:
     """Starts moved past the blanks and line ends before each segment id."""
     moved = starts.copy()
     for _ in range(2):  # nothing, LF or CRLF: nearly every file needs no more
@@ -270,7 +277,7 @@ def _skip_blanks(data: npt.NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:
     return moved
 
 
-def _has_only_line_ends(data: npt.NDArray[np.uint8], begins: Ints, starts: Ints) -> Flags:
+def _has_only_line_ends(data: npt.NDArray[np.uint8], begins: Offsets, starts: Offsets) -> Flags:
     """Whether nothing but CR and LF stands between each begin and start (looked at: two bytes)."""
     first = data[begins]
     second = data[np.minimum(begins + 1, len(data) - 1)]
@@ -291,13 +298,13 @@ def split_segments(content: bytes, base: int, delimiters: Delimiters) -> Segment
     data = np.frombuffer(content + bytes(KEY_BYTES), dtype=np.uint8)
     body = data[: len(content)]
     is_delimiter = (body == delimiters.element) | (body == delimiters.segment)
-    ends = np.flatnonzero(is_delimiter).astype(np.int64, copy=False)
+    ends = np.flatnonzero(is_delimiter).astype(np.int32)
     terminates = body[ends] == delimiters.segment
     last = int(ends[-1]) + 1 if len(ends) else 0
     rest_is_blank = bool(is_blank(body[last:]).all())
     is_terminated = rest_is_blank and (len(ends) == 0 or bool(terminates[-1]))
     if not is_terminated:
-        ends = np.append(ends, np.int64(len(content)))
+        ends = np.append(ends, np.int32(len(content)))
         terminates = np.append(terminates, True)
     starts = np.empty_like(ends)
     starts[:1] = 0
@@ -336,8 +343,8 @@ class Heads:
     `words` are the first 8 bytes of the segments at `rows`: those that may have an id to count.
     """
 
-    starts: Ints
-    ends: Ints
+    starts: Offsets
+    ends: Offsets
     rows: Rows
     words: Keys
     separator: int
@@ -359,9 +366,9 @@ def find_heads(content: bytes, delimiters: Delimiters, counted: Iterable[str]) -
     Only those with an id in `counted` can be asked for.
     """
     data = np.frombuffer(content + bytes(KEY_BYTES), dtype=np.uint8)
-    ends = np.flatnonzero(data[: len(content)] == delimiters.segment).astype(np.int64, copy=False)
-    ends = np.append(ends, np.int64(len(content)))
-    starts = np.append(np.int64(0), ends[:-1] + 1)
+    ends = np.flatnonzero(data[: len(content)] == delimiters.segment).astype(np.int32)
+    ends = np.append(ends, np.int32(len(content)))
+    starts = np.append(np.int32(0), ends[:-1] + 1)
     moved = _skip_blanks(data, starts, ends)
     filled = np.flatnonzero(moved < ends)
     starts, ends = moved[filled], ends[filled]

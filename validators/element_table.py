@@ -121,7 +121,7 @@ class Values:
     def holding(self, places: Ints) -> Ints:
         """Tokens of elements that hold one of these places of the data, which are in order."""
         segments = self.segments
-        tokens = np.searchsorted(segments.ends, places, side="right")
+        tokens = np.searchsorted(segments.ends, places.astype(np.int32), side="right")
         known = np.flatnonzero(tokens < len(segments.ends))
         tokens, places = tokens[known], places[known]
         tokens = _distinct(tokens[segments.starts[tokens] <= places])

@@ -154,8 +154,8 @@ def _spans(stretch: Stretch, rows: Ints, elements: Ints) -> tuple[Ints, Ints]:
     segments = stretch.segments
     inside = (elements > 0) & (elements < segments.token_count[rows])
     tokens = np.where(inside, segments.first_token[rows] + elements, 0)
-    start = np.where(inside, segments.starts[tokens] + segments.base, segments.byte_starts[rows])
-    end = np.where(inside, segments.ends[tokens] + segments.base, segments.byte_ends[rows])
+    start = np.where(inside, segments.in_file(segments.starts[tokens]), segments.byte_starts[rows])
+    end = np.where(inside, segments.in_file(segments.ends[tokens]), segments.byte_ends[rows])
     return start, end
 
 

@@ -58,10 +58,19 @@ class Part:
     paid: Packed | None = None  # of a HIX 820: what its sets say and pay here, for their balance
 
 
-def check_part(
-    content: bytes, span: Span, before: Cursor, rules: RuleSet, *, wants_tables: bool
+def check_part(  # noqa: PLR0913 - what one stretch needs, and nothing beside it
+    content: bytes,
+    span: Span,
+    before: Cursor,
+    rules: RuleSet,
+    *,
+    wants_tables: bool,
+    tally: Tally | None = None,
 ) -> Part:
-    """The tables and issues of one stretch, by the rules that hold for its file."""
+    """The tables and issues of one stretch, by the rules that hold for its file.
+
+    Its `tally` is taken here, where nobody has taken it before.
+    """
     stretch = parse_stretch(content, span, before)
     structure = _judge(stretch, span)
     read = _READERS[stretch.guide.version]
@@ -77,7 +86,7 @@ def check_part(
         members=contents.members,
         business_units=contents.units_with(issues),
         counts=counts,
-        tally=tally_segments(stretch.segments, stretch.guide.unit_id),
+        tally=tally or tally_segments(stretch.segments, stretch.guide.unit_id),
         byte_end=span.byte_end,
         handed_on=contents.handed_on,
         paid=contents.paid,

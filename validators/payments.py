@@ -86,13 +86,13 @@ def _stated(stretch: Stretch) -> tuple[Ints, pa.Array]:
 def _totals(stretch: Stretch, read: PaymentTables) -> Packed:
     """`premium_tables.PREMIUM_TOTALS`: a row for each BPR, and one for the payments of each set."""
     rows, stated = _stated(stretch)
-    tokens = np.maximum(stretch.segments.tokens_at(rows, _TOTAL), 0)
-    base = stretch.segments.base
+    segments = stretch.segments
+    tokens = np.maximum(segments.tokens_at(rows, _TOTAL), 0)
     of_headers = {
         **_ordinals(stretch, rows),
         "stated": stated,
-        "byte_start": pa.array(stretch.segments.starts[tokens] + base, pa.int64()),
-        "byte_end": pa.array(stretch.segments.ends[tokens] + base, pa.int64()),
+        "byte_start": pa.array(segments.in_file(segments.starts[tokens])),
+        "byte_end": pa.array(segments.in_file(segments.ends[tokens])),
     }
     of_payments = {
         **_ordinals(stretch, openers_of(stretch, "2300", "RMR")),

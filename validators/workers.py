@@ -32,13 +32,12 @@ class Work:
     limits: Limits
     rules: RuleSet
 
-    def check(self, span: Span, before: Cursor) -> Part:
+    def check(self, span: Span, before: Cursor, tally: Tally | None = None) -> Part:
         """The part of one span."""
-        return check_part(
-            self._read(span), span, before, self.rules, wants_tables=self.wants_tables
-        )
+        content, wants_tables = self._read(span), self.wants_tables
+        return check_part(content, span, before, self.rules, wants_tables=wants_tables, tally=tally)
 
-    def send(self, place: tuple[Span, Cursor]) -> "_Sent":
+    def send(self, place: tuple[Span, Cursor, Tally]) -> "_Sent":
         """The part of one span behind what came before it, for another process."""
         part = self.check(*place)
         tables = {name: to_buffer(table) for name, table in part.tables.items()}
@@ -74,8 +73,9 @@ def check_parts(received: ReceivedFile, work: Work, crew: Crew) -> Iterator[Part
         yield from _one_by_one(spans, work)
         return
     with crew.gathered(lambda: _load_for_all(work.rules, received.guide)) as in_order:
-        cursors = list(_cursors(spans, list(in_order(work.tally, spans))))
-        for sent in in_order(work.send, zip(spans, cursors, strict=True)):
+        tallies = list(in_order(work.tally, spans))
+        cursors = _cursors(spans, tallies)
+        for sent in in_order(work.send, zip(spans, cursors, tallies, strict=True)):
             yield sent.received()
 
 
