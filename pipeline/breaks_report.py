@@ -16,6 +16,7 @@ from schemas.premium import load_premium_rules
 
 _MASK = "****"
 _DOLLARS = ("premium", "aptc", "csr")
+_RIGHT = ("since", "seen", "dollars a month")
 
 
 def as_object(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,27 +84,24 @@ def _comparison(row: Mapping[str, Any]) -> str:
 
 
 def breaks_table(rows: Iterable[Mapping[str, Any]]) -> Table:
-    """One row a break, without the values."""
-    table = Table(title="Breaks", title_justify="left")
-    for name in ("break", "partner", "comparison", "policy", "member", "what", "state", "owner"):
-        table.add_column(name, overflow="fold")
-    for name in ("since", "seen", "dollars a month"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(
-            str(row["break_id"]),
-            row["partner_id"],
-            _comparison(row),
-            terminal.visible(row["exchange_policy_id"] or ""),
-            terminal.visible(row["exchange_member_id"] or ""),
-            what(row),
-            row["state"].replace("_", " "),
-            terminal.visible(row["owner"] or ""),
-            f"{row['first_seen']:%Y-%m-%d}",
-            str(row["times_seen"]),
-            _dollars({name: row[f"{name}_difference"] for name in _DOLLARS}),
-        )
-    return table
+    """One row a break, without the values. What all have in common is told once, in the title."""
+    told = [
+        {
+            "break": str(row["break_id"]),
+            "partner": row["partner_id"],
+            "comparison": _comparison(row),
+            "policy": terminal.visible(row["exchange_policy_id"] or ""),
+            "member": terminal.visible(row["exchange_member_id"] or ""),
+            "what": what(row),
+            "state": row["state"].replace("_", " "),
+            "owner": terminal.visible(row["owner"] or ""),
+            "since": f"{row['first_seen']:%Y-%m-%d}",
+            "seen": str(row["times_seen"]),
+            "dollars a month": _dollars({name: row[f"{name}_difference"] for name in _DOLLARS}),
+        }
+        for row in rows
+    ]
+    return terminal.table_of("Breaks", told, in_title=("partner", "comparison"), right=_RIGHT)
 
 
 def causes_table(rows: Iterable[Mapping[str, Any]]) -> Table:

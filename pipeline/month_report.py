@@ -66,11 +66,13 @@ def file_table(known: list[dict[str, Any]]) -> Table:
     table = Table("id", "partner", "year", "file", "of", "records", "state", "next",
                   box=box.SIMPLE_HEAD)  # fmt: skip
     table.columns[5].justify = "right"
+    answered = {one["answers_month_file_id"] for one in known if one["state"] != "refused"}
     for one in known:
+        following = "" if one["month_file_id"] in answered else _NEXT[one["state"]]
         table.add_row(
             str(one["month_file_id"]), one["partner_id"], str(one["coverage_year"]),
             terminal.visible(one["name"]), f"{one['as_of']:%Y-%m-%d %H:%M}",
-            f"{one['records']:,}", one["state"], _NEXT[one["state"]].format(**one),
+            f"{one['records']:,}", one["state"], following.format(**one),
         )  # fmt: skip
     return table
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from pipeline import terminal
 
@@ -92,12 +91,11 @@ def _show(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:
         for row in rows:
             print(json.dumps(row, default=str))  # noqa: T201 - the command's output
         return
-    table = Table(title="Premium months", title_justify="left")
-    for name in _COLUMNS:
-        table.add_column(name, no_wrap=name == "category")
-    for row in rows:
-        table.add_row(*(terminal.visible(cell) for cell in _cells(row)))
-    terminal.out.print(table)
+    told = [
+        {name: terminal.visible(cell) for name, cell in zip(_COLUMNS, _cells(row), strict=True)}
+        for row in rows
+    ]
+    terminal.out.print(terminal.table_of("Premium months", told, right=_COLUMNS[-3:]))
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -107,7 +105,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     due = "" if row["expected"] is None else str(row["expected"])
     policy = row["exchange_policy_id"] or ""
     amount = row["amount_type"] or ""
-    return (row["category"], policy, month, amount, due, str(paid), str(row["difference"]))
+    category = row["category"].replace("_", " ")
+    return (category, policy, month, amount, due, str(paid), str(row["difference"]))
 
 
 def _house() -> Any:

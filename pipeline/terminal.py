@@ -3,14 +3,14 @@
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from logging import WARNING
 from pathlib import Path
 
 import click
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -43,6 +43,35 @@ def visible(text: str) -> str:
     So too for bytes of a file name that are no UTF-8, which cannot be printed.
     """
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def table_of(
+    title: str,
+    rows: Sequence[Mapping[str, str]],
+    *,
+    in_title: Collection[str] = (),
+    right: Collection[str] = (),
+) -> Table:
+    """Rows with the same names as a table, in which no id is broken apart.
+
+    A column of `in_title` that says the same in every row is told there instead, and a column that
+    says nothing is left out.
+    """
+    columns: dict[str, set[str]] = {}
+    for row in rows:
+        for name, cell in row.items():
+            columns.setdefault(name, set()).add(cell)
+    same = {name: columns[name] for name in in_title if len(columns.get(name, ())) == 1}
+    heading = ", ".join([title, *(f"{name} {cell}" for name, (cell,) in same.items() if cell)])
+    table = Table(title=heading, title_justify="left")
+    shown = [name for name, cells in columns.items() if name not in same and cells != {""}]
+    for name in shown:
+        words = any(" " in cell for cell in columns[name])
+        justify: JustifyMethod = "right" if name in right else "left"
+        table.add_column(name, justify=justify, no_wrap=not words, overflow="fold")
+    for row in rows:
+        table.add_row(*(row[name] for name in shown))
+    return table
 
 
 def fail(sentence: str) -> None:
