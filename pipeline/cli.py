@@ -330,6 +330,11 @@ def reconcile(  # noqa: PLR0913 - one option for each of them
     else:
         for name, count in comparison.counts.items():
             terminal.out.print(f"{name.replace('_', ' '):>20} {count:,}")
+    if comparison.is_too_much_alone:
+        terminal.fail(
+            "so many rows have no partner by their ids that likeness was not tried. Look at the "
+            "ids of the two snapshots first."
+        )
     raise typer.Exit(OPEN_ITEMS if len(comparison.differences) else OK)
 
 

@@ -76,6 +76,8 @@ def reconcile_partner(
         became = meet(conn, sighting, comparison.differences, book)
         end_waivers(conn, partner_id, run.run_id, run.as_of)
         meet_matches(conn, run.run_id, partner_id, run.as_of, comparison.matches)
+    if comparison.is_too_much_alone:
+        log.warning("too many rows without partner for likeness", partner=partner_id)
     log.info("reconciled", partner=partner_id, **comparison.counts, breaks=dict(became))
     return True
 

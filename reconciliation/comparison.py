@@ -68,6 +68,11 @@ class Comparison:
             "may_be_absent": self.may_be_absent,
         }
 
+    @property
+    def is_too_much_alone(self) -> bool:
+        """Whether so many rows of a side had no partner by ids that likeness was not tried."""
+        return load_matching().is_too_much((self.missing_at_carrier, self.missing_in_book))
+
 
 def compare(
     book: Snapshot,
@@ -156,7 +161,7 @@ def reconcile_folders(  # noqa: PLR0913 - both sides, how, and where
         **{name: side.hashes for name, side in zip(_SIDES, sides, strict=True)},
         "counts": comparison.counts,
         "not_compared": list(comparison.not_compared),
-        "matches": _summary(comparison.matches, decisions),
+        "matches": _summary(comparison, decisions),
         "differences": {
             "file": path.name,
             "rows": comparison.differences.num_rows,
@@ -168,14 +173,15 @@ def reconcile_folders(  # noqa: PLR0913 - both sides, how, and where
     return comparison
 
 
-def _summary(matches: pa.Table, decisions: pa.Table | None) -> dict[str, object]:
+def _summary(comparison: Comparison, decisions: pa.Table | None) -> dict[str, object]:
     """The rules of matching, what persons had said, and how many pairs became what."""
     rules = load_matching()
     said = frozen(records.MATCH_DECISIONS.empty_table() if decisions is None else decisions)
     return {
         "rules": {"id": rules.id, "version": rules.version},
         "decisions_sha256": hashlib.sha256(said).hexdigest(),
-        "pairs": dict(Counter(matches["state"].to_pylist())),
+        "likeness": "not tried" if comparison.is_too_much_alone else "tried",
+        "pairs": dict(Counter(comparison.matches["state"].to_pylist())),
     }
 
 

@@ -197,8 +197,8 @@ def _take(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _is_few(connection: duckdb.DuckDBPyConnection, matching: MatchingRules) -> bool:
     """Whether both sides have rows left, and neither more than can be looked at."""
-    sizes = [connection.table(f"lone_{side}").shape[0] for side in ("book", "carrier")]
-    return min(sizes) > 0 and max(sizes) <= matching.limits.unmatched_max
+    book, carrier = (connection.table(f"lone_{side}").shape[0] for side in ("book", "carrier"))
+    return min(book, carrier) > 0 and not matching.is_too_much((book, carrier))
 
 
 def _by_likeness(matching: MatchingRules) -> str:

@@ -134,6 +134,10 @@ class MatchingRules(_Row):
     prior: float
     comparisons: tuple[MatchComparison, ...]
 
+    def is_too_much(self, alone: tuple[int, int]) -> bool:
+        """Whether so many rows of the two sides have no partner that likeness is not tried."""
+        return min(alone) > 0 and max(alone) > self.limits.unmatched_max
+
     @model_validator(mode="after")
     def _fits_together(self) -> "MatchingRules":
         by_name = {one.name: {level.name for level in one.levels} for one in self.comparisons}

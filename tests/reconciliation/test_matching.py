@@ -310,3 +310,20 @@ def test_what_the_carrier_does_not_keep_is_no_evidence(book, carrier, person):
     (row,) = comparison.matches.to_pylist()
     assert row["state"] == "matched"
     assert {"ssn: blank +0.0", "address: blank +0.0"} <= set(row["reasons"])
+
+
+def test_where_too_many_have_no_partner_likeness_is_not_tried_and_that_is_told(
+    matched, person, monkeypatch
+):
+    """The ids of such an extract are wrong as a whole: weighing everybody would help nobody."""
+    ours = [person(number) for number in (1, 2)]
+    theirs = [elsewhere(one) for one in ours]
+    tried = matched(ours, theirs)
+    assert (tried.matches.num_rows, tried.is_too_much_alone) == (2, False)
+
+    rules = load_matching()
+    few = rules.model_copy(update={"limits": rules.limits.model_copy(update={"unmatched_max": 1})})
+    monkeypatch.setattr("reconciliation.comparison.load_matching", lambda: few)
+    untried = matched(ours, theirs)
+    assert (untried.matches.num_rows, untried.is_too_much_alone) == (0, True)
+    assert untried.counts["missing_at_carrier"] == untried.counts["missing_in_book"] == 2
