@@ -143,7 +143,7 @@ class CarrierCore:
         if share < _NAMED_LATER and is_late:
             return lambda _: dict.fromkeys(_ISSUER_IDS, "")
         if share > _RENAMED and not (is_late or is_gone):
-            return lambda enrollee: {"issuer_member_id": f"N{enrollee.person.member_id}"}
+            return _another_id
         return lambda _: {}
 
     def _payments(self, partner_id: str, known: list[Known], night: int) -> Iterator[Row]:
@@ -216,6 +216,17 @@ def _further(policy: Policy, enrollee: Enrollee, amounts: Amounts) -> Row:
         "responsible_amount": dollars(amounts.responsible) if subscriber else "",
         "individual_premium": "" if was_never_covered else dollars(enrollee.premium),
     }
+
+
+def _another_id(enrollee: Enrollee) -> Row:
+    """A new member id; who has left a policy keeps the one that the exchange knows.
+
+    Nothing is told of former members, so the exchange could not hear of another one.
+    """
+    if enrollee.removed:
+        known = enrollee.issuer_member_id
+        return {} if known is None else {"issuer_member_id": known}
+    return {"issuer_member_id": f"N{enrollee.person.member_id}"}
 
 
 def _payment_row(known: Known, amount: int) -> Row:

@@ -31,7 +31,11 @@ def segments_of_year(
 
 
 def _segments(known: Known, year: int, on_day: date) -> Iterator[Segment]:
-    policy = replace(known.policy, application=_lives(known, on_day))
+    policy = replace(
+        known.policy,
+        application=_lives(known, on_day),
+        enrollees=tuple(_at_home(one, known, on_day) for one in known.policy.enrollees),
+    )
     known = replace(known, policy=policy)
     if policy.state == "cancelled":
         yield from segments_of(_from_its_begin(policy), year)
@@ -47,6 +51,13 @@ def _segments(known: Known, year: int, on_day: date) -> Iterator[Segment]:
 def _lives(known: Known, on_day: date) -> Application:
     """Where they live on the day, or where they will at their begin."""
     return known.amounts_on(max(on_day, known.policy.begin)).told.application
+
+
+def _at_home(enrollee: Enrollee, known: Known, on_day: date) -> Enrollee:
+    """The enrollee with the home of the day: who comes later is known where all will live then."""
+    if enrollee.last_home is not None:
+        return enrollee
+    return replace(enrollee, last_home=_lives(known, max(on_day, enrollee.begin)).address)
 
 
 def _from_its_begin(policy: Policy) -> Policy:
@@ -101,7 +112,7 @@ def _of_span(
         plan_id=amounts.told.plan_id,
     )
     subscriber = known.policy.subscriber.person.member_id
-    for segment in segments_of(one_day, year):
+    for segment in segments_of(one_day, year, amounts.premium):
         values = dict(segment.values)
         values["exchange_subscriber_id"] = subscriber
         values["subscriber"] = "Y" if values["exchange_member_id"] == subscriber else "N"

@@ -234,8 +234,13 @@ def _year_end(theirs: Segment) -> str:
     return theirs.values["begin"][:4] + "1231"
 
 
-def segments_of(policy: Policy, coverage_year: int) -> Iterator[Segment]:
-    """The segments of a policy of which no amount has changed since it began."""
+def segments_of(
+    policy: Policy, coverage_year: int, premium: int | None = None
+) -> Iterator[Segment]:
+    """The segments of a policy of which no amount has changed since it began.
+
+    `premium` (cents) is what was told as its total; by default it is what its members cost.
+    """
     days = [enrollee.begin for enrollee in policy.enrollees]
     if set(days) != {policy.begin}:
         raise ValueError(f"Policy {policy.policy_id} has changed; its segments are not one each.")
@@ -267,7 +272,8 @@ def segments_of(policy: Policy, coverage_year: int) -> Iterator[Segment]:
             values |= {"mail_city": mail.city, "mail_state": mail.state}
             values["mail_zip"] = mail.postal_code
         if subscriber:
-            for name, cents in (("premium", policy.premium), ("aptc", policy.aptc)):
+            total = policy.premium if premium is None else premium
+            for name, cents in (("premium", total), ("aptc", policy.aptc)):
                 values[name] = _dollars(cents)
                 values |= {f"{name}_begin": span["begin"], f"{name}_end": span["end"]}
         unpaid = (policy.end_reason, policy.ended_by) == ("TERM", "issuer")
