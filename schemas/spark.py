@@ -31,7 +31,7 @@ def spark_session(remote: str | None) -> Iterator["SparkSession"]:
             "The engine spark needs the Spark Connect client. Install edi834[spark], or use the "
             "engine of one machine."
         )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _main_module_with_a_file():
         warnings.simplefilter("ignore", FutureWarning)  # of pandas 3, which is not asked for
         with _endpoint(remote) as address:
             session = _session(address)
@@ -43,7 +43,6 @@ def spark_session(remote: str | None) -> Iterator["SparkSession"]:
 
 def _session(address: str) -> "SparkSession":
     _require_listener(address)  # the client itself would try for minutes
-    _name_main_module()
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
@@ -55,11 +54,18 @@ def _session(address: str) -> "SparkSession":
     return session
 
 
-def _name_main_module() -> None:
+@contextmanager
+def _main_module_with_a_file() -> Iterator[None]:
     """The client takes a process whose main module has no file for its own tests, and ends it."""
     main = sys.modules["__main__"]
-    if not hasattr(main, "__file__"):
-        main.__file__ = "<none>"
+    if hasattr(main, "__file__"):
+        yield
+        return
+    main.__file__ = "<none>"
+    try:
+        yield
+    finally:
+        del main.__file__  # who starts a process by it would look for that file
 
 
 def _require_listener(address: str) -> None:

@@ -5,6 +5,7 @@ nothing of files; `workers.py` says what is mapped.
 """
 
 import gc
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -86,5 +87,9 @@ def _begin_worker() -> None:
 
 
 def _start_method() -> str:
-    """Forking is quick, but would copy a caller's threads in the middle of what they do."""
-    return "fork" if threading.active_count() == 1 else "spawn"
+    """Forking is quick, but would copy a caller's threads in the middle of what they do.
+
+    Those of gRPC, with which a Spark client speaks, are not among Python's own.
+    """
+    has_threads = threading.active_count() > 1 or "grpc" in sys.modules
+    return "spawn" if has_threads else "fork"
