@@ -51,14 +51,15 @@ def judge_by_spark(paths: Sequence[Path], options: CheckOptions) -> Iterator[Jud
     with spark_session(spark_endpoint()) as session:
         crew = SparkCrew(session)
         whole = _WholeFile(terms_of(options), wants_tables=options.out is not None)
-        small = [path.absolute() for path in paths if _is_small(path)]
+        small = [path for path in paths if _is_small(path)]  # asked once: files may change
         with crew.gathered(lambda: None) as in_order:
             done = _done(in_order, whole, small)
 
             def judge(path: Path, terms: Terms, sink: Sink | None, tell: Tell) -> Checked:
-                if not _is_small(path):
+                if path not in small:
                     return check_file(path.absolute(), terms, sink, tell, crew)
-                checked, tables = next(done)
+                of, checked, tables = next(done)
+                assert of == path, f"{path} was asked for, {of} is next"
                 if isinstance(checked, OSError):
                     raise checked
                 if sink is not None:
@@ -75,5 +76,7 @@ def _is_small(path: Path) -> bool:
 
 def _done(
     in_order: MapInOrder, whole: _WholeFile, small: list[Path]
-) -> Iterator[tuple[Checked | OSError, list[tuple[str, pa.Table]]]]:
-    yield from in_order(whole.judge, small)
+) -> Iterator[tuple[Path, Checked | OSError, list[tuple[str, pa.Table]]]]:
+    judged = in_order(whole.judge, (path.absolute() for path in small))
+    for path, (checked, tables) in zip(small, judged, strict=True):
+        yield path, checked, tables

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from schemas.errors import Retryable
 from schemas.limits import load_spark_limits
 from validators.crews import MapInOrder
 
@@ -39,12 +40,21 @@ class SparkCrew:
 
     def _in_order(self, task: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Wave by wave: what comes back from one wave is all that waits in this process."""
+        from pyspark.errors import PySparkException
+
         left = iter(items)
         while wave := list(islice(left, load_spark_limits().items_of_a_wave)):
             rows = [pickle.dumps((task, item)) for item in wave]
             sent = pa.table({"number": range(len(rows)), "content": rows}, schema=_SENT)
             frame = self.session.createDataFrame(sent).repartition(len(rows), "number")
-            done = frame.mapInArrow(_worked, _COLUMNS).toArrow().sort_by("number")
+            try:
+                done = frame.mapInArrow(_worked, _COLUMNS).toArrow().sort_by("number")
+            except PySparkException as error:
+                raise Retryable(
+                    f"Spark could not judge a file: {type(error).__name__}. Its workers need this "
+                    "package, of the same version, and see files under the same paths as this "
+                    "machine. Look at the endpoint's log, and try again."
+                ) from error
             for content in done["content"]:
                 yield pickle.loads(content.as_buffer())  # noqa: S301 - of our own workers
 
