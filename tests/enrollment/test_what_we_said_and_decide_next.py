@@ -3,8 +3,11 @@
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
 
-from tests.enrollment.deciding import Desk
+from enrollment.again import allow_again
+from schemas.errors import Terminal
+from tests.enrollment.deciding import PARTNER, Desk
 
 
 @pytest.fixture
@@ -184,3 +187,20 @@ def test_a_request_that_was_followed_does_not_take_back_a_later_end(effectuated,
     assert effectuated.carrier.status("P1")[0] == "cancelled"
     assert effectuated.sends("2027-01-11") == []
     assert effectuated.findings() == []
+
+
+def test_what_was_rejected_is_let_out_one_by_one_from_the_last(effectuated):
+    """Each word of a person is about one decision, also when several of a policy stand rejected."""
+    effectuated.sends("2027-05-01")
+    first, last = (number for number, _ in effectuated.decisions())
+    conn = effectuated.conn
+    rejections = conn.begin_nested()  # as though both had been, which the book does not tell
+    conn.execute(sa.text("UPDATE book.decision SET state = 'rejected', rejected_by = 'set'"))
+
+    assert allow_again(conn, PARTNER, "P1", "Ada First") == last
+    assert allow_again(conn, PARTNER, "P1", "Ada First") == first
+    with pytest.raises(Terminal, match="was let out again before"):
+        allow_again(conn, PARTNER, "P1", "Ada First")
+    with pytest.raises(Terminal, match="has rejected nothing of policy P9"):
+        allow_again(conn, PARTNER, "P9", "Ada First")
+    rejections.rollback()
