@@ -74,12 +74,14 @@ def export(
 def list_entries(
     of_object: Annotated[
         str | None,
-        typer.Option("--object", metavar="KIND:ID", help="run, file, batch or acceptance."),
+        typer.Option(
+            "--object", metavar="KIND:ID", help="run, file, batch, acceptance, period or export."
+        ),
     ] = None,
     since: Annotated[datetime | None, typer.Option(help="From this moment on (UTC).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what happened, in order; to everything, or to one run, file, batch or acceptance.
+    """Show what happened, in order; to everything, or to one run, file, batch, period or export.
 
     Exit code 0: shown; 1: there is nothing.
     """
@@ -100,10 +102,13 @@ def list_entries(
     raise typer.Exit(OK if found else OPEN_ITEMS)
 
 
+_OBJECTS = ("run", "file", "batch", "acceptance", "period", "export")
+
+
 def _object(text: str) -> tuple[str, int]:
     kind, _, number = text.partition(":")
-    if kind not in ("run", "file", "batch", "acceptance") or not number.isdecimal():
-        raise Terminal("--object names no run, file, batch or acceptance. Give it as file:17.")
+    if kind not in _OBJECTS or not number.isdecimal():
+        raise Terminal(f"--object names none of {', '.join(_OBJECTS)}. Give it as file:17.")
     return kind, int(number)
 
 

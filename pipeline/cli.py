@@ -26,6 +26,7 @@ from pipeline.outgoing_command import outgoing
 from pipeline.premium_command import premium
 from pipeline.replay_command import replay
 from pipeline.report_command import report
+from pipeline.signing_command import review, sample, sign, signed
 from schemas.errors import AtWork, EnrollmentError, Terminal
 
 OK, OPEN_ITEMS, FAILED, LEFT_TO_OTHERS = 0, 1, 2, 3
@@ -416,6 +417,8 @@ app.add_typer(outgoing, name="outgoing")
 app.add_typer(breaks, name="breaks")
 app.add_typer(matches, name="matches")
 app.add_typer(audit, name="audit")
+for of_audit in (sample, sign, review, signed):
+    audit.command()(of_audit)
 app.add_typer(carrier, name="carrier")
 app.add_typer(month, name="month")
 app.add_typer(premium, name="premium")

@@ -1,6 +1,8 @@
 """A report on reconciliations as files: CSV, a workbook, or Parquet."""
 
+import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -10,58 +12,53 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xlsxwriter
 
+from ledger.sign_offs import Export, Signer, record_export
+from pipeline.period_report import Report, read_report
 from pipeline.wiring import House
-from reconciliation.reports import Asked, breaks_of, figures_of, rates_of, rules_of
+from reconciliation.reports import Asked
 from reconciliation.snapshots import write_durably
 from replies.spreadsheets import CsvWriter, Worksheet
-from schemas.comparison import load_comparison
-from schemas.errors import Terminal
-from schemas.report_tables import ABOUT, DEFINITIONS
 
 Format = Literal["csv", "xlsx", "parquet"]
 WORKBOOK = "reconciliation.xlsx"
 
 
-def write_report(house: House, asked: Asked, form: Format, folder: Path) -> dict[str, int]:
+def write_report(
+    house: House, asked: Asked, form: Format, folder: Path, taken_by: Signer
+) -> dict[str, int]:
     """How many rows each table of the report has, by the name of its file or sheet.
 
-    Raises Terminal, and writes nothing, when a partner is not known, when there was no
-    reconciliation in that time, or when the parts of one are not all of it.
+    The audit trail has from then on who took what. Raises Terminal, and writes nothing, as
+    `period_report.read_report` does.
     """
-    for partner_id in asked.partner_ids:
-        house.partner(partner_id)
-    with house.engine.connect() as conn:
-        figures = figures_of(conn, asked)
-        breaks = breaks_of(conn, asked)
-        rules = rules_of(conn, asked)
-    if not figures.num_rows and not breaks.num_rows:
-        raise Terminal(
-            f"There is no reconciliation from {asked.since} to {asked.until}. Check --from, --to "
-            "and --partner."
-        )
-    tables = {"rates": rates_of(figures), "figures": figures, "breaks": breaks}
-    about = _about(asked, tables, rules)
+    report = read_report(house, asked)
+    with tempfile.TemporaryDirectory(prefix=".report.", dir=_made(folder)) as name:
+        draft = Path(name)
+        export_report(house, report, form, draft, taken_by)
+        for file in sorted(draft.iterdir()):
+            file.replace(folder / file.name)
+    return report.rows
+
+
+def export_report(
+    house: House, report: Report, form: Format, folder: Path, taken_by: Signer
+) -> list[Path]:
+    """Files of the report in an empty folder, recorded before anybody has them.
+
+    Raises Terminal when no such form is known.
+    """
+    _FORMS[form]({"about": report.about, **report.tables}, folder)
+    files = sorted(folder.iterdir())
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    export = Export("reconciliation", form, report.filters, report.run_ids, report.rows, digest)
+    with house.engine.begin() as conn:
+        record_export(conn, export, taken_by)
+    return files
+
+
+def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    _FORMS[form]({"about": about, **tables}, folder)
-    return {name: table.num_rows for name, table in tables.items()}
-
-
-def _about(asked: Asked, tables: Mapping[str, pa.Table], rules: list[str]) -> pa.Table:
-    """Filters, runs, rows, rules and definitions, a line each."""
-    comparison = load_comparison()
-    runs = sorted(set(tables["figures"]["run_id"].to_pylist()))
-    told = {
-        "from": str(asked.since),
-        "to": str(asked.until),
-        "partners": ", ".join(asked.partner_ids) or "all",
-        "runs": ", ".join(map(str, runs)),
-        **{f"rows of {name}": str(table.num_rows) for name, table in tables.items()},
-        "rules of the comparison": f"{comparison.id} {comparison.version}",
-        "rules of the nights": ", ".join(rules),
-        "conservation": "The parts of each look are all of it, on both sides: checked.",
-        **{f"what it means: {name}": text for name, text in DEFINITIONS.items()},
-    }
-    return pa.table([list(told), list(told.values())], schema=ABOUT)
+    return folder
 
 
 def _write_csv(tables: Mapping[str, pa.Table], folder: Path) -> None:

@@ -32,11 +32,13 @@ def reconciliation(
     ] = None,
     form: Annotated[Form, typer.Option("--format", help="What to write.")] = Form.xlsx,
 ) -> None:
-    """Write match rates, where all rows and dollars went, and breaks by cause and age.
+    """Write match rates, where all went, breaks by cause and age, how good the work was, waivers.
 
     Of the carrier's records, the exchange's monthly answers, and its payments. Exit code 2: there
     was no reconciliation, or its parts are not all of it; nothing is written.
     """
+    from ledger.sign_offs import Signer
+    from pipeline.operators import account, name_of_operator
     from pipeline.reconciliation_report import write_report
     from pipeline.settings import load_settings
     from pipeline.wiring import open_house
@@ -46,7 +48,9 @@ def reconciliation(
         raise Terminal("--from is after --to. Give the earlier day first.")
     terminal.silence_logs()
     asked = Asked(since.date(), until.date(), tuple(partner or ()))
-    with open_house(load_settings()) as house:
-        written = write_report(house, asked, form.value, out)
+    settings = load_settings()
+    taken_by = Signer(name_of_operator(settings), account())
+    with open_house(settings) as house:
+        written = write_report(house, asked, form.value, out, taken_by)
     told = ", ".join(f"{name} {rows:,}" for name, rows in written.items())
     terminal.out.print(f"{out}: {told} rows; every row and dollar accounted for", soft_wrap=True)

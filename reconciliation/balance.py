@@ -21,6 +21,9 @@ SELECT b.is_there IS NOT NULL AS is_book, c.is_there IS NOT NULL AS is_carrier,
   coalesce(b.exchange_policy_id, c.policy) AS policy,
   coalesce(b.exchange_member_id, c.member) AS member,
   b.policy_status, coalesce(b.is_subscriber, FALSE) AS is_subscriber,
+  coalesce({lines}, 'not told') AS insurance_line,
+  coalesce(CAST(year(coalesce(b.benefit_begin, c.benefit_begin)) AS VARCHAR), 'not told')
+    AS plan_year,
   {values}
 FROM (SELECT *, TRUE AS is_there FROM book) b
 FULL JOIN (
@@ -46,7 +49,7 @@ FROM met m LEFT JOIN (
 
 
 def balance_of(book: pa.Table, carrier: pa.Table, compared: Comparison) -> pa.Table:
-    """BALANCE: a row for each fate, in the order of their names; of which there is none, too.
+    """BALANCE: a row for each fate, insurance line and plan year that there is, in this order.
 
     Args:
         book: BOOK_MEMBERS as it was compared.
@@ -71,18 +74,22 @@ def balance_of(book: pa.Table, carrier: pa.Table, compared: Comparison) -> pa.Ta
         tables = {"differences": compared.differences, "matches": compared.matches}
         for name, table in ({"book": book, "carrier": carrier} | tables).items():
             connection.register(name, table)
-        connection.execute(_BALANCE.format(values=values))
+        connection.execute(_BALANCE.format(values=values, lines=_lines(book, carrier)))
         found = connection.sql(f"""
-            SELECT fate, count(*) FILTER (WHERE is_book) AS book_rows,
+            SELECT fate, insurance_line, plan_year,
+              count(*) FILTER (WHERE is_book) AS book_rows,
               count(*) FILTER (WHERE is_carrier) AS carrier_rows, {sums}
-            FROM judged RIGHT JOIN (SELECT unnest({_FATES}) AS fate) USING (fate)
-            GROUP BY fate ORDER BY fate
+            FROM judged GROUP BY ALL ORDER BY fate, insurance_line, plan_year
         """).to_arrow_table()  # noqa: S608 - our own names
         _require_all(connection, found, book, carrier)
     return found.select(BALANCE.names).cast(BALANCE).combine_chunks()
 
 
-_FATES = ["matched", "differing", "missing_at_carrier", "missing_in_book", "may_be_absent"]
+def _lines(book: pa.Table, carrier: pa.Table) -> str:
+    """The book's word for the line goes before the carrier's, who may not keep it."""
+    sides = (("b", book), ("c", carrier))
+    told = [f"{side}.insurance_line" for side, one in sides if "insurance_line" in one.column_names]
+    return f"coalesce({', '.join(told)})" if told else "CAST(NULL AS VARCHAR)"
 
 
 def _value(side: str, column: str, table: pa.Table) -> str:
@@ -95,8 +102,9 @@ def _require_all(
     """Rows of either side, and the book's dollars, counted once more without the join."""
     connection.register("found", found)
     parts = connection.sql(
-        "SELECT sum(book_rows), sum(carrier_rows), sum(book_premium), sum(book_aptc), sum(book_csr)"
-        " FROM found"
+        "SELECT coalesce(sum(book_rows), 0), coalesce(sum(carrier_rows), 0), "
+        "coalesce(sum(book_premium), 0), coalesce(sum(book_aptc), 0), coalesce(sum(book_csr), 0) "
+        "FROM found"
     ).fetchall()[0]
     sums = ", ".join(f"coalesce(sum({column}), 0)" for column in _COLUMNS.values())
     whole = connection.sql(f"SELECT count(*), {sums} FROM book").fetchall()[0]  # noqa: S608

@@ -1,4 +1,4 @@
-"""Reports on reconciliations: match rates over time, where all went, and breaks by cause and age.
+"""Reports on reconciliations: match rates over time, and where all rows and dollars went.
 
 Each table is one statement over all looks of the time, whatever comparison they belong to.
 """
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from schemas.errors import Terminal
 from schemas.postgres_copy import copy_out
-from schemas.report_tables import BREAKS, FIGURES, RATES
+from schemas.report_tables import FIGURES, RATES
 
 _SIDES = ("matched", "differing", "missing_there", "missing_here", "may_be_absent", "other")
 
@@ -37,32 +37,33 @@ class Asked:
         }
 
 
-_OF_ASKED = "(CAST(:partner_ids AS text[]) = '{{}}' OR {0}.partner_id = ANY(:partner_ids))"
+OF_ASKED = "(CAST(:partner_ids AS text[]) = '{{}}' OR {0}.partner_id = ANY(:partner_ids))"
 
 # The parts, and `all`: counted from elsewhere than the parts.
 _CARRIER = f"""
 SELECT b.partner_id, 'carrier' AS comparison, b.run_id, r.as_of AS at, CAST(NULL AS text) AS file,
   CAST(NULL AS text) AS period,
   CASE b.fate WHEN 'missing_at_carrier' THEN 'missing_there'
-    WHEN 'missing_in_book' THEN 'missing_here' ELSE b.fate END AS fate, m.measure, m.ours, m.theirs
+    WHEN 'missing_in_book' THEN 'missing_here' ELSE b.fate END AS fate, b.insurance_line,
+  b.plan_year, m.measure, m.ours, m.theirs
 FROM reconciliation.balance b JOIN ledger.run r USING (run_id)
 CROSS JOIN LATERAL (VALUES ('rows', b.book_rows, b.carrier_rows),
   ('premium', b.book_premium, b.carrier_premium), ('aptc', b.book_aptc, b.carrier_aptc),
   ('csr', b.book_csr, b.carrier_csr)) m (measure, ours, theirs)
-WHERE r.as_of >= :since AND r.as_of < :end AND {_OF_ASKED.format("b")}
+WHERE r.as_of >= :since AND r.as_of < :end AND {OF_ASKED.format("b")}
 UNION ALL
-SELECT s.partner_id, 'carrier', s.run_id, r.as_of, NULL, NULL, 'all', 'rows',
+SELECT s.partner_id, 'carrier', s.run_id, r.as_of, NULL, NULL, 'all', NULL, NULL, 'rows',
   s.matched + s.differing + s.missing_at_carrier + coalesce(b.book_rows, 0),
   s.matched + s.differing + s.missing_in_book
 FROM reconciliation.result s JOIN ledger.run r USING (run_id)
-LEFT JOIN reconciliation.balance b ON b.run_id = s.run_id AND b.partner_id = s.partner_id
-  AND b.fate = 'may_be_absent'
-WHERE r.as_of >= :since AND r.as_of < :end AND {_OF_ASKED.format("s")}
+CROSS JOIN LATERAL (SELECT sum(book_rows) AS book_rows FROM reconciliation.balance a
+  WHERE a.run_id = s.run_id AND a.partner_id = s.partner_id AND a.fate = 'may_be_absent') b
+WHERE r.as_of >= :since AND r.as_of < :end AND {OF_ASKED.format("s")}
 """  # noqa: S608
 
 _MONTHLY = f"""
 SELECT f.partner_id, 'monthly', l.run_id, f.as_of, f.name, CAST(f.coverage_year AS text),
-  d.fate, d.measure, d.ours, d.theirs
+  d.fate, NULL, CAST(f.coverage_year AS text), d.measure, d.ours, d.theirs
 FROM reconciliation.month_file f JOIN ledger.file l USING (file_id)
 CROSS JOIN LATERAL (
   SELECT fate, measure, CAST(told ->> 1 AS numeric) AS ours, CAST(told ->> 0 AS numeric) AS theirs
@@ -70,7 +71,7 @@ CROSS JOIN LATERAL (
   CROSS JOIN LATERAL jsonb_each(measures) of_measure (measure, told)
 ) d
 WHERE f.kind = 'answer' AND f.state IN ('loaded', 'superseded')
-  AND f.as_of >= :since AND f.as_of < :end AND {_OF_ASKED.format("f")}
+  AND f.as_of >= :since AND f.as_of < :end AND {OF_ASKED.format("f")}
 """  # noqa: S608
 
 _PREMIUM = f"""
@@ -79,52 +80,40 @@ SELECT f.partner_id, 'premium', f.run_id, r.as_of, l.name, CAST(NULL AS text),
     WHEN 'unknown_policy' THEN 'missing_here'
     WHEN 'short' THEN 'differing' WHEN 'over' THEN 'differing'
     WHEN 'paid_after_end' THEN 'differing' WHEN 'not_covered' THEN 'differing'
-    WHEN 'not_expected' THEN 'differing' ELSE 'other' END, d.measure, d.ours, d.theirs
+    WHEN 'not_expected' THEN 'differing' ELSE 'other' END,
+  coalesce(p.insurance_line, 'not told'),
+  coalesce(CAST(extract(year FROM m.month) AS text), 'not told'), d.measure, d.ours, d.theirs
 FROM reconciliation.premium_file f JOIN ledger.run r USING (run_id)
 JOIN ledger.file l ON l.file_id = f.file_id
 JOIN reconciliation.premium_month m ON m.file_id = f.file_id
+LEFT JOIN book.policy p ON p.exchange_policy_id = m.exchange_policy_id
+  AND p.partner_id = f.partner_id AND p.known_to = 'infinity'
 CROSS JOIN LATERAL (VALUES
   ('rows', CAST(m.expected IS NOT NULL AS integer),
     CAST(m.payment_count > 0 OR m.paid_before <> 0 AS integer)),
   (CASE WHEN m.amount_type IN ('aptc', 'csr', 'user_fee') THEN m.amount_type ELSE 'other' END,
     coalesce(m.expected, 0), m.payments + m.charges)) d (measure, ours, theirs)
-WHERE r.as_of >= :since AND r.as_of < :end AND {_OF_ASKED.format("f")}
+WHERE r.as_of >= :since AND r.as_of < :end AND {OF_ASKED.format("f")}
 UNION ALL
-SELECT f.partner_id, 'premium', f.run_id, r.as_of, l.name, NULL, 'all', 'dollars', f.expected,
-  f.stated
+SELECT f.partner_id, 'premium', f.run_id, r.as_of, l.name, NULL, 'all', NULL, NULL, 'dollars',
+  f.expected, f.stated
 FROM reconciliation.premium_file f JOIN ledger.run r USING (run_id)
 JOIN ledger.file l ON l.file_id = f.file_id
-WHERE r.as_of >= :since AND r.as_of < :end AND {_OF_ASKED.format("f")}
+WHERE r.as_of >= :since AND r.as_of < :end AND {OF_ASKED.format("f")}
 """  # noqa: S608
 
 _FIGURES = f"""
 SELECT partner_id, comparison, run_id, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), file,
-  period, fate, measure, sum(ours), sum(theirs)
+  period, fate, insurance_line, plan_year, measure, sum(ours), sum(theirs)
 FROM ({_CARRIER} UNION ALL {_MONTHLY} UNION ALL {_PREMIUM}) told
-GROUP BY partner_id, comparison, run_id, at, file, period, fate, measure
-ORDER BY at, run_id, partner_id, comparison, file, period, measure, fate
-"""  # noqa: S608
-
-_BREAKS = f"""
-SELECT b.partner_id, b.source, b.period, b.kind, b.field, b.rule, f.name, b.state,
-  CASE WHEN days <= 7 THEN '0-7 days' WHEN days <= 30 THEN '8-30 days'
-    WHEN days <= 90 THEN '31-90 days' ELSE 'over 90 days' END,
-  count(*), count(DISTINCT b.exchange_policy_id), coalesce(sum(b.premium_difference), 0),
-  coalesce(sum(b.aptc_difference), 0), coalesce(sum(b.csr_difference), 0),
-  coalesce(sum(abs(b.premium_difference)), 0) + coalesce(sum(abs(b.aptc_difference)), 0)
-    + coalesce(sum(abs(b.csr_difference)), 0)
-FROM (
-  SELECT *, extract(day FROM least(coalesce(resolved_at, :end), :end) - first_seen) AS days
-  FROM reconciliation.break WHERE first_seen < :end AND coalesce(resolved_at, :end) >= :since
-) b LEFT JOIN ledger.file f ON f.file_id = b.file_id
-WHERE {_OF_ASKED.format("b")}
-GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+GROUP BY partner_id, comparison, run_id, at, file, period, fate, insurance_line, plan_year, measure
+ORDER BY at, run_id, partner_id, comparison, file, period, measure, fate, insurance_line, plan_year
 """  # noqa: S608
 
 _RULES = f"""
 SELECT DISTINCT v.digest FROM ledger.run r JOIN ledger.rule_version v ON v.digest = r.rules_digest
 JOIN reconciliation.result s USING (run_id)
-WHERE r.as_of >= :since AND r.as_of < :end AND {_OF_ASKED.format("s")} ORDER BY 1
+WHERE r.as_of >= :since AND r.as_of < :end AND {OF_ASKED.format("s")} ORDER BY 1
 """  # noqa: S608
 
 
@@ -136,11 +125,6 @@ def figures_of(conn: sa.Connection, asked: Asked) -> pa.Table:
     figures = copy_out(conn, sa.text(_FIGURES).bindparams(**asked.parameters), FIGURES)
     require_conserved(figures)
     return figures
-
-
-def breaks_of(conn: sa.Connection, asked: Asked) -> pa.Table:
-    """Breaks that lived in the time, by what they have in common (BREAKS)."""
-    return copy_out(conn, sa.text(_BREAKS).bindparams(**asked.parameters), BREAKS)
 
 
 def rules_of(conn: sa.Connection, asked: Asked) -> list[str]:
@@ -181,20 +165,27 @@ def require_conserved(figures: pa.Table) -> None:
 
 
 def rates_of(figures: pa.Table) -> pa.Table:
-    """The match rate of each look (RATES), in the order of time.
+    """The match rate of each look (RATES), in the order of time, and of its lines and plan years.
 
-    A row of both sides counts once.
+    A row of both sides counts once. The row of all of a look has the line and year `all`.
     """
     with duckdb.connect(":memory:") as connection:
         connection.register("figures", figures)
         found = connection.sql("""
             SELECT partner_id, comparison, run_id, moment, file, period,
+              CASE WHEN grouping(insurance_line) = 1 THEN 'all' ELSE insurance_line END
+                AS insurance_line,
+              CASE WHEN grouping(plan_year) = 1 THEN 'all' ELSE plan_year END AS plan_year,
               CAST(sum(greatest(ours, theirs)) AS BIGINT) AS "rows",
               CAST(coalesce(sum(greatest(ours, theirs)) FILTER (WHERE fate = 'matched'), 0)
                 AS BIGINT) AS matched,
               CAST(matched AS DOUBLE) / nullif("rows", 0) AS match_rate
             FROM figures
             WHERE measure = 'rows' AND fate NOT IN ('all', 'may_be_absent', 'other')
-            GROUP BY ALL ORDER BY moment, run_id, partner_id, comparison, file
+            GROUP BY GROUPING SETS (
+              (partner_id, comparison, run_id, moment, file, period),
+              (partner_id, comparison, run_id, moment, file, period, insurance_line, plan_year))
+            ORDER BY moment, run_id, partner_id, comparison, file, insurance_line <> 'all',
+              insurance_line, plan_year
         """).to_arrow_table()
     return found.select(RATES.names).cast(RATES).combine_chunks()

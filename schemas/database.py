@@ -349,7 +349,9 @@ balance = sa.Table(
     sa.Column("run_id", sa.BigInteger, primary_key=True),
     sa.Column("partner_id", sa.Text, primary_key=True),
     sa.Column("fate", sa.Text, primary_key=True),
-    *without(records.BALANCE, "fate"),
+    sa.Column("insurance_line", sa.Text, primary_key=True),
+    sa.Column("plan_year", sa.Text, primary_key=True),
+    *without(records.BALANCE, "fate", "insurance_line", "plan_year"),
     sa.ForeignKeyConstraint(
         ["run_id", "partner_id"],
         ["reconciliation.result.run_id", "reconciliation.result.partner_id"],

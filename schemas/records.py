@@ -99,11 +99,14 @@ MATCHES = pa.schema(
 # What persons said of pairs: an input of the next reconciliation.
 MATCH_DECISIONS = pa.schema([*_PAIR, ("word", TEXT)])  # accept | refuse
 
-# Where all rows and dollars of a nightly comparison went, on both sides: one row a fate.
+# Where all rows and dollars of a nightly comparison went, on both sides: a row for each fate,
+# insurance line and plan year. The book says line and year where it has the row.
 BALANCE = pa.schema(
     [
         # matched | differing | missing_at_carrier | missing_in_book | may_be_absent
         ("fate", TEXT),
+        ("insurance_line", TEXT),  # `not told` where neither side says it
+        ("plan_year", TEXT),  # in which the benefit begins, or `not told`
         ("book_rows", COUNT),
         ("carrier_rows", COUNT),
         ("book_premium", MONEY),

@@ -14,6 +14,8 @@ FIGURES = pa.schema(
         ("file", TEXT),  # of the exchange, that was looked at
         ("period", TEXT),  # coverage year
         ("fate", TEXT),
+        ("insurance_line", TEXT),  # HLT, DEN; null where the comparison does not tell it
+        ("plan_year", TEXT),
         ("measure", TEXT),  # rows | premium | aptc | csr | user_fee | other
         ("ours", MONEY),
         ("theirs", MONEY),
@@ -25,6 +27,8 @@ RATES = pa.schema(
     [
         *[FIGURES.field(name) for name in ("partner_id", "comparison", "run_id", "moment", "file")],
         ("period", TEXT),
+        ("insurance_line", TEXT),  # `all`: of the whole look
+        ("plan_year", TEXT),
         ("rows", COUNT),
         ("matched", COUNT),
         ("match_rate", pa.float64()),
@@ -41,7 +45,9 @@ BREAKS = pa.schema(
         ("field", TEXT),
         ("rule", TEXT),
         ("file", TEXT),  # behind the book's value, or the 820
-        ("state", TEXT),
+        ("insurance_line", TEXT),
+        ("plan_year", TEXT),
+        ("state", TEXT),  # at the end of the report
         ("age", TEXT),
         ("breaks", COUNT),
         ("policies", COUNT),
@@ -51,6 +57,46 @@ BREAKS = pa.schema(
         ("gross", MONEY),
     ]
 )
+
+# How good the work was: each rate with what it counts, and what that means.
+MEASURES = pa.schema(
+    [
+        ("partner_id", TEXT),
+        ("measure", TEXT),
+        ("insurance_line", TEXT),
+        ("plan_year", TEXT),
+        ("good", COUNT),
+        ("of", COUNT),
+        ("rate", pa.float64()),
+        ("definition", TEXT),
+    ]
+)
+
+# What persons let stand, and who.
+WAIVERS = pa.schema(
+    [
+        ("partner_id", TEXT),
+        ("break_id", COUNT),
+        ("comparison", TEXT),
+        ("kind", TEXT),
+        ("field", TEXT),
+        ("insurance_line", TEXT),
+        ("plan_year", TEXT),
+        ("person", TEXT),
+        ("account", TEXT),
+        ("said_at", TEXT),
+        ("until", TEXT),  # its last day; null where it has ended before
+        ("state", TEXT),  # at the end of the report
+        ("premium", MONEY),
+        ("aptc", MONEY),
+        ("csr", MONEY),
+        ("gross", MONEY),
+    ]
+)
+
+# Whole days that a break has lived, both ends included: issuers have 60 days for appeals, and a
+# state exchange 60 and 90 for inaccuracies, so the borders are where clocks run out.
+AGES = ("0-2", "3-5", "6-10", "11-30", "31-60", "61-90", "over 90")
 
 ABOUT = pa.schema([("what", TEXT), ("value", TEXT)])
 
@@ -69,9 +115,37 @@ DEFINITIONS = {
     "may_be_absent": "We have the row, and the carrier need not: the policy is cancelled.",
     "other": "Money of no policy, of another issuer, without a month, or not itemised.",
     "match_rate": "Matched rows of all rows of either side, those that may be absent left out.",
-    "breaks": "Breaks that were open on some day of the report, in the state that they have now.",
-    "age": "Days from the first sighting to the end of the break, or of the report.",
+    "insurance_line, plan_year": "The book's line of the policy and the year in which its benefit "
+    "begins; where the book has no such row the carrier's; of payments the month's year, of a "
+    "monthly answer its coverage year. 'all' is the whole look.",
+    "breaks": "Breaks that lived on some day of the report, in the state that they had at its end.",
+    "age": "Whole days from the first sighting to the end of the break, or of the report.",
     "premium, aptc, csr": "The other side's dollars a month less the book's; 'gross' is their sum "
-    "without signs.",
+    "without signs. As the last look before the end of the report found them (carrier), else as "
+    "they were found last.",
+    "waivers": "Words by which persons let a break stand that lived in the report. Why they did is "
+    "on the break itself.",
     "values": "No value of a member and no id of a person stands in a report.",
+}
+
+_OURS = (
+    "Of the {}s that files received in the report have earned, those delivered by the drop by "
+    "which we expect the exchange's (answers_due_drops); those not yet due are left out."
+)
+_THEIRS = (
+    "Of the enrollment files delivered in the report, those whose {} came, as its file is dated, "
+    "by the drop by which it is due (answers_due_drops); those not yet due are left out."
+)
+
+# What a rate of MEASURES counts: the good ones, of all.
+MEASURE_DEFINITIONS = {
+    "first_time_right": "Of the transaction sets in enrollment files received in the report, "
+    "copies left out, those without an error that were in the book after the run that received "
+    "them.",
+    "reopened": "Of the breaks that were found to be gone in the report, those found again before "
+    "its end.",
+    "ta1_to_exchange": _OURS.format("TA1"),
+    "999_to_exchange": _OURS.format("999"),
+    "ta1_from_exchange": _THEIRS.format("TA1"),
+    "999_from_exchange": _THEIRS.format("999"),
 }

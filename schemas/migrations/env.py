@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from schemas import book, breaks, database, matching, months, premium_database
+from schemas import book, breaks, database, matching, months, premium_database, sign_offs
 
 _declared = (  # of one catalogue
     database.file,
@@ -11,6 +11,7 @@ _declared = (  # of one catalogue
     matching.match,
     months.month_file,
     premium_database.premium_file,
+    sign_offs.signed_period,
 )
 
 context.configure(

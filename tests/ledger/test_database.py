@@ -12,6 +12,7 @@ from schemas.book import event
 from schemas.database import file
 from schemas.months import month_file
 from schemas.premium_database import premium_file
+from schemas.sign_offs import signed_period
 
 SCHEMAS = {"ledger", "book", "reconciliation"}
 metadata = event.metadata
@@ -19,6 +20,7 @@ metadata = event.metadata
 assert file.metadata is metadata
 assert month_file.metadata is metadata
 assert premium_file.metadata is metadata
+assert signed_period.metadata is metadata
 
 
 def _is_ours(name, kind, _parents):

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
 from ledger.premium import months_of, posted_files
 from reconciliation.reports import require_conserved
@@ -101,6 +102,7 @@ def test_a_report_tells_of_nights_and_payments_and_of_all_rows_and_dollars(paid_
     rows = {
         (row["run_id"], row["comparison"]): (row["matched"], row["rows"])
         for row in tables["rates"].to_pylist()
+        if row["insurance_line"] == "all"
     }
     assert all(0 < matched <= every for matched, every in rows.values())
     ((matched, book),) = world.rows(
@@ -144,3 +146,29 @@ def test_parts_that_are_not_all_of_a_look_are_not_reported():
         else:
             with pytest.raises(Terminal, match="Run 7 of cedar-valley-tx"):
                 require_conserved(figures)
+
+
+def _change_balance(world, dollars):
+    """Figures of every night that nobody has told us."""
+    with world.house.engine.begin() as conn:
+        changed = "UPDATE reconciliation.balance SET book_premium = book_premium + :dollars"
+        conn.execute(sa.text(changed), {"dollars": dollars})
+
+
+def test_a_signed_period_tells_when_its_figures_are_other_ones_by_now(paid_world):
+    """Two persons sign; a sample is drawn twice alike; another figure is named, and not signed."""
+    world = paid_world
+    days = ("--from", "2026-12-01", "--to", "2026-12-31", "--partner", CEDAR)
+    assert world.edi834("audit", "sign", *days, "--by", "Ada", "--note", "All.").code == 0
+    same = world.edi834("audit", "review", "1", "--by", "Ada", "--note", "All.")
+    assert (same.code, "Somebody else" in same.err) == (2, True)
+    assert world.edi834("audit", "review", "1", "--by", "Ben", "--note", "All.").code == 0
+    draw = ("audit", "sample", "members", *days, "--seed", "7", "--n", "5", "--json")
+    first, again = world.edi834(*draw), world.edi834(*draw)
+    assert (first.code, first.out.count("\n"), first.out) == (0, 5, again.out)
+    assert world.edi834("audit", "signed", "1").code == 0
+    _change_balance(world, 1)
+    told = json.loads(world.edi834("audit", "signed", "1", "--json").out)
+    _change_balance(world, -1)
+    assert {one["table"] for one in told["changed"]} == {"figures"}
+    assert told["state"] == "signed"

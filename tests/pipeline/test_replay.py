@@ -27,10 +27,13 @@ from pipeline.replay_tables import _query
 from pipeline.runs import at_work
 from pipeline.steps import Steps
 from reconciliation.months import release
+from schemas.breaks import break_
 from schemas.columns import metadata
 from schemas.errors import Terminal
+from schemas.matching import match
 from schemas.partners import load_exchange
 from schemas.replay import load_uncompared
+from schemas.sign_offs import signed_period
 from simulator.monthly import MonthlyExchange, segments_of
 from simulator.premiums import Seeds, pay_month
 
@@ -478,6 +481,7 @@ def test_a_kept_replay_is_a_rebuilt_book_and_a_killed_one_is_dropped_by_the_next
 
 def test_all_that_is_left_out_is_there_and_every_other_column_has_a_name_in_common():
     """`schemas/replay.toml` names tables and columns that exist; the others can all be compared."""
+    assert {break_.metadata, match.metadata, signed_period.metadata} == {metadata}
     uncompared = load_uncompared()
     left_out = {row.table for row in uncompared.tables}
 

@@ -20,9 +20,10 @@ STRANGER = {
 
 
 def told(found):
-    """By fate: rows and premiums of both sides."""
+    """By fate, of all lines and years: rows and premiums of both sides."""
     names = ("book_rows", "carrier_rows", "book_premium", "carrier_premium")
-    return {row["fate"]: tuple(row[name] for name in names) for row in found.to_pylist()}
+    rows = found.group_by("fate").aggregate([(name, "sum") for name in names]).to_pylist()
+    return {row["fate"]: tuple(row[f"{name}_sum"] for name in names) for row in rows}
 
 
 def balanced(book, carrier):
@@ -67,6 +68,25 @@ def test_records_that_are_found_by_other_ids_are_one_members(book, carrier, book
     assert sum(max(counts) for counts in rows.values()) == sum(comparison.counts.values())
 
 
+def test_lines_and_years_stand_apart(book, carrier, book_row):
+    """The book's word where it has the row, else the carrier's; who says none is `not told`."""
+    dental = {"insurance_line": "DEN", "benefit_begin": date(2026, 3, 1)}
+    ours = book(book_row(1), book_row(2, **dental), book_row(3, insurance_line=None))
+    theirs = carrier(book_row(1), book_row(2), book_row(5, **STRANGER))
+    found, _ = balanced(ours, theirs)
+    rows = {
+        (row["fate"], row["insurance_line"], row["plan_year"]): row["book_rows"]
+        for row in found.to_pylist()
+    }
+    line, year = book_row(1)["insurance_line"], str(book_row(1)["benefit_begin"].year)
+    assert rows == {
+        ("matched", line, year): 1,
+        ("differing", "DEN", "2026"): 1,
+        ("missing_at_carrier", "not told", year): 1,
+        ("missing_in_book", line, year): 0,
+    }
+
+
 _MEMBERS = st.lists(
     st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.booleans()),
     unique_by=lambda one: one[:2],
@@ -95,7 +115,7 @@ def test_matched_differing_and_unmatched_are_all(book, carrier, book_row, ours, 
     known, recorded = book(*_rows(ours, book_row)), carrier(*_rows(theirs, book_row))
     found, comparison = balanced(known, recorded)
     rows = {fate: max(counts[:2]) for fate, counts in told(found).items()}
-    assert rows == comparison.counts
+    assert dict.fromkeys(comparison.counts, 0) | rows == comparison.counts
     with duckdb.connect() as connection:
         connection.register("found", found)
         sums = connection.sql(

@@ -8,6 +8,7 @@ from schemas.migrations.book_views import BOOK_VIEWS
 from schemas.migrations.match_tables import MATCH_TABLES
 from schemas.migrations.monthly_tables import MONTHLY_TABLES
 from schemas.migrations.premium_tables import PREMIUM_TABLES
+from schemas.migrations.sign_off_tables import SIGN_OFF_TABLES
 
 revision = "0001"
 down_revision = None
@@ -284,11 +285,12 @@ CREATE TABLE reconciliation.difference (
 CREATE INDEX ix_difference_result ON reconciliation.difference (run_id, partner_id);
 
 CREATE TABLE reconciliation.balance (
-  run_id BIGINT NOT NULL, partner_id TEXT NOT NULL, fate TEXT NOT NULL, book_rows BIGINT,
+  run_id BIGINT NOT NULL, partner_id TEXT NOT NULL, fate TEXT NOT NULL,
+  insurance_line TEXT NOT NULL, plan_year TEXT NOT NULL, book_rows BIGINT,
   carrier_rows BIGINT, book_premium NUMERIC(12, 2), carrier_premium NUMERIC(12, 2),
   book_aptc NUMERIC(12, 2), carrier_aptc NUMERIC(12, 2), book_csr NUMERIC(12, 2),
   carrier_csr NUMERIC(12, 2),
-  CONSTRAINT pk_balance PRIMARY KEY (run_id, partner_id, fate),
+  CONSTRAINT pk_balance PRIMARY KEY (run_id, partner_id, fate, insurance_line, plan_year),
   CONSTRAINT fk_balance_run_id_partner_id FOREIGN KEY(run_id, partner_id) REFERENCES
     reconciliation.result (run_id, partner_id),
   CONSTRAINT ck_balance_fate CHECK (fate IN ('matched', 'differing', 'missing_at_carrier',
@@ -351,6 +353,7 @@ def upgrade() -> None:
     op.execute(MATCH_TABLES)
     op.execute(MONTHLY_TABLES)
     op.execute(PREMIUM_TABLES)
+    op.execute(SIGN_OFF_TABLES)
     op.execute(AUDIT_TRAIL)
 
 
