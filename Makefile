@@ -7,7 +7,7 @@ READY := .venv/.ready
 ON_ALL_CORES := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-book bench-issuer bench-reconcile fuzz mutate-rules rules format constraints clean soak
+.PHONY: help demo test check bench bench-book bench-issuer bench-reconcile fuzz mutate-rules rules format constraints clean soak console screens
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -19,8 +19,16 @@ $(READY): constraints.txt pyproject.toml scripts/set-up
 demo: $(READY) ## One night against an exchange in a box, run by the Airflow DAG
 	$(VENV)/edi834 demo --airflow
 
+console: $(READY) ## The console in a browser, on what `make demo` has left behind
+	$(VENV)/edi834 console
+
+screens: $(READY) ## Pictures of every page of the console: docs/screens/ (not committed)
+	@scripts/install-chromium
+	$(VENV)/pytest tests/console/test_screens.py -m screens -q
+
 test: check ## All checks, then the whole test suite
 	@scripts/install-sshd
+	@scripts/install-chromium
 	$(VENV)/pytest $(ON_ALL_CORES)
 
 soak: $(READY) ## What takes minutes: a night killed at every point, a hundred lives of policies

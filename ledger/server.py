@@ -85,12 +85,12 @@ def _create_database(server_uri: str, database: str) -> None:
         connection.close()
 
 
-def open_engine(url: str, actor: str = "") -> sa.Engine:
+def open_engine(url: str, actor: str = "", role: str | None = None) -> sa.Engine:
     """An engine on a server that answers. Raises Retryable when it does not.
 
     Sessions are in UTC and named `edi834`; the audit trail names `actor` for what they change, or
-    without one the database's role. Statements that fail raise Retryable or Terminal without the
-    values of their parameters.
+    without one the database's role. With `role` they step back into that one. Statements that fail
+    raise Retryable or Terminal without the values of their parameters.
     """
     engine = sa.create_engine(
         url,
@@ -101,7 +101,8 @@ def open_engine(url: str, actor: str = "") -> sa.Engine:
         connect_args={
             "application_name": "edi834",
             "connect_timeout": _CONNECT_SECONDS_MAX,
-            "options": f"-c timezone=UTC -c edi834.actor={_escaped(actor)}",
+            "options": f"-c timezone=UTC -c edi834.actor={_escaped(actor)}"
+            + (f" -c role={role}" if role else ""),
         },
     )
     sa.event.listen(engine, "handle_error", _translate)

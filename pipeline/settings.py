@@ -53,6 +53,38 @@ class CarrierSettings(BaseModel):
     stale_after_days: int = Field(default=3, ge=0)  # that the same rows may be read
 
 
+class GroupGrant(BaseModel):
+    """What a group of the OpenID provider may in the console. Partners: `*` is all of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    roles: list[str]
+    partners: list[str] = ["*"]
+
+
+class OpenIdSettings(BaseModel):
+    """By whom people sign in to the console, and what their groups grant."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str  # its discovery document is below this address
+    client_id: str
+    client_secret: str | None = None
+    scope: str = "openid email profile"
+    groups_claim: str = "groups"
+    grants: dict[str, GroupGrant]  # by group
+
+
+class ConsoleSettings(BaseModel):
+    """The console in a browser."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    database_url: str | None = None  # as a role of console/database_role.sql; none: see there
+    public_url: str | None = None  # https://… by which browsers reach it; none: loopback only
+    openid: OpenIdSettings | None = None  # none: local accounts
+
+
 class Settings(BaseSettings):
     """All settings. Paths are relative to the current folder."""
 
@@ -68,6 +100,7 @@ class Settings(BaseSettings):
     spark_remote: str | None = None  # sc://host:port, for --engine spark; none: one for a trial
     operator: str | None = None  # in whose name nights run; none: the operating system's account
     fault_point: str | None = None  # tests only: where the process dies (schemas/fault_points.py)
+    console: ConsoleSettings = ConsoleSettings()
     mailboxes: dict[str, MailboxSettings] = {}  # by partner id
     carriers: dict[str, CarrierSettings] = {}  # by partner id
 

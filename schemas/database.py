@@ -74,6 +74,7 @@ file = sa.Table(
         "unreadable",
     ),
     sa.UniqueConstraint("direction", "partner_id", "name", "sha256"),
+    sa.Index("ix_file_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
     sa.Index("ix_file_sha256", "partner_id", "sha256"),
     sa.Index("ix_file_state", "partner_id", "state"),
     sa.Index("ix_file_run_id", "run_id"),

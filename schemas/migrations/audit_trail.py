@@ -10,6 +10,7 @@ each as the number of its UTF-8 bytes, a colon, its text and a line feed.
 """
 
 from schemas.migrations.audit_breaks import AUDIT_OF_BREAKS
+from schemas.migrations.console_tables import CONSOLE_AUDIT
 from schemas.migrations.match_tables import MATCH_AUDIT
 from schemas.migrations.monthly_tables import MONTHLY_AUDIT
 from schemas.migrations.sign_off_tables import SIGN_OFF_AUDIT
@@ -490,6 +491,7 @@ AUDIT_TRAIL = "".join(
         MATCH_AUDIT,
         MONTHLY_AUDIT,
         SIGN_OFF_AUDIT,
+        CONSOLE_AUDIT,
         _ALWAYS,
     ]
 )

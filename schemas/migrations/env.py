@@ -2,7 +2,16 @@
 
 from alembic import context
 
-from schemas import book, breaks, database, matching, months, premium_database, sign_offs
+from schemas import (
+    book,
+    breaks,
+    console,
+    database,
+    matching,
+    months,
+    premium_database,
+    sign_offs,
+)
 
 _declared = (  # of one catalogue
     database.file,
@@ -12,6 +21,7 @@ _declared = (  # of one catalogue
     months.month_file,
     premium_database.premium_file,
     sign_offs.signed_period,
+    console.account,
 )
 
 context.configure(

@@ -9,14 +9,16 @@ from alembic.migration import MigrationContext
 from ledger.server import open_engine, upgrade
 from schemas.audit import audit_entry
 from schemas.book import event
+from schemas.console import account
 from schemas.database import file
 from schemas.months import month_file
 from schemas.premium_database import premium_file
 from schemas.sign_offs import signed_period
 
-SCHEMAS = {"ledger", "book", "reconciliation"}
+SCHEMAS = {"ledger", "book", "reconciliation", "console"}
 metadata = event.metadata
 
+assert account.metadata is metadata
 assert file.metadata is metadata
 assert month_file.metadata is metadata
 assert premium_file.metadata is metadata

@@ -1,181 +1,14 @@
-"""A small world: an exchange's SFTP server, a carrier's records, a database, and the command."""
+"""Fixtures for worlds: an exchange in a box beside our house, and the command."""
 
 import itertools
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from ledger.server import embedded_url
-from pipeline.night import NightResult, run_night
-from pipeline.settings import CarrierSettings, MailboxSettings, Settings
-from pipeline.wiring import House, open_house
-from schemas.database import file
-from schemas.partners import load_exchange, partners_of
-from simulator.carrier import CarrierCore
-from simulator.exchange import ExchangeInABox
-from simulator.server import Endpoint, serve
+from tests.cases.world import Ended, World, opened_world, run_edi834
 
-FIRST_NIGHT = date(2026, 12, 1)
-CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
 _numbers = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class World:
-    """An exchange with two partners on one side, our house on the other, all under `folder`."""
-
-    folder: Path
-    endpoint: Endpoint
-    exchange: ExchangeInABox
-    carrier: CarrierCore
-    house: House
-
-    def clock(self, night: int) -> datetime:
-        """Midnight UTC, which is 19:00 on the exchange's clock."""
-        return datetime(2026, 12, 2, tzinfo=UTC) + timedelta(days=night - 1)
-
-    def send(self, night: int) -> None:
-        """The exchange sends, and the carrier's records follow."""
-        self.exchange.send(night)
-        self.write_carrier_records(night)
-
-    def write_carrier_records(self, night: int) -> None:
-        """The extracts of both carriers."""
-        for partner_id in self.house.partner_ids:
-            self.carrier.write_extract(self.folder / "carrier" / partner_id, partner_id, night)
-
-    def run(self, night: int) -> NightResult:
-        """One nightly cycle of ours."""
-        return run_night(self.house, self.clock(night))
-
-    def outbox(self, partner_id: str) -> Path:
-        """Where the exchange leaves files."""
-        return self.exchange.mailboxes.outbox(partner_id)
-
-    def inbox(self, partner_id: str) -> Path:
-        """Where our files arrive."""
-        return self.exchange.mailboxes.root / partner_id / "inbox"
-
-    def processed(self, partner_id: str) -> Path:
-        """Where the exchange keeps our files once it has read them."""
-        return self.exchange.mailboxes.processed(partner_id)
-
-    def rows(self, statement: str, **parameters: object) -> list[tuple]:
-        """What a query on our database gives."""
-        with self.house.engine.connect() as conn:
-            return [tuple(row) for row in conn.execute(sa.text(statement), parameters)]
-
-    def file_named(self, name: str) -> sa.Row:
-        """The one file of that name in the ledger."""
-        with self.house.engine.connect() as conn:
-            return conn.execute(sa.select(file).where(file.c.name == name)).one()
-
-    def answer(self, kind: str, answered: str) -> str | None:
-        """The text of our TA1 or 999 that answers the received file of that name."""
-        found = self.rows(
-            "SELECT a.storage_key FROM ledger.file a JOIN ledger.file r"
-            " ON r.file_id = a.answers_file_id WHERE a.kind = :kind AND r.name = :answered",
-            kind=kind,
-            answered=answered,
-        )
-        if not found:
-            return None
-        ((key,),) = found
-        return (self.house.settings.landing_folder / key).read_text("ascii")
-
-    def environment(self, **more: str) -> dict[str, str]:
-        """The environment of a command that works in this world."""
-        url = self.house.engine.url.render_as_string(hide_password=False)
-        return {
-            "EDI834_CONFIG": str(self.write_configuration()),
-            "EDI834_HOME": str(self.house.settings.home),
-            "EDI834_DATABASE_URL": url,
-            **more,
-        }
-
-    def edi834(self, *arguments: object) -> "Ended":
-        """A real `edi834` in this world, with whatever it printed."""
-        return _run(self.folder, arguments, self.environment())
-
-    def write_configuration(self, **changes: dict[str, object]) -> Path:
-        """`edi834.toml` of this world; `changes` by partner id (with _ for -) win."""
-        lines = ["settle_seconds = 0"]
-        for partner_id, mailbox in self.house.settings.mailboxes.items():
-            changed = mailbox.model_dump() | changes.get(partner_id.replace("-", "_"), {})
-            lines += [f"[mailboxes.{partner_id}]", *(_toml(*item) for item in changed.items())]
-            carrier = self.house.settings.carriers[partner_id].model_dump(exclude_none=True)
-            lines += [f"[carriers.{partner_id}]", *(_toml(*item) for item in carrier.items())]
-        path = self.folder / "edi834.toml"
-        path.write_text("\n".join(lines) + "\n")
-        return path
-
-
-def _toml(name: str, value: object) -> str:
-    return f"{name} = {value}" if isinstance(value, int | float) else f'{name} = "{value}"'
-
-
-@contextmanager
-def opened_world(
-    folder: Path,
-    database_url: str,
-    members: int = 60,
-    mass_ending: int | None = None,
-    partner_ids: tuple[str, ...] = (CEDAR, HARBOR),
-    partner_files: Path | None = None,
-) -> Iterator[World]:
-    """A world of about that many members; nothing has been sent.
-
-    `partner_files` is a folder of our partners' files, in place of those of the program.
-    """
-    known = partners_of("ffe")
-    partners = {partner_id: known[partner_id] for partner_id in partner_ids}
-    exchange = ExchangeInABox(
-        folder / "exchange",
-        seed=7,
-        members=members,
-        first_night=FIRST_NIGHT,
-        faults=0.0,
-        partners=partners,
-        exchange=load_exchange("ffe"),
-        mass_ending=mass_ending,
-    )
-    with serve(folder / "exchange", partners) as endpoint:
-        settings = Settings(
-            home=folder / "home",
-            database_url=database_url,
-            settle_seconds=0,
-            partners=partner_files,
-            mailboxes={partner_id: _mailbox(endpoint, partner_id) for partner_id in partners},
-            carriers={partner_id: _carrier(folder, partner_id) for partner_id in partners},
-        )
-        with open_house(settings) as house:
-            yield World(folder, endpoint, exchange, CarrierCore(exchange, 7), house)
-
-
-def _mailbox(endpoint: Endpoint, partner_id: str) -> MailboxSettings:
-    username, key = endpoint.users[partner_id]
-    return MailboxSettings(
-        host=endpoint.host,
-        port=endpoint.port,
-        username=username,
-        private_key=key,
-        host_key=endpoint.host_key,
-    )
-
-
-def _carrier(folder: Path, partner_id: str) -> CarrierSettings:
-    extracts = folder / "carrier" / partner_id
-    return CarrierSettings(
-        kind="file", members=f"{extracts}/members.csv", payments=f"{extracts}/payments.csv"
-    )
 
 
 @pytest.fixture(scope="session")
@@ -197,34 +30,6 @@ def world(tmp_path, new_database_url) -> Iterator[World]:
         yield opened
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def failures(self) -> list[str]:
-        """The lines on standard error that say what failed."""
-        return [line for line in self.err.splitlines() if line.startswith("edi834: ")]
-
-
-def _run(folder: Path, arguments: tuple[object, ...], environment: dict[str, str]) -> Ended:
-    """The real command in that folder and environment, and none of ours."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
-    done = subprocess.run(
-        [Path(sys.executable).parent / "edi834", *map(str, arguments)],
-        cwd=folder,
-        env=kept | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
-
-
 @pytest.fixture
 def edi834(tmp_path) -> Callable[..., Ended]:
     """Runs the real command in a folder that holds nothing."""
@@ -233,6 +38,6 @@ def edi834(tmp_path) -> Callable[..., Ended]:
 
     def run(*arguments: object, **environment: str) -> Ended:
         home = {"EDI834_HOME": str(tmp_path / "home")}
-        return _run(empty, arguments, home | environment)
+        return run_edi834(empty, arguments, home | environment)
 
     return run

@@ -15,7 +15,7 @@ from schemas.errors import Terminal
 from schemas.partners import load_exchange
 from schemas.report_tables import FIGURES
 from simulator.premiums import Seeds, pay_month
-from tests.pipeline.conftest import CEDAR
+from tests.cases.world import CEDAR
 
 MONTH = date(2027, 1, 1)
 RATE = Decimal("0.019")

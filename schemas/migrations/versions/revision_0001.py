@@ -5,6 +5,7 @@ from alembic import op
 from schemas.migrations.audit_trail import AUDIT_TRAIL
 from schemas.migrations.book_tables import BOOK_TABLES
 from schemas.migrations.book_views import BOOK_VIEWS
+from schemas.migrations.console_tables import CONSOLE_TABLES
 from schemas.migrations.match_tables import MATCH_TABLES
 from schemas.migrations.monthly_tables import MONTHLY_TABLES
 from schemas.migrations.premium_tables import PREMIUM_TABLES
@@ -87,6 +88,7 @@ CREATE TABLE ledger.file (
   CONSTRAINT fk_file_answers_file_id FOREIGN KEY(answers_file_id) REFERENCES ledger.file
     (file_id)
 );
+CREATE INDEX ix_file_name ON ledger.file (name text_pattern_ops);
 CREATE INDEX ix_file_run_id ON ledger.file (run_id);
 CREATE INDEX ix_file_sha256 ON ledger.file (partner_id, sha256);
 CREATE INDEX ix_file_state ON ledger.file (partner_id, state);
@@ -339,6 +341,7 @@ CREATE INDEX ix_break_event_break ON reconciliation.break_event (break_id);
 """
 
 _DOWN = """
+DROP SCHEMA console CASCADE;
 DROP SCHEMA reconciliation CASCADE;
 DROP SCHEMA book CASCADE;
 DROP SCHEMA ledger CASCADE;
@@ -354,6 +357,7 @@ def upgrade() -> None:
     op.execute(MONTHLY_TABLES)
     op.execute(PREMIUM_TABLES)
     op.execute(SIGN_OFF_TABLES)
+    op.execute(CONSOLE_TABLES)
     op.execute(AUDIT_TRAIL)
 
 

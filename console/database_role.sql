@@ -1,0 +1,29 @@
+-- The console's role of the database: reads what screens show, writes what named use cases need,
+-- and can neither change a file's verdict or the book nor forge the audit trail. Run it as the owner
+-- of the database, again after an upgrade; then `console.database_url` names a login that has this
+-- role. Without that setting `edi834 console` runs it itself and works as this role.
+
+DO $$ BEGIN
+  CREATE ROLE edi834_console NOLOGIN;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+DO $$ BEGIN
+  EXECUTE format('GRANT edi834_console TO %I WITH SET TRUE', current_user);
+END $$;
+
+GRANT USAGE ON SCHEMA ledger, book, reconciliation, console TO edi834_console;
+GRANT SELECT ON ALL TABLES IN SCHEMA ledger, book, reconciliation, console TO edi834_console;
+REVOKE ALL ON ledger.audit_pending FROM edi834_console;
+
+-- Accounts and sessions.
+GRANT INSERT, UPDATE ON console.account, console.session TO edi834_console;
+GRANT INSERT ON console.failed_sign_in TO edi834_console;
+
+-- The second person's word: batches at the gate, and what would end coverage.
+GRANT INSERT ON ledger.gate_decision TO edi834_console;
+GRANT UPDATE (state) ON ledger.gate_batch TO edi834_console;
+GRANT INSERT ON book.hold_word TO edi834_console;
+GRANT UPDATE (state) ON book.hold, book.decision TO edi834_console;
+
+-- What changes no row is noted by name.
+GRANT EXECUTE ON FUNCTION ledger.audit_note TO edi834_console;
