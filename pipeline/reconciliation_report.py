@@ -1,4 +1,4 @@
-"""A report on reconciliations as files: CSV, a workbook, or Parquet."""
+"""A report on reconciliations as files: CSV, a workbook, Parquet, or a PDF."""
 
 import hashlib
 import json
@@ -17,10 +17,11 @@ from pipeline.period_report import Report, read_report
 from pipeline.wiring import House
 from reconciliation.reports import Asked
 from reconciliation.snapshots import write_durably
+from replies.report_pdf import write_pdf
 from replies.spreadsheets import CsvWriter, Worksheet
 
-Format = Literal["csv", "xlsx", "parquet"]
-WORKBOOK = "reconciliation.xlsx"
+Format = Literal["csv", "xlsx", "parquet", "pdf"]
+WORKBOOK, PAPER = "reconciliation.xlsx", "reconciliation.pdf"
 
 
 def write_report(
@@ -100,5 +101,6 @@ def _with_plain_numbers(table: pa.Table) -> pa.Table:
 _FORMS: dict[str, Callable[[Mapping[str, pa.Table], Path], None]] = {
     "csv": _write_csv,
     "parquet": _write_parquet,
+    "pdf": lambda tables, folder: write_pdf(tables, folder / PAPER),
     "xlsx": _write_workbook,
 }

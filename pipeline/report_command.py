@@ -20,6 +20,7 @@ class Form(StrEnum):
     csv = "csv"
     xlsx = "xlsx"
     parquet = "parquet"
+    pdf = "pdf"
 
 
 @report.command()

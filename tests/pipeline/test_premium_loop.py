@@ -87,7 +87,7 @@ def test_a_report_tells_of_nights_and_payments_and_of_all_rows_and_dollars(paid_
     world = paid_world
     days = ("--from", "2026-12-01", "--to", "2026-12-31", "--partner", CEDAR)
     folder = world.folder / "report"
-    for form in ("csv", "xlsx", "parquet"):
+    for form in ("csv", "xlsx", "parquet", "pdf"):
         done = world.edi834("report", "reconciliation", *days, "--out", folder, "--format", form)
         assert done.code == 0, done.err
     tables = {
@@ -114,6 +114,7 @@ def test_a_report_tells_of_nights_and_payments_and_of_all_rows_and_dollars(paid_
     assert len(lines) == tables["figures"].num_rows
     assert header.startswith('"partner_id","comparison","run_id"')
     assert (folder / "reconciliation.xlsx").read_bytes().startswith(b"PK")
+    assert (folder / "reconciliation.pdf").read_bytes().startswith(b"%PDF")
     found = world.rows("SELECT count(*) FROM reconciliation.break")
     assert sum(tables["breaks"]["breaks"].to_pylist()) == found[0][0] > 0
 
