@@ -5,6 +5,7 @@ import structlog
 from enrollment.application import Night, apply_events, refuse_files
 from enrollment.said import take_back
 from ledger import gates
+from pipeline.cases import case_book
 from pipeline.full_files import meet_full_files
 from pipeline.gate import judge_next_batch
 from pipeline.journal import journal
@@ -37,6 +38,7 @@ def settle_batches(house: House, run: Run, partner_id: str) -> None:
         night = Night(run.run_id, partner_id, house.exchange(partner_id), run.as_of)
         applied = apply_events(conn, night, files, take_back(conn, night))
         gates.settle(conn, run.run_id, partner_id)
+        case_book(conn, run, partner_id)
         meet_full_files(conn, run, partner_id, house.settings.tables_folder)
         journal(conn, run, "book brought up to date", partner=partner_id, applied=applied.applied)
     log.info(

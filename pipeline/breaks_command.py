@@ -1,21 +1,18 @@
 """`edi834 breaks`: what both sides disagree about, since when, and whose move it is."""
 
 import json
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pipeline import terminal
+from pipeline.work_command import add_actions, states_of, work_house
 from schemas.errors import Terminal
 
 OK, OPEN_ITEMS = 0, 1
 
 breaks = typer.Typer(no_args_is_help=True, help="Disagreements that live until they are gone.")
 
-Ids = Annotated[list[int], typer.Argument(metavar="ID...", help="One break or several.")]
-By = Annotated[str, typer.Option(help="Who says so.")]
-Reason = Annotated[str, typer.Option(help="Why, in a sentence without anybody's data.")]
 Partner = Annotated[str | None, typer.Option(help="Only this partner's.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output, one object a line.")]
 
@@ -41,14 +38,14 @@ def list_all(  # noqa: PLR0913 - one option for each way to look
     Exit code 0: there is none; 1: there is one.
     """
     from pipeline.breaks_report import as_object, breaks_table
-    from reconciliation.break_queries import Wanted, list_breaks, open_states
+    from reconciliation.break_queries import Wanted, list_breaks
 
-    states = _states(state, everything=everything, open_ones=open_states())
+    states = states_of(state, everything=everything)
     wanted = Wanted(
         states, partner, source=_source(source), field=field, file_id=file_id, owner=owner,
         policy=policy, after=after, limit=limit,
     )  # fmt: skip
-    with _house() as house, house.engine.connect() as conn:
+    with work_house() as house, house.engine.connect() as conn:
         found = list_breaks(conn, wanted)
     if as_json:
         for row in found:
@@ -71,17 +68,6 @@ def _source(source: str | None) -> str | None:
     return source and source.replace("-", "_")
 
 
-def _states(state: str | None, *, everything: bool, open_ones: tuple[str, ...]) -> tuple[str, ...]:
-    from schemas.breaks import STATES
-
-    if state is None:
-        return () if everything else open_ones
-    wanted = state.replace("-", "_")
-    if wanted not in STATES:
-        raise Terminal(f"There is no state '{state}'. There are: {', '.join(STATES)}.")
-    return (wanted,)
-
-
 @breaks.command()
 def causes(partner: Partner = None, as_json: Json = False) -> None:
     """Show open breaks by what they have in common: comparison, field, and file of the exchange.
@@ -91,7 +77,7 @@ def causes(partner: Partner = None, as_json: Json = False) -> None:
     from pipeline.breaks_report import as_object, causes_table
     from reconciliation.break_queries import causes as causes_of
 
-    with _house() as house, house.engine.connect() as conn:
+    with work_house() as house, house.engine.connect() as conn:
         found = causes_of(conn, partner)
     if as_json:
         for row in found:
@@ -117,7 +103,7 @@ def show(
     from pipeline.operators import account
     from reconciliation.break_queries import read_break
 
-    with _house() as house, house.engine.begin() as conn:
+    with work_house() as house, house.engine.begin() as conn:
         found = read_break(conn, break_id)
         if found is None:
             raise Terminal(f"There is no break {break_id}. `edi834 breaks list --all` names them.")
@@ -130,73 +116,4 @@ def show(
         show_break(found, reveal=reveal)
 
 
-@breaks.command()
-def assign(
-    ids: Ids,
-    to: Annotated[str, typer.Option(help="Whose they are from now on.")],
-    by: By,
-    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
-) -> None:
-    """Give breaks to somebody."""
-    _act(ids, "assign", by, reason=reason, owner=to)
-
-
-@breaks.command()
-def begin(ids: Ids, by: By) -> None:
-    """Say that somebody works on breaks."""
-    _act(ids, "begin", by)
-
-
-@breaks.command()
-def wait(
-    ids: Ids,
-    side: Annotated[str, typer.Option("--for", help="Whose move it is: exchange or carrier.")],
-    by: By,
-    reason: Reason,
-) -> None:
-    """Say that it is the exchange's or the carrier's move."""
-    if side not in ("exchange", "carrier"):
-        raise Terminal(f"'{side}' makes no move. Give --for exchange or --for carrier.")
-    _act(ids, f"wait-for-{side}", by, reason=reason)
-
-
-@breaks.command()
-def waive(
-    ids: Ids,
-    until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Its last day.")],
-    by: By,
-    reason: Reason,
-) -> None:
-    """Let breaks stand until a day: after it they open again by themselves."""
-    if until.date() < datetime.now(UTC).date():
-        raise Terminal(f"{until:%Y-%m-%d} is past. Give --until a day to come.")
-    _act(ids, "waive", by, reason=reason, until=until.date())
-
-
-@breaks.command()
-def reopen(ids: Ids, by: By, reason: Reason) -> None:
-    """End a waiver before its day."""
-    _act(ids, "reopen", by, reason=reason)
-
-
-@breaks.command()
-def note(ids: Ids, by: By, reason: Reason) -> None:
-    """Say something about breaks; their state stays."""
-    _act(ids, "note", by, reason=reason)
-
-
-def _act(ids: list[int], action: str, by: str, **said: Any) -> None:
-    from pipeline.operators import account
-    from reconciliation.break_actions import Said, act
-
-    with _house() as house, house.engine.begin() as conn:
-        done = act(conn, sorted(set(ids)), Said(action, by, account(), **said))
-    terminal.out.print(f"Noted, of {done} break{'s' * (done != 1)}.")
-
-
-def _house() -> Any:
-    from pipeline.settings import load_settings
-    from pipeline.wiring import open_house
-
-    terminal.silence_logs()
-    return open_house(load_settings())
+add_actions(breaks, "break")

@@ -160,7 +160,7 @@ def show_break(one: Break, *, reveal: bool) -> None:
         proof = row["resolved_file_id"]
         by = f"file {proof}" if proof else f"the {other}'s records"
         terminal.out.print(f"Gone since {row['resolved_at']:%Y-%m-%d}, proved by {by}.")
-    terminal.out.print(_events_table(one.events))
+    terminal.out.print(events_table(one.events))
 
 
 def _place(one: Break) -> str:
@@ -170,7 +170,8 @@ def _place(one: Break) -> str:
     return f"{where}, bytes {one.byte_start:,} to {one.byte_end:,}"
 
 
-def _events_table(events: Iterable[Mapping[str, Any]]) -> Table:
+def events_table(events: Iterable[Mapping[str, Any]]) -> Table:
+    """What happened to a break or a case, oldest first."""
     table = Table(title="What happened to it", title_justify="left")
     for name in ("when (UTC)", "what", "then", "by", "why"):
         table.add_column(name, overflow="fold")

@@ -21,6 +21,7 @@ from ledger.verdicts import (
 )
 from parsers.reading import open_received
 from pipeline.acknowledgements import record_answers_within, take_acknowledgement
+from pipeline.cases import case_rejections
 from pipeline.checked_tables import ParquetSink
 from pipeline.journal import journal
 from pipeline.month_intake import take_month_answer
@@ -75,6 +76,7 @@ def check_received(house: House, run: Run, file_id: int) -> str:
             _acknowledge(write_for(house, run, row.partner_id, conn), file_id, verdict)
             if verdict.is_answered:  # a stranger's answers are no answers
                 record_answers_within(conn, row, path)
+            case_rejections(conn, run, row.partner_id, file_id, sink.folder)
             journal(conn, run, "file checked", file=file_id)
     _log(row, verdict)
     return verdict.file_verdict

@@ -19,6 +19,7 @@ from pipeline.audit_command import audit
 from pipeline.book_command import book
 from pipeline.breaks_command import breaks
 from pipeline.carrier_command import carrier
+from pipeline.cases_command import cases
 from pipeline.gate_command import gate
 from pipeline.matches_command import matches
 from pipeline.month_command import month
@@ -415,6 +416,7 @@ app.command()(book)
 app.add_typer(gate, name="gate")
 app.add_typer(outgoing, name="outgoing")
 app.add_typer(breaks, name="breaks")
+app.add_typer(cases, name="cases")
 app.add_typer(matches, name="matches")
 app.add_typer(audit, name="audit")
 for of_audit in (sample, sign, review, signed):

@@ -9,6 +9,7 @@ from enrollment.staged_events import FileTables
 from enrollment.staging import stage_file
 from ledger import gates
 from ledger.files import unstaged_files
+from pipeline.cases import case_rejections
 from pipeline.checked_tables import read_table
 from pipeline.journal import journal
 from pipeline.operators import name_of_operator
@@ -48,6 +49,7 @@ def stage_checked(house: House, run: Run, partner_id: str, file_id: int) -> None
     parsed = FileTables(*(read_table(folder, name) for name in _TABLES))
     with writing(house, run, partner_id, "file staged") as conn:
         staged = stage_file(conn, file_id, house.exchange(partner_id), parsed, run.run_id)
+        case_rejections(conn, run, partner_id, file_id, folder)
         journal(conn, run, "file staged", file=file_id, sets=staged)
 
 

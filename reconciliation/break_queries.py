@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from schemas.breaks import break_, break_event, load_break_rules
+from schemas.breaks import break_, break_event
+from schemas.work import load_work_rules
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Wanted:
 
 def open_states() -> tuple[str, ...]:
     """The states in which somebody has to do something."""
-    return load_break_rules().open
+    return load_work_rules().open
 
 
 def list_breaks(conn: sa.Connection, wanted: Wanted) -> list[dict[str, Any]]:

@@ -65,7 +65,8 @@ ORDER BY period, exchange_policy_id, exchange_member_id, kind, field
 # The exchange's file that was looked at proves it, or one that has changed the member since, or
 # else the other side.
 _NOT_FOUND = f"""
-UPDATE reconciliation.break b SET state = 'resolved', waived_until = NULL, resolved_at = :at,
+UPDATE reconciliation.break b SET state = 'resolved', waived_until = NULL,
+  snoozed_until = NULL, is_escalated = false, resolved_at = :at,
   resolved_run_id = :run_id, resolved_sha256 = :sha256,
   resolved_file_id = coalesce(CAST(:file_id AS bigint), (
     SELECT m.file_id FROM current_member m

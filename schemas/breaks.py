@@ -1,29 +1,19 @@
 """Breaks: disagreements that keep their identity from one reconciliation to the next.
 
-The tables, and `breaks.toml`: what persons may do with a break.
+The tables, and `breaks.toml`: the comparisons. What persons may do with a break is
+`schemas/work.py`.
 """
 
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Literal
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from schemas import tables
 from schemas.columns import INSTANT, columns_of, identity, metadata, one_of, reference, text
-
-STATES = (
-    "new",
-    "assigned",
-    "in_progress",
-    "waiting_for_exchange",
-    "waiting_for_carrier",
-    "reopened",
-    "waived",
-    "resolved",
-)
+from schemas.work import Desk, events_of, worked_on
 
 # Identity is what disagrees, not by how much: source, period, kind, policy, member and field.
 # Values, dollars, rule and the file behind the book's value are those of the last look that found
@@ -35,9 +25,7 @@ break_ = sa.Table(
     text("partner_id"),
     text("source"),  # which comparison found it
     *columns_of(tables.FOUND_DIFFERENCES),
-    text("state"),
-    sa.Column("owner", sa.Text),
-    sa.Column("waived_until", sa.Date),  # the last day of the waiver
+    *worked_on(),
     sa.Column("first_seen", INSTANT, nullable=False),  # the clock of the run
     sa.Column("last_seen", INSTANT, nullable=False),
     reference("first_run_id", "ledger.run.run_id"),
@@ -49,10 +37,8 @@ break_ = sa.Table(
     # What proved that it is gone: the exchange's file, or else the carrier's records.
     reference("resolved_file_id", "ledger.file.file_id", nullable=True),
     sa.Column("resolved_sha256", sa.Text),
-    sa.Column("version", sa.Integer, nullable=False),  # counts what persons did with it
     one_of("source", "carrier", "exchange_full", "pre_audit", "monthly", "premium"),
     one_of("kind", "differs", "missing_at_carrier", "missing_in_book"),
-    one_of("state", *STATES),
     sa.Index(
         "uq_break_identity",
         "exchange_policy_id",
@@ -70,38 +56,12 @@ break_ = sa.Table(
     schema="reconciliation",
 )
 
-# What persons did with a break, and what happened to its state: never changed, never removed.
-break_event = sa.Table(
-    "break_event",
-    metadata,
-    identity("break_event_id"),
-    reference("break_id", "reconciliation.break.break_id"),
-    # The clock of the run, or the hour at which a person said it.
-    sa.Column("at", INSTANT, nullable=False, server_default=sa.text("clock_timestamp()")),
-    reference("run_id", "ledger.run.run_id", nullable=True),  # null: a person's
-    sa.Column("person", sa.Text),
-    sa.Column("account", sa.Text),  # of the operating system
-    text("action"),
-    sa.Column("state", sa.Text, nullable=False),  # that it had afterwards
-    sa.Column("reason", sa.Text),
-    one_of("state", *STATES),
-    sa.Index("ix_break_event_break", "break_id"),
-    schema="reconciliation",
-)
+break_event = events_of("break", "reconciliation")
+BREAKS = Desk("break", break_, break_event)
 
 
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Action(_Row):
-    """What a person may do with a break in one of the states `from_`; it then is in `becomes`."""
-
-    name: str
-    from_: tuple[str, ...] = Field(alias="from")
-    becomes: str | None = None  # none: its state stays
-    needs: tuple[Literal["owner", "reason", "until"], ...] = ()
-    sentence: str
 
 
 class Source(_Row):
@@ -119,15 +79,9 @@ class Source(_Row):
 
 
 class BreakRules(_Row):
-    """Which states are open, which comparisons find breaks, and the actions by name."""
+    """Which comparisons find breaks."""
 
-    open: tuple[str, ...]
     sources: tuple[Source, ...]
-    actions: tuple[Action, ...]
-
-    def action(self, name: str) -> Action:
-        """The action of that name; KeyError when there is none."""
-        return {one.name: one for one in self.actions}[name]
 
     def source(self, name: str) -> Source:
         """The comparison of that name; KeyError when there is none."""

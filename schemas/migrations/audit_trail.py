@@ -9,7 +9,7 @@ An entry's hash is the SHA-256, in hexadecimal, of its fields in the order of `l
 each as the number of its UTF-8 bytes, a colon, its text and a line feed.
 """
 
-from schemas.migrations.audit_breaks import AUDIT_OF_BREAKS
+from schemas.migrations.audit_work import AUDIT_OF_WORK
 from schemas.migrations.console_tables import CONSOLE_AUDIT
 from schemas.migrations.match_tables import MATCH_AUDIT
 from schemas.migrations.monthly_tables import MONTHLY_AUDIT
@@ -465,7 +465,7 @@ AUDIT_TRAIL = "".join(
         _CHAIN,
         _SINGLE_ROWS,
         _MANY_ROWS,
-        AUDIT_OF_BREAKS,
+        AUDIT_OF_WORK,
         _of_files(
             *("ledger.interchange", "interchanges"),
             *("interchange_ordinal", "control_number", "ta1_code", _CODE),

@@ -5,6 +5,7 @@ from alembic import context
 from schemas import (
     book,
     breaks,
+    cases,
     console,
     database,
     matching,
@@ -17,6 +18,7 @@ _declared = (  # of one catalogue
     database.file,
     book.event,
     breaks.break_,
+    cases.case_,
     matching.match,
     months.month_file,
     premium_database.premium_file,

@@ -7,14 +7,15 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
+from ledger.words import Said, act
 from pipeline.month import build_rcni
 from pipeline.month_by_hand import load_answer
 from pipeline.month_disputes import write_disputes
 from pipeline.settings import Settings
 from pipeline.wiring import House
-from reconciliation.break_actions import Said, act
 from reconciliation.break_queries import Wanted, list_breaks, read_break
 from reconciliation.months import Spoken, list_actions, speak
+from schemas.breaks import BREAKS
 from schemas.errors import Terminal
 from sftp_inbox.landing import LandingZone
 from simulator.monthly import MonthlyExchange, Segment
@@ -316,7 +317,7 @@ def test_what_differs_is_a_break_until_an_answer_shows_it_no_more(months):
     assert sorted(ids) == [row[0] for row in breaks_of(months, "break_id")]
     with months.house.engine.begin() as conn:
         said = Said("waive", "a steward", "a", reason="small", until=date(2099, 1, 1))
-        act(conn, [ids[0]], said)
+        act(conn, BREAKS, [ids[0]], said)
 
     again = months.answers(months.last_answer + b"")
     assert (again.is_new, again.breaks) == (False, {})

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from ledger.files import ReceivedFile, record_received
 from ledger.runs import open_run
-from reconciliation.break_actions import Said, act
+from ledger.words import Said, act
 from reconciliation.break_queries import Wanted, causes, list_breaks, read_break
 from reconciliation.breaks import LOOKED_AT, Scope, Sighting, end_waivers, meet
 from schemas import tables
-from schemas.breaks import STATES, load_break_rules
+from schemas.breaks import BREAKS
 from schemas.errors import Terminal
+from schemas.work import STATES, load_work_rules
 
 PARTNER = "cedar-valley-tx"
 FIRST_NIGHT = datetime(2026, 12, 1, 6, tzinfo=UTC)
@@ -74,7 +75,7 @@ class Nights:
 
     def say(self, action, *break_ids, **more):
         said = Said(action, more.pop("person", "Ada"), "ada", **more)
-        return act(self.conn, break_ids or self.ids(), said)
+        return act(self.conn, BREAKS, break_ids or self.ids(), said)
 
 
 @pytest.fixture
@@ -259,18 +260,18 @@ def test_two_persons_at_once_do_not_overwrite_one_another(nights, conn):
     (break_id,) = nights.ids()
     nights.say("assign", owner="Ben")
     with pytest.raises(Terminal, match="changed by somebody else"):
-        act(conn, [break_id], Said("assign", "Cy", "cy", owner="Cy"), version=0)
-    act(conn, [break_id], Said("assign", "Cy", "cy", owner="Cy"), version=1)
+        act(conn, BREAKS, [break_id], Said("assign", "Cy", "cy", owner="Cy"), version=0)
+    act(conn, BREAKS, [break_id], Said("assign", "Cy", "cy", owner="Cy"), version=1)
     assert nights.all("owner") == ["Cy"]
 
 
 def test_nobody_closes_a_break_by_hand():
     """No action ends in `resolved`, and every action starts and ends in states that there are."""
-    rules = load_break_rules()
+    rules = load_work_rules()
     assert set(rules.open) < set(STATES)
     assert {"resolved", "waived"}.isdisjoint(rules.open)
     for action in rules.actions:
-        assert action.becomes != "resolved"
+        assert action.becomes != "resolved" or action.kinds == ("file",)
         assert {*action.from_, action.becomes or "new"} <= set(STATES)
 
 

@@ -5,6 +5,7 @@ from alembic import op
 from schemas.migrations.audit_trail import AUDIT_TRAIL
 from schemas.migrations.book_tables import BOOK_TABLES
 from schemas.migrations.book_views import BOOK_VIEWS
+from schemas.migrations.case_tables import CASE_TABLES
 from schemas.migrations.console_tables import CONSOLE_TABLES
 from schemas.migrations.match_tables import MATCH_TABLES
 from schemas.migrations.monthly_tables import MONTHLY_TABLES
@@ -304,11 +305,12 @@ CREATE TABLE reconciliation.break (
   kind TEXT, exchange_policy_id TEXT, exchange_member_id TEXT, field TEXT, book_value TEXT,
   carrier_value TEXT, premium_difference NUMERIC(12, 2), aptc_difference NUMERIC(12, 2),
   csr_difference NUMERIC(12, 2), file_id BIGINT, rule TEXT, period TEXT, state TEXT NOT NULL,
-  owner TEXT, waived_until DATE, first_seen TIMESTAMP WITH TIME ZONE NOT NULL,
+  owner TEXT, waived_until DATE, snoozed_until DATE, is_escalated BOOLEAN DEFAULT false NOT NULL,
+  version INTEGER DEFAULT 0 NOT NULL, first_seen TIMESTAMP WITH TIME ZONE NOT NULL,
   last_seen TIMESTAMP WITH TIME ZONE NOT NULL, first_run_id BIGINT NOT NULL,
   last_run_id BIGINT NOT NULL, times_seen INTEGER NOT NULL, times_reopened INTEGER NOT NULL,
   resolved_at TIMESTAMP WITH TIME ZONE, resolved_run_id BIGINT, resolved_file_id BIGINT,
-  resolved_sha256 TEXT, version INTEGER NOT NULL,
+  resolved_sha256 TEXT,
   CONSTRAINT pk_break PRIMARY KEY (break_id),
   CONSTRAINT fk_break_first_run_id FOREIGN KEY(first_run_id) REFERENCES ledger.run (run_id),
   CONSTRAINT fk_break_last_run_id FOREIGN KEY(last_run_id) REFERENCES ledger.run (run_id),
@@ -353,6 +355,7 @@ def upgrade() -> None:
     op.execute(_UP)
     op.execute(BOOK_TABLES)
     op.execute(BOOK_VIEWS)
+    op.execute(CASE_TABLES)
     op.execute(MATCH_TABLES)
     op.execute(MONTHLY_TABLES)
     op.execute(PREMIUM_TABLES)

@@ -1,0 +1,313 @@
+"""What a night makes of the cases: found first, again, gone, or back after all.
+
+A handful of statements over all sets of a file, or all policies of a partner. Each appears with
+the verdict or the application that it follows from. Persons' states stay as they are while the
+fault does.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from schemas.book import SAID_BY_ISSUER
+from schemas.cases import CASE_MEMBERS, load_case_rules
+from schemas.catalog import load_rules
+from schemas.postgres_copy import copy_out, copy_to_temporary
+from schemas.tables import ORDINAL
+
+_ORDINALS = pa.schema([("member_ordinal", ORDINAL)])
+
+# Reasons of the book have no issue: they come with their severity. A refused batch is a person's
+# decision, and nobody else's case.
+_NO_CASE = "gate-refused"
+
+# One row for each set and reason by which members of it fell. What fell with its group or
+# interchange has no issue of its set, and is a case of the file.
+_FALLEN = """
+CREATE TEMP TABLE fallen ON COMMIT DROP AS
+SELECT DISTINCT ON (f.set_ordinal, f.rule) f.set_ordinal, f.rule, f.members,
+  i.issue_ordinal, coalesce(i.severity, b.severity) AS severity, i.segment_id, i.element,
+  i.member_ordinal AS faulty, coalesce(i.member_ordinal, f.first_member) AS member_ordinal
+FROM (
+  SELECT set_ordinal, reason AS rule, count(*) AS members, min(member_ordinal) AS first_member
+  FROM ledger.disposition
+  WHERE file_id = :file_id AND state = 'rejected' AND reason <> :no_case
+  GROUP BY set_ordinal, reason
+  UNION ALL
+  SELECT s.set_ordinal, i.rule, 0, CAST(NULL AS bigint)
+  FROM ledger.transaction_set s JOIN ledger.issue i USING (file_id, set_ordinal)
+  WHERE s.file_id = :file_id AND s.ack = 'R' AND s.member_count = 0 AND i.severity = 'reject'
+  GROUP BY s.set_ordinal, i.rule
+) f
+LEFT JOIN ledger.issue i ON i.file_id = :file_id AND i.set_ordinal = f.set_ordinal
+  AND i.rule = f.rule
+LEFT JOIN unnest(CAST(:reasons AS text[]), CAST(:severities AS text[])) b (rule, severity)
+  ON b.rule = f.rule
+WHERE i.rule IS NOT NULL OR b.rule IS NOT NULL
+ORDER BY f.set_ordinal, f.rule, i.severity DESC, i.issue_ordinal
+"""
+
+_FOUND_REJECTED = """
+CREATE TEMP TABLE found_case ON COMMIT DROP AS
+SELECT DISTINCT ON (subject, rule, segment_id, element) 'rejected' AS kind,
+  CASE WHEN m.exchange_policy_id <> '' THEN 'policy ' || m.exchange_policy_id
+       WHEN m.exchange_subscriber_id <> '' THEN 'subscriber ' || m.exchange_subscriber_id
+       ELSE 'set ' || f.set_ordinal || ' of file ' || :file_id END AS subject,
+  f.rule, f.segment_id, f.element, f.severity, nullif(m.exchange_policy_id, '')
+    AS exchange_policy_id,
+  CASE WHEN f.faulty IS NOT NULL THEN m.exchange_member_id END AS exchange_member_id,
+  m.premium, m.aptc, CAST(:file_id AS bigint) AS file_id, f.set_ordinal, f.member_ordinal,
+  f.issue_ordinal, f.members
+FROM fallen f LEFT JOIN fallen_member m USING (member_ordinal)
+ORDER BY subject, rule, segment_id, element, f.set_ordinal DESC
+"""
+
+# What waits in the book, the newest set of each policy and reason.
+_FOUND_WAITING = """
+CREATE TEMP TABLE found_case ON COMMIT DROP AS
+SELECT DISTINCT ON (s.exchange_policy_id, s.reason) 'waits' AS kind,
+  'policy ' || coalesce(s.exchange_policy_id, '') AS subject, s.reason AS rule,
+  CAST(NULL AS text) AS segment_id, CAST(NULL AS smallint) AS element,
+  coalesce(b.severity, 'error') AS severity,
+  s.exchange_policy_id, CAST(NULL AS text) AS exchange_member_id, e.premium, e.aptc, s.file_id,
+  s.set_ordinal, e.member_ordinal, CAST(NULL AS bigint) AS issue_ordinal, e.members
+FROM book.event_set s
+LEFT JOIN unnest(CAST(:reasons AS text[]), CAST(:severities AS text[])) b (rule, severity)
+  ON b.rule = s.reason
+LEFT JOIN LATERAL (
+  SELECT min(v.member_ordinal) AS member_ordinal, count(DISTINCT v.member_ordinal) AS members,
+    max(a.amount) FILTER (WHERE a.name = 'PRE AMT TOT') AS premium,
+    max(a.amount) FILTER (WHERE a.name = 'APTC AMT') AS aptc
+  FROM book.event v
+  LEFT JOIN LATERAL unnest(v.amount_names, v.amounts) a (name, amount) ON true
+  WHERE v.file_id = s.file_id AND v.set_ordinal = s.set_ordinal
+) e ON true
+WHERE s.partner_id = :partner_id AND s.state = 'pending' AND s.reason IS NOT NULL
+  AND s.transaction <> ALL(CAST(:ours AS text[]))
+ORDER BY s.exchange_policy_id, s.reason, s.file_id DESC, s.set_ordinal DESC
+"""
+
+# What nobody could read as a whole: set apart, or rejected above its transaction sets.
+_SUBJECT_OF_FILE = """
+coalesce((SELECT 'interchange ' || r.control_number FROM ledger.received_interchange r
+  WHERE r.file_id = f.file_id ORDER BY r.interchange_ordinal LIMIT 1), 'file ' || f.name)
+"""
+_FOUND_FILES = f"""
+CREATE TEMP TABLE found_case ON COMMIT DROP AS
+SELECT DISTINCT ON (subject, rule, segment_id, element) *
+FROM (
+  SELECT 'file' AS kind, {_SUBJECT_OF_FILE} AS subject, coalesce(i.rule, 'set-apart') AS rule,
+    i.segment_id, i.element, coalesce(i.severity, 'reject') AS severity,
+    CAST(NULL AS text) AS exchange_policy_id, CAST(NULL AS text) AS exchange_member_id,
+    CAST(NULL AS numeric) AS premium, CAST(NULL AS numeric) AS aptc, f.file_id,
+    CAST(NULL AS bigint) AS set_ordinal, CAST(NULL AS bigint) AS member_ordinal, i.issue_ordinal,
+    (SELECT count(*) FROM ledger.disposition d
+     WHERE d.file_id = f.file_id AND d.state = 'rejected') AS members
+  FROM ledger.file f
+  LEFT JOIN LATERAL (
+    SELECT * FROM ledger.issue i
+    WHERE i.file_id = f.file_id AND i.set_ordinal IS NULL
+      AND (i.severity = 'reject' OR i.severity = 'error' AND i.x12_field IS NULL)
+    ORDER BY i.severity DESC, i.issue_ordinal LIMIT 1
+  ) i ON true
+  WHERE f.direction = 'exchange_to_issuer' AND f.state <> 'duplicate'
+    AND (f.file_id = :file_id AND (i.rule IS NOT NULL OR f.state = 'quarantined')
+      OR f.partner_id = :partner_id AND f.state = 'quarantined'
+        AND NOT EXISTS (SELECT FROM ledger.case c WHERE c.file_id = f.file_id))
+) told
+ORDER BY subject, rule, segment_id, element, file_id DESC
+"""  # noqa: S608
+
+_SAME = """
+  c.partner_id = :partner_id AND c.kind = s.kind AND c.subject = s.subject AND c.rule = s.rule
+  AND c.segment_id IS NOT DISTINCT FROM s.segment_id
+  AND c.element IS NOT DISTINCT FROM s.element
+"""
+_COLUMNS = (
+    "kind, subject, rule, segment_id, element, severity, exchange_policy_id, exchange_member_id, "
+    "premium, aptc, file_id, set_ordinal, member_ordinal, issue_ordinal, members"
+)
+_TERM = """
+:at + make_interval(hours => (SELECT t.hours
+  FROM unnest(CAST(:term_severities AS text[]), CAST(:term_hours AS int[])) t (severity, hours)
+  WHERE t.severity = s.severity))
+"""
+
+_BACK = f"""
+WITH back AS (
+  UPDATE ledger.case c SET state = 'reopened', waived_until = NULL, snoozed_until = NULL,
+    due_at = {_TERM}, times_reopened = times_reopened + 1, last_run_id = :run_id,
+    resolved_at = NULL, resolved_run_id = NULL, resolved_file_id = NULL
+  FROM found_case s WHERE {_SAME} AND c.state = 'resolved'
+    AND (c.file_id, coalesce(c.set_ordinal, 0)) <> (s.file_id, coalesce(s.set_ordinal, 0))
+  RETURNING c.case_id)
+INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
+SELECT case_id, :at, :run_id, 'found again', 'reopened' FROM back ORDER BY case_id
+"""  # noqa: S608
+
+# The same set looked at again is no second sighting.
+_AGAIN = f"""
+UPDATE ledger.case c SET severity = s.severity, exchange_member_id = s.exchange_member_id,
+  premium = s.premium, aptc = s.aptc, file_id = s.file_id, set_ordinal = s.set_ordinal,
+  member_ordinal = s.member_ordinal, issue_ordinal = s.issue_ordinal, members = s.members,
+  last_seen = :at, last_run_id = :run_id, times_seen = c.times_seen + 1
+FROM found_case s WHERE {_SAME}
+  AND (c.file_id, coalesce(c.set_ordinal, 0)) <> (s.file_id, coalesce(s.set_ordinal, 0))
+"""  # noqa: S608
+
+_FIRST = f"""
+WITH fresh AS (
+  INSERT INTO ledger.case (partner_id, {_COLUMNS}, state, due_at, first_seen, last_seen, run_id,
+    last_run_id, times_seen, times_reopened)
+  SELECT :partner_id, {_COLUMNS}, 'new', {_TERM}, :at, :at, :run_id, :run_id, 1, 0
+  FROM found_case s WHERE NOT EXISTS (SELECT FROM ledger.case c WHERE {_SAME})
+  ORDER BY subject, rule, segment_id, element
+  RETURNING case_id)
+INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
+SELECT case_id, :at, :run_id, 'found', 'new' FROM fresh ORDER BY case_id
+"""  # noqa: S608
+
+
+def _gone(proof: str, condition: str) -> str:
+    """Closes the cases `c` of a condition; `proof` is the file that shows it."""
+    return f"""
+WITH gone AS (
+  UPDATE ledger.case c SET state = 'resolved', waived_until = NULL, snoozed_until = NULL,
+    is_escalated = false, resolved_at = :at, resolved_run_id = :run_id, resolved_file_id = {proof}
+  WHERE c.partner_id = :partner_id AND c.resolved_run_id IS NULL AND {condition}
+  RETURNING c.case_id)
+INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
+SELECT case_id, :at, :run_id, 'gone', 'resolved' FROM gone ORDER BY case_id
+"""  # noqa: S608
+
+
+# A later set of the policy that is in the book: the first of them. What we say proves nothing.
+_LATER = """(
+SELECT s.file_id FROM book.event_set s
+WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_id
+  AND s.state IN ('applied', 'duplicate') AND s.transaction <> ALL(CAST(:ours AS text[]))
+  AND s.file_id >= c.file_id AND (s.file_id, s.set_ordinal) > (c.file_id, c.set_ordinal)
+ORDER BY s.file_id, s.set_ordinal LIMIT 1)
+"""
+_REJECTED_GONE = _gone(
+    _LATER, f"c.kind = 'rejected' AND c.exchange_policy_id IS NOT NULL AND {_LATER} IS NOT NULL"
+)
+# What has made the set apply is what this run has brought of its policy, the newest of it.
+_WAITING_GONE = _gone(
+    """(
+SELECT max(s.file_id) FROM book.event_set s
+WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_id
+  AND s.run_id = :run_id AND s.transaction <> ALL(CAST(:ours AS text[])))
+""",
+    f"c.kind = 'waits' AND NOT EXISTS (SELECT FROM found_case s WHERE {_SAME})",
+)
+_FILES_GONE = _gone(
+    "CAST(:file_id AS bigint)",
+    f"""c.kind = 'file' AND c.file_id <> :file_id AND c.subject IN (
+      SELECT {_SUBJECT_OF_FILE} FROM ledger.file f WHERE f.file_id = :file_id
+      UNION SELECT 'file ' || name FROM ledger.file WHERE file_id = :file_id)""",  # noqa: S608
+)
+
+_EXPIRED = """
+WITH ended AS (
+  UPDATE ledger.case SET state = 'reopened', waived_until = NULL,
+    times_reopened = times_reopened + 1
+  WHERE partner_id = :partner_id AND state = 'waived' AND waived_until < :on_day
+  RETURNING case_id)
+INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
+SELECT case_id, :at, :run_id, 'waiver ended', 'reopened' FROM ended ORDER BY case_id
+"""
+
+
+@dataclass(frozen=True)
+class Looking:
+    """Whose files are looked at, in which run, and by which clock."""
+
+    run_id: int
+    partner_id: str
+    at: datetime
+
+
+def fallen_members(conn: sa.Connection, file_id: int) -> pa.Array:
+    """The ordinals of those members of the file that its cases are named by; none: no cases.
+
+    The transaction keeps the faults until `meet_rejected` is called.
+    """
+    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.fallen"))
+    conn.execute(
+        sa.text(_FALLEN),
+        {"file_id": file_id, "no_case": _NO_CASE, **_reasons()},
+    )
+    of_all = sa.text("SELECT member_ordinal FROM fallen WHERE member_ordinal IS NOT NULL")
+    return copy_out(conn, of_all, _ORDINALS).column(0)
+
+
+def meet_rejected(conn: sa.Connection, looking: Looking, file_id: int, members: pa.Table) -> None:
+    """Makes cases of what fell in a file. `members` is CASE_MEMBERS of `fallen_members`."""
+    copy_to_temporary(conn, "fallen_member", members.select(CASE_MEMBERS.names))
+    _find(conn, _FOUND_REJECTED, file_id=file_id)
+    _meet(conn, looking)
+
+
+def meet_files(conn: sa.Connection, looking: Looking, file_id: int | None = None) -> None:
+    """Makes cases of files that are set apart or rejected as a whole.
+
+    They are the file that was checked, and any of the partner that is set apart and has no case.
+    A checked one that is fit to be read closes the cases of its name and interchange.
+    """
+    _find(conn, _FOUND_FILES, file_id=file_id, partner_id=looking.partner_id)
+    _meet(conn, looking)
+    mine = sa.text("SELECT count(*) FROM found_case WHERE file_id = :file_id")
+    if file_id is not None and not conn.execute(mine, {"file_id": file_id}).scalar_one():
+        _do(conn, _FILES_GONE, looking, file_id=file_id)
+
+
+def meet_book(conn: sa.Connection, looking: Looking) -> None:
+    """Makes cases of what waits in the book, and closes those that the book has proved gone.
+
+    Waivers end on their last day.
+    """
+    _do(conn, _EXPIRED, looking, on_day=looking.at.date())
+    meet_files(conn, looking)
+    _do(conn, _REJECTED_GONE, looking, ours=_ours())
+    _find(conn, _FOUND_WAITING, partner_id=looking.partner_id, ours=_ours(), **_reasons())
+    _meet(conn, looking)
+    _do(conn, _WAITING_GONE, looking, ours=_ours())
+
+
+def _find(conn: sa.Connection, statement: str, **told: object) -> None:
+    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.found_case"))
+    conn.execute(sa.text(statement), told)
+
+
+def _meet(conn: sa.Connection, looking: Looking) -> None:
+    """What was found meets the cases that are known: back, seen again, or the first time."""
+    deadlines = load_case_rules().deadlines
+    terms = {
+        "term_severities": [one.severity for one in deadlines],
+        "term_hours": [one.hours for one in deadlines],
+    }
+    _do(conn, _BACK, looking, **terms)
+    _do(conn, _AGAIN, looking)
+    _do(conn, _FIRST, looking, **terms)
+
+
+def _do(conn: sa.Connection, statement: str, looking: Looking, **more: object) -> None:
+    told = {"run_id": looking.run_id, "partner_id": looking.partner_id, "at": looking.at, **more}
+    query = sa.text(statement)
+    conn.execute(query, {name: told[name] for name in query.compile().params})
+
+
+def _reasons() -> dict[str, list[str]]:
+    """The reasons that the book gives, with their severities."""
+    of_book = [rule for rule in load_rules().values() if rule.kind == "book"]
+    return {
+        "reasons": [rule.id for rule in of_book],
+        "severities": [rule.severity for rule in of_book],
+    }
+
+
+def _ours() -> list[str]:
+    return list(SAID_BY_ISSUER.values())

@@ -1,0 +1,108 @@
+"""`edi834 cases`: what of the exchange's files somebody must do something about."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from pipeline import terminal
+from pipeline.work_command import add_actions, states_of, work_house
+from schemas.errors import Terminal
+
+OK, OPEN_ITEMS = 0, 1
+
+cases = typer.Typer(
+    no_args_is_help=True, help="What was rejected, waits or is set apart, until it is mended."
+)
+
+Partner = Annotated[str | None, typer.Option(help="Only this partner's.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output, one object a line.")]
+
+
+@cases.command("list")
+def list_all(  # noqa: PLR0913 - one option for each way to look
+    partner: Partner = None,
+    state: Annotated[str | None, typer.Option(help="Only in this state.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only of this kind: rejected, waits, file.")
+    ] = None,
+    rule: Annotated[str | None, typer.Option(help="Only by this rule.")] = None,
+    file_id: Annotated[int | None, typer.Option("--file", help="Only of this file.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only this person's.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Only this exchange policy id.")] = None,
+    snoozed: Annotated[bool, typer.Option("--snoozed", help="Snoozed ones too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Resolved and waived too.")] = False,
+    after: Annotated[int, typer.Option(help="Only behind this case: the next page.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List cases; without --all or --state those that somebody has to do something about.
+
+    Exit code 0: there is none; 1: there is one.
+    """
+    from ledger.case_queries import WantedCases, list_cases
+    from pipeline.breaks_report import as_object
+    from pipeline.cases_report import cases_table
+
+    today = None if snoozed or everything else datetime.now(UTC).date()
+    wanted = WantedCases(
+        states_of(state, everything=everything), partner, kind=kind, rule=rule, file_id=file_id,
+        owner=owner, policy=policy, awake_on=today, after=after, limit=limit,
+    )  # fmt: skip
+    with work_house() as house, house.engine.connect() as conn:
+        found = list_cases(conn, wanted)
+    if as_json:
+        for row in found:
+            print(json.dumps(as_object(row)))  # noqa: T201 - the command's output
+    elif found:
+        terminal.out.print(cases_table(found))
+        if len(found) == limit:
+            terminal.out.print(f"There may be more: --after {found[-1]['case_id']}.")
+    else:
+        terminal.out.print("There is no such case.")
+    raise typer.Exit(OPEN_ITEMS if found else OK)
+
+
+@cases.command()
+def causes(partner: Partner = None, as_json: Json = False) -> None:
+    """Show open cases by what they have in common: partner, kind, rule and element.
+
+    Exit code 0: there is none; 1: there is one.
+    """
+    from ledger.case_queries import case_causes
+    from pipeline.breaks_report import as_object
+    from pipeline.cases_report import case_causes_table
+
+    with work_house() as house, house.engine.connect() as conn:
+        found = case_causes(conn, partner)
+    if as_json:
+        for row in found:
+            print(json.dumps(as_object(row)))  # noqa: T201 - the command's output
+    elif found:
+        terminal.out.print(case_causes_table(found))
+    else:
+        terminal.out.print("Nothing is open.")
+    raise typer.Exit(OPEN_ITEMS if found else OK)
+
+
+@cases.command()
+def show(
+    case_id: Annotated[int, typer.Argument(metavar="ID", help="The case.")],
+    as_json: Json = False,
+) -> None:
+    """Show one case: what is wrong, where, what to do, and what was done."""
+    from ledger.case_queries import read_case
+    from pipeline.cases_report import case_object, show_case
+
+    with work_house() as house, house.engine.connect() as conn:
+        found = read_case(conn, case_id)
+    if found is None:
+        raise Terminal(f"There is no case {case_id}. `edi834 cases list --all` names them.")
+    if as_json:
+        print(json.dumps(case_object(found)))  # noqa: T201 - the command's output
+    else:
+        show_case(found)
+
+
+add_actions(cases, "case")

@@ -1,0 +1,127 @@
+"""Cases: what of the exchange's files somebody must do something about.
+
+The tables, and `cases.toml`. What persons may do with a case is `schemas/work.py`.
+"""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+import pyarrow as pa
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict
+
+from schemas import tables
+from schemas.columns import (
+    INSTANT,
+    MONEY,
+    columns_of,
+    identity,
+    metadata,
+    one_of,
+    reference,
+    text,
+)
+from schemas.work import Desk, events_of, worked_on
+
+# What tells members of a rejected set: those of `tables.MEMBERS` that a case needs, and dollars.
+CASE_MEMBERS = pa.schema(
+    [
+        ("member_ordinal", tables.ORDINAL),
+        ("exchange_policy_id", tables.TEXT),
+        ("exchange_subscriber_id", tables.TEXT),
+        ("exchange_member_id", tables.TEXT),
+        ("premium", tables.MONEY),  # of the policy a month; null where the set tells none
+        ("aptc", tables.MONEY),
+    ]
+)
+
+# Identity is whom it is about and what is wrong: partner, kind, subject, rule and element. File,
+# dollars and places are those of the last file that brought it.
+case_ = sa.Table(
+    "case",
+    metadata,
+    identity("case_id"),
+    text("partner_id"),
+    text("kind"),
+    text("subject"),  # `policy 8801`, `subscriber 1`, `set 2 of file 7`, `interchange 9`, `file X`
+    text("rule"),
+    *columns_of(tables.ISSUES, ["segment_id", "element"]),
+    text("severity"),
+    sa.Column("exchange_policy_id", sa.Text),
+    sa.Column("exchange_member_id", sa.Text),  # whom the fault is in; null: in all of the set
+    sa.Column("premium", MONEY),  # at stake, a month
+    sa.Column("aptc", MONEY),
+    reference("file_id", "ledger.file.file_id"),  # that brought it last
+    *columns_of(tables.ISSUES, ["set_ordinal", "member_ordinal"]),
+    sa.Column("issue_ordinal", sa.BigInteger),  # in ledger.issue; null: the book says so
+    sa.Column("members", sa.BigInteger),  # who fell or wait by it
+    *worked_on(),
+    sa.Column("due_at", INSTANT, nullable=False),
+    sa.Column("first_seen", INSTANT, nullable=False),  # the clock of the run
+    sa.Column("last_seen", INSTANT, nullable=False),
+    reference("run_id", "ledger.run.run_id"),  # the first that saw it
+    reference("last_run_id", "ledger.run.run_id"),
+    sa.Column("times_seen", sa.Integer, nullable=False),  # in how many transaction sets or files
+    sa.Column("times_reopened", sa.Integer, nullable=False),
+    sa.Column("resolved_at", INSTANT),
+    reference("resolved_run_id", "ledger.run.run_id", nullable=True),
+    reference("resolved_file_id", "ledger.file.file_id", nullable=True),  # what proved it
+    one_of("kind", "rejected", "waits", "file"),
+    sa.Index(
+        "uq_case_identity",
+        "subject",
+        "rule",
+        "segment_id",
+        "element",
+        "kind",
+        "partner_id",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+    sa.Index("ix_case_state", "state", "partner_id", "case_id"),
+    sa.Index("ix_case_cause", "partner_id", "kind", "rule", "segment_id", "element"),
+    sa.Index("ix_case_policy", "exchange_policy_id"),
+    sa.Index("ix_case_file", "file_id"),
+    schema="ledger",
+)
+
+case_event = events_of("case", "ledger")
+CASES = Desk("case", case_, case_event)
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Kind(_Row):
+    """A sort of case, what people call it, and what proves that it is gone."""
+
+    name: str
+    says: str
+    proof: str
+
+
+class Deadline(_Row):
+    """How long a case of a severity may be open."""
+
+    severity: str
+    hours: int
+
+
+class CaseRules(_Row):
+    """The kinds of cases, and their terms."""
+
+    kinds: tuple[Kind, ...]
+    deadlines: tuple[Deadline, ...]
+
+    def kind(self, name: str) -> Kind:
+        """The kind of that name; KeyError when there is none."""
+        return {one.name: one for one in self.kinds}[name]
+
+
+@cache
+def load_case_rules() -> CaseRules:
+    """The rows of `cases.toml`."""
+    content = files("schemas").joinpath("cases.toml").read_text("utf-8")
+    return CaseRules.model_validate(tomllib.loads(content))

@@ -1,0 +1,45 @@
+"""Cases and their events: what of the exchange's files somebody must do something about."""
+
+CASE_TABLES = """
+CREATE TABLE ledger.case (
+  case_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL, kind TEXT NOT NULL,
+  subject TEXT NOT NULL, rule TEXT NOT NULL, segment_id TEXT, element SMALLINT,
+  severity TEXT NOT NULL, exchange_policy_id TEXT, exchange_member_id TEXT,
+  premium NUMERIC(12, 2), aptc NUMERIC(12, 2), file_id BIGINT NOT NULL, set_ordinal BIGINT,
+  member_ordinal BIGINT, issue_ordinal BIGINT, members BIGINT, state TEXT NOT NULL, owner TEXT,
+  waived_until DATE, snoozed_until DATE, is_escalated BOOLEAN DEFAULT false NOT NULL,
+  version INTEGER DEFAULT 0 NOT NULL, due_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  first_seen TIMESTAMP WITH TIME ZONE NOT NULL, last_seen TIMESTAMP WITH TIME ZONE NOT NULL,
+  run_id BIGINT NOT NULL, last_run_id BIGINT NOT NULL, times_seen INTEGER NOT NULL,
+  times_reopened INTEGER NOT NULL, resolved_at TIMESTAMP WITH TIME ZONE, resolved_run_id BIGINT,
+  resolved_file_id BIGINT,
+  CONSTRAINT pk_case PRIMARY KEY (case_id),
+  CONSTRAINT fk_case_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
+  CONSTRAINT fk_case_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_case_last_run_id FOREIGN KEY(last_run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_case_resolved_run_id FOREIGN KEY(resolved_run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT fk_case_resolved_file_id FOREIGN KEY(resolved_file_id) REFERENCES
+    ledger.file (file_id),
+  CONSTRAINT ck_case_kind CHECK (kind IN ('rejected', 'waits', 'file')),
+  CONSTRAINT ck_case_state CHECK (state IN ('new', 'assigned', 'in_progress',
+    'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved'))
+);
+CREATE UNIQUE INDEX uq_case_identity ON ledger.case (subject, rule, segment_id, element, kind,
+  partner_id) NULLS NOT DISTINCT;
+CREATE INDEX ix_case_state ON ledger.case (state, partner_id, case_id);
+CREATE INDEX ix_case_cause ON ledger.case (partner_id, kind, rule, segment_id, element);
+CREATE INDEX ix_case_policy ON ledger.case (exchange_policy_id);
+CREATE INDEX ix_case_file ON ledger.case (file_id);
+
+CREATE TABLE ledger.case_event (
+  case_event_id BIGINT GENERATED ALWAYS AS IDENTITY, case_id BIGINT NOT NULL,
+  at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, run_id BIGINT, person TEXT,
+  account TEXT, action TEXT NOT NULL, state TEXT NOT NULL, reason TEXT,
+  CONSTRAINT pk_case_event PRIMARY KEY (case_event_id),
+  CONSTRAINT fk_case_event_case_id FOREIGN KEY(case_id) REFERENCES ledger.case (case_id),
+  CONSTRAINT fk_case_event_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id),
+  CONSTRAINT ck_case_event_state CHECK (state IN ('new', 'assigned', 'in_progress',
+    'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved'))
+);
+CREATE INDEX ix_case_event_case ON ledger.case_event (case_id);
+"""

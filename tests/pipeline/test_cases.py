@@ -1,0 +1,213 @@
+"""Cases: what of the exchange's files somebody must do something about, from fault to proof."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+
+from ledger.case_queries import WantedCases, case_causes, list_cases, read_case
+from ledger.words import Said, act
+from pipeline.cases_report import case_causes_table, case_object, cases_table, show_case
+from schemas.cases import CASES
+from schemas.catalog import load_rules
+from schemas.errors import Terminal
+from schemas.work import load_work_rules
+from tests.cases.bad_input import Content, Expected, Received
+from tests.cases.house import Nights, opened_house
+
+NO_RELATION = {"INS*Y": ["INS*Y**021*EC*A***AC"]}
+SAID_AGAIN = {"BGN*": ["BGN*00*12457*20260301*120000*ET***2"]}
+ANOTHER = {"9100000001": "9100000002", "0000011111": "0000011112", "0000033333": "0000033334"}
+DAY = date(2026, 1, 2)
+
+
+class Desk:
+    """A house of which the test says what comes in each night, and what people do."""
+
+    def __init__(self, house):
+        self.house = house
+        self.nights = Nights(house)
+        self.number = 0
+
+    def night(self, *edits, base="ffe-initial"):
+        """One file for each dict of edits (or text), with control numbers of its own."""
+        self.number += 1
+        day = DAY + timedelta(days=self.number - 1)
+        files = [self._file(day, place, base, edit) for place, edit in enumerate(edits)]
+        self.nights.spend(files, to_book=True)
+
+    def _file(self, day, place, base, edit):
+        number = self.number * 10 + place
+        numbers = {
+            "000000001*": f"{number:09d}*",
+            "*1200*1*X*": f"*1200*{number}*X*",
+            "GE*1*1~": f"GE*1*{number}~",
+            "IEA*1*000000001": f"IEA*1*{number:09d}",
+        }
+        content = Content(text=edit) if isinstance(edit, str) else None
+        content = content or Content(base=base, edits={**edit, **numbers})
+        return Received(content=content, day=day, expected=Expected(state="applied"))
+
+    def all(self, *names, **wanted):
+        names = names or ("state",)
+        with self.house.engine.connect() as conn:
+            rows = list_cases(conn, WantedCases(**wanted))
+        return [row[names[0]] if len(names) == 1 else tuple(row[n] for n in names) for row in rows]
+
+    def say(self, action, *ids, **more):
+        said = Said(action, more.pop("person", "Ada"), "ada", **more)
+        with self.house.engine.begin() as conn:
+            return act(conn, CASES, ids or self.all("case_id"), said)
+
+    def read(self, case_id=1):
+        with self.house.engine.connect() as conn:
+            return read_case(conn, case_id)
+
+
+@pytest.fixture
+def desk(tmp_path, engine):
+    return Desk(opened_house(tmp_path, engine))
+
+
+def test_a_rejected_household_is_one_case_with_its_fault_and_dollars(desk):
+    """Two members fall by one element: one thing to do, for the policy, within 72 hours."""
+    desk.night(NO_RELATION)
+    found = desk.all("kind", "subject", "rule", "segment_id", "element", "members", "premium")
+    assert found == [
+        ("rejected", "policy 9100000001", "element-missing", "INS", 2, 2, Decimal("612.50"))
+    ]
+    case = desk.read()
+    assert case.row["due_at"] - case.row["first_seen"] == timedelta(hours=72)
+    assert (case.row["aptc"], case.row["exchange_member_id"]) == (Decimal("100.00"), "0000011111")
+    assert case.issue["loop"] == "2000"
+    assert [event["action"] for event in case.events] == ["found"]
+
+
+def test_the_same_fault_sent_again_is_the_same_case(desk):
+    """Seen twice, and shown by the newest file."""
+    desk.night(NO_RELATION)
+    desk.night({**NO_RELATION, **SAID_AGAIN})
+    assert desk.all("state", "times_seen", "file_id") == [("new", 2, desk.nights.file_ids[1])]
+
+
+def test_a_case_closes_itself_names_its_proof_and_opens_when_the_fault_is_back(desk):
+    """A later set of the policy that is in the book proves it."""
+    desk.night(NO_RELATION)
+    desk.say("assign", owner="Ben")
+    desk.night({})
+    case = desk.read()
+    assert (case.row["state"], case.row["owner"]) == ("resolved", "Ben")
+    assert case.row["resolved_file_id"] == desk.nights.file_ids[1]
+    assert case.proof != case.file["name"]
+    desk.night(NO_RELATION)
+    assert desk.all("state", "times_seen", "times_reopened", "resolved_file_id") == [
+        ("reopened", 2, 1, None)
+    ]
+    actions = [event["action"] for event in desk.read().events]
+    assert actions == ["found", "assign", "gone", "found again"]
+
+
+def test_what_waits_in_the_book_is_a_case_blocked_by_what_was_rejected_before(desk):
+    """An end waits for the enrollment that we rejected; once that has come, both are gone."""
+    desk.night(NO_RELATION)
+    desk.night({}, base="ffe-termination")
+    assert desk.all("kind", "rule") == [
+        ("rejected", "element-missing"),
+        ("waits", "unknown-policy"),
+    ]
+    assert desk.read(2).blocked_by == [1]
+    desk.night(SAID_AGAIN)
+    assert desk.all("state", "resolved_file_id")[1] == ("resolved", desk.nights.file_ids[2])
+    assert desk.all()[0] == "resolved"
+
+
+def test_a_file_that_is_set_apart_is_a_case_that_a_person_may_close(desk):
+    """No transaction can prove it; a word with a reason can."""
+    desk.night("no X12 at all")
+    assert desk.all("kind", "state", "severity") == [("file", "new", "reject")]
+    desk.night(NO_RELATION)
+    with pytest.raises(Terminal, match="closes itself"):
+        desk.say("close", 2, reason="Enough.")
+    desk.say("close", 1, reason="Sent by mistake.")
+    assert desk.all() == ["resolved", "new"]
+    desk.night({})
+    assert desk.all() == ["resolved", "resolved"]
+
+
+def test_a_file_that_comes_again_and_can_be_read_closes_its_case(desk):
+    """The same interchange number, accepted this time."""
+    desk.night({"*00501*": "*00401*"})
+    assert desk.all("kind", "state", "subject") == [("file", "new", "interchange 000000010")]
+    good = Content(edits={"000000001": "000000010"})
+    received = Received(content=good, day=DAY + timedelta(7), expected=Expected(state="applied"))
+    desk.nights.spend([received], to_book=True)
+    assert desk.all("state", "resolved_file_id") == [("resolved", desk.nights.file_ids[1])]
+
+
+def test_a_waiver_holds_until_its_last_day(desk):
+    """Then the case opens by itself, without any file of its policy."""
+    desk.night(NO_RELATION)
+    desk.say("waive", reason="Small.", until=DAY + timedelta(days=1))
+    desk.night(ANOTHER)
+    assert desk.all() == ["waived"]
+    desk.night({**ANOTHER, **SAID_AGAIN})
+    assert desk.all("state", "times_reopened") == [("reopened", 1)]
+
+
+def test_a_snoozed_case_is_out_of_the_queue_and_an_escalated_one_has_an_owner(desk):
+    """Its state and its clock stay."""
+    desk.night(NO_RELATION)
+    due = desk.all("due_at")
+    desk.say("snooze", reason="The exchange is closed.", until=DAY + timedelta(days=3))
+    assert desk.all(awake_on=DAY + timedelta(days=3)) == []
+    assert desk.all("state", "due_at", awake_on=DAY + timedelta(days=4)) == [("new", due[0])]
+    desk.say("escalate", owner="Cleo", reason="Dollars.")
+    assert desk.all("owner", "is_escalated") == [("Cleo", True)]
+
+
+def test_causes_count_cases_and_dollars_of_one_rule_and_element(desk):
+    """Two policies with the same fault are one cause."""
+    desk.night(NO_RELATION, {**NO_RELATION, **ANOTHER})
+    with desk.house.engine.connect() as conn:
+        (cause,) = case_causes(conn)
+    assert (cause["rule"], cause["cases"], cause["policies"]) == ("element-missing", 2, 2)
+    assert cause["premium"] == Decimal("1225.00")
+
+
+def test_what_a_night_and_a_person_did_stands_in_the_audit_trail(desk):
+    """A night by counts and a hash, a person by name."""
+    desk.night(NO_RELATION)
+    desk.say("begin")
+    query = sa.text(
+        "SELECT action, object_kind, actor FROM ledger.audit_entry"
+        " WHERE object_kind IN ('case', 'triage') ORDER BY ordinal"
+    )
+    with desk.house.engine.connect() as conn:
+        told = [tuple(row) for row in conn.execute(query)]
+    assert told[0][:2] == ("cases new", "triage")
+    assert ("begin", "case", "Ada") in told
+
+
+def test_an_action_is_offered_where_it_is_possible():
+    """By state and by kind."""
+    rules = load_work_rules()
+    assert "close" not in [action.name for action in rules.possible("new", "rejected")]
+    assert "close" in [action.name for action in rules.possible("new", "file")]
+    assert [action.name for action in rules.possible("resolved", "rejected")] == ["note"]
+
+
+def test_a_case_is_told_in_a_sentence_without_a_value(desk, capsys):
+    """What is wrong, by which rule, where, what to do, and what will prove it gone."""
+    desk.night(NO_RELATION)
+    show_case(desk.read())
+    told = capsys.readouterr().out
+    assert "policy 9100000001" in told
+    assert load_rules()["element-missing"].fix in told
+    assert "It closes itself when" in told
+    assert "DOE" not in told
+    shown = case_object(desk.read())
+    assert shown["place"]["byte_end"] > shown["place"]["byte_start"]
+    with desk.house.engine.connect() as conn:
+        rows, found = list_cases(conn, WantedCases()), case_causes(conn)
+    assert [cases_table(rows).row_count, case_causes_table(found).row_count] == [1, 1]
