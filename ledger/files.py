@@ -10,7 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from schemas.database import file, received_interchange, sighting
 
 _FROM_EXCHANGE = "exchange_to_issuer"
-FileKind = Literal["enrollment", "payment", "acknowledgement", "month_answer", "unknown"]
+FileKind = Literal[
+    "enrollment", "payment", "acknowledgement", "month_answer", "unknown", "correction"
+]
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ class EarlierFiles:
         """The condition on `ledger.file`."""
         return sa.and_(
             file.c.direction == "exchange_to_issuer",
+            file.c.kind != "correction",
             file.c.partner_id == self.partner_id,
             file.c.file_id < self.before_file_id,
             file.c.recorded_at >= self.since,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline import terminal
-from pipeline.work_command import add_actions, states_of, work_house
+from pipeline.work_command import By, Reason, add_actions, states_of, work_house
 from schemas.errors import Terminal
 
 OK, OPEN_ITEMS = 0, 1
@@ -103,6 +103,50 @@ def show(
         print(json.dumps(case_object(found)))  # noqa: T201 - the command's output
     else:
         show_case(found)
+
+
+@cases.command()
+def correct(
+    case_id: Annotated[int, typer.Argument(metavar="ID", help="The case.")],
+    edits: Annotated[
+        list[str],
+        typer.Option("--set", help="An element and its new value: NM1*03=NEW, or #11*03=NEW."),
+    ],
+    by: By,
+    reason: Reason,
+) -> None:
+    """Draft a correction of the rejected set, and say what our check says of it.
+
+    The original stays as it came. Exit code 0: it could be resubmitted; 1: it would be rejected.
+    """
+    from ledger.corrections import FIT, Word
+    from pipeline.cases_report import show_tried
+    from pipeline.corrections import draft_correction
+    from pipeline.operators import account
+
+    with work_house() as house:
+        number, tried = draft_correction(house, case_id, edits, Word(by, account(), reason))
+    show_tried(case_id, number, tried)
+    raise typer.Exit(OK if tried.verdict.file_verdict in FIT else OPEN_ITEMS)
+
+
+@cases.command()
+def resubmit(
+    case_id: Annotated[int, typer.Argument(metavar="ID", help="The case.")],
+    by: By,
+    reason: Reason,
+) -> None:
+    """Let the next night take in the case's draft, as if the exchange had sent it.
+
+    Where the draft moves coverage, ids or dollars, another person than has drafted it must.
+    """
+    from ledger.corrections import Word
+    from pipeline.corrections import resubmit as release
+    from pipeline.operators import account
+
+    with work_house() as house:
+        number = release(house, case_id, Word(by, account(), reason))
+    terminal.out.print(f"Correction {number} goes into the next night. The exchange hears nothing.")
 
 
 add_actions(cases, "case")

@@ -9,6 +9,7 @@ from rich.table import Table
 from ledger.case_queries import Case
 from pipeline import terminal
 from pipeline.breaks_report import as_object, events_table
+from pipeline.corrections import Tried
 from schemas.cases import load_case_rules
 from schemas.catalog import Rule, load_rules
 
@@ -120,6 +121,17 @@ def show_case(one: Case) -> None:
     else:
         _say(f"It closes itself when: {load_case_rules().kind(row['kind']).proof}")
     terminal.out.print(events_table(one.events))
+
+
+def show_tried(case_id: int, number: int, tried: Tried) -> None:
+    """What our check says of a draft, without a value of it, and who may resubmit it."""
+    verdict = tried.verdict
+    _say(f"Correction {number} of case {case_id}: {verdict.file_verdict.replace('_', ' ')}.")
+    for issue in verdict.issues.to_pylist():
+        segment = f"segment {issue['segment_ordinal']}, " if issue["segment_ordinal"] else ""
+        _say(f"  {issue['severity']}: {segment}{issue['message']}")
+    who = "another person than you" if tried.needs_second else "you or somebody else"
+    _say(f"To resubmit: {who}, by `edi834 cases resubmit {case_id}`.")
 
 
 def _place(one: Case) -> str:

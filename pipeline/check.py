@@ -64,7 +64,9 @@ def check_received(house: House, run: Run, file_id: int) -> str:
     if row.kind == "month_answer":
         return take_month_answer(house, run, file_id)
     with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
-        verdict = check_file(path, terms_of(house, row, path, run.as_of.date()), sink).verdict
+        terms = terms_of(house, row, path, run.as_of.date())
+        terms = as_correction(terms) if row.kind == "correction" else terms
+        verdict = check_file(path, terms, sink).verdict
         sink.write_verdict(verdict)
         with writing(house, run, row.partner_id, "file checked") as conn:
             judged_by = record_rules(conn, house.rules)
@@ -73,9 +75,10 @@ def check_received(house: House, run: Run, file_id: int) -> str:
                 return verdict.file_verdict
             sink.put_in_place()
             reach("tables in place")
-            _acknowledge(write_for(house, run, row.partner_id, conn), file_id, verdict)
-            if verdict.is_answered:  # a stranger's answers are no answers
-                record_answers_within(conn, row, path)
+            if row.kind != "correction":  # ours: the exchange has had its answers to the original
+                _acknowledge(write_for(house, run, row.partner_id, conn), file_id, verdict)
+                if verdict.is_answered:  # a stranger's answers are no answers
+                    record_answers_within(conn, row, path)
             case_rejections(conn, run, row.partner_id, file_id, sink.folder)
             journal(conn, run, "file checked", file=file_id)
     _log(row, verdict)
@@ -109,6 +112,11 @@ def terms_of(house: House, row: sa.Row[Any], path: Path, day: date) -> Terms:
         is_copy=row.duplicate_of is not None,
         limits=replace(limits, file_bytes=min(limits.file_bytes, house.settings.max_file_bytes)),
     )
+
+
+def as_correction(terms: Terms) -> Terms:
+    """The same terms for a set that a person has corrected: its numbers came with the original."""
+    return replace(terms, seen_interchanges=frozenset(), seen_groups=lambda _: frozenset())
 
 
 def seen_before(conn: sa.Connection, row: sa.Row[Any], path: Path) -> frozenset[tuple[str, str]]:

@@ -18,11 +18,12 @@ from enrollment.again import allow_again
 from enrollment.holds import Spoken, speak
 from ledger import audit, gates, owners
 from ledger.carrier_readings import CarrierReading, readings, record_reading
-from ledger.files import file_row
+from ledger.files import file_row, record_received
 from ledger.sent import mark_delivered, sent_file_id
 from pipeline.apply import settle_batches
 from pipeline.carrier import CarrierRecords
 from pipeline.check import check_received
+from pipeline.corrections import correction_received
 from pipeline.gate import judge_next_batch, stage_checked
 from pipeline.journal import journal
 from pipeline.month import remember_rcni, send_released
@@ -126,6 +127,9 @@ class Replayer:
 
     def _take_in(self, told: Told) -> None:
         row = self._file(told.object_id)
+        if row.kind == "correction":
+            self._take_correction(told, row)
+            return
         fetched = Fetched(
             partner_id=row.partner_id,
             name=row.name,
@@ -136,6 +140,12 @@ class Replayer:
         )
         run = self._run(told.details["run"], row.partner_id)
         take_in(self.house, run, fetched, "month_answer" if row.kind == "month_answer" else None)
+
+    def _take_correction(self, told: Told, row: sa.Row[Any]) -> None:
+        """What a person had corrected, as it was taken in then; the draft is not made again."""
+        run = self._run(told.details["run"], row.partner_id)
+        with self.house.engine.begin() as conn:
+            record_received(conn, correction_received(run, row, row))
 
     def _file(self, file_id: int) -> sa.Row[Any]:
         return file_row(self.record, file_id)

@@ -83,8 +83,8 @@ def _write(house: House, conn: sa.Connection, run: Run, partner_id: str, draft: 
             with _findings(house, conn, row) as findings:
                 report.add(findings)
                 counts.found += len(findings)
-                if not findings.file.verdict.is_answered:
-                    continue  # nobody whom we know sent it: only our own people are told
+                if not findings.file.verdict.is_answered or row.kind == "correction":
+                    continue  # nobody whom we know sent it, or we: only our own people are told
                 for rows in findings.batches(load_report_limits().batch_rows, TOLD_TO_THE_EXCHANGE):
                     letter.write(rows)
                     counts.told += len(rows)
@@ -98,7 +98,13 @@ def _checked_files(conn: sa.Connection, run: Run, partner_id: str) -> list[sa.Ro
     """
     is_refused = file.c.state == "refused"
     rows = (
-        sa.select(file.c.file_id, file.c.name, file.c.storage_key, is_refused.label("is_refused"))
+        sa.select(
+            file.c.file_id,
+            file.c.name,
+            file.c.kind,
+            file.c.storage_key,
+            is_refused.label("is_refused"),
+        )
         .outerjoin(gate_file, gate_file.c.file_id == file.c.file_id)
         .outerjoin(gate_batch, gate_batch.c.batch_id == gate_file.c.batch_id)
         .where(

@@ -16,6 +16,7 @@ from ledger.step_failures import StepFailure, clear_failure, has_failed, record_
 from pipeline.apply import apply_to_book
 from pipeline.carrier import keep_carrier_records, read_carrier_records
 from pipeline.check import check_received
+from pipeline.corrections import take_corrections
 from pipeline.gate import put_to_gate
 from pipeline.month import send_released
 from pipeline.outgoing import deliver_files
@@ -41,7 +42,8 @@ class Steps:
     partner_id: str
 
     def receive(self) -> None:
-        """Fetches the files of the outbox."""
+        """Takes in what persons have corrected, and fetches the files of the outbox."""
+        self._do("taking in corrections", take_corrections)
         self._do("fetching files", receive_files)
 
     def waiting_files(self) -> list[int]:

@@ -4,12 +4,14 @@ The tables, and `cases.toml`. What persons may do with a case is `schemas/work.p
 """
 
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
 import pyarrow as pa
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas import tables
 from schemas.columns import (
@@ -89,6 +91,42 @@ case_ = sa.Table(
 case_event = events_of("case", "ledger")
 CASES = Desk("case", case_, case_event)
 
+# A transaction set as a person has corrected it: a file of its own in the landing zone, and whence
+# it comes. Places are told, values stand in the bytes only. A night takes in what is released.
+correction = sa.Table(
+    "correction",
+    metadata,
+    identity("correction_id"),
+    reference("case_id", "ledger.case.case_id"),
+    text("partner_id"),
+    reference("parent_file_id", "ledger.file.file_id"),
+    sa.Column("set_ordinal", sa.BigInteger, nullable=False),
+    sa.Column("byte_start", sa.BigInteger, nullable=False),  # of the set in the parent
+    sa.Column("byte_end", sa.BigInteger, nullable=False),
+    sa.Column("edits", JSONB, nullable=False),  # segment ordinal, id, element, component of each
+    text("name"),
+    text("sha256"),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    text("storage_key"),
+    text("verdict"),  # when it was drafted
+    sa.Column("needs_second", sa.Boolean, nullable=False),
+    text("state"),
+    text("drafted_by"),
+    text("account"),
+    text("reason"),
+    sa.Column("drafted_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column("released_by", sa.Text),
+    sa.Column("released_account", sa.Text),
+    sa.Column("release_reason", sa.Text),
+    sa.Column("released_at", INSTANT),
+    reference("file_id", "ledger.file.file_id", nullable=True),  # of the derived file, taken in
+    one_of("state", "draft", "released", "received", "withdrawn"),
+    sa.CheckConstraint("(state = 'received') = (file_id IS NOT NULL)", name="received"),
+    sa.Index("ix_correction_case", "case_id"),
+    sa.Index("ix_correction_state", "partner_id", "state"),
+    schema="ledger",
+)
+
 
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -109,11 +147,24 @@ class Deadline(_Row):
     hours: int
 
 
+class SecondPerson(_Row):
+    """Segments whose correction is resubmitted by another person than has drafted it."""
+
+    segments: tuple[str, ...]
+    why: str
+
+
 class CaseRules(_Row):
-    """The kinds of cases, and their terms."""
+    """The kinds of cases, their terms, and which corrections need two persons."""
 
     kinds: tuple[Kind, ...]
     deadlines: tuple[Deadline, ...]
+    second_person: tuple[SecondPerson, ...]
+
+    def needs_second(self, segment_ids: Iterable[str]) -> bool:
+        """Whether a correction of these segments needs a second person."""
+        named = {segment for row in self.second_person for segment in row.segments}
+        return not named.isdisjoint(segment_ids)
 
     def kind(self, name: str) -> Kind:
         """The kind of that name; KeyError when there is none."""

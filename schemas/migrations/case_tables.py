@@ -42,4 +42,47 @@ CREATE TABLE ledger.case_event (
     'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved'))
 );
 CREATE INDEX ix_case_event_case ON ledger.case_event (case_id);
+
+CREATE TABLE ledger.correction (
+  correction_id BIGINT GENERATED ALWAYS AS IDENTITY, case_id BIGINT NOT NULL,
+  partner_id TEXT NOT NULL, parent_file_id BIGINT NOT NULL, set_ordinal BIGINT NOT NULL,
+  byte_start BIGINT NOT NULL, byte_end BIGINT NOT NULL, edits JSONB NOT NULL, name TEXT NOT NULL,
+  sha256 TEXT NOT NULL, size_bytes BIGINT NOT NULL, storage_key TEXT NOT NULL,
+  verdict TEXT NOT NULL, needs_second BOOLEAN NOT NULL, state TEXT NOT NULL,
+  drafted_by TEXT NOT NULL, account TEXT NOT NULL, reason TEXT NOT NULL,
+  drafted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, released_by TEXT,
+  released_account TEXT, release_reason TEXT, released_at TIMESTAMP WITH TIME ZONE,
+  file_id BIGINT,
+  CONSTRAINT pk_correction PRIMARY KEY (correction_id),
+  CONSTRAINT fk_correction_case_id FOREIGN KEY(case_id) REFERENCES ledger.case (case_id),
+  CONSTRAINT fk_correction_parent_file_id FOREIGN KEY(parent_file_id) REFERENCES
+    ledger.file (file_id),
+  CONSTRAINT fk_correction_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
+  CONSTRAINT ck_correction_state CHECK (state IN ('draft', 'released', 'received', 'withdrawn')),
+  CONSTRAINT ck_correction_received CHECK ((state = 'received') = (file_id IS NOT NULL))
+);
+CREATE INDEX ix_correction_case ON ledger.correction (case_id);
+CREATE INDEX ix_correction_state ON ledger.correction (partner_id, state);
+"""
+
+CORRECTION_AUDIT = """
+CREATE FUNCTION ledger.audit_correction() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM ledger.audit_note('correction deleted', 'correction', OLD.correction_id,
+      jsonb_build_object('sha256', OLD.sha256));
+  ELSE
+    PERFORM ledger.audit_note('correction ' || NEW.state, 'correction', NEW.correction_id,
+      jsonb_build_object('case', NEW.case_id, 'parent', NEW.parent_file_id,
+        'set', NEW.set_ordinal, 'edits', jsonb_array_length(NEW.edits), 'sha256', NEW.sha256,
+        'file', NEW.file_id, 'account', coalesce(NEW.released_account, NEW.account),
+        'reason_sha256', ledger.audit_digest(coalesce(NEW.release_reason, NEW.reason))),
+      CASE WHEN NEW.state <> 'received' THEN coalesce(NEW.released_by, NEW.drafted_by) END);
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger.correction
+  FOR EACH ROW EXECUTE FUNCTION ledger.audit_correction();
 """

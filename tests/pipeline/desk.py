@@ -1,0 +1,57 @@
+"""A steward's desk: files with faults come in, cases come of them, people say what they do."""
+
+from datetime import date, timedelta
+
+from ledger.case_queries import WantedCases, list_cases, read_case
+from ledger.words import Said, act
+from schemas.cases import CASES
+from tests.cases.bad_input import Content, Expected, Received
+from tests.cases.house import Nights
+
+NO_RELATION = {"INS*Y": ["INS*Y**021*EC*A***AC"]}
+SAID_AGAIN = {"BGN*": ["BGN*00*12457*20260301*120000*ET***2"]}
+ANOTHER = {"9100000001": "9100000002", "0000011111": "0000011112", "0000033333": "0000033334"}
+DAY = date(2026, 1, 2)
+
+
+class Desk:
+    """A house of which the test says what comes in each night, and what people do."""
+
+    def __init__(self, house):
+        self.house = house
+        self.nights = Nights(house)
+        self.number = 0
+
+    def night(self, *edits, base="ffe-initial"):
+        """One file for each dict of edits (or text), with control numbers of its own."""
+        self.number += 1
+        day = DAY + timedelta(days=self.number - 1)
+        files = [self._file(day, place, base, edit) for place, edit in enumerate(edits)]
+        self.nights.spend(files, to_book=True)
+
+    def _file(self, day, place, base, edit):
+        number = self.number * 10 + place
+        numbers = {
+            "000000001*": f"{number:09d}*",
+            "*1200*1*X*": f"*1200*{number}*X*",
+            "GE*1*1~": f"GE*1*{number}~",
+            "IEA*1*000000001": f"IEA*1*{number:09d}",
+        }
+        content = Content(text=edit) if isinstance(edit, str) else None
+        content = content or Content(base=base, edits={**edit, **numbers})
+        return Received(content=content, day=day, expected=Expected(state="applied"))
+
+    def all(self, *names, **wanted):
+        names = names or ("state",)
+        with self.house.engine.connect() as conn:
+            rows = list_cases(conn, WantedCases(**wanted))
+        return [row[names[0]] if len(names) == 1 else tuple(row[n] for n in names) for row in rows]
+
+    def say(self, action, *ids, **more):
+        said = Said(action, more.pop("person", "Ada"), "ada", **more)
+        with self.house.engine.begin() as conn:
+            return act(conn, CASES, ids or self.all("case_id"), said)
+
+    def read(self, case_id=1):
+        with self.house.engine.connect() as conn:
+            return read_case(conn, case_id)

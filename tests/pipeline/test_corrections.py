@@ -1,0 +1,146 @@
+"""Corrections: a rejected set, mended by a person, takes effect once and is answered to nobody."""
+
+import pytest
+import sqlalchemy as sa
+
+from ledger.corrections import Word, corrections_of
+from parsers.correction import Edit, SetPlace, corrected
+from pipeline.apply import apply_to_book
+from pipeline.check import check_received
+from pipeline.corrections import draft_correction, resubmit, take_corrections
+from pipeline.gate import put_to_gate
+from pipeline.replay import replay
+from pipeline.report import report_errors
+from pipeline.runs import open_for_scheduler
+from schemas.errors import Terminal
+from tests.cases.house import opened_house
+from tests.pipeline.desk import NO_RELATION, Desk
+
+HARBOR = "harbor-light-nc"
+
+
+@pytest.fixture
+def desk(tmp_path, engine):
+    return Desk(opened_house(tmp_path, engine))
+
+
+def draft(desk, *edits, case_id=1, person="Ada"):
+    return draft_correction(desk.house, case_id, edits, Word(person, "ada", "Told by phone."))
+
+
+def next_night(desk):
+    """A night in which nothing comes but what persons have resubmitted."""
+    moment = desk.nights.moment.replace(day=desk.nights.moment.day + 1)
+    run = open_for_scheduler(desk.house, moment, [HARBOR]).run
+    take_corrections(desk.house, run, HARBOR)
+    query = sa.text("SELECT file_id FROM ledger.file WHERE kind = 'correction' AND verdict IS NULL")
+    with desk.house.engine.connect() as conn:
+        waiting = list(conn.execute(query).scalars())
+    for file_id in waiting:
+        check_received(desk.house, run, file_id)
+    put_to_gate(desk.house, run, HARBOR)
+    apply_to_book(desk.house, run, HARBOR)
+    report_errors(desk.house, run, HARBOR)
+    desk.nights.moment = moment
+    return waiting
+
+
+def rows(desk, statement, **told):
+    with desk.house.engine.connect() as conn:
+        return [tuple(row) for row in conn.execute(sa.text(statement), told)]
+
+
+def test_a_corrected_set_takes_effect_once_and_the_case_names_it(desk):
+    """It is in the book, the case is gone by it, and nobody was answered."""
+    desk.night(NO_RELATION)
+    number, tried = draft(desk, "INS*02=18")
+    assert (tried.verdict.file_verdict, tried.needs_second) == ("accepted", True)
+    assert resubmit(desk.house, 1, Word("Ben", "ben", "It is right.")) == number
+    (file_id,) = next_night(desk)
+    assert next_night(desk) == []
+    assert desk.all("state", "resolved_file_id") == [("resolved", file_id)]
+    assert rows(desk, "SELECT state, file_id FROM book.event_set") == [("applied", file_id)]
+    answered = "SELECT count(*) FROM ledger.file WHERE answers_file_id = :id"
+    assert rows(desk, answered, id=file_id) == [(0,)]
+    told = (
+        "SELECT f.name FROM book.policy p JOIN book.event e USING (event_id)"
+        " JOIN ledger.file f USING (file_id)"
+    )
+    assert rows(desk, told)[0][0].endswith(".case-1")
+
+
+def test_the_original_stays_and_the_draft_says_whence_it_is(desk):
+    """Parent, bytes of the set, person and reason; of the edits the places only."""
+    desk.night(NO_RELATION)
+    before = rows(desk, "SELECT sha256 FROM ledger.file WHERE kind = 'enrollment'")
+    draft(desk, "INS*02=18")
+    with desk.house.engine.connect() as conn:
+        (found,) = corrections_of(conn, 1)
+    assert (found["parent_file_id"], found["drafted_by"]) == (desk.nights.file_ids[0], "Ada")
+    assert found["edits"] == [{"segment": "INS", "ordinal": 7, "element": 2}]
+    path = desk.house.landing.verified_path(f"{before[0][0][:2]}/{before[0][0]}")
+    content = path.read_bytes()[found["byte_start"] : found["byte_end"]]
+    assert content.startswith(b"ST*834")
+    assert content.rpartition(b"~")[2].startswith(b"SE*")
+    assert b"INS*Y**021" in content
+
+
+def test_who_moves_coverage_ids_or_dollars_does_not_resubmit_alone(desk):
+    """Another person must; a draft that would be rejected nobody may."""
+    desk.night(NO_RELATION)
+    draft(desk, "INS*02=18")
+    with pytest.raises(Terminal, match="who resubmits is not who has drafted it"):
+        resubmit(desk.house, 1, Word("ada", "ada", "Mine."))
+    draft(desk, "INS*02=QQ")
+    with pytest.raises(Terminal, match="would be rejected"):
+        resubmit(desk.house, 1, Word("Ben", "ben", "Fine."))
+
+
+def test_what_a_person_is_like_one_person_may_correct(desk):
+    """Neither coverage nor ids nor dollars move."""
+    desk.night({"DMG*": ["DMG*D8*19800230*F*M*:RET:2106-3"]})
+    _, tried = draft(desk, "DMG*02=19800229")
+    assert not tried.needs_second
+    resubmit(desk.house, 1, Word("Ada", "ada", "By phone."))
+    assert len(next_night(desk)) == 1
+    assert desk.all() == ["resolved"]
+
+
+def test_a_segment_that_stands_several_times_is_named_by_its_number(desk):
+    """And what is no element, no segment or holds a delimiter is refused in a sentence."""
+    desk.night(NO_RELATION)
+    for text, said in (
+        ("REF*02=1", "write #8, #9"),
+        ("nonsense", "names no element"),
+        ("ZZZ*01=1", "no ZZZ to correct"),
+        ("#999*01=1", "no segment 999"),
+        ("INS*02=1*8", "holds a delimiter"),
+    ):
+        with pytest.raises(Terminal, match=said):
+            draft(desk, text)
+    draft(desk, "#7*02=18")
+
+
+def test_a_replay_takes_the_correction_in_again(desk):
+    """To the same rows: the draft is not made again, its bytes are read."""
+    desk.night(NO_RELATION)
+    draft(desk, "INS*02=18")
+    resubmit(desk.house, 1, Word("Ben", "ben", "It is right."))
+    next_night(desk)
+    found = replay(desk.house)
+    assert (found.differences, found.stopped) == ([], None)
+
+
+def test_an_element_beyond_the_last_and_one_taken_out():
+    """Separators between are written, those at the end are not; the envelope counts one set."""
+    isa = "*".join(["ISA*00", " " * 10, "00", " " * 10, "ZZ", "A".ljust(15), "ZZ", "B".ljust(15)])
+    isa += "*260101*1200*^*00501*000000007*0*P*:~GS*BE*A*B*20260101*1200*9*X*V~"
+    text = isa + "ST*834*1~N3*A~PER*IP**TE*1~SE*4*1~GE*1*9~IEA*1*000000007~"
+    places, at = {}, text.index("ST*834")
+    for ordinal, segment in enumerate(("ST*834*1", "N3*A", "PER*IP**TE*1", "SE*4*1"), 1):
+        places[ordinal] = (at, at + len(segment))
+        at += len(segment) + 1
+    place = SetPlace(0, text.index("GS*"), places)
+    found = corrected(text.encode(), place, [Edit(2, 3, "C"), Edit(3, 4, ""), Edit(3, 3, "")])
+    assert found.decode() == text.replace("N3*A~", "N3*A**C~").replace("PER*IP**TE*1~", "PER*IP~")
+    assert corrected(text.encode(), place, []).decode() == text
