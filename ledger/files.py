@@ -11,8 +11,15 @@ from schemas.database import file, received_interchange, sighting
 
 _FROM_EXCHANGE = "exchange_to_issuer"
 FileKind = Literal[
-    "enrollment", "payment", "acknowledgement", "month_answer", "unknown", "correction"
+    "enrollment",
+    "payment",
+    "acknowledgement",
+    "month_answer",
+    "pre_audit",
+    "unknown",
+    "correction",
 ]
+_OF_MONTH = ("month_answer", "pre_audit")  # read as a whole and at once; a copy says nothing more
 
 
 @dataclass(frozen=True)
@@ -113,10 +120,10 @@ def unchecked_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
     """The partner's received files that have no verdict yet, in the order of arrival.
 
     Files of an interrupted run are among them, and duplicates, because they get an answer too:
-    all but those of an answer to a monthly file.
+    all but those of the month's files.
     """
     is_waiting = file.c.state.in_(["received", "duplicate"]) & file.c.verdict.is_(None)
-    is_copy = (file.c.kind == "month_answer") & (file.c.state == "duplicate")
+    is_copy = file.c.kind.in_(_OF_MONTH) & (file.c.state == "duplicate")
     return _received(conn, partner_id, is_waiting & ~is_copy)
 
 
@@ -192,10 +199,10 @@ def _received(
     return list(conn.execute(rows.order_by(file.c.file_id)).all())
 
 
-def set_month_answer(
+def set_of_month(
     conn: sa.Connection, file_id: int, refused_as: str | None = None, copy_of: int | None = None
 ) -> None:
-    """Marks an answer to a monthly file as taken in, set apart with what is wrong, or a copy."""
+    """Marks a received file of the month as taken in, set apart with what is wrong, or a copy."""
     told: dict[str, Any] = {"state": "applied"}
     if refused_as is not None:
         told = {"state": "quarantined", "note": refused_as}

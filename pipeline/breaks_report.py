@@ -12,6 +12,7 @@ from reconciliation.break_queries import Break
 from schemas.breaks import load_break_rules
 from schemas.comparison import Decider, load_comparison
 from schemas.monthly_answers import load_actions
+from schemas.pre_audit import load_pre_audit_comparison
 from schemas.premium import load_premium_rules
 
 _MASK = "****"
@@ -57,7 +58,8 @@ def suggested(row: Mapping[str, Any]) -> tuple[Decider | None, str]:
     }
     if of_kind[row["kind"]]:
         return "exchange", str(of_kind[row["kind"]])
-    rules = load_comparison()
+    of_file = row["source"] == "pre_audit"
+    rules = load_pre_audit_comparison() if of_file else load_comparison()
     if row["kind"] != "differs":
         missing = rules.missing_at_carrier
         if row["kind"] == "missing_in_book":

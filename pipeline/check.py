@@ -26,6 +26,7 @@ from pipeline.checked_tables import ParquetSink
 from pipeline.journal import journal
 from pipeline.month_intake import take_month_answer
 from pipeline.outgoing import Letter, Writer, write_for
+from pipeline.pre_audit import take_pre_audit
 from pipeline.proof import prove_acknowledgements, prove_interchange_acknowledgements
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
@@ -63,6 +64,8 @@ def check_received(house: House, run: Run, file_id: int) -> str:
         return take_acknowledgement(house, run, row, path)
     if row.kind == "month_answer":
         return take_month_answer(house, run, file_id)
+    if row.kind == "pre_audit":
+        return take_pre_audit(house, run, file_id)
     with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
         terms = terms_of(house, row, path, run.as_of.date())
         terms = as_correction(terms) if row.kind == "correction" else terms

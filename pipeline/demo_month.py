@@ -1,7 +1,8 @@
 """The month of a demo that is long enough: told, answered, paid, disputed, and agreed on.
 
 It is played when nothing else is on its way, so that both sides differ in what is wrong on purpose
-and in nothing else. RCNI, RCNO and 820 travel as all files do; the released disputes are carried.
+and in nothing else. Pre-audit files, RCNI, RCNO and 820 travel as all files do; the released
+disputes are carried.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from pipeline.wiring import House
 from reconciliation.months import Spoken, list_actions, release, speak
 from schemas.premium import load_premium_rules
 from simulator.exchange import ExchangeInABox
-from simulator.months import MonthInABox
+from simulator.months import MonthInABox, MonthlyDisagreement
 from simulator.premiums import Disagreement
 
 _STEP = timedelta(minutes=30)
@@ -40,6 +41,7 @@ class Month:
             partner_id: MonthInABox(box, house.partner(partner_id), month, on_day)
             for partner_id in house.partner_ids
         }
+        self.audited_wrongly: dict[str, list[MonthlyDisagreement]] = {}
         self.paid_wrongly: dict[str, list[Disagreement]] = {}
         self.failed: list[str] = []
 
@@ -50,6 +52,8 @@ class Month:
         """
         with terminal.doing("The month is told, answered and paid"):
             self._tell(began)
+            for partner_id, box in self.boxes.items():
+                self.audited_wrongly[partner_id] = list(box.audit(began))
             self._night(began)
             read_answers()
             for partner_id, box in self.boxes.items():
@@ -64,6 +68,7 @@ class Month:
             read_answers()
             for box in self.boxes.values():
                 box.answer(began + 3 * _STEP)
+                box.audit(began + 3 * _STEP)
                 box.correct(began + 3 * _STEP, self._rate())
             self._night(began + 3 * _STEP)
 
@@ -121,12 +126,29 @@ class Month:
             for one in wrong
             for amount in (("aptc", "user_fee") if one.kind == "left_out" else ("aptc",))
         }
+        audited: set[_Key] = {
+            ("pre_audit", partner_id, audited_as(one, box), None, *_member(one))
+            for partner_id, box in self.boxes.items()
+            for one in self.audited_wrongly[partner_id]
+        }
         last = self._breaks()
         return [
+            *_of("pre_audit", "of its pre-audit file", audited, self.found, last),
             *_of("monthly", "of the exchange's monthly answer", monthly, self.found, last),
             *_of("premium", "of its payments", paid, self.found, last),
             holds_unless("Every night of the month balances", self.failed),
         ]
+
+
+def audited_as(one: MonthlyDisagreement, box: MonthInABox) -> str:
+    """The kind of the break that a pre-audit file makes of it."""
+    if one.field is not None:
+        return "differs"
+    return "missing_at_carrier" if one in box.wrong else "missing_in_book"
+
+
+def _member(one: MonthlyDisagreement) -> tuple[str, str, str | None]:
+    return one.policy_id, one.member_id, one.field
 
 
 _MONTHLY = {
@@ -142,7 +164,7 @@ _PAID = {
 _BREAKS = sa.text("""
 SELECT source, partner_id, kind, rule, exchange_policy_id, exchange_member_id, field,
   state NOT IN ('resolved', 'waived') AS is_open
-FROM reconciliation.break WHERE source IN ('monthly', 'premium')
+FROM reconciliation.break WHERE source IN ('monthly', 'premium', 'pre_audit')
 """)
 
 

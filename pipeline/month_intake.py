@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import structlog
 
 from enrollment.origins import WANTED, origins
-from ledger.files import file_row, set_month_answer
+from ledger.files import file_row, set_of_month
 from parsers.monthly_issues import refuses, together
 from parsers.rcno import Answered
 from pipeline.journal import journal
@@ -97,7 +97,7 @@ def _keep(conn: sa.Connection, run: Run, answer: _Answer) -> LoadedAnswer:
     is_refused = refuses(together([read.issues]))
     balance = None if is_refused else balance_of(read.records)
     if known is not None:
-        set_month_answer(conn, row.file_id, copy_of=known["file_id"])
+        set_of_month(conn, row.file_id, copy_of=known["file_id"])
         return LoadedAnswer(
             known["month_file_id"], False, known["state"], read.issues, balance, {}, {}
         )
@@ -111,7 +111,7 @@ def _keep(conn: sa.Connection, run: Run, answer: _Answer) -> LoadedAnswer:
     month_file_id = months.remember(conn, file)
     refusals = read.issues.filter(pc.equal(read.issues["severity"], "reject"))
     note = refusals["message"][0].as_py() if is_refused else None
-    set_month_answer(conn, row.file_id, refused_as=note)
+    set_of_month(conn, row.file_id, refused_as=note)
     actions: dict[str, int] = {}
     breaks: Mapping[str, int] = {}
     if not is_refused:

@@ -12,7 +12,7 @@ from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from schemas.errors import Retryable
 from schemas.fault_points import reach
-from schemas.monthly_exchanges import answers_month
+from schemas.monthly_exchanges import kind_by_name
 from schemas.partners import Exchange
 from sftp_inbox.client import Session, connect, is_alive
 from sftp_inbox.landing import LandingZone
@@ -95,8 +95,8 @@ def _describe(landing: LandingZone, exchange: Exchange, fetched: Fetched, run: R
     name = re.fullmatch(exchange.file_names.exchange_to_issuer, fetched.name)
     if name and name["function_code"] == exchange.function_codes.business_acknowledgement:
         kind = "acknowledgement"
-    if kind == "unknown" and answers_month(exchange.id, fetched.name):
-        kind = "month_answer"
+    if kind == "unknown":
+        kind = kind_by_name(exchange.id, fetched.name) or kind
     return ReceivedFile(
         partner_id=fetched.partner_id,
         name=fetched.name,

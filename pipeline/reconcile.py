@@ -9,6 +9,7 @@ import structlog
 from enrollment.snapshot import book_snapshot
 from ledger.gates import last_settled
 from pipeline.carrier import CarrierRecords
+from pipeline.pre_audit import meet_pre_audits
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from reconciliation.balance import balance_of
@@ -74,6 +75,7 @@ def reconcile_partner(
             run.run_id, partner_id, "carrier", run.as_of, is_news=is_news, sha256=carrier_sha256
         )
         became = meet(conn, sighting, comparison.differences, book)
+        meet_pre_audits(conn, house, run, house.partner(partner_id), book)
         end_waivers(conn, partner_id, run.run_id, run.as_of)
         meet_matches(conn, run.run_id, partner_id, run.as_of, comparison.matches)
     if comparison.is_too_much_alone:

@@ -29,6 +29,7 @@ from pipeline.journal import journal
 from pipeline.month import remember_rcni, send_released
 from pipeline.month_intake import take_month_answer
 from pipeline.night import close_night
+from pipeline.pre_audit import take_pre_audit
 from pipeline.premium import post_file
 from pipeline.receive import take_in
 from pipeline.reconcile import reconcile_partner
@@ -158,7 +159,10 @@ class Replayer:
             check_received(self.house, run, file_id)
             return
         self._next_id("reconciliation.month_file", "month_file_id", answer.month_file_id)
-        take_month_answer(self.house, run, file_id, answer.coverage_year)
+        if answer.kind == "pre_audit":
+            take_pre_audit(self.house, run, file_id)
+        else:
+            take_month_answer(self.house, run, file_id, answer.coverage_year)
 
     def _month(self, column: str, number: int) -> sa.Row[Any] | None:
         """A file of the month as it is remembered."""

@@ -74,17 +74,20 @@ class Comparison:
         return load_matching().is_too_much((self.missing_at_carrier, self.missing_in_book))
 
 
-def compare(
+def compare(  # noqa: PLR0913 - both sides, and how
     book: Snapshot,
     carrier: Snapshot,
     rules: ComparisonRules | None = None,
     engine: Engine | None = None,
     decisions: pa.Table | None = None,
+    *,
+    by_ids_only: bool = False,
 ) -> Comparison:
     """What differs between the book (BOOK_MEMBERS) and the carrier's records (CARRIER_MEMBERS).
 
     The sides are joined by DuckDB in this process, or by another engine; the result is the same.
-    `decisions` (records.MATCH_DECISIONS) is what persons said of pairs that ids do not make.
+    `decisions` (records.MATCH_DECISIONS) is what persons said of pairs that ids do not make;
+    with `by_ids_only` none other than those that ids make are looked for.
     Raises Terminal when a side has two rows of one key, for then a row has no single partner.
     """
     rules = rules or load_comparison()
@@ -100,7 +103,10 @@ def compare(
         connection.execute(f"CREATE TEMP TABLE looked_at AS SELECT * FROM {looked_at}")  # noqa: S608
         unlike = unlike_rows("looked_at", rules, fields)
         connection.execute(f"CREATE TEMP TABLE unlike AS {unlike}")
-        matches, compared = _matched(connection, rules, fields, decisions)
+        matches = records.MATCHES.empty_table()
+        compared: Sequence[ComparedField] = fields
+        if not by_ids_only:
+            matches, compared = _matched(connection, rules, fields, decisions)
         found = connection.sql(differences(rules, compared)).to_arrow_table()
         counted = _counted(connection)
     comparison = _conserved(found, counted, sizes, _not_compared(rules, fields))

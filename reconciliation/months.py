@@ -23,7 +23,7 @@ class MonthFile:
     """A file of the month as it is remembered; columns of `schemas/months.py`."""
 
     partner_id: str
-    kind: Literal["rcni", "answer"]
+    kind: Literal["rcni", "answer", "pre_audit"]
     layout: str
     name: str
     coverage_year: int
@@ -130,6 +130,22 @@ def mark_sent(conn: sa.Connection, month_file_id: int, file_id: int) -> None:
         .where(month_file.c.month_file_id == month_file_id)
         .values(state="sent", file_id=file_id)
     )
+
+
+def newest_pre_audits(conn: sa.Connection, partner_id: str) -> list[dict[str, Any]]:
+    """The rows of the newest pre-audit file of each coverage year that was not refused."""
+    newest = (
+        sa.select(sa.func.max(month_file.c.month_file_id))
+        .where(
+            month_file.c.partner_id == partner_id,
+            month_file.c.kind == "pre_audit",
+            month_file.c.state == "loaded",
+        )
+        .group_by(month_file.c.coverage_year)
+    )
+    found = sa.select(month_file).where(month_file.c.month_file_id.in_(newest))
+    found = found.order_by(month_file.c.coverage_year)
+    return [dict(row) for row in conn.execute(found).mappings()]
 
 
 def month_files(conn: sa.Connection, partner_id: str | None = None) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ Outcome = Literal[
 # Segments that stand in the place of the one that begins so, or text in the place of a text.
 Edits = Mapping[str, tuple[str, ...] | str]
 # In the folder of the rules, with rows of another form.
-OTHER_FILES = ("business_acknowledgements.toml", "reconciliation.toml")
+OTHER_FILES = ("business_acknowledgements.toml", "pre_audit.toml", "reconciliation.toml")
 
 
 class _Row(BaseModel):

@@ -57,8 +57,8 @@ file = sa.Table(
     sa.Column("note", sa.Text),
     sa.CheckConstraint(
         "(direction = 'exchange_to_issuer'"
-        " AND kind IN ('enrollment', 'payment', 'acknowledgement', 'month_answer', 'unknown',"
-        " 'correction')"
+        " AND kind IN ('enrollment', 'payment', 'acknowledgement', 'month_answer', 'pre_audit',"
+        " 'unknown', 'correction')"
         " AND state IN ('received', 'checked', 'staged', 'applied', 'refused', 'duplicate',"
         " 'quarantined'))"
         " OR (direction = 'issuer_to_exchange'"

@@ -21,6 +21,18 @@ class DisputeWindow(LayoutRow):
     source: str
 
 
+class PreAudit(LayoutRow):
+    """The file in which an exchange tells all enrollments of a coverage year, unasked.
+
+    With fewer policies than `smallest_share` of those in the book it is taken for half a file.
+    """
+
+    layout: str
+    name: str  # a pattern; its group `year` is the last digit of the coverage year
+    smallest_share: float
+    confirmed: bool  # the name
+
+
 class MonthlyExchange(LayoutRow):
     """What an exchange reads and answers each month. `rcni`: none where its layout is not known."""
 
@@ -32,6 +44,7 @@ class MonthlyExchange(LayoutRow):
     time_zone: str
     confirmed: bool
     dispute: DisputeWindow
+    pre_audit: PreAudit | None = None  # none is sent, or its layout is not known
 
     @property
     def zone(self) -> tzinfo:
@@ -42,12 +55,18 @@ class MonthlyExchange(LayoutRow):
         """Whether a file of that name answers a monthly file."""
         return re.fullmatch(self.answer_name, name) is not None
 
+    def is_pre_audit(self, name: str) -> bool:
+        """Whether a file of that name is a pre-audit file."""
+        return self.pre_audit is not None and re.fullmatch(self.pre_audit.name, name) is not None
+
     def year_of(self, name: str, now: datetime) -> int | None:
-        """The coverage year of an answer by its name; of a digit the year that is nearest.
+        """The coverage year of a file by its name; of a digit the year that is nearest.
 
         None where the name says nothing.
         """
-        found = re.fullmatch(self.answer_name, name)
+        audited = self.pre_audit.name if self.pre_audit is not None else None
+        named = (form for form in (self.answer_name, audited) if form is not None)
+        found = next(filter(None, (re.fullmatch(form, name) for form in named)), None)
         if found is None:
             return None
         told = int(found["year"])
@@ -68,10 +87,14 @@ class MonthlyExchange(LayoutRow):
         )
 
 
-def answers_month(exchange_id: str, name: str) -> bool:
-    """Whether a file of that name is the exchange's answer to a monthly file."""
-    is_known = (files("schemas") / "monthly" / f"{exchange_id}.toml").is_file()
-    return is_known and load_month(exchange_id).is_answer(name)
+def kind_by_name(exchange_id: str, name: str) -> Literal["month_answer", "pre_audit"] | None:
+    """What a file of that name is to the month at the exchange; None where it is none of it."""
+    if not (files("schemas") / "monthly" / f"{exchange_id}.toml").is_file():
+        return None
+    month = load_month(exchange_id)
+    if month.is_answer(name):
+        return "month_answer"
+    return "pre_audit" if month.is_pre_audit(name) else None
 
 
 @cache

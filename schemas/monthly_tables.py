@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from schemas import records
 from schemas.tables import BYTE, COUNT, DATE, MONEY, ORDINAL, TEXT
 
 # The book cut into financial segments: one row per member and span in which the plan, the members
@@ -138,5 +139,18 @@ MONTHLY_ACTIONS = pa.schema(
         ("rule", TEXT),  # id of the row in schemas/monthly/actions.toml
         ("action", TEXT),  # correct | dispute | ignore | look
         ("dollars", MONEY),  # of each month: what differs, or the premium of a whole record
+    ]
+)
+
+# What the exchange's pre-audit file says: a member in a segment of the policy. Plan, begin, end and
+# amounts are the segment's, all else the member's as it is now.
+PRE_AUDIT_ROWS = pa.schema(
+    [
+        ("line", COUNT),  # of the file, from 1
+        ("created_on", DATE),  # when the exchange gathered it, on its own clock
+        ("created_at", TEXT),  # HHMMSS, and three digits more
+        ("transaction_code", TEXT),  # 1 active | 3 cancelled: it ends on the day it begins
+        ("is_subscriber", pa.bool_()),
+        *[field for field in records.CARRIER_MEMBERS if field.name != "name_suffix"],
     ]
 )

@@ -32,7 +32,7 @@ month_file = sa.Table(
     sa.Column("released_by", sa.Text),  # the person, as named with --by
     sa.Column("account", sa.Text),  # of the operating system, under which the command ran
     sa.Column("reason", sa.Text),
-    one_of("kind", "rcni", "answer"),
+    one_of("kind", "rcni", "answer", "pre_audit"),
     one_of("state", "written", "released", "sent", "loaded", "superseded", "refused"),
     sa.CheckConstraint(
         "(kind = 'rcni') = (state IN ('written', 'released', 'sent'))", name="written"

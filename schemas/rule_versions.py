@@ -21,6 +21,7 @@ from schemas.decisions import load_decisions
 from schemas.gate import load_gate
 from schemas.limits import load_limits, load_report_limits
 from schemas.partners import load_exchanges, load_partners
+from schemas.pre_audit import load_pre_audit_comparison
 
 # Everything that is run. What Airflow calls is `pipeline`; its own files decide nothing.
 _ROOMS = (
@@ -61,7 +62,7 @@ def rules_in_force(partners: Path | None = None) -> RulesInForce:
         "codes": lambda: {name: sorted(load_pairs(name)) for name in load_code_sets()},
         "gate": lambda: asdict(load_gate()),
         "decisions": lambda: _rows([load_decisions()]),
-        "reconciliation": lambda: _rows([load_comparison()]),
+        "reconciliation": lambda: _rows([load_comparison(), load_pre_audit_comparison()]),
         "limits": lambda: [asdict(load_limits()), asdict(load_report_limits())],
     }
     return RulesInForce(_program(), {kind: _digest(content()) for kind, content in parts.items()})

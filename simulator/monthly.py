@@ -253,6 +253,8 @@ def segments_of(
         subscriber = enrollee is policy.subscriber
         values = {
             "first_name": person.first_name, "last_name": person.last_name,
+            "middle_name": person.middle_name, "gender": person.gender, "ssn": person.ssn or "",
+            "phone": person.phone, "email": person.email, "line": policy.insurance_line,
             "birth_date": _day(person.birth_date), "subscriber": "Y" if subscriber else "N",
             "relationship": person.relationship, "exchange_member_id": person.member_id,
             "exchange_subscriber_id": policy.subscriber.person.member_id,
@@ -260,6 +262,7 @@ def segments_of(
             "issuer_policy_id": policy.issuer_policy_id or "",
             "issuer_subscriber_id": policy.issuer_subscriber_id or "",
             "issuer_member_id": enrollee.issuer_member_id or "",
+            "street": home.line_1, "street_2": home.line_2,
             "city": home.city, "state": home.state, "zip": home.postal_code,
             "county": home.county_code, "coverage_year": str(coverage_year), **span,
             "individual": _dollars(enrollee.premium), "individual_begin": span["begin"],
@@ -269,10 +272,12 @@ def segments_of(
         if person.phone:  # only adults are asked (CMS guide 7.2, section 6.4)
             values["tobacco"] = "1" if person.tobacco else "2"
         if mail is not None:
+            values |= {"mail_street": mail.line_1, "mail_street_2": mail.line_2}
             values |= {"mail_city": mail.city, "mail_state": mail.state}
             values["mail_zip"] = mail.postal_code
         if subscriber:
             total = policy.premium if premium is None else premium
+            values["responsible"] = _dollars(total - policy.aptc)
             for name, cents in (("premium", total), ("aptc", policy.aptc)):
                 values[name] = _dollars(cents)
                 values |= {f"{name}_begin": span["begin"], f"{name}_end": span["end"]}

@@ -8,15 +8,21 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from random import Random
+from zoneinfo import ZoneInfo
 
 from schemas.partners import Partner
 from simulator.answers import MONTHLY_FILE
 from simulator.exchange import ExchangeInABox, Known
 from simulator.month_book import segments_of_year
 from simulator.monthly import MonthlyExchange, Segment
+from simulator.pre_audit import write_pre_audit
 from simulator.premiums import Disagreement, Paid, Seeds, pay_month, pay_what_was_wrong
 
 _SEEDS = {"short": 2, "left_out": 1, "unknown": 1, "adjusted": 2}
+_HOMES = (
+    *("street", "street_2", "city", "state", "zip", "county"),
+    *("mail_street", "mail_street_2", "mail_city", "mail_state", "mail_zip"),
+)
 _ANSWERED, _PAID = 900_000, 800_000  # control numbers that no enrollment file has
 
 
@@ -42,9 +48,12 @@ class MonthInABox:
         right = segments_of_year(exchange, partner.id, month.year, on_day)
         self.book = MonthlyExchange(head, right)
         self.right = {segment.key: segment for segment in right}
+        last_told = segments_of_year(exchange, partner.id, month.year, date.max)
+        self._last_told = {segment.key: segment for segment in last_told}
         self.wrong = self._seed(Random(f"{exchange.scenario.seed}/{partner.id}/month"))
         self.paid: Paid | None = None
         self._answers = 0
+        self._audited = 0
 
     def _seed(self, random: Random) -> tuple[MonthlyDisagreement, ...]:
         """A wrong APTC, a wrong name, and a policy that is not found."""
@@ -90,6 +99,34 @@ class MonthInABox:
             self._put(f"RCNO{digit}", moment, self.book.answer(path.read_bytes(), moment.date()))
         self._answers = len(files)
         return len(waiting)
+
+    def audit(self, moment: datetime) -> Sequence[MonthlyDisagreement]:
+        """What is wrong in the pre-audit file that lies in the outbox now.
+
+        That is what the answer to the carrier's monthly file will say wrongly, and in the first one
+        a policy that nobody ever enrolled.
+        """
+        told, wrong = [self._at_last_home(one) for one in self.book.segments], list(self.wrong)
+        if self.wrong and not self._audited:
+            never = _of_nobody(told[0])
+            told.append(never)
+            wrong.append(self._told(never, None))
+        content = write_pre_audit(told, self.book.head, moment.astimezone(self._zone))
+        self._put(f"AUD{self.month.year % 10}", moment, content)
+        self._audited += 1
+        return wrong
+
+    def _at_last_home(self, segment: Segment) -> Segment:
+        """The segment with the addresses that were told last, for whatever day."""
+        last = self._last_told.get(segment.key)
+        if last is None:
+            return segment
+        homes = {name: last.values.get(name, "") for name in _HOMES}
+        return replace(segment, values={**segment.values, **homes})
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.exchange.scenario.exchange.time_zone)
 
     def take_disputes(self, content: bytes) -> int:
         """How many segments were changed by the carrier's disputes."""
@@ -146,6 +183,13 @@ class MonthInABox:
         staged = self.exchange.mailboxes.staging / f"{self.partner.id}.{name}"
         staged.write_bytes(content)
         staged.rename(self.exchange.mailboxes.outbox(self.partner.id) / name)
+
+
+def _of_nobody(segment: Segment) -> Segment:
+    """Another's segment under ids that were never given: their first digit is another."""
+    ids = ("exchange_policy_id", "exchange_subscriber_id", "exchange_member_id")
+    never = {name: f"9{segment.values[name][1:]}" for name in ids}
+    return replace(segment, values={**segment.values, **never}, cancelled=False)
 
 
 def _counts(known: Known) -> bool:

@@ -8,7 +8,7 @@ CREATE TABLE reconciliation.month_file (
   answers_month_file_id BIGINT, records BIGINT NOT NULL, balance JSONB NOT NULL,
   state TEXT NOT NULL, file_id BIGINT, released_by TEXT, account TEXT, reason TEXT,
   CONSTRAINT pk_month_file PRIMARY KEY (month_file_id),
-  CONSTRAINT ck_month_file_kind CHECK (kind IN ('rcni', 'answer')),
+  CONSTRAINT ck_month_file_kind CHECK (kind IN ('rcni', 'answer', 'pre_audit')),
   CONSTRAINT ck_month_file_state CHECK (state IN ('written', 'released', 'sent', 'loaded',
     'superseded', 'refused')),
   CONSTRAINT ck_month_file_written CHECK ((kind = 'rcni') = (state IN ('written', 'released',

@@ -9,7 +9,7 @@ max_file_bytes the setting, where another one is needed
     content    `base` with `edits` or a whole `text`, as `schemas.catalog.Example` has them;
                `<9 x A>` in an edit stands for nine of them; `keep_bytes` cuts the end off;
                `archive` is a ZIP with texts by their names; the base "rcno" is an answer to a
-               monthly file, which only texts edit
+               monthly file, "pre_audit" a pre-audit file, which only texts edit
     name, partner, day   of the mailbox; the day of the night
     expected   state and verdict in the ledger; TA1 by interchange; IK3 to AK9 of the 999; rules
                in the error report, and those that only warn; members by their disposition
@@ -29,7 +29,9 @@ from pydantic import BaseModel, ConfigDict
 
 from tests.cases.examples import BASES, edited, whole
 from tests.monthly.answers import answer, record
+from tests.monthly.pre_audits import audited, line
 
+_OF_MONTH = {"rcno": answer(record(1), record(2)), "pre_audit": audited(line(), line("S2", "1002"))}
 _REPEATED = re.compile(r"<(\d+) x (.+?)>", re.DOTALL)
 
 
@@ -65,14 +67,14 @@ class Content(_Row):
             return self._zipped()
         if self.text is not None:
             return self._whole(self.text)
-        if self.base == "rcno":
-            return self._answer()[: self.keep_bytes]
+        if self.base in _OF_MONTH:
+            return self._of_month()[: self.keep_bytes]
         content = edited(BASES[self.base], self.edits).decode("latin-1")
         return _expanded(content).encode("latin-1")[: self.keep_bytes]
 
-    def _answer(self):
-        """Two records and their total; edits are texts only."""
-        text = answer(record(1), record(2)).decode("ascii")
+    def _of_month(self):
+        """Edits are texts only."""
+        text = _OF_MONTH[self.base].decode("ascii")
         for old, new in self.edits.items():
             assert old in text, old
             text = text.replace(old, new)

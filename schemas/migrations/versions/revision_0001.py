@@ -74,7 +74,7 @@ CREATE TABLE ledger.file (
   delivered_at TIMESTAMP WITH TIME ZONE, note TEXT,
   CONSTRAINT pk_file PRIMARY KEY (file_id),
   CONSTRAINT ck_file_direction CHECK ((direction = 'exchange_to_issuer' AND kind IN
-    ('enrollment', 'payment', 'acknowledgement', 'month_answer', 'unknown',
+    ('enrollment', 'payment', 'acknowledgement', 'month_answer', 'pre_audit', 'unknown',
     'correction')
     AND state IN ('received', 'checked', 'staged', 'applied', 'refused', 'duplicate',
     'quarantined')) OR (direction = 'issuer_to_exchange'
