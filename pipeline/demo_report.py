@@ -1,4 +1,4 @@
-"""What a demo prints at its end: every file with its path, and what must hold."""
+"""What a demo prints at its end: its last files with their paths, and what must hold."""
 
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from pipeline.wiring import House
 from schemas.database import file, interchange
 
 _BREAKERS = 20  # shown of each finding
+_MOST_LINES = 30  # of a list of files; a demo of one night has fewer
 
 _STATES = {"staged": "held", "applied": "accepted"}
 _VERDICTS = {
@@ -39,18 +40,33 @@ def show_files(house: House) -> None:
         refusals, refusals.c.file_id == file.c.file_id
     )
     with house.engine.connect() as conn:
-        rows = conn.execute(files.order_by(file.c.partner_id, file.c.file_id)).all()
+        rows = conn.execute(files.order_by(file.c.file_id)).all()
     for direction, title in (
         ("exchange_to_issuer", "Received from the exchange"),
         ("issuer_to_exchange", "Sent to the exchange"),
     ):
-        terminal.out.print(Text.assemble((title, "bold"), " (name, state, bytes as stored)"))
-        for row in rows:
-            if row.direction == direction:
-                _line(row.name, _state(row), house.settings.landing_folder / row.storage_key)
-    terminal.out.print(Text("Reports and reconciliations", "bold"))
-    for path in sorted(house.settings.reports_folder.rglob("*.*")):
-        terminal.out.print(f"  {path}", soft_wrap=True)
+        there = [
+            f"{row.name:<46} {_state(row):<20} {house.settings.landing_folder / row.storage_key}"
+            for row in rows
+            if row.direction == direction
+        ]
+        _last(title, " (name, state, bytes as stored)", there)
+    of_runs = sorted(house.settings.reports_folder.rglob("*.*"), key=_run_and_name)
+    _last("Reports and reconciliations", "", [str(path) for path in of_runs])
+
+
+def _run_and_name(path: Path) -> list[tuple[bool, int, str]]:
+    """Orders `reports/RUN/…` by the number of the run, not by its digits."""
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in path.parts]
+
+
+def _last(title: str, about: str, lines: list[str]) -> None:
+    """A list, or the end of a long one with the count of all."""
+    if len(lines) > _MOST_LINES:
+        about += f", the last {_MOST_LINES} of {len(lines):,}"
+    terminal.out.print(Text.assemble((title, "bold"), about))
+    for line in lines[-_MOST_LINES:]:
+        terminal.out.print(f"  {line}", soft_wrap=True)
 
 
 def _state(row: sa.Row[Any]) -> str:
@@ -61,10 +77,6 @@ def _state(row: sa.Row[Any]) -> str:
     if state not in ("duplicate", "quarantined"):
         state = _VERDICTS.get(row.verdict) or _STATES.get(state, state)
     return f"{state}, TA1 {row.ta1_note}" if row.ta1_note else state
-
-
-def _line(name: str, state: str, path: Path) -> None:
-    terminal.out.print(f"  {name:<46} {state:<20} {path}", soft_wrap=True)
 
 
 def show_findings(findings: list[Finding]) -> None:
