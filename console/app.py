@@ -1,7 +1,7 @@
 """The application: every screen, what stands before them, and the pages of what goes wrong."""
 
 from collections.abc import Iterable
-from importlib.resources import files
+from importlib import resources
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
@@ -16,12 +16,12 @@ from console.defects import Defects
 from console.headers import Headers
 from console.openid import Provider
 from console.pages import Pages
-from console.screens import account, accounts, reveal, sign_in, tonight
+from console.screens import account, accounts, files, held, reveal, sign_in, tonight
 from console.visits import Console, Visit, admit
 from pipeline.wiring import House
 from schemas.errors import EnrollmentError, Terminal
 
-SCREENS = (tonight, sign_in, account, accounts, reveal)
+SCREENS = (tonight, files, held, sign_in, account, accounts, reveal)
 
 _SAID = {
     401: "You have been signed out, as nothing happened for a while. Sign in again.",
@@ -49,7 +49,7 @@ def build_app(house: House) -> FastAPI:
     for screen in SCREENS:
         app.include_router(screen.router)
     app.state.console.access.require(endpoints(app))
-    static = StaticFiles(directory=str(files("console").joinpath("static")))
+    static = StaticFiles(directory=str(resources.files("console").joinpath("static")))
     app.mount("/static", static, name="static")
     app.add_exception_handler(StarletteException, _refused)
     app.add_exception_handler(RequestValidationError, _refused)

@@ -5,6 +5,7 @@ by the annotation `Admitted`. All that a screen reads goes through `Visit.ask`, 
 partners that the person sees, so that no query can forget them.
 """
 
+import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -157,6 +158,11 @@ class Visit:
     ) -> None:
         """Appends an entry to the audit trail: ids, counts and hashes only."""
         audit.note(conn, action, kind, number, account=self.account, **details)
+
+    @staticmethod
+    def told(reason: str) -> dict[str, str]:
+        """What the audit trail keeps of a reason, which may name somebody: its hash."""
+        return {"reason_sha256": hashlib.sha256(reason.encode()).hexdigest()}
 
     # ----------------------------------------------------------------------------- answering
 

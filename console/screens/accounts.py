@@ -39,5 +39,5 @@ def change(visit: Admitted, account_id: int) -> Response:
         conn.execute(changed.values(state=state, last_seen_at=sa.func.now()))
         if state == "disabled":
             sessions.end_all(conn, account_id)
-        visit.note(conn, "account reason", "account", account_id, reason_length=len(reason))
+        visit.note(conn, "account reason", "account", account_id, **visit.told(reason))
     return visit.go("/accounts", f"Account {account_id} is {state}.")
