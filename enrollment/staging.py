@@ -5,19 +5,19 @@ of INS03, INS04 and ADDL MAINT REASON (CMS guide 7.2, appendix C) names it for t
 Whether it may happen to the policy as it stands is `enrollment/application.py`.
 """
 
-from collections.abc import Iterable
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from enrollment.judged_sets import JudgedSets, judge_sets
 from enrollment.staged_events import FileTables, staged_events
-from enrollment.staging_sql import STATEMENTS, STATEMENTS_OF_OURS
-from schemas.book import SAID_BY_ISSUER
-from schemas.database import disposition, file
+from schemas.book import SAID_BY_ISSUER, event, event_set
+from schemas.database import disposition, file, transaction_set
 from schemas.errors import Terminal
 from schemas.partners import Exchange, normalise_reason
-from schemas.postgres_copy import copy_out, copy_to_temporary, give_memory
+from schemas.postgres_copy import copy_into, copy_out, copy_to_temporary
 from schemas.tables import ORDINAL, TEXT
 
 _COMBINATIONS = pa.schema(
@@ -33,7 +33,27 @@ _COMBINATIONS = pa.schema(
     ]
 )
 _ORDINALS = pa.schema([("member_ordinal", ORDINAL)])
-_FUNCTION_RANKS = pa.schema([("function_code", TEXT), ("rank", pa.int16())])
+_BROKERS = pa.schema([("set_ordinal", ORDINAL), ("broker_name", TEXT), ("broker_id", TEXT)])
+
+# REQUEST SUBMIT TIMESTAMP as the guide wants it: CCYYMMDDHHMMSSss, hundredths left out or not.
+CLOCK = "^[0-9]{14}([0-9]{2})?$"
+
+# Without a clock of its own a set belongs to the day of its file's name, before what has one; what
+# we say, to the moment at which we do.
+_FILE = sa.text("""
+SELECT partner_id, function_code, named_at,
+  CASE WHEN direction = 'issuer_to_exchange'
+      THEN to_char(recorded_at AT TIME ZONE :zone, 'YYYYMMDDHH24MISS')
+    ELSE coalesce(to_char(named_at, 'YYYYMMDD'), '') END AS otherwise
+FROM ledger.file WHERE file_id = :file_id
+""")
+
+_REFUSED_DISPOSITIONS = sa.text("""
+UPDATE ledger.disposition d
+SET state = 'rejected', reason = m.reason, decided_in_run = :run_id
+FROM refused_member m
+WHERE d.file_id = :file_id AND d.member_ordinal = m.member_ordinal
+""")
 
 
 def stage_file(
@@ -50,10 +70,13 @@ def stage_file(
     ).scalar_one()
     if state != "checked":
         return 0
-    _open(conn, exchange, "exchange_to_issuer", parsed, _accepted(conn, file_id))
-    _stage(conn, STATEMENTS, file_id=file_id, run_id=run_id, zone=exchange.time_zone)
+    ids = {"file_id": file_id, "run_id": run_id}
+    told = staged_events(parsed, _accepted(conn, file_id))
+    judged = _judge(conn, file_id, exchange, told, "exchange_to_issuer")
+    _write(conn, exchange, told, judged, ids)
+    _refuse(conn, told, judged, ids)
     conn.execute(sa.update(file).where(file.c.file_id == file_id).values(state="staged"))
-    return _count(conn, "reason IS NULL")
+    return int(judged.sets.column("reason").null_count)
 
 
 def stage_sent(
@@ -64,44 +87,69 @@ def stage_sent(
     `parsed` is the file read back: the book learns what its bytes say. Raises Terminal when a set
     is no transaction that we may send.
     """
-    everybody = parsed.members["member_ordinal"].combine_chunks()
-    _open(conn, exchange, "issuer_to_exchange", parsed, everybody)
-    _stage(conn, STATEMENTS_OF_OURS, file_id=file_id, run_id=run_id, zone=exchange.time_zone)
-    wrong = sa.text("SELECT min(reason) FROM judged_set WHERE reason IS NOT NULL")
-    reason = conn.execute(wrong).scalar_one()
+    ids = {"file_id": file_id, "run_id": run_id}
+    told = staged_events(parsed, parsed.members["member_ordinal"].combine_chunks())
+    judged = _judge(conn, file_id, exchange, told, "issuer_to_exchange")
+    reason = pc.min(judged.sets.column("reason")).as_py()
     if reason is not None:
         raise Terminal(
             f"A set of ours is no transaction ({reason}); nothing was sent. Report this."
         )
-    return _count(conn, "true")
+    _write(conn, exchange, told, judged, ids)
+    return int(judged.sets.num_rows)
 
 
-def _open(
+def _judge(
+    conn: sa.Connection,
+    file_id: int,
+    exchange: Exchange,
+    told: pa.Table,
+    direction: Literal["exchange_to_issuer", "issuer_to_exchange"],
+) -> JudgedSets:
+    h = transaction_set.c
+    headers = sa.select(h.set_ordinal, h.broker_name, h.broker_id).where(
+        h.file_id == file_id, sa.func.num_nonnulls(h.broker_name, h.broker_id) > 0
+    )
+    return judge_sets(told, _combinations(exchange, direction), copy_out(conn, headers, _BROKERS))
+
+
+def _write(
     conn: sa.Connection,
     exchange: Exchange,
-    direction: Literal["exchange_to_issuer", "issuer_to_exchange"],
-    parsed: FileTables,
-    accepted: pa.Array,
+    told: pa.Table,
+    judged: JudgedSets,
+    ids: dict[str, int],
 ) -> None:
-    """The temporary tables that the statements read, of the accepted members (ordinals)."""
-    give_memory(conn)
-    told = staged_events(parsed, accepted)
-    copy_to_temporary(conn, "staged_event", told, keys=("set_ordinal", "maintenance_type"))
-    copy_to_temporary(conn, "combination", _combinations(exchange, direction))
-    copy_to_temporary(conn, "function_rank", _function_ranks(exchange))
-    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.judged_set"))
+    """Appends the sets and their events to the book, each in one COPY."""
+    f = conn.execute(_FILE, {"zone": exchange.time_zone, **ids}).one()
+    state = pc.if_else(pc.is_null(judged.sets.column("reason")), "staged", "refused")
+    sets = judged.sets.append_column("state", state)
+    sets = sets.append_column("moment", _moments(sets.column("submitted_at"), f.otherwise))
+    codes = exchange.function_codes.enrollment
+    rank = codes.index(f.function_code) if f.function_code in codes else len(codes)
+    constants = {"partner_id": f.partner_id, "function_rank": rank, **ids}
+    if f.named_at is not None:
+        constants["named_at"] = f.named_at
+    copy_into(conn, event_set, sets, **constants)
+    names = [column.name for column in event.columns if column.name in told.column_names]
+    events = told.select(names).append_column("kind", judged.kinds)
+    copy_into(conn, event, events, file_id=ids["file_id"])
 
 
-def _stage(
-    conn: sa.Connection, statements: Iterable[sa.TextClause], **parameters: int | str
-) -> None:
-    for statement in statements:
-        conn.execute(statement, parameters)
+def _moments(submitted_at: pa.ChunkedArray, otherwise: str) -> pa.ChunkedArray:
+    """Where each set belongs among those of its policy: docs/decisions/0021."""
+    has_clock = pc.fill_null(pc.match_substring_regex(submitted_at, CLOCK), False)
+    moments = pc.if_else(has_clock, submitted_at, pa.scalar(otherwise, TEXT))
+    return pc.utf8_rpad(moments, 16, "0")
 
 
-def _count(conn: sa.Connection, condition: str) -> int:
-    counted = sa.text(f"SELECT count(*) FROM judged_set WHERE {condition}")
-    return int(conn.execute(counted).scalar_one())
+def _refuse(conn: sa.Connection, told: pa.Table, judged: JudgedSets, ids: dict[str, int]) -> None:
+    """Says of the members of sets that can be nothing why they are rejected."""
+    refused = pa.table({"member_ordinal": told["member_ordinal"], "reason": judged.reasons})
+    refused = refused.filter(pc.is_valid(refused.column("reason")))
+    if refused.num_rows:
+        copy_to_temporary(conn, "refused_member", refused)
+        conn.execute(_REFUSED_DISPOSITIONS, ids)
 
 
 def _accepted(conn: sa.Connection, file_id: int) -> pa.Array:
@@ -135,9 +183,3 @@ def _combinations(exchange: Exchange, direction: str) -> pa.Table:
                 "needs_effectuation": enrolls and additional not in not_required,
             }
     return pa.Table.from_pylist(list(rows.values()), schema=_COMBINATIONS)
-
-
-def _function_ranks(exchange: Exchange) -> pa.Table:
-    """The function codes of enrollment files with their place in the order of application."""
-    codes = exchange.function_codes.enrollment
-    return pa.table([codes, range(len(codes))], schema=_FUNCTION_RANKS)
