@@ -22,12 +22,15 @@ def submitted_at(categories: pa.Table, places: np.ndarray, count: int) -> pa.Arr
 
     `places` says which member each category is of. Of several the greatest counts.
     """
-    is_one = pc.equal(categories.column("name"), _SUBMITTED)
-    is_one = pc.fill_null(pc.and_(is_one, pc.is_valid(categories.column("value"))), False)
+    is_one = pc.and_(_is_submission(categories), pc.is_valid(categories.column("value")))
     told = pa.table({"place": places, "value": categories.column("value")}).filter(is_one)
     told = told.sort_by([("place", "ascending"), ("value", "descending")])
     members, first = np.unique(told.column("place").to_numpy(), return_index=True)
     return _spread(told.column("value").take(first), members, count)
+
+
+def _is_submission(categories: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(categories.column("name"), _SUBMITTED), False)
 
 
 def _spread(values: pa.ChunkedArray, members: np.ndarray, count: int) -> pa.Array:
@@ -40,22 +43,27 @@ def _spread(values: pa.ChunkedArray, members: np.ndarray, count: int) -> pa.Arra
 def digests(categories: pa.Table, places: np.ndarray, count: int) -> pa.Array:
     """A number that stands for what all categories of a member say, in whatever order.
 
-    When the set was submitted is left out. Only the distinct ones are hashed one by one.
+    When the set was submitted is left out. Only the distinct ones are written down and hashed, one
+    by one.
     """
-    dates = pc.dictionary_encode(categories.column("effective_begin").combine_chunks())
-    written = pc.cast(dates.dictionary, TEXT).take(dates.indices)
+    told = categories.select(["name", "value", "effective_begin"]).combine_chunks()
+    codes = [pc.dictionary_encode(column.combine_chunks(), "encode") for column in told.columns]
+    key = np.zeros(len(places), np.int64)
+    for each in codes:
+        key = key * len(each.dictionary) + each.indices.to_numpy()
+    is_other = ~_is_submission(categories).to_numpy()
+    _, first, of_key = np.unique(key[is_other], return_index=True, return_inverse=True)
+    one_of_each = told.take(np.flatnonzero(is_other)[first])
     said = pc.binary_join_element_wise(
-        categories.column("name"),
-        categories.column("value"),
-        written,
+        one_of_each.column("name"),
+        one_of_each.column("value"),
+        pc.cast(one_of_each.column("effective_begin"), TEXT),
         pa.scalar("=", TEXT),
         null_handling="skip",
     )
-    is_other = pc.fill_null(pc.not_equal(categories.column("name"), _SUBMITTED), True)
-    distinct = pc.dictionary_encode(said.filter(is_other).combine_chunks())
-    hashes = np.array([_hash(one) for one in distinct.dictionary.to_pylist()], np.uint64)
+    hashes = np.array([_hash(one) for one in said.to_pylist()], np.uint64)
     sums = np.zeros(count, np.uint64)
-    np.add.at(sums, places[is_other.to_numpy()], hashes[distinct.indices.to_numpy()])
+    np.add.at(sums, places[is_other], hashes[of_key])
     return pa.array(sums.view(np.int64))
 
 

@@ -52,7 +52,7 @@ def staged_events(parsed: FileTables, accepted: pa.Array) -> pa.Table:
     A policy has one plan (section 6.6): of further coverages only the insurance lines are kept.
     """
     is_accepted = pc.is_in(parsed.members.column("member_ordinal"), accepted)
-    m = parsed.members.filter(pc.and_(is_accepted, pc.is_valid(parsed.members["set_ordinal"])))
+    m = _those(parsed.members, pc.and_(is_accepted, pc.is_valid(parsed.members["set_ordinal"])))
     v = _first_coverages(parsed.coverages, m.column("member_ordinal"))
     columns = {name: m.column(name) for name in _OF_MEMBER}
     columns |= {name: v.column(name) for name in _OF_COVERAGE}
@@ -75,12 +75,19 @@ def staged_events(parsed: FileTables, accepted: pa.Array) -> pa.Table:
     return pa.table(columns)
 
 
+def _those(rows: pa.Table, condition: pa.ChunkedArray) -> pa.Table:
+    """The rows for which the condition holds; all of them, as mostly, are not written anew."""
+    return rows if pc.all(condition, skip_nulls=False).as_py() else rows.filter(condition)
+
+
 def _either(members: pa.Table, coverages: pa.Table, name: str) -> pa.ChunkedArray:
     return pc.coalesce(members.column(name), coverages.column(name))
 
 
 def _first_coverages(coverages: pa.Table, ordinals: pa.ChunkedArray) -> pa.Table:
     """The first coverage of each of the members; a row of nulls where there is none."""
+    if coverages.column("member_ordinal").equals(ordinals):
+        return coverages
     members, first = np.unique(coverages.column("member_ordinal").to_numpy(), return_index=True)
     found = pc.index_in(ordinals, pa.array(members, pa.int64())).combine_chunks()
     return coverages.take(pa.array(first, pa.int64()).take(found))
@@ -105,7 +112,7 @@ def _of_members(told: pa.Table, ordinals: pa.ChunkedArray) -> tuple[pa.Table, np
     """The categories that are of one of the members, and of which."""
     places = pc.index_in(told.column("member_ordinal"), ordinals.combine_chunks())
     is_one = pc.is_valid(places)
-    return told.filter(is_one), places.filter(is_one).to_numpy().astype(np.int64)
+    return _those(told, is_one), places.drop_null().to_numpy().astype(np.int64)
 
 
 def _normalised(reasons: pa.ChunkedArray) -> pa.Array:
