@@ -31,16 +31,19 @@ JOIN (SELECT DISTINCT {", ".join(_KEY)} FROM ({_STATEMENTS}) told) known
 WHERE NOT covered AND maintenance_type = '024' AND NOT is_subscriber
 """
 
-# An event's amounts stand in the order of their names and days.
+# An event's amounts stand in the order of their names and days. Lists are unnested side by side in
+# what is selected: as a table of their own they would be stored for each event, which takes longer.
 PLAIN = """
-SELECT t.exchange_policy_id, e.exchange_member_id, a.name, a.amount, a.valid_from,
-  CASE WHEN a.next_name = a.name THEN a.next_from - 1 END AS valid_to, e.event_id
-FROM told_set t
-JOIN book.event e USING (file_id, set_ordinal)
-CROSS JOIN LATERAL unnest(
-  e.amount_names, e.amounts_from, e.amounts, e.amount_names[2:], e.amounts_from[2:]
-) a (name, valid_from, amount, next_name, next_from)
-WHERE t.describes AND NOT t.grown AND t.fresh = {fresh}
+SELECT exchange_policy_id, exchange_member_id, name, amount, valid_from,
+  CASE WHEN next_name = name THEN next_from - 1 END AS valid_to, event_id
+FROM (
+  SELECT t.exchange_policy_id, e.exchange_member_id, e.event_id, unnest(e.amount_names) AS name,
+    unnest(e.amounts_from) AS valid_from, unnest(e.amounts) AS amount,
+    unnest(e.amount_names[2:]) AS next_name, unnest(e.amounts_from[2:]) AS next_from
+  FROM told_set t
+  JOIN book.event e USING (file_id, set_ordinal)
+  WHERE t.describes AND NOT t.grown AND t.fresh = {fresh}
+) a
 """
 _NEXT_AMOUNTS = sa.text(f"""
 CREATE TEMPORARY TABLE next_amount ON COMMIT DROP AS
