@@ -20,6 +20,13 @@ from schemas.postgres_copy import translated
 _UPGRADE_LOCK = 834_005_010
 _CONNECT_SECONDS_MAX = 10
 _STARTS_MAX = 3
+_TEMPORARY_MEMORY = "128MB"  # of a session's temporary tables, as far as it has any
+# Texts sort by their bytes, whatever the machine's language: a comparison is one of memory, and an
+# index written on one machine is right on another.
+_DATABASE = (
+    "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
+    " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
+)
 
 
 @cache
@@ -78,7 +85,7 @@ def _create_database(server_uri: str, database: str) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT FROM pg_database WHERE datname = %s", (database,))
             if cursor.fetchone() is None:
-                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+                cursor.execute(sql.SQL(_DATABASE).format(sql.Identifier(database)))
     except (errors.DuplicateDatabase, errors.UniqueViolation):
         return  # another process was faster
     finally:
@@ -101,8 +108,8 @@ def open_engine(url: str, actor: str = "", role: str | None = None) -> sa.Engine
         connect_args={
             "application_name": "edi834",
             "connect_timeout": _CONNECT_SECONDS_MAX,
-            "options": f"-c timezone=UTC -c edi834.actor={_escaped(actor)}"
-            + (f" -c role={role}" if role else ""),
+            "options": f"-c timezone=UTC -c temp_buffers={_TEMPORARY_MEMORY}"
+            f" -c edi834.actor={_escaped(actor)}" + (f" -c role={role}" if role else ""),
         },
     )
     sa.event.listen(engine, "handle_error", _translate)
