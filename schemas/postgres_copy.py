@@ -23,6 +23,7 @@ _ROWS_PER_CHUNK = 50_000
 _BYTES_PER_READ = 131_072
 _MEMORY = "128MB"  # of each sort and hash table of a statement
 _STATISTICS = 20  # 6,000 rows of a table are looked at
+_PLAIN_ELEMENT = "^[0-9A-Za-z.-]+( [0-9A-Za-z.-]+)*$"  # of an array: needs no quotes
 _NUL = b"\0"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 _NOT_THERE = ("42P01", "42703")  # undefined table, undefined column
@@ -210,11 +211,21 @@ def _flat(data: pa.Table) -> pa.Table:
 
 
 def _array_literals(lists: pa.ChunkedArray) -> pa.ChunkedArray:
-    quote, comma, opening, closing, nothing = (pa.scalar(c, TEXT) for c in ('"', ",", "{", "}", ""))
-    parts = pc.replace_substring_regex(pc.list_flatten(lists), r'(["\\])', r"\\\1")
-    quoted = pc.binary_join_element_wise(quote, parts, quote, nothing).combine_chunks()
+    """Each list in braces; of the texts in it the distinct ones are quoted where they must be."""
+    comma, opening, closing, nothing = (pa.scalar(c, TEXT) for c in (",", "{", "}", ""))
+    encoded = pc.dictionary_encode(pc.list_flatten(lists).combine_chunks())
+    parts = _array_elements(encoded.dictionary).take(encoded.indices)
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     ends = np.concatenate([[0], np.cumsum(lengths)])
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends, pa.int32()), quoted), comma)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends, pa.int32()), parts), comma)
     literals = pc.binary_join_element_wise(opening, joined, closing, nothing)
     return pc.if_else(pc.is_valid(lists), literals, None)
+
+
+def _array_elements(texts: pa.Array) -> pa.Array:
+    """The texts as they may stand in the literal of an array; NULL would be a word for nothing."""
+    quote, nothing = pa.scalar('"', TEXT), pa.scalar("", TEXT)
+    is_plain = pc.match_substring_regex(texts, _PLAIN_ELEMENT)
+    is_plain = pc.and_not(is_plain, pc.equal(pc.ascii_upper(texts), "NULL"))
+    escaped = pc.replace_substring_regex(texts, r'(["\\])', r"\\\1")
+    return pc.if_else(is_plain, texts, pc.binary_join_element_wise(quote, escaped, quote, nothing))
