@@ -22,9 +22,14 @@ _PERSON = (
     "is_subscriber",
 )
 
+_READ = (
+    *("event_id", "exchange_member_id", *_PERSON, "plan_id", "benefit_begin", "benefit_end"),
+    *("amount_names", "amounts_from", "amounts"),
+)
+
 _JUDGED = sa.text("""
 CREATE TEMPORARY TABLE judged_audit ON COMMIT DROP AS
-SELECT s.file_id, s.set_ordinal, s.exchange_policy_id, s.state AS former_state,
+SELECT s.file_id, s.set_ordinal, s.exchange_policy_id, s.moment, s.state AS former_state,
   CASE WHEN p.exchange_policy_id IS NULL THEN 'pending' ELSE 'applied' END AS state
 FROM book.event_set s
 LEFT JOIN book.policy p ON p.exchange_policy_id = s.exchange_policy_id
@@ -36,16 +41,15 @@ WHERE s.partner_id = :partner_id AND s.transaction = 'audit'
 """)
 
 # A policy in which something newer than the audit has applied differs from it for good reason.
-_COMPARED = sa.text("""
+_COMPARED = sa.text(f"""
 CREATE TEMPORARY TABLE compared_audit ON COMMIT DROP AS
-SELECT j.exchange_policy_id, e.*
+SELECT j.exchange_policy_id, {", ".join(f"e.{name}" for name in _READ)}
 FROM judged_audit j
-JOIN book.event_set s USING (file_id, set_ordinal)
 JOIN book.event e USING (file_id, set_ordinal)
 WHERE j.state = 'applied' AND NOT EXISTS (
   SELECT FROM book.event_set newer
   WHERE newer.exchange_policy_id = j.exchange_policy_id AND newer.partner_id = :partner_id
-    AND newer.state = 'applied' AND newer.transaction <> 'audit' AND newer.moment > s.moment
+    AND newer.state = 'applied' AND newer.transaction <> 'audit' AND newer.moment > j.moment
 )
 """)
 
