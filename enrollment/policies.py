@@ -14,12 +14,8 @@ from schemas.columns import SET_HEADER
 
 TOLD_SETS = sa.text("""
 CREATE TEMPORARY TABLE told_set ON COMMIT DROP AS
-SELECT told.*,
-  count(*) FILTER (WHERE describes) OVER (PARTITION BY told.exchange_policy_id) > 1 AS grown,
-  b.exchange_policy_id IS NULL AS fresh,
-  count(*) OVER (PARTITION BY told.exchange_policy_id) AS sets,
-  b.exchange_policy_id IS NULL AND enrollment = 1
-    AND count(*) OVER (PARTITION BY told.exchange_policy_id) = 1 AS alone
+SELECT told.*, b.exchange_policy_id IS NULL AS fresh,
+  b.exchange_policy_id IS NULL AND enrollment = 1 AND sets = 1 AS alone
 FROM (
   SELECT s.exchange_policy_id, s.place, s.file_id, s.set_ordinal, s.content_hash, enrollment,
     s.plan_id, s.insurance_line, s.maintenance_effective,
@@ -29,10 +25,14 @@ FROM (
     row_number() OVER (
       PARTITION BY s.exchange_policy_id
       ORDER BY s.transaction NOT IN ('initial', 'renewal'), s.place
-    ) AS said
+    ) AS said,
+    count(*) OVER of_policy AS sets,
+    count(*) FILTER (WHERE s.transaction IN ('initial', 'renewal', 'change')) OVER of_policy > 1
+      AS grown
   FROM fold_set s
   JOIN fold_policy p USING (exchange_policy_id, enrollment)
   WHERE s.outcome = 'applied'
+  WINDOW of_policy AS (PARTITION BY s.exchange_policy_id)
 ) told
 LEFT JOIN book.policy b ON b.exchange_policy_id = told.exchange_policy_id
   AND b.partner_id = :partner_id AND b.known_to = 'infinity'
