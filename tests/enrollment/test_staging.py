@@ -137,6 +137,29 @@ def test_categories_in_another_order_say_the_same_and_another_value_does_not(car
     assert first == second != third
 
 
+def test_members_in_another_order_say_the_same(carrier, say):
+    """Each event is its own member's, wherever he stands in the set."""
+    told = say.enrollment("P1", "S1", "D1", "D2")
+    other = replace(told, people=told.people[::-1])
+    for transaction_set in (told, other):
+        carrier.receives(say.enrollment("P0", "S0"), transaction_set)
+
+    hashes = sa.select(event_set.c.content_hash).where(event_set.c.exchange_policy_id == "P1")
+    said = sa.select(event.c.exchange_member_id, event.c.is_subscriber, event.c.kind)
+    events = carrier.conn.execute(said.order_by(event.c.event_id)).all()
+
+    assert len(set(carrier.conn.scalars(hashes))) == 1
+    members = [member for member, _, _ in events]
+    assert members == ["S0", "S1", "D1", "D2", "S0", "D2", "D1", "S1"]
+    assert [member for member, is_subscriber, _ in events if is_subscriber] == [
+        "S0",
+        "S1",
+        "S0",
+        "S1",
+    ]
+    assert {kind for _, _, kind in events} == {"initial"}
+
+
 def test_the_first_coverage_of_a_member_is_the_one_that_counts(carrier, say):
     """A later HD of the same member is another line, and not the policy's plan."""
     carrier.receives(say.enrollment("P1", "S1", "D1"))
