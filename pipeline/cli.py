@@ -262,12 +262,13 @@ def _night_object(result: Any) -> dict[str, Any]:
 
 
 @app.command()
-def demo(
+def demo(  # noqa: PLR0913 - one option for each of them
     seed: Annotated[int, typer.Option(help="Everything random comes from it.")] = 1,
     nights: Annotated[int, typer.Option(min=1, help="How many nights.")] = 1,
     members: Annotated[int, typer.Option(min=20, help="About how many members.")] = 400,
     faults: Annotated[float, typer.Option(min=0, max=1, help="Rate of further faults.")] = 0.0,
     airflow: Annotated[bool, typer.Option(help="Run the nights by the Airflow DAG.")] = False,
+    serve: Annotated[bool, typer.Option(help="Open the console on it afterwards.")] = False,
 ) -> None:
     """Run nights against an exchange in a box, with a carrier's records beside it.
 
@@ -278,7 +279,14 @@ def demo(
 
     terminal.silence_logs()
     plan = DemoPlan(seed=seed, nights=nights, members=members, faults=faults, airflow=airflow)
-    raise typer.Exit(OK if run_demo(plan) else FAILED)
+    if not run_demo(plan):
+        raise typer.Exit(FAILED)
+    if serve:  # a process of its own, as always, which takes the place of this one
+        os.execv(sys.executable, [sys.executable, "-m", "console.command", "console"])  # noqa: S606
+    terminal.out.print(
+        "`edi834 console` opens what it left behind in a browser, and prints how to sign in.",
+        soft_wrap=True,
+    )
 
 
 @app.command("open-items")

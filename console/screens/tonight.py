@@ -52,6 +52,22 @@ SELECT partner_id, matched, differing, missing_at_carrier, missing_in_book
 FROM reconciliation.result WHERE run_id = :run_id AND partner_id = ANY(:partners)
 """
 
+# Both clocks: what we owe an answer since we have it, and what the exchange has not answered.
+# Files that are set apart or refused before they were judged are not answered.
+_CLOCKS = """
+SELECT partner_id, direction, count(*) AS files, min(since) AS since FROM (
+  SELECT f.partner_id, f.direction, f.recorded_at AS since FROM ledger.file f
+  WHERE f.partner_id = ANY(:partners) AND f.direction = 'exchange_to_issuer'
+    AND f.kind IN ('enrollment', 'payment')
+    AND (f.state = 'received' OR EXISTS (
+      SELECT FROM ledger.file a WHERE a.answers_file_id = f.file_id AND a.delivered_at IS NULL))
+  UNION ALL
+  SELECT f.partner_id, f.direction, f.delivered_at FROM ledger.file f
+  WHERE f.partner_id = ANY(:partners) AND f.direction = 'issuer_to_exchange'
+    AND f.kind = 'enrollment' AND f.state = 'delivered'
+) AS waiting GROUP BY partner_id, direction
+"""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -61,13 +77,14 @@ class Stage:
     done: int
     of: int
     about: str
+    lacking: str = "open"  # what those are that it is not done for
 
     @property
     def mark(self) -> str:
-        """`done`, `open`, or `none` where there was nothing to do."""
+        """`done`, `open`, `not` where nothing more comes of it, `none` without anything to do."""
         if not self.of:
             return "none"
-        return "done" if self.done >= self.of else "open"
+        return "done" if self.done >= self.of else self.lacking
 
 
 @dataclass(frozen=True)
@@ -78,6 +95,8 @@ class PartnerNight:
     stages: list[Stage]
     balance: list[dict[str, Any]]
     failures: list[Any]
+    owed_by_us: Any  # files and since when, None when nothing is
+    owed_to_us: Any
 
 
 @router.get("/")
@@ -99,6 +118,7 @@ def _nights(visit: Visit, run_id: int) -> list[PartnerNight]:
     of_failures = visit.mine(failed, lambda row: row.partner_id)
     stages = {row.partner_id: row for row in visit.ask(_STAGES, run_id=run_id)}
     reconciled = {row.partner_id: row for row in visit.ask(_RECONCILED, run_id=run_id)}
+    clocks = {(row.partner_id, row.direction): row for row in visit.ask(_CLOCKS)}
     at_work = {row["partner_id"] for row in of_balance} | {row.partner_id for row in of_failures}
     return [
         PartnerNight(
@@ -106,6 +126,8 @@ def _nights(visit: Visit, run_id: int) -> list[PartnerNight]:
             _stages(stages.get(partner_id), partner_id in reconciled),
             [row for row in of_balance if row["partner_id"] == partner_id],
             [row for row in of_failures if row.partner_id == partner_id],
+            clocks.get((partner_id, "exchange_to_issuer")),
+            clocks.get((partner_id, "issuer_to_exchange")),
         )
         for partner_id in sorted(at_work | stages.keys() | reconciled.keys())
     ]
@@ -116,7 +138,7 @@ def _stages(row: sa.Row[Any] | None, reconciled: bool) -> list[Stage]:
     found = {name: int(counts.get(name, 0)) for name in _COUNTS}
     return [
         Stage("Arrived", found["arrived"], found["arrived"], "Files taken from the mailbox."),
-        Stage("Parsed", found["parsed"], found["arrived"], "Files that could be read."),
+        Stage("Parsed", found["parsed"], found["arrived"], "Files that could be read.", "not"),
         Stage("Validated", found["validated"], found["arrived"], "Files with a verdict."),
         Stage(
             "Acknowledged",

@@ -118,3 +118,26 @@ def test_a_second_person_decides_what_is_held(opened):
     assert row.account == f"console:{opened.accounts['approver']}"
     again = opened.post(path, opened.token("approver"), said)
     assert (again.status_code, "not held" in again.text) == (409, True)
+
+
+def test_the_board_says_what_both_sides_owe(opened):
+    """An 834 of ours that lies at the exchange without an answer, and since when."""
+    owed = opened.rows(
+        "SELECT count(*) AS files FROM ledger.file WHERE direction = 'issuer_to_exchange'"
+        " AND kind = 'enrollment' AND state = 'delivered' GROUP BY partner_id"
+    )
+    assert owed
+    board = opened.get("/", opened.token("operations")).text
+    for row in owed:
+        assert f"TA1 or 999 to {row.files} of our 834s now" in board
+
+
+def test_the_board_counts_what_the_balance_counts(opened):
+    """Files of the night, each in its place, and every line of the balance adds up."""
+    arrived = opened.rows(
+        "SELECT partner_id, count(*) AS files FROM ledger.file WHERE direction ="
+        " 'exchange_to_issuer' AND run_id = (SELECT max(run_id) FROM ledger.run) GROUP BY 1"
+    )
+    board = opened.get("/", opened.token("operations")).text
+    assert "off by" not in board
+    assert board.count(">yes</span>") >= len(arrived)
