@@ -1,14 +1,27 @@
 """What one command takes: time on the wall, processor time, and memory with all its processes."""
 
+import json
 import os
 import subprocess
+import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _SAMPLE_SECONDS = 0.1
+# The kernel counts as a process's peak what its parent held when it was started, so a small process
+# starts the command, and tells how it ended, its seconds and its peak in KiB.
+_STARTER = """
+import json, os, subprocess, sys, time
+begun = time.perf_counter()
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+process = subprocess.Popen(sys.argv[1:], **quiet)
+_, status, used = os.wait4(process.pid, 0)
+wall = time.perf_counter() - begun
+ended = os.waitstatus_to_exitcode(status)
+print(json.dumps([ended, wall, used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
 
 
 @dataclass(frozen=True)
@@ -27,23 +40,19 @@ class Usage:
 
 def run(command: Sequence[str | Path], done: int = 0) -> Usage:
     """The usage of a command that ends with exit code `done`; its output is dropped."""
-    begun = time.perf_counter()
     process = subprocess.Popen(
-        [str(word) for word in command],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        [sys.executable, "-I", "-S", "-c", _STARTER, *map(str, command)],
+        stdout=subprocess.PIPE,
         env=_with_compiled_modules(),
     )
     sampler = _Sampler(process.pid)
     sampler.start()
-    _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - begun
-    process.returncode = os.waitstatus_to_exitcode(status)
+    told, _ = process.communicate()
     sampler.stop()
-    if process.returncode != done:
-        raise SystemExit(f"{command[0]} ended with exit code {process.returncode}.")
-    peak = max(sampler.peak_bytes, used.ru_maxrss * 1024)
-    return Usage(wall, used.ru_utime + used.ru_stime, peak)
+    ended, wall, cpu, peak_kib = json.loads(told)
+    if ended != done:
+        raise SystemExit(f"{command[0]} ended with exit code {ended}.")
+    return Usage(wall, cpu, max(sampler.peak_bytes, peak_kib * 1024))
 
 
 def _with_compiled_modules() -> dict[str, str]:
@@ -55,7 +64,7 @@ def _with_compiled_modules() -> dict[str, str]:
 
 
 class _Sampler(threading.Thread):
-    """Looks at the memory of a process and its descendants until it is stopped."""
+    """Looks at the memory of all descendants of a process until it is stopped."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -65,7 +74,7 @@ class _Sampler(threading.Thread):
 
     def run(self) -> None:
         while not self._stopped.wait(_SAMPLE_SECONDS):
-            pids = _with_descendants(self.pid)
+            pids = _with_descendants(self.pid)[1:]
             self.peak_bytes = max(self.peak_bytes, sum(_shared_out_bytes(pid) for pid in pids))
 
     def stop(self) -> None:

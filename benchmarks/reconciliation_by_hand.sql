@@ -1,8 +1,30 @@
 -- The comparison of `schemas/rules/reconciliation.toml`, as one would write it by hand for DuckDB:
--- one join, a column for each field that says whether its values agree, and a row for each that does
--- not. It counts nothing, proves nothing and takes keys to be unique.
+-- keys and a hash of each row are joined first, and whole rows only where the hashes differ; then a
+-- column for each field says whether its values agree, and each that does not is a row. It counts
+-- nothing, proves nothing and takes keys to be unique.
 COPY (
-WITH pairs AS (
+WITH book AS (
+  SELECT exchange_policy_id, exchange_member_id, hash(
+    exchange_subscriber_id, issuer_policy_id, issuer_subscriber_id, issuer_member_id, relationship_code,
+    last_name, first_name, middle_name, name_suffix, birth_date, gender_code, ssn, address_line_1,
+    address_line_2, city, state, postal_code, county_code, mailing_line_1, mailing_line_2, mailing_city,
+    mailing_state, mailing_postal_code, phone, email, tobacco_code, plan_id, insurance_line,
+    benefit_begin, benefit_end, premium_total, aptc, csr, responsible_amount, individual_premium) AS bits
+  FROM read_parquet('{book}')
+), carrier AS (
+  SELECT exchange_policy_id, exchange_member_id, hash(
+    exchange_subscriber_id, issuer_policy_id, issuer_subscriber_id, issuer_member_id, relationship_code,
+    last_name, first_name, middle_name, name_suffix, birth_date, gender_code, ssn, address_line_1,
+    address_line_2, city, state, postal_code, county_code, mailing_line_1, mailing_line_2, mailing_city,
+    mailing_state, mailing_postal_code, phone, email, tobacco_code, plan_id, insurance_line,
+    benefit_begin, benefit_end, premium_total, aptc, csr, responsible_amount, individual_premium) AS bits
+  FROM read_parquet('{carrier}')
+), changed AS MATERIALIZED (
+  SELECT coalesce(b.exchange_policy_id, c.exchange_policy_id) AS exchange_policy_id,
+    coalesce(b.exchange_member_id, c.exchange_member_id) AS exchange_member_id
+  FROM book AS b FULL JOIN carrier AS c USING (exchange_policy_id, exchange_member_id)
+  WHERE b.bits IS DISTINCT FROM c.bits
+), pairs AS (
   SELECT
     coalesce(b.exchange_policy_id, c.exchange_policy_id) AS exchange_policy_id,
     coalesce(b.exchange_member_id, c.exchange_member_id) AS exchange_member_id,
@@ -79,8 +101,8 @@ WITH pairs AS (
     (NOT b.is_subscriber OR coalesce(abs(b.responsible_amount - c.responsible_amount) <= 0.01, b.responsible_amount IS NOT DISTINCT FROM c.responsible_amount)) AS same_responsible_amount,
     b.individual_premium AS b_individual_premium, c.individual_premium AS c_individual_premium,
     coalesce(abs(b.individual_premium - c.individual_premium) <= 0.01, b.individual_premium IS NOT DISTINCT FROM c.individual_premium) AS same_individual_premium
-  FROM read_parquet('{book}') AS b
-  FULL JOIN read_parquet('{carrier}') AS c
+  FROM (FROM read_parquet('{book}') SEMI JOIN changed USING (exchange_policy_id, exchange_member_id)) AS b
+  FULL JOIN (FROM read_parquet('{carrier}') SEMI JOIN changed USING (exchange_policy_id, exchange_member_id)) AS c
     ON b.exchange_policy_id = c.exchange_policy_id
     AND b.exchange_member_id = c.exchange_member_id
 ), unlike AS MATERIALIZED (

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pyarrow as pa
 
-from reconciliation.comparison_sql import differences, rows_to_look_at, unlike_rows
+from reconciliation.comparison_sql import differences, unlike_rows
 from reconciliation.engines import DuckDB, Engine, Joined
 from reconciliation.matching import match, pair_up
 from reconciliation.snapshots import (
@@ -55,7 +55,7 @@ class Comparison:
     missing_in_book: int
     may_be_absent: int
     not_compared: tuple[str, ...] = ()
-    matches: pa.Table = field(default_factory=records.MATCHES.empty_table)
+    matches: pa.Table = field(default_factory=lambda: records.without_rows(records.MATCHES))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -99,11 +99,11 @@ def compare(  # noqa: PLR0913 - both sides, and how
         (engine or DuckDB()).attached(connection, sides) as joined,
     ):
         sizes = [_size(joined, name, side, rules) for name, side in sides.items()]
-        looked_at = joined.relation(rows_to_look_at(rules, fields))
+        looked_at = joined.looked_at(rules, fields)
         connection.execute(f"CREATE TEMP TABLE looked_at AS SELECT * FROM {looked_at}")  # noqa: S608
         unlike = unlike_rows("looked_at", rules, fields)
         connection.execute(f"CREATE TEMP TABLE unlike AS {unlike}")
-        matches = records.MATCHES.empty_table()
+        matches = records.without_rows(records.MATCHES)
         compared: Sequence[ComparedField] = fields
         if not by_ids_only:
             matches, compared = _matched(connection, rules, fields, decisions)
@@ -124,7 +124,7 @@ def _matched(
     Where one side has no such row there is nothing to pair, and nothing is asked.
     """
     if not {"missing_at_carrier", "missing_in_book"} <= _counted(connection).keys():
-        return records.MATCHES.empty_table(), fields
+        return records.without_rows(records.MATCHES), fields
     matches = match(connection, fields, rules, load_matching(), decisions)
     return matches, pair_up(connection, fields, rules)
 
@@ -182,7 +182,7 @@ def reconcile_folders(  # noqa: PLR0913 - both sides, how, and where
 def _summary(comparison: Comparison, decisions: pa.Table | None) -> dict[str, object]:
     """The rules of matching, what persons had said, and how many pairs became what."""
     rules = load_matching()
-    said = frozen(records.MATCH_DECISIONS.empty_table() if decisions is None else decisions)
+    said = frozen(records.without_rows(records.MATCH_DECISIONS) if decisions is None else decisions)
     return {
         "rules": {"id": rules.id, "version": rules.version},
         "decisions_sha256": hashlib.sha256(said).hexdigest(),

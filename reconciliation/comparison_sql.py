@@ -1,9 +1,10 @@
 """The comparison in SQL, written from the rows of the rules.
 
-The relations `book` and `carrier` are joined on the key once, and only rows that are not the same
-as they stand come out (`rows_to_look_at`): one pass over both sides, however many fields are
-compared. That much is said in words that DuckDB and Spark share, so either may do it. What a kind
-makes of a value is worked out for these few rows, by DuckDB alone: no two dialects can disagree.
+The relations `book` and `carrier` are joined on the key, and only rows that are not the same as
+they stand come out (`rows_to_look_at`). That much is said in words that DuckDB and Spark share, so
+either may do it; DuckDB joins keys and hashes first (`unequal_keys`), and whole rows only where
+these differ. What a kind makes of a value is worked out for these few rows, by DuckDB alone: no two
+dialects can disagree.
 """
 
 from collections.abc import Sequence
@@ -31,34 +32,59 @@ _YEAR_END = "make_date(year({0}_benefit_begin), 12, 31)"
 _DOLLARS = ("premium", "aptc", "csr")
 
 
-def rows_to_look_at(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
+def unequal_keys(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
+    """SQL of DuckDB for the keys of rows that are not the same as they stand, or have no partner.
+
+    Of each row only the key and 64 bits of all compared values are joined. A row whose single
+    field differs always has another hash unless the field's own hash is the same: with a million
+    rows that differ, once in some million million comparisons.
+    """
+    hashed = f"SELECT {', '.join(rules.key)}, hash({', '.join(_needed(fields))}) AS bits"
+    key = ", ".join(f"coalesce(b.{name}, c.{name}) AS {name}" for name in rules.key)
+    return f"""
+          SELECT {key} FROM ({hashed} FROM book) AS b FULL JOIN ({hashed} FROM carrier) AS c
+          ON {_same_keys("b", "c", rules)} WHERE b.bits IS DISTINCT FROM c.bits
+    """  # noqa: S608
+
+
+def rows_to_look_at(
+    rules: ComparisonRules, fields: Sequence[ComparedField], among: str | None = None
+) -> str:
     """SQL for the rows of both sides, joined on the key, that are not the same as they stand.
 
     Columns: the key, `file_id`, `policy_status`, `is_subscriber`, `is_book`, `is_carrier`, and the
-    values of both sides as `b_…` and `c_…`.
+    values of both sides as `b_…` and `c_…`. With `among` only keys of that relation are looked at,
+    in words of DuckDB.
     """
-    on = " AND ".join(_same_key(name) for name in rules.key)
+    on = _same_keys("b", "c", rules)
     key = ", ".join(f"coalesce(b.{name}, c.{name}) AS {name}" for name in rules.key)
-    needed = sorted({column for field in fields for column in field.columns} | {"benefit_begin"})
+    only = f" AS s SEMI JOIN {among} AS k ON {_same_keys('s', 'k', rules)}" if among else ""
+    needed = _needed(fields)
     values = ", ".join(f"{side}.{name} AS {side}_{name}" for name in needed for side in "bc")
     as_they_stand = " OR ".join(f"b.{name} IS DISTINCT FROM c.{name}" for name in needed)
     return f"""
           SELECT {key}, b.file_id, b.policy_status, b.is_subscriber,
                  b.is_there IS NOT NULL AS is_book, c.is_there IS NOT NULL AS is_carrier, {values}
-          FROM (SELECT *, TRUE AS is_there FROM book) AS b
-          FULL JOIN (SELECT *, TRUE AS is_there FROM carrier) AS c ON {on}
+          FROM (SELECT *, TRUE AS is_there FROM book{only}) AS b
+          FULL JOIN (SELECT *, TRUE AS is_there FROM carrier{only}) AS c ON {on}
           WHERE b.is_there IS NULL OR c.is_there IS NULL OR {as_they_stand}
     """  # noqa: S608
 
 
-def _same_key(name: str) -> str:
-    """SQL for "both rows have this part of the key, or both lack it".
+def _needed(fields: Sequence[ComparedField]) -> list[str]:
+    """The columns of both sides that the fields' comparison reads."""
+    return sorted({column for field in fields for column in field.columns} | {"benefit_begin"})
+
+
+def _same_keys(one: str, other: str, rules: ComparisonRules) -> str:
+    """SQL for "both rows have each part of the key, or both lack it".
 
     Not IS NOT DISTINCT FROM: some engines join by that row against row, not by hashes.
     """
-    return (
-        f"coalesce(b.{name}, '') = coalesce(c.{name}, '') "
-        f"AND (b.{name} IS NULL) = (c.{name} IS NULL)"
+    return " AND ".join(
+        f"coalesce({one}.{name}, '') = coalesce({other}.{name}, '') "
+        f"AND ({one}.{name} IS NULL) = ({other}.{name} IS NULL)"
+        for name in rules.key
     )
 
 

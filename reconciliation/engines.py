@@ -4,14 +4,16 @@ An engine answers SQL in the words that DuckDB and Spark share (`comparison_sql.
 it leaves over are few, and DuckDB goes on with them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 import duckdb
 
+from reconciliation.comparison_sql import rows_to_look_at, unequal_keys
 from reconciliation.snapshots import Snapshot
+from schemas.comparison import ComparedField, ComparisonRules
 
 
 class Joined(Protocol):
@@ -20,8 +22,8 @@ class Joined(Protocol):
     def size(self, side: str, key: str) -> tuple[int, int]:
         """The rows of a side, and how many keys (columns with commas) stand there repeatedly."""
 
-    def relation(self, query: str) -> str:
-        """What stands in DuckDB's SQL for the rows of the query."""
+    def looked_at(self, rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
+        """What stands in DuckDB's SQL for the rows of `comparison_sql.rows_to_look_at`."""
 
 
 class Engine(Protocol):
@@ -52,8 +54,11 @@ class _InDuckDB:
         doubled = self.connection.sql(repeated_keys(side, key)).fetchall()[0][0]
         return int(rows), int(doubled)
 
-    def relation(self, query: str) -> str:
-        return f"({query})"
+    def looked_at(self, rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
+        """Two passes over both sides: what a row holds is read again where its hash differs."""
+        unequal = unequal_keys(rules, fields)
+        self.connection.execute(f"CREATE TEMP TABLE unequal AS {unequal}")
+        return f"({rows_to_look_at(rules, fields, among='unequal')})"
 
 
 class DuckDB:

@@ -38,7 +38,7 @@ def match(
     for side, kind in (("book", "missing_at_carrier"), ("carrier", "missing_in_book")):
         connection.execute(_lone(side, kind, fields, rules))
     connection.register(
-        "said", records.MATCH_DECISIONS.empty_table() if decisions is None else decisions
+        "said", records.without_rows(records.MATCH_DECISIONS) if decisions is None else decisions
     )
     connection.execute(_FOUND)
     for ids in matching.ids:

@@ -5,7 +5,7 @@ file system, or this machine itself.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -16,8 +16,10 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 
+from reconciliation.comparison_sql import rows_to_look_at
 from reconciliation.engines import Joined, repeated_keys
 from reconciliation.snapshots import Snapshot, require_whole
+from schemas.comparison import ComparedField, ComparisonRules
 from schemas.errors import Terminal
 
 if TYPE_CHECKING:
@@ -39,9 +41,9 @@ class _InSpark:
         rows = self.session.sql(f"SELECT count(*) FROM {side}").collect()[0][0]  # noqa: S608
         return int(rows), int(self.session.sql(repeated_keys(side, key)).collect()[0][0])
 
-    def relation(self, query: str) -> str:
+    def looked_at(self, rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
         """The rows as Parquet, however many they are: they do not pass through this process."""
-        frame = self.session.sql(query)
+        frame = self.session.sql(rows_to_look_at(rules, fields))
         frame.write.parquet(str(self.folder))
         if any(self.folder.glob("*.parquet")):
             pattern = str(self.folder / "*.parquet").replace("'", "''")

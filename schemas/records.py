@@ -117,3 +117,11 @@ BALANCE = pa.schema(
         ("carrier_csr", MONEY),
     ]
 )
+
+
+def without_rows(schema: pa.Schema) -> pa.Table:
+    """A table of that schema without rows.
+
+    Not `empty_table`: that imports pandas, which takes longer than a night's comparison.
+    """
+    return pa.Table.from_batches([], schema=schema)
