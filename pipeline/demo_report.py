@@ -72,7 +72,7 @@ def _last(title: str, about: str, lines: list[str]) -> None:
 def _state(row: sa.Row[Any]) -> str:
     """What became of a file, in words, with the note of the TA1 that refuses it."""
     state = str(row.state)
-    if row.kind in ("acknowledgement", "month_answer") and state == "applied":
+    if row.kind in ("acknowledgement", "month_answer", "pre_audit") and state == "applied":
         return "read"
     if state not in ("duplicate", "quarantined"):
         state = _VERDICTS.get(row.verdict) or _STATES.get(state, state)
