@@ -16,12 +16,26 @@ from console.defects import Defects
 from console.headers import Headers
 from console.openid import Provider
 from console.pages import Pages
-from console.screens import account, accounts, files, held, reveal, sign_in, tonight
+from console.screens import (
+    account,
+    accounts,
+    evidence,
+    files,
+    held,
+    reconciliation,
+    reveal,
+    sign_in,
+    signing,
+    tonight,
+)
 from console.visits import Console, Visit, admit
 from pipeline.wiring import House
 from schemas.errors import EnrollmentError, Terminal
 
-SCREENS = (tonight, files, held, sign_in, account, accounts, reveal)
+SCREENS = (
+    *(tonight, files, held, reconciliation, evidence, signing),
+    *(sign_in, account, accounts, reveal),
+)
 
 _SAID = {
     401: "You have been signed out, as nothing happened for a while. Sign in again.",

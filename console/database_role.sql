@@ -25,5 +25,10 @@ GRANT UPDATE (state) ON ledger.gate_batch TO edi834_console;
 GRANT INSERT ON book.hold_word TO edi834_console;
 GRANT UPDATE (state) ON book.hold, book.decision TO edi834_console;
 
+-- Signatures, and a record of what was taken away.
+GRANT INSERT ON ledger.signed_period, ledger.report_export TO edi834_console;
+GRANT UPDATE (reviewed_by, reviewed_account, reviewed_at, reviewed_note)
+  ON ledger.signed_period TO edi834_console;
+
 -- What changes no row is noted by name.
 GRANT EXECUTE ON FUNCTION ledger.audit_note TO edi834_console;

@@ -119,7 +119,8 @@ DEFINITIONS = {
     "begins; where the book has no such row the carrier's; of payments the month's year, of a "
     "monthly answer its coverage year. 'all' is the whole look.",
     "breaks": "Breaks that lived on some day of the report, in the state that they had at its end.",
-    "age": "Whole days from the first sighting to the end of the break, or of the report.",
+    "age": "Whole days from the first sighting to the end of the break, of the report, or to the "
+    "last night, whichever came first.",
     "premium, aptc, csr": "The other side's dollars a month less the book's; 'gross' is their sum "
     "without signs. As the last look before the end of the report found them (carrier), else as "
     "they were found last.",

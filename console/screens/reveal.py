@@ -33,9 +33,28 @@ def _segment(visit: Visit, of: str) -> tuple[str, int, str]:
     return "file", file_id, raw.decode("utf-8", "replace")
 
 
+_BREAK = """
+SELECT break_id, book_value, carrier_value FROM reconciliation.break
+WHERE break_id = :break_id AND partner_id = ANY(:partners)
+"""
+
+
+def _break(visit: Visit, of: str) -> tuple[str, int, str]:
+    """Both sides' values of a break."""
+    if not (of.isascii() and of.isdigit()):
+        raise HTTPException(404)
+    row = visit.find(_BREAK, break_id=int(of[:18]))
+    sides = (("Book", row.book_value), ("Other side", row.carrier_value))
+    told = "\n".join(f"{side}: {'nothing' if value is None else value}" for side, value in sides)
+    return "break", row.break_id, told
+
+
 # By field of `access.toml`: kind and id of the object, as the audit trail names it, and the value
 # of `of`, which names it in the form. A screen with a field of its own adds a row here.
-REVEALS: dict[str, Callable[[Visit, str], tuple[str, int, str]]] = {"segment": _segment}
+REVEALS: dict[str, Callable[[Visit, str], tuple[str, int, str]]] = {
+    "segment": _segment,
+    "break_values": _break,
+}
 
 
 def _asked(visit: Visit, given: dict[str, str]) -> tuple[str, str]:

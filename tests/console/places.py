@@ -2,6 +2,9 @@
 
 import sqlalchemy as sa
 
+from ledger.sign_offs import Signer
+from pipeline.signing import prepare_period
+from reconciliation.reports import Asked
 from tests.cases.world import HARBOR
 
 PLACES = {
@@ -13,6 +16,16 @@ PLACES = {
     "/held/outgoing/{hold_id}": lambda opened: f"/held/outgoing/{_hold(opened)}",
     "/account": lambda _: "/account",
     "/accounts": lambda _: "/accounts",
+    "/reconciliation": lambda _: "/reconciliation",
+    "/reconciliation/breaks": lambda _: "/reconciliation/breaks",
+    "/reconciliation/breaks/{break_id}": lambda opened: f"/reconciliation/breaks/{_break(opened)}",
+    "/reconciliation/looks/{run_id}": lambda _: "/reconciliation/looks/1",
+    "/reconciliation/work/{measure}": lambda _: "/reconciliation/work/first_time_right",
+    "/reconciliation/sample": lambda _: "/reconciliation/sample",
+    "/reconciliation/periods": lambda _: "/reconciliation/periods",
+    "/reconciliation/periods/{period_id}": (
+        lambda opened: f"/reconciliation/periods/{_period(opened)}"
+    ),
     "/reveal": lambda opened: f"/reveal?field=segment&of={_file(opened)}-0-105",
 }
 
@@ -20,6 +33,28 @@ PLACES = {
 def place_of(path, opened):
     """The address of a page that shows something."""
     return PLACES[path](opened)
+
+
+def _break(opened):
+    """A break of the first night, of a file with bytes where there is one."""
+    (row,) = opened.rows(
+        "SELECT break_id FROM reconciliation.break ORDER BY file_id IS NULL, break_id LIMIT 1"
+    )
+    return row.break_id
+
+
+def _period(opened):
+    """A prepared period of one partner, made where there is none."""
+    found = opened.rows(
+        "SELECT min(signed_period_id) AS number FROM ledger.signed_period"
+        " WHERE partner_id = 'cedar-valley-tx'"
+    )
+    if found[0].number:
+        return found[0].number
+    (night,) = opened.rows("SELECT max(as_of) AS at FROM ledger.run")
+    day = night.at.date()
+    asked = Asked(day, day, ("cedar-valley-tx",))
+    return prepare_period(opened.world.house, asked, Signer("Ada Price", "ada"), "All.")
 
 
 def _file(opened):

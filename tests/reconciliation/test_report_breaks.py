@@ -40,11 +40,14 @@ def test_a_break_is_told_in_the_state_that_it_had_then(nights, conn):
 
 
 def test_ages_end_where_clocks_run_out(nights, conn):
-    """Whole days to the end of the report; each is in one group."""
+    """Whole days to the last night of the report; each is in one group."""
     nights.see(difference())
-    for last, age in ((0, 0), (1, 0), (2, 1), (5, 2), (10, 3), (30, 4), (60, 5), (90, 6)):
-        # the end of the report is midnight after its last day: the break is from 6 o'clock
-        assert told(conn, days(0, last + 1), "age") == [(AGES[age],)], last
+    for last, age in ((2, 0), (3, 1), (5, 1), (6, 2), (11, 3), (30, 3), (31, 4), (61, 5), (91, 6)):
+        nights.number = last
+        nights.see(difference())
+        assert told(conn, days(0, last), "age") == [(AGES[age],)], last
+    assert told(conn, days(0, 365), "age") == [("over 90",)]
+    assert told(conn, days(0, 5), "age") == [("3-5",)]
 
 
 def test_dollars_are_counted_net_and_gross(nights, conn):

@@ -1,0 +1,134 @@
+"""What auditors do: from figures to bytes, samples drawn twice alike, periods that two sign."""
+
+import pytest
+
+from tests.console.places import place_of
+from tests.console.visitor import make_account
+
+DAYS = {"from": "2026-12-01", "to": "2026-12-31"}
+
+
+@pytest.fixture
+def auditor(opened):
+    """The token of a session of an auditor."""
+    return opened.token("auditor")
+
+
+def trail(opened, action):
+    """What the audit trail has of an action: who, and the details."""
+    return [
+        (row.actor, row.details)
+        for row in opened.rows(
+            "SELECT actor, details::text FROM ledger.audit_entry WHERE action = :action"
+            " ORDER BY ordinal",
+            action=action,
+        )
+    ]
+
+
+def test_every_figure_of_breaks_leads_to_its_rows_and_each_row_to_its_bytes(opened, browse):
+    """By links alone: a count, that many rows, the evidence, the segment with a reason."""
+    page = browse("auditor")
+    page.goto("/reconciliation?from=2026-12-01&to=2026-12-31")
+    links = page.locator("section[aria-labelledby=causes] td a")
+    counts = [int(links.nth(n).inner_text().split()[0]) for n in range(links.count())]
+    (known,) = opened.rows("SELECT count(*) AS n FROM reconciliation.break")
+    assert sum(counts) == known.n > 0
+    links.first.click()
+    assert page.locator("tbody tr").count() == counts[0]
+    page.goto(place_of("/reconciliation/breaks/{break_id}", opened))
+    assert page.get_by_text("hash checked now").is_visible()
+    page.locator("a.uncover[href*=segment]").click()
+    page.get_by_label("Reason").fill("Proof of a figure.")
+    page.get_by_role("button", name="Uncover this value").click()
+    assert page.locator("pre.bytes").inner_text().startswith("INS")
+
+
+def test_the_ages_count_every_break_once(opened, browse):
+    """Each cell leads to as many rows as it says."""
+    page = browse("auditor")
+    page.goto("/reconciliation?from=2026-12-01&to=2026-12-31")
+    cells = page.locator("section[aria-labelledby=ages] td a")
+    counts = [int(cells.nth(n).inner_text().split()[0]) for n in range(cells.count())]
+    (known,) = opened.rows("SELECT count(*) AS n FROM reconciliation.break")
+    assert sum(counts) == known.n
+    work = page.locator("section[aria-labelledby=work] td a")
+    leads_to = {work.nth(n).get_attribute("href"): work.nth(n).inner_text() for n in range(3)}
+    cells.first.click()
+    assert page.locator("tbody tr").count() == counts[0]
+    for address, count in leads_to.items():
+        page.goto(address)
+        assert page.locator("tbody tr").count() == int(count.split()[0])
+
+
+def test_a_sample_is_drawn_alike_by_whoever_draws_it(opened, browse, auditor):
+    """With scripts off, too; each draw is in the audit trail."""
+    page = browse("auditor", java_script_enabled=False)
+    page.goto("/reconciliation/sample")
+    page.get_by_label("Seed").fill("seven")
+    page.get_by_label("Rows").fill("4")
+    page.get_by_role("button", name="Draw").click()
+    first = page.locator("tbody th").all_inner_texts()
+    form = {"population": "members", "seed": "seven", "n": "4"}
+    again = opened.post("/reconciliation/sample", auditor, form).text
+    assert len(first) == 4
+    assert all(key in again for key in first)
+    assert [actor for actor, _ in trail(opened, "exported")][-2:] == ["auditor"] * 2
+    assert '"seed": "seven"' in trail(opened, "exported")[-1][1]
+
+
+def test_two_persons_sign_a_period_in_the_browser(opened, browse):
+    """The preparer cannot review; a figure that changes shows beside the signatures."""
+    page = browse("auditor")
+    page.goto("/reconciliation/periods")
+    page.get_by_label("Partner").select_option("harbor-light-nc")
+    page.get_by_label("From").fill("2026-12-01")
+    page.get_by_label("To").fill("2026-12-31")
+    page.get_by_label("Reason").fill("All breaks looked at.")
+    page.get_by_role("button", name="Sign as preparer").click()
+    assert page.get_by_text("another person reviews it.").last.is_visible()
+    assert page.get_by_role("button", name="Sign as reviewer").count() == 0
+    address = page.url.removeprefix(opened.url)
+    own = opened.post(address, opened.token("auditor"), {"reason": "All."})
+    assert (own.status_code, "Somebody else must review" in own.text) == (409, True)
+    other = browse("approver")
+    other.goto(address)
+    other.get_by_label("Reason").fill("Twelve drawn.")
+    other.get_by_role("button", name="Sign as reviewer").click()
+    assert other.locator("h1 + .badge").inner_text().endswith("signed")
+    assert [actor for actor, _ in trail(opened, "period reviewed")] == ["approver"]
+
+
+@pytest.mark.parametrize(("form", "begin"), [("pdf", b"%PDF"), ("xlsx", b"PK"), ("csv", b"PK")])
+def test_what_is_taken_away_is_in_the_trail(opened, auditor, form, begin):
+    """By form, filters and rows, under the person's name."""
+    before = len(trail(opened, "exported"))
+    taken = opened.post("/reconciliation/export", auditor, DAYS | {"form": form})
+    assert (taken.status_code, taken.content[: len(begin)]) == (200, begin)
+    assert "attachment" in taken.headers["Content-Disposition"]
+    (actor, details), *more = trail(opened, "exported")[before:]
+    assert (actor, more, '"2026-12-31"' in details) == ("auditor", [], True)
+
+
+def test_nobody_sees_figures_of_another_partner(opened):
+    """Neither by an address nor in an export, a sample or a period; without a partner, nothing."""
+    theirs = place_of("/reconciliation/periods/{period_id}", opened)
+    ours = place_of("/reconciliation/breaks/{break_id}", opened)
+    token = _session(opened, "harbor auditor", ("harbor-light-nc",))
+    page = opened.get("/reconciliation?from=2026-12-01&to=2026-12-31", token)
+    assert "harbor-light-nc" in page.text
+    assert "cedar-valley-tx" not in page.text
+    other = {"partner": "cedar-valley-tx", "reason": "x", "form": "csv", "seed": "1", "n": "1"}
+    for path in ("export", "sample", "periods"):
+        assert opened.post(f"/reconciliation/{path}", token, other).status_code == 404, path
+    assert opened.get(theirs, token).status_code == 404
+    assert opened.get(ours, token).status_code == 200
+    nobodys = _session(opened, "auditor of nobody", ())
+    for path in (ours, "/reconciliation", "/reconciliation/breaks", "/reconciliation/looks/1"):
+        assert opened.get(path, nobodys).status_code == 404, path
+
+
+def _session(opened, name, partners):
+    """The token of a session of a new auditor of these partners."""
+    opened.accounts[name] = make_account(opened.world, name, ["auditor"], partners)
+    return opened.token(name)
