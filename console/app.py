@@ -27,13 +27,14 @@ from console.screens import (
     sign_in,
     signing,
     tonight,
+    triage,
 )
 from console.visits import Console, Visit, admit
 from pipeline.wiring import House
 from schemas.errors import EnrollmentError, Terminal
 
 SCREENS = (
-    *(tonight, files, held, reconciliation, evidence, signing),
+    *(tonight, files, held, triage, reconciliation, evidence, signing),
     *(sign_in, account, accounts, reveal),
 )
 

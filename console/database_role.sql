@@ -32,3 +32,10 @@ GRANT UPDATE (reviewed_by, reviewed_account, reviewed_at, reviewed_note)
 
 -- What changes no row is noted by name.
 GRANT EXECUTE ON FUNCTION ledger.audit_note TO edi834_console;
+
+-- Stewards: words about cases and breaks, and corrections of rejected sets.
+GRANT INSERT ON ledger.case_event, reconciliation.break_event, ledger.correction TO edi834_console;
+GRANT UPDATE (state, owner, waived_until, snoozed_until, is_escalated, version)
+  ON ledger.case, reconciliation.break TO edi834_console;
+GRANT UPDATE (state, released_by, released_account, release_reason, released_at)
+  ON ledger.correction TO edi834_console;

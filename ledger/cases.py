@@ -51,7 +51,8 @@ ORDER BY f.set_ordinal, f.rule, i.severity DESC, i.issue_ordinal
 
 _FOUND_REJECTED = """
 CREATE TEMP TABLE found_case ON COMMIT DROP AS
-SELECT DISTINCT ON (subject, rule, segment_id, element) 'rejected' AS kind,
+SELECT DISTINCT ON (subject, rule, segment_id, element)
+  CASE WHEN m.exchange_policy_id <> '' THEN 'rejected' ELSE 'unnamed' END AS kind,
   CASE WHEN m.exchange_policy_id <> '' THEN 'policy ' || m.exchange_policy_id
        WHEN m.exchange_subscriber_id <> '' THEN 'subscriber ' || m.exchange_subscriber_id
        ELSE 'set ' || f.set_ordinal || ' of file ' || :file_id END AS subject,

@@ -25,7 +25,7 @@ def list_all(  # noqa: PLR0913 - one option for each way to look
     partner: Partner = None,
     state: Annotated[str | None, typer.Option(help="Only in this state.")] = None,
     kind: Annotated[
-        str | None, typer.Option(help="Only of this kind: rejected, waits, file.")
+        str | None, typer.Option(help="Only of this kind: rejected, unnamed, waits, file.")
     ] = None,
     rule: Annotated[str | None, typer.Option(help="Only by this rule.")] = None,
     file_id: Annotated[int | None, typer.Option("--file", help="Only of this file.")] = None,

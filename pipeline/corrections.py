@@ -62,7 +62,7 @@ class Correcting:
             case = conn.execute(query).mappings().one_or_none()
             if case is None:
                 raise Terminal(f"There is no case {case_id}. `edi834 cases list` names them.")
-            if case["kind"] != "rejected" or case["state"] == "resolved":
+            if case["kind"] not in ("rejected", "unnamed") or case["state"] == "resolved":
                 raise Terminal(f"Case {case_id} is about no set that is rejected still.")
             self.parent = file_row(conn, case["file_id"])
         self.case: dict[str, Any] = dict(case)

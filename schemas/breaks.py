@@ -52,6 +52,12 @@ break_ = sa.Table(
         postgresql_nulls_not_distinct=True,
     ),
     sa.Index("ix_break_state", "state", "partner_id", "break_id"),
+    sa.Index(
+        "ix_break_due",
+        "first_seen",
+        "break_id",
+        postgresql_where=sa.text("state NOT IN ('resolved', 'waived')"),
+    ),
     sa.Index("ix_break_cause", "partner_id", "source", "kind", "field", "file_id"),
     schema="reconciliation",
 )

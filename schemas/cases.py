@@ -69,7 +69,7 @@ case_ = sa.Table(
     sa.Column("resolved_at", INSTANT),
     reference("resolved_run_id", "ledger.run.run_id", nullable=True),
     reference("resolved_file_id", "ledger.file.file_id", nullable=True),  # what proved it
-    one_of("kind", "rejected", "waits", "file"),
+    one_of("kind", "rejected", "unnamed", "waits", "file"),
     sa.Index(
         "uq_case_identity",
         "subject",
@@ -82,6 +82,12 @@ case_ = sa.Table(
         postgresql_nulls_not_distinct=True,
     ),
     sa.Index("ix_case_state", "state", "partner_id", "case_id"),
+    sa.Index(
+        "ix_case_due",
+        "due_at",
+        "case_id",
+        postgresql_where=sa.text("state NOT IN ('resolved', 'waived')"),
+    ),
     sa.Index("ix_case_cause", "partner_id", "kind", "rule", "segment_id", "element"),
     sa.Index("ix_case_policy", "exchange_policy_id"),
     sa.Index("ix_case_file", "file_id"),

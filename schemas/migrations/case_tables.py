@@ -20,13 +20,15 @@ CREATE TABLE ledger.case (
   CONSTRAINT fk_case_resolved_run_id FOREIGN KEY(resolved_run_id) REFERENCES ledger.run (run_id),
   CONSTRAINT fk_case_resolved_file_id FOREIGN KEY(resolved_file_id) REFERENCES
     ledger.file (file_id),
-  CONSTRAINT ck_case_kind CHECK (kind IN ('rejected', 'waits', 'file')),
+  CONSTRAINT ck_case_kind CHECK (kind IN ('rejected', 'unnamed', 'waits', 'file')),
   CONSTRAINT ck_case_state CHECK (state IN ('new', 'assigned', 'in_progress',
     'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved'))
 );
 CREATE UNIQUE INDEX uq_case_identity ON ledger.case (subject, rule, segment_id, element, kind,
   partner_id) NULLS NOT DISTINCT;
 CREATE INDEX ix_case_state ON ledger.case (state, partner_id, case_id);
+CREATE INDEX ix_case_due ON ledger.case (due_at, case_id)
+  WHERE state NOT IN ('resolved', 'waived');
 CREATE INDEX ix_case_cause ON ledger.case (partner_id, kind, rule, segment_id, element);
 CREATE INDEX ix_case_policy ON ledger.case (exchange_policy_id);
 CREATE INDEX ix_case_file ON ledger.case (file_id);

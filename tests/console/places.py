@@ -26,6 +26,8 @@ PLACES = {
     "/reconciliation/periods/{period_id}": (
         lambda opened: f"/reconciliation/periods/{_period(opened)}"
     ),
+    "/triage": lambda _: "/triage",
+    "/triage/{work}/{number}": lambda opened: f"/triage/case/{_case(opened)}",
     "/reveal": lambda opened: f"/reveal?field=segment&of={_file(opened)}-0-105",
 }
 
@@ -77,3 +79,8 @@ def _hold(opened):
             " 'held' FROM ledger.run RETURNING hold_id"
         )
         return conn.execute(made, {"partner": HARBOR}).scalar_one()
+
+
+def _case(opened):
+    (row,) = opened.rows("SELECT min(case_id) AS case_id FROM ledger.case WHERE kind = 'rejected'")
+    return row.case_id

@@ -86,6 +86,15 @@ def test_a_file_that_is_set_apart_is_a_case_that_a_person_may_close(desk):
     assert desk.all() == ["resolved", "resolved"]
 
 
+def test_a_rejected_set_without_a_policy_is_closed_by_a_person(desk):
+    """Nothing that comes later can be known to be about it."""
+    desk.night({"REF*1L": [], "INS*Y": NO_RELATION["INS*Y"]})
+    (found,) = desk.all("kind", "subject")
+    assert found == ("unnamed", "subscriber 0000011111")
+    desk.say("close", reason="Sent again by hand.")
+    assert desk.all() == ["resolved"]
+
+
 def test_a_file_that_comes_again_and_can_be_read_closes_its_case(desk):
     """The same interchange number, accepted this time."""
     desk.night({"*00501*": "*00401*"})

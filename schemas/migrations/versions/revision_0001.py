@@ -327,6 +327,8 @@ CREATE TABLE reconciliation.break (
 CREATE UNIQUE INDEX uq_break_identity ON reconciliation.break (exchange_policy_id,
   exchange_member_id, field, kind, source, partner_id, period) NULLS NOT DISTINCT;
 CREATE INDEX ix_break_state ON reconciliation.break (state, partner_id, break_id);
+CREATE INDEX ix_break_due ON reconciliation.break (first_seen, break_id)
+  WHERE state NOT IN ('resolved', 'waived');
 CREATE INDEX ix_break_cause ON reconciliation.break (partner_id, source, kind, field, file_id);
 
 CREATE TABLE reconciliation.break_event (

@@ -1,0 +1,127 @@
+"""What stewards do in the console: find, take, wait, waive, correct, and never over one another."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from console.screens import triage
+from tests.cases.world import HARBOR
+from tests.console.places import place_of
+
+PLACE = "/triage/{work}/{number}"
+
+
+@pytest.fixture
+def case(opened):
+    """The address of a rejected case."""
+    return place_of(PLACE, opened)
+
+
+def _state(opened, case):
+    number = int(case.rpartition("/")[2])
+    (row,) = opened.rows(
+        "SELECT state, owner, version FROM ledger.case WHERE case_id = :id", id=number
+    )
+    return row
+
+
+def test_the_queue_leads_by_keyboard_to_an_item(opened, browse):
+    """j goes to the first, Enter opens it, a and c come to the words that they name."""
+    page = browse("steward")
+    page.goto("/triage?work=case")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.hasAttribute('data-open')")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/triage/case/*")
+    page.keyboard.press("c")
+    assert "Note" in page.evaluate("document.activeElement.textContent")
+    assert page.locator("summary", has_text="Assign").is_visible()
+
+
+def test_a_steward_takes_a_case_and_says_something_about_it(opened, browse, case):
+    """The trail names the person, by the account of the console."""
+    page = browse("steward", java_script_enabled=False)
+    page.goto(case)
+    page.locator("#owner-assign").fill("steward")
+    page.locator("button", has_text="Assign").click()
+    assert page.locator(".said").inner_text() == "Noted: assign."
+    assert _state(opened, case).owner == "steward"
+    (event,) = opened.rows(
+        "SELECT person, account FROM ledger.case_event ORDER BY case_event_id DESC LIMIT 1"
+    )
+    assert event.person == "steward"
+    assert event.account.startswith("console:")
+
+
+def test_who_looks_at_an_older_version_is_told_to_look_again(opened, case):
+    """Nothing is written, and the page shows the newest."""
+    token = opened.token("steward")
+    form = {"action": "note", "reason": "Called.", "version": "0"}
+    before = _state(opened, case).version
+    opened.post(case, token, {**form, "version": str(before)})
+    late = opened.post(case, token, {**form, "version": str(before)})
+    assert late.status_code == 409
+    assert "changed by somebody else" in late.text
+    assert _state(opened, case).version == before + 1
+
+
+def test_several_are_done_at_once_after_a_preview(opened, browse):
+    """The preview counts them; confirmed, all of them change."""
+    page = browse("steward")
+    page.goto("/triage?work=case")
+    boxes = page.locator("td input[type=checkbox]")
+    names = [boxes.nth(place).get_attribute("name") for place in range(min(2, boxes.count()))]
+    for place in range(len(names)):
+        boxes.nth(place).check()
+    page.locator("#action").select_option("begin")
+    page.locator("#reason").fill("They are alike.")
+    page.locator("button", has_text="Preview").click()
+    assert f"Begin: {len(names)} item" in page.locator("h1").inner_text()
+    page.locator("button", has_text="Do it").click()
+    page.wait_for_url("**/triage")
+    for name in names:
+        assert _state(opened, f"/triage/case/{name.partition('-')[2]}").state == "in_progress"
+
+
+def test_a_correction_is_checked_kept_and_resubmitted_by_another(opened, browse, case):
+    """Without a script: what is typed is judged at once; who drafted does not let it go alone."""
+    page = browse("steward", java_script_enabled=False)
+    page.goto(case)
+    page.locator("#edits").fill("nonsense")
+    page.locator("button", has_text="Check").click()
+    assert "names no element" in page.locator("[role=alert]").inner_text()
+    ordinal = page.locator("tbody tr td").first.inner_text()
+    page.locator("#edits").fill(f"#{ordinal}*01=ZZ")
+    page.locator("button", has_text="Check").click()
+    assert page.locator("main .notice[role=status]").is_visible()
+    assert not opened.rows("SELECT FROM ledger.correction")
+
+
+@pytest.mark.parametrize(
+    ("query", "index"), [(triage.CASES_DUE, "ix_case_due"), (triage.BREAKS_DUE, "ix_break_due")]
+)
+def test_the_queue_walks_an_index(opened, query, index):
+    """A page costs a page, however much is open."""
+    told = {
+        "partners": [HARBOR], "partner": "", "owner": "", "cause": "", "nobody": False,
+        "due": datetime(2000, 1, 1, tzinfo=UTC), "latest": datetime(2100, 1, 1, tzinfo=UTC),
+        "number": 0, "after_work": "", "rows": 26, "today": date(2026, 12, 2),
+    }  # fmt: skip
+    with opened.world.house.engine.begin() as conn:
+        conn.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        conn.execute(sa.text("SET LOCAL enable_bitmapscan = off"))
+        conn.execute(sa.text("SET LOCAL enable_sort = off"))
+        plan = conn.execute(sa.text("EXPLAIN " + query.format(shown=triage.OPEN)), told).scalars()
+        assert index in " ".join(plan)
+
+
+def test_a_break_uncovers_a_value_with_a_reason_only(opened, browse):
+    """Both values are masked; the reveal is noted."""
+    found = opened.rows("SELECT break_id FROM reconciliation.break WHERE field IS NOT NULL LIMIT 1")
+    page = browse("steward")
+    page.goto(f"/triage/break/{found[0].break_id}")
+    page.locator("a.uncover").first.click()
+    page.locator("input[name=reason]").fill("Compared by phone.")
+    page.locator("main button").last.click()
+    assert page.locator(".bytes, .shown, pre, code").count()
