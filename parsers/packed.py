@@ -28,15 +28,18 @@ def from_buffer(buffer: pa.Buffer) -> pa.Table:
 class Packed:
     """A table that waits, compressed: ordinals and text offsets are short, empty columns nothing.
 
-    A file can have half a million transaction sets, and so many rows wait until its end.
+    A file can have half a million transaction sets, and so many rows wait until its end. A table
+    without rows, such as that of the ISA in nearly every stretch, has no content.
     """
 
     schema: pa.Schema
-    content: pa.Buffer
+    content: pa.Buffer | None
 
 
 def pack(table: pa.Table) -> Packed:
     """A table, packed."""
+    if not len(table):
+        return Packed(table.schema, None)
     narrow = {field.name: _narrow(table[field.name], field) for field in table.schema}
     return Packed(table.schema, to_buffer(pa.table(narrow), _COMPRESSED))
 
@@ -44,7 +47,9 @@ def pack(table: pa.Table) -> Packed:
 def unpack(packed: Iterable[Packed]) -> pa.Table:
     """The tables that were packed, one behind the other. There is at least one."""
     parts = list(packed)
-    contents = [from_buffer(part.content) for part in parts]
+    contents = [from_buffer(part.content) for part in parts if part.content is not None]
+    if not contents:
+        return parts[0].schema.empty_table()
     return pa.concat_tables(contents, promote_options="default").cast(parts[0].schema)
 
 
