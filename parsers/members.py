@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from parsers.columns import PlacedRows
 from parsers.owners import (
+    Columns,
     counted_in_unit,
     lane_reader,
     loop_ends,
@@ -26,12 +27,32 @@ from parsers.segments import Ints
 from parsers.stretch import Stretch
 from parsers.values import date_range_columns
 from schemas import tables
-from schemas.places import COVERAGE, MEMBER, REPORTING_CATEGORY, SET_HEADER
+from schemas.places import COVERAGE, MEMBER, REPORTING_CATEGORY, SET_HEADER, Place
+
+_CONTROL_NUMBERS = frozenset(
+    {"interchange_control_number", "group_control_number", "transaction_set_control_number"}
+)
+
+_ALWAYS = frozenset(  # what a row is, and where
+    {
+        "set_ordinal",
+        "member_ordinal",
+        "coverage_ordinal",
+        "byte_start",
+        "byte_end",
+        "additional_maintenance_reason",
+    }
+)
+
+Wanted = frozenset[str] | None  # the columns to read; None: all of them
 
 
 @dataclass(frozen=True)
 class BusinessTables:
-    """The tables of one stretch, as `schemas.tables` declares them."""
+    """The tables of one stretch, as `schemas.tables` declares them.
+
+    Columns that nobody wanted are left out, so that who reads one all the same fails.
+    """
 
     members: pa.Table
     coverages: pa.Table
@@ -39,40 +60,63 @@ class BusinessTables:
     set_headers: pa.Table  # set_ordinal and the columns of schemas.places.SET_HEADER
 
 
-def read_business_tables(stretch: Stretch) -> BusinessTables:
-    """Members, coverages, reporting categories and set headers of a stretch, in file order."""
+def read_business_tables(stretch: Stretch, wanted: Wanted = None) -> BusinessTables:
+    """Members, coverages, reporting categories and set headers of a stretch, in file order.
+
+    Of members and coverages the columns in `wanted` are read, and all where it is None.
+    """
     rows = PlacedRows(stretch, stretch.placement.exemplar_rows)
     categories = _categories(rows)
     return BusinessTables(
-        members=_members(rows, categories),
-        coverages=_coverages(rows),
+        members=_members(rows, categories, wanted),
+        coverages=_coverages(rows, wanted),
         reporting_categories=categories,
         set_headers=_set_headers(rows),
     )
 
 
-def _members(rows: PlacedRows, categories: pa.Table) -> pa.Table:
+def _wanted(places: tuple[Place, ...], wanted: Wanted) -> tuple[Place, ...]:
+    return tuple(place for place in places if wanted is None or place.name in wanted)
+
+
+def _with_wanted(schema: pa.Schema, wanted: Wanted) -> pa.Schema:
+    """The columns of a table that are wanted, and those that it always has."""
+    if wanted is None:
+        return schema
+    return pa.schema([field for field in schema if field.name in wanted | _ALWAYS])
+
+
+def _members(rows: PlacedRows, categories: pa.Table, wanted: Wanted) -> pa.Table:
     stretch = rows.stretch
     starts = stretch.member_rows
     base = stretch.before.members
-    columns = lane_reader(rows, starts).read(MEMBER)
+    columns = lane_reader(rows, starts).read(_wanted(MEMBER, wanted))
     ends = starts + stretch.placement.lanes.lengths[stretch.placement.lane_of[starts]]
     ordinals = np.arange(base + 1, base + 1 + len(starts), dtype=np.int64)
     return table_of(
         {
             **columns,
             **spans_of(stretch, starts, ends),
-            "interchange_control_number": stretch.interchange_control_numbers(starts),
-            "group_control_number": stretch.group_control_numbers(starts),
-            "transaction_set_control_number": stretch.set_control_numbers(starts),
+            **_control_numbers(stretch, starts, wanted),
             "set_ordinal": stretch.set_ordinals[starts],
             "member_ordinal": ordinals,
             "additional_maintenance_reason": _first_value(
                 categories, "ADDL MAINT REASON", ordinals
             ),
         },
-        tables.MEMBERS,
+        _with_wanted(tables.MEMBERS, wanted),
     )
+
+
+def _control_numbers(stretch: Stretch, rows: Ints, wanted: Wanted) -> Columns:
+    """The columns of control numbers, which are wanted together or not at all."""
+    if wanted is not None and not wanted & _CONTROL_NUMBERS:
+        return {}
+    return {
+        "interchange_control_number": stretch.interchange_control_numbers(rows),
+        "group_control_number": stretch.group_control_numbers(rows),
+        "transaction_set_control_number": stretch.set_control_numbers(rows),
+    }
 
 
 def _first_value(categories: pa.Table, name: str, ordinals: Ints) -> pa.Array:
@@ -93,18 +137,18 @@ def coverage_ordinals(stretch: Stretch) -> Ints:
     return ordinals
 
 
-def _coverages(rows: PlacedRows) -> pa.Table:
+def _coverages(rows: PlacedRows, wanted: Wanted) -> pa.Table:
     stretch = rows.stretch
     openers = openers_of(stretch, "2300", "HD")
     reader = loop_reader(rows, openers)
     return table_of(
         {
-            **reader.read(COVERAGE),
+            **reader.read(_wanted(COVERAGE, wanted)),
             **spans_of(stretch, openers, loop_ends(reader, "2300")),
             "member_ordinal": stretch.member_ordinals[openers],
             "coverage_ordinal": counted_in_unit(stretch, openers),
         },
-        tables.COVERAGES,
+        _with_wanted(tables.COVERAGES, wanted),
     )
 
 

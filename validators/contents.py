@@ -11,8 +11,13 @@ from parsers.packed import Packed
 from parsers.stretch import Stretch
 from schemas import tables as schema
 from schemas.rule_sets import RuleSet
+from validators.business.checks import load_checks
 from validators.business.judge import HandedOn, find_business_faults
 from validators.members import Members, business_units
+
+# What is read of members and coverages beside what the rules name: who a member is to the 999, and
+# which plans are in a group.
+_OF_EVERY_VERDICT = frozenset({"exchange_subscriber_id", "plan_id"})
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class Contents:
 
 def read_enrollments(stretch: Stretch, rules: RuleSet, *, wants_tables: bool) -> Contents:
     """The contents of a stretch of an 834."""
-    business = read_business_tables(stretch)
+    looked_at = load_checks(rules).looked_at | _OF_EVERY_VERDICT
+    business = read_business_tables(stretch, None if wants_tables else looked_at)
     judged = find_business_faults(stretch, business, rules)
     tables = {
         "members": business.members,

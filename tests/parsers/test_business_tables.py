@@ -4,6 +4,8 @@ from datetime import date
 
 import pytest
 
+from parsers.members import read_business_tables
+from parsers.reading import open_received
 from tests.cases.enrollment import (
     DEPENDENT,
     EVERYTHING_HEADER,
@@ -295,3 +297,17 @@ def test_former_ids_of_the_issuer_are_told_from_new_ones(reader):
     )
     assert (read["issuer_subscriber_id"], read["issuer_member_id"]) == (None, "M-NEW")
     assert (of_plan["former_issuer_policy_id"], of_plan["issuer_policy_id"]) == ("P-OLD", "P-NEW")
+
+
+def test_a_column_that_nobody_wants_is_not_read(reader):
+    """A check without tables reads what its rules look at; who asks for more is told so."""
+    with open_received(reader.path(everything())) as received:
+        (stretch,) = received.stretches()
+    whole = read_business_tables(stretch)
+    read = read_business_tables(stretch, frozenset({"ssn", "plan_id"}))
+
+    assert read.members["ssn"].equals(whole.members["ssn"])
+    assert read.members["byte_end"].equals(whole.members["byte_end"])
+    assert read.coverages["plan_id"].equals(whole.coverages["plan_id"])
+    with pytest.raises(KeyError, match="email"):
+        read.members["email"]

@@ -92,12 +92,18 @@ class Checks:
     @cached_property
     def of_members(self) -> frozenset[str]:
         """The columns of members, coverages and categories that such rules may look at."""
-        named = {
-            word.rpartition(".")[2]
-            for check in self.of_sets
-            for word in _words(check.rule.arguments)
-        }
-        return _EVERY_RULES | named
+        return _looked_at(self.of_sets)
+
+    @cached_property
+    def looked_at(self) -> frozenset[str]:
+        """The columns of members, coverages and categories that any rule may look at."""
+        return _looked_at((*self.of_rows, *self.of_sets))
+
+
+def _looked_at(checks: Iterable[Check]) -> frozenset[str]:
+    """All names in the arguments of these rules, columns or not, and what every rule looks at."""
+    named = {word.rpartition(".")[2] for check in checks for word in _words(check.rule.arguments)}
+    return _EVERY_RULES | named
 
 
 def _words(arguments: Any) -> Iterator[str]:
