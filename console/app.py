@@ -24,6 +24,7 @@ from console.screens import (
     held,
     reconciliation,
     reveal,
+    rules,
     sign_in,
     signing,
     tonight,
@@ -34,7 +35,7 @@ from pipeline.wiring import House
 from schemas.errors import EnrollmentError, Terminal
 
 SCREENS = (
-    *(tonight, files, held, triage, reconciliation, evidence, signing),
+    *(tonight, files, held, triage, reconciliation, evidence, signing, rules),
     *(sign_in, account, accounts, reveal),
 )
 

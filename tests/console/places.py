@@ -26,6 +26,8 @@ PLACES = {
     "/reconciliation/periods/{period_id}": (
         lambda opened: f"/reconciliation/periods/{_period(opened)}"
     ),
+    "/rules": lambda _: "/rules",
+    "/rules/{rule_id}": lambda _: "/rules/element-date-invalid",
     "/triage": lambda _: "/triage",
     "/triage/{work}/{number}": lambda opened: f"/triage/case/{_case(opened)}",
     "/reveal": lambda opened: f"/reveal?field=segment&of={_file(opened)}-0-105",
