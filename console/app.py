@@ -22,6 +22,7 @@ from console.screens import (
     evidence,
     files,
     held,
+    policies,
     reconciliation,
     reveal,
     rules,
@@ -36,6 +37,7 @@ from schemas.errors import EnrollmentError, Terminal
 
 SCREENS = (
     *(tonight, files, held, triage, reconciliation, evidence, signing, rules),
+    policies,
     *(sign_in, account, accounts, reveal),
 )
 

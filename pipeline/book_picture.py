@@ -11,14 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from pipeline.book_answer import Answer, Learnt
-from pipeline.book_words import moment
+from pipeline.book_answer import Answer
+from pipeline.book_tracks import (
+    BELIEFS_MOST,
+    Bar,
+    Track,
+    amount_tracks,
+    belief_tracks,
+    coverage_tracks,
+)
 
 _LABEL_MOST = 24
 _CELLS_A_MONTH = (5, 4, 3, 2, 1)
 _MONTHS_A_CELL = (2, 3, 6, 12)
 _FAR = 24  # months that a day asked about may lie outside what is known, and still be drawn
-_BELIEFS_MOST = 12
 _YEAR_WIDTH = 5  # with a blank behind it
 _NARROWEST = 12  # cells of an axis, however narrow the terminal
 
@@ -90,31 +96,12 @@ class Axis:
         return replace(self, months=width * _MONTHS_A_CELL[-1], months_a_cell=_MONTHS_A_CELL[-1])
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One span with what is in effect of it (null: nothing), and a text to write into it."""
-
-    begin: date
-    end: date | None
-    effective: tuple[date, date | None] | None
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Track:
-    """The bars of one line. Money is drawn as a line with a sign where each span begins."""
-
-    label: str
-    bars: list[Bar]
-    is_money: bool = False
-
-
 def picture(answer: Answer, width: int, signs: Signs) -> list[str]:
     """The lines of the picture, none longer than `width`; none when nothing is believed."""
     if answer.belief.policy is None:
         return []
-    tracks = [*_coverage_tracks(answer), *_amount_tracks(answer)]
-    beliefs = _belief_tracks(answer)
+    tracks = [*coverage_tracks(answer), *amount_tracks(answer)]
+    beliefs = belief_tracks(answer)
     gutter = min(_LABEL_MOST, max(len(track.label) for track in (*tracks, *beliefs))) + 1
     axis = _axis(answer, [bar for track in (*tracks, *beliefs) for bar in track.bars])
     axis = axis.scaled(max(width - gutter, _NARROWEST))
@@ -132,59 +119,6 @@ def picture(answer: Answer, width: int, signs: Signs) -> list[str]:
         for row in rows
     ]
     return [*"\n".join(lines).split("\n"), "", *_legend(answer, axis, signs, width)]
-
-
-def _coverage_tracks(answer: Answer) -> list[Track]:
-    subscribers = _subscribers(answer)
-    bars: dict[str, list[Bar]] = {row["exchange_member_id"]: [] for row in answer.belief.members}
-    for row in answer.belief.coverages:
-        effective = _effective(row)
-        bar = Bar(row["benefit_begin"], row["benefit_end"], effective)
-        bars.setdefault(row["exchange_member_id"], []).append(bar)
-    return [
-        Track(f"{member} {'subscriber' if member in subscribers else 'dependent'}", drawn)
-        for member, drawn in bars.items()
-    ]
-
-
-def _subscribers(answer: Answer) -> set[str]:
-    return {row["exchange_member_id"] for row in answer.belief.members if row["is_subscriber"]}
-
-
-def _amount_tracks(answer: Answer) -> list[Track]:
-    subscribers = _subscribers(answer)
-    bars: dict[str, list[Bar]] = {}
-    ordered = sorted(
-        answer.belief.amounts,
-        key=lambda row: (row["exchange_member_id"] not in subscribers, row["name"]),
-    )
-    for row in ordered:
-        own = row["exchange_member_id"] in subscribers
-        label = row["name"] if own else f"{row['name']} {row['exchange_member_id']}"
-        bar = Bar(row["valid_from"], row["valid_to"], _effective(row), str(row["amount"]))
-        bars.setdefault(label, []).append(bar)
-    return [Track(label, drawn, is_money=True) for label, drawn in bars.items()]
-
-
-def _effective(row: dict[str, object]) -> tuple[date, date | None] | None:
-    begin, end = row["effective_begin"], row["effective_end"]
-    if not isinstance(begin, date):
-        return None
-    return begin, end if isinstance(end, date) else None
-
-
-def _belief_tracks(answer: Answer) -> list[Track]:
-    shown = answer.learnt[-_BELIEFS_MOST:]
-    return [Track(moment(one.row["known_from"]), [_belief_bar(one)]) for one in shown]
-
-
-def _belief_bar(one: Learnt) -> Bar:
-    row = one.row
-    begin, end = row["benefit_begin"], row["benefit_end"]
-    by = f", by {'+'.join(map(str, one.sets))}" if one.sets else ""
-    in_effect = None if row["status"] == "cancelled" else (begin, end)
-    told = None if row["status"] == "cancelled" else end
-    return Bar(begin, told, in_effect, f"{row['status']}{by}")
 
 
 def _axis(answer: Answer, bars: list[Bar]) -> Axis:
@@ -294,8 +228,8 @@ def _legend(answer: Answer, axis: Axis, signs: Signs, width: int) -> Iterator[st
     marks = [_mark(axis, answer.question.today, f"{signs.today} today,")]
     if answer.question.valid_on:
         marks.append(_mark(axis, answer.question.valid_on, f"{signs.asked} asked about,"))
-    if len(answer.learnt) > _BELIEFS_MOST:
-        left_out = len(answer.learnt) - _BELIEFS_MOST
+    if len(answer.learnt) > BELIEFS_MOST:
+        left_out = len(answer.learnt) - BELIEFS_MOST
         marks.append(f"{left_out} earlier beliefs are not drawn; --known-at shows each of them.")
     for parts in (signs_mean, marks, [signs.note]):
         yield from _filled(parts, width)

@@ -26,6 +26,8 @@ PLACES = {
     "/reconciliation/periods/{period_id}": (
         lambda opened: f"/reconciliation/periods/{_period(opened)}"
     ),
+    "/policies": lambda _: "/policies",
+    "/policies/{partner_id}/{policy}": lambda opened: f"{_policy(opened)}?month=1&belief=1",
     "/rules": lambda _: "/rules",
     "/rules/{rule_id}": lambda _: "/rules/element-date-invalid",
     "/triage": lambda _: "/triage",
@@ -81,6 +83,14 @@ def _hold(opened):
             " 'held' FROM ledger.run RETURNING hold_id"
         )
         return conn.execute(made, {"partner": HARBOR}).scalar_one()
+
+
+def _policy(opened):
+    (row,) = opened.rows(
+        "SELECT partner_id, min(exchange_policy_id) AS policy FROM book.policy"
+        " WHERE known_to = 'infinity' GROUP BY 1 ORDER BY 1 LIMIT 1"
+    )
+    return f"/policies/{row.partner_id}/{row.policy}"
 
 
 def _case(opened):
