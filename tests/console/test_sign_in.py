@@ -37,7 +37,8 @@ def test_a_person_signs_in_and_out_in_a_browser(opened, browse):
     assert page.url.endswith("/sign-in")
     page.fill("#name", "nora")
     page.fill("#password", password)
-    page.keyboard.press("Enter")
+    with page.expect_navigation():  # pressing a key waits for nothing
+        page.keyboard.press("Enter")
     assert "Night of" in page.locator("h1").inner_text()
     (cookie,) = [c for c in page.context.cookies() if c["name"] == "__Host-edi834"]
     assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Lax")
