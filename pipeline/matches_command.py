@@ -52,7 +52,7 @@ def list_all(  # noqa: PLR0913 - one option for each way to look
 
 
 def _states(state: str | None) -> tuple[str, ...]:
-    from schemas.matching import STATES
+    from schemas.matches import STATES
 
     if state is not None and state not in STATES:
         raise Terminal(f"There is no state '{state}'. There are: {', '.join(STATES)}.")

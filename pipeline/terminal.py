@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from logging import WARNING
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich import box
@@ -15,11 +16,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.check_command import worst_issues
-from pipeline.rules_command import answer, facts, sentence
-from pipeline.show_command import Line
-from schemas.catalog import Rule, load_rules
-from validators.check import Checked, Tell
+if TYPE_CHECKING:  # every command draws here, and few of them need what is drawn
+    from pipeline.show_command import Line
+    from schemas.catalog import Rule
+    from validators.check import Checked, Tell
 
 _PLAIN_WIDTH = 120  # where there is no terminal that has a width
 
@@ -103,7 +103,7 @@ def silence_logs(least: int = WARNING) -> None:
 
 
 @contextmanager
-def byte_progress(path: Path) -> Iterator[Tell]:
+def byte_progress(path: Path) -> Iterator["Tell"]:
     """Something to tell how many bytes of a file are done: a bar for large files in a terminal."""
     size = path.stat().st_size if path.is_file() else 0
     if size < _SHOW_PROGRESS_BYTES or not err.is_terminal:
@@ -120,8 +120,11 @@ def byte_progress(path: Path) -> Iterator[Tell]:
         yield lambda done: progress.update(task, completed=done)
 
 
-def show_checked(path: Path, checked: Checked) -> None:
+def show_checked(path: Path, checked: "Checked") -> None:
     """A summary that a steward can read: the verdict, what was in the file, the worst first."""
+    from pipeline.check_command import worst_issues
+    from schemas.catalog import load_rules
+
     verdict, counts = checked.verdict, checked.counts
     sets = verdict.set_verdicts["ack"].to_pylist()
     summary = f": {verdict.file_verdict.replace('_', ' ')}"
@@ -141,8 +144,10 @@ def show_checked(path: Path, checked: Checked) -> None:
         out.print(f"    {place}{often}. Rule {rule.id}. {rule.fix}", soft_wrap=True)
 
 
-def show_rules(rules: list[Rule]) -> None:
+def show_rules(rules: list["Rule"]) -> None:
     """Rules as a table: what each is called, how severe it is, what it earns, its source."""
+    from pipeline.rules_command import answer
+
     table = Table("rule", "severity", "SNIP", "answer", "source", box=box.SIMPLE_HEAD)
     for column in table.columns[:-1]:
         column.no_wrap = True
@@ -153,8 +158,10 @@ def show_rules(rules: list[Rule]) -> None:
     out.print(table)
 
 
-def show_rule(rule: Rule) -> None:
+def show_rule(rule: "Rule") -> None:
     """The whole row of a rule, for reading."""
+    from pipeline.rules_command import facts, sentence
+
     out.print(Text.assemble((rule.id, "bold")))
     out.print(f"  {sentence(rule)}", soft_wrap=True)
     table = Table.grid(padding=(0, 2))
@@ -174,7 +181,7 @@ def doing(sentence: str) -> Iterator[Callable[[str], None]]:
         yield lambda more: status.update(f"{sentence}: {more}")
 
 
-def show_lines(lines: Iterator[Line]) -> bool:
+def show_lines(lines: Iterator["Line"]) -> bool:
     """Lines of a tree, through a pager for people. False when there was none."""
     texts = (f"{_marked(line)}\n" for line in lines)
     first = next(texts, None)
@@ -188,7 +195,7 @@ def show_lines(lines: Iterator[Line]) -> bool:
     return True
 
 
-def _marked(line: Line) -> str:
+def _marked(line: "Line") -> str:
     text = "  " * line.depth + visible(line.text)
     if line.severity is None or not out.is_terminal:
         return text

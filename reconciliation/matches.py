@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from schemas import records
 from schemas.errors import Terminal
-from schemas.matching import match, match_word
+from schemas.matches import match, match_word
 from schemas.postgres_copy import copy_out, copy_to_temporary
 
 # What each word starts from and makes of a pair.

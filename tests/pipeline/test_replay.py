@@ -30,7 +30,7 @@ from reconciliation.months import release
 from schemas.breaks import break_
 from schemas.columns import metadata
 from schemas.errors import Terminal
-from schemas.matching import match
+from schemas.matches import match
 from schemas.partners import load_exchange
 from schemas.replay import load_uncompared
 from schemas.sign_offs import signed_period
