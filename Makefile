@@ -7,7 +7,7 @@ READY := .venv/.ready
 ON_ALL_CORES := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-book bench-issuer bench-reconcile fuzz mutate-rules rules format constraints clean soak console screens
+.PHONY: docs release help demo test check bench bench-book bench-issuer bench-reconcile bench-console fuzz mutate-rules rules format constraints clean soak console screens
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,10 @@ bench-book: $(READY) ## How long the book takes, beside a raw COPY: benchmarks/R
 bench-reconcile: $(READY) ## How long two snapshots take to be compared, beside SQL by hand: benchmarks/RESULTS.md
 	$(VENV)/python -m benchmarks.reconciliation --date "$$(date +%F)"
 
+bench-console: $(READY) ## How long the console's pages take over a year of nights: benchmarks/RESULTS.md
+	@scripts/install-sshd
+	$(VENV)/python -m benchmarks.console --date "$$(date +%F)"
+
 bench-issuer: $(READY) ## How long our 834s take to be written and proved: benchmarks/RESULTS.md
 	$(VENV)/python -m benchmarks.issuer_files --date "$$(date +%F)"
 
@@ -66,8 +70,14 @@ format: $(READY) ## Rewrite the code as ruff formats it
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
 
-constraints: ## Renew constraints.txt to the newest versions (needs uv)
+constraints: ## Renew constraints.txt to the newest versions (needs uv; scripts/renew-constraints --keep only adds)
 	@scripts/renew-constraints
+
+docs: $(READY) ## The manual as pages that need no other host, in build/manual/
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict --quiet && echo "build/manual/index.html"
+
+release: $(READY) ## Wheel, source archive and bill of materials of the last commit, in dist/
+	@scripts/release
 
 clean: ## Remove the virtual environment, caches and the local state under var/
 	rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -43,6 +43,7 @@ _SELDOM = (
     *("mailing_postal_code", "address_line_2", "middle_name"),
 )
 _KEY = ("exchange_policy_id", "exchange_member_id")
+_NOT_TOLD = ["coverage_spans", "rating_area"]  # by the carrier
 _OF_THEIR_OWN = {
     "exchange_policy_id": "printf('%012d', (i // 2) * 7 + 100000)",
     "exchange_member_id": "printf('%010d', i + 1000000)",
@@ -152,13 +153,18 @@ def _write(folder: Path, rows: int) -> int:
         ).to_arrow_table()
         book = book.cast(records.BOOK_MEMBERS)
         connection.register("book", book)
-        carrier = connection.sql(_disagreeing()).to_arrow_table().cast(records.CARRIER_MEMBERS)
+        told = pa.schema(
+            [field for field in records.CARRIER_MEMBERS if field.name not in _NOT_TOLD]
+        )
+        carrier = connection.sql(_disagreeing()).to_arrow_table().drop_columns(_NOT_TOLD).cast(told)
     for side, table in (("book", book), ("carrier", carrier)):
         freeze(table, folder / side, "members")
     return int(book.nbytes + carrier.nbytes)
 
 
 def _made(field: pa.Field) -> str:
+    if field.name in _NOT_TOLD:
+        return "CAST(NULL AS VARCHAR)"
     if field.name in _OF_THEIR_OWN:
         return _OF_THEIR_OWN[field.name]
     if field.name in _CODES:
@@ -171,7 +177,7 @@ def _made(field: pa.Field) -> str:
 
 def _disagreeing() -> str:
     """SQL for the carrier's rows, in another order: the book's, but for what differs."""
-    fields = [field for field in records.CARRIER_MEMBERS if field.name not in _KEY]
+    fields = [field for field in records.CARRIER_MEMBERS if field.name not in (*_KEY, *_NOT_TOLD)]
     altered = ", ".join(
         f"CASE WHEN chance = 0 AND which = {place} THEN {_altered(field)} ELSE {field.name} END "
         f"AS {field.name}"
@@ -179,7 +185,7 @@ def _disagreeing() -> str:
     )
     return f"""
         SELECT {", ".join(records.CARRIER_MEMBERS.names)} FROM (
-          SELECT exchange_policy_id, exchange_member_id, {altered} FROM (
+          SELECT exchange_policy_id, exchange_member_id, {", ".join(_NOT_TOLD)}, {altered} FROM (
             SELECT *, hash(exchange_member_id) % 50 AS chance,
                    hash(exchange_member_id || 'which') % {len(fields)} AS which FROM book)
           WHERE hash(exchange_member_id || 'lost') % 2000 <> 0)

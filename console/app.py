@@ -19,9 +19,14 @@ from console.pages import Pages
 from console.screens import (
     account,
     accounts,
+    again,
+    disputes,
     evidence,
     files,
     held,
+    looked_at,
+    pairs,
+    partners,
     policies,
     reconciliation,
     reveal,
@@ -30,14 +35,17 @@ from console.screens import (
     signing,
     tonight,
     triage,
+    views,
 )
 from console.visits import Console, Visit, admit
 from pipeline.wiring import House
 from schemas.errors import EnrollmentError, Terminal
 
 SCREENS = (
+    *(disputes, pairs, views),  # before triage, whose addresses hold theirs
     *(tonight, files, held, triage, reconciliation, evidence, signing, rules),
-    policies,
+    *(policies, looked_at),
+    *(partners, again),
     *(sign_in, account, accounts, reveal),
 )
 

@@ -30,12 +30,22 @@ GRANT INSERT ON ledger.signed_period, ledger.report_export TO edi834_console;
 GRANT UPDATE (reviewed_by, reviewed_account, reviewed_at, reviewed_note)
   ON ledger.signed_period TO edi834_console;
 
+-- Disputes, words about pairs, and views that somebody keeps.
+GRANT INSERT ON ledger.dispute, reconciliation.match_word TO edi834_console;
+GRANT UPDATE (state, decided_by, decided_account, decision_reason, decided_at)
+  ON ledger.dispute TO edi834_console;
+GRANT UPDATE (state, version) ON reconciliation.match TO edi834_console;
+GRANT INSERT, UPDATE, DELETE ON console.saved_view TO edi834_console;
+
+-- What persons say to the nights.
+GRANT INSERT ON ledger.operator_word TO edi834_console;
+
 -- What changes no row is noted by name.
 GRANT EXECUTE ON FUNCTION ledger.audit_note TO edi834_console;
 
 -- Stewards: words about cases and breaks, and corrections of rejected sets.
 GRANT INSERT ON ledger.case_event, reconciliation.break_event, ledger.correction TO edi834_console;
-GRANT UPDATE (state, owner, waived_until, snoozed_until, is_escalated, version)
+GRANT UPDATE (state, owner, waived_until, snoozed_until, is_escalated, version, asked_by, asked_until)
   ON ledger.case, reconciliation.break TO edi834_console;
 GRANT UPDATE (state, released_by, released_account, release_reason, released_at)
   ON ledger.correction TO edi834_console;

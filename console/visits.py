@@ -26,6 +26,7 @@ from console.openid import Provider
 from console.pages import Pages
 from console.sessions import Guest
 from ledger import audit
+from ledger.operator_words import PartnerHold, partner_holds
 from pipeline.wiring import House
 from schemas.errors import Terminal
 from schemas.partners import load_partners
@@ -33,6 +34,7 @@ from schemas.partners import load_partners
 SESSION_COOKIE, FORM_COOKIE, SAID_COOKIE = "__Host-edi834", "__Host-edi834-form", "__Host-said"
 _READS = ("GET", "HEAD")
 _FORM_BYTES_MOST = 1_000_000
+_ERRORS = 400  # the status of what goes wrong begins here
 
 Thing = TypeVar("Thing")
 
@@ -169,11 +171,19 @@ class Visit:
     def page(self, template: str, *, status: int = 200, **shown: Any) -> Response:
         """A page of that template."""
         said = unquote(self.request.cookies.get(SAID_COOKIE, ""))
-        html = self.console.pages.render(template, visit=self, said=said, status=status, **shown)
+        held = self._held_partners() if self.guest and status < _ERRORS else ()
+        html = self.console.pages.render(
+            template, visit=self, said=said, status=status, held_partners=held, **shown
+        )
         answer = HTMLResponse(html, status_code=status)
         if said:
             answer.delete_cookie(SAID_COOKIE, secure=True, httponly=True, samesite="lax")
         return answer
+
+    def _held_partners(self) -> Iterable[PartnerHold]:
+        """The partners that are held, of those that the person sees: every page says so."""
+        with self.reading() as conn:
+            return partner_holds(conn, self.partners).values()
 
     def go(self, path: str, said: str = "") -> Response:
         """On to another page, where a sentence is told."""

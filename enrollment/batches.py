@@ -4,15 +4,16 @@ One table for each thing that `schemas/gate.toml` counts, one row for each of th
 codes and counts only: ids, names and amounts stay in the database.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from enrollment.omitted import WhoIsNamed, nothing_to_omit, omitted
 from schemas.database import transaction_set
-from schemas.postgres_copy import copy_out, copy_to_temporary
+from schemas.gate import load_gate
+from schemas.postgres_copy import copy_out
 from schemas.tables import COUNT, TEXT
 
 _TRUTH = pa.bool_()
@@ -29,8 +30,7 @@ WHERE s.file_id = ANY(CAST(:file_ids AS bigint[])) AND s.state = 'staged'
 
 # What the questions below speak of; PostgreSQL works out only what a question names. A policy is
 # in force when it is not cancelled and its last day is not over. A full set (BGN08) says that
-# everybody stands in the file; one that was rejected says nothing. `in_full_file` is the temporary
-# table of those who do.
+# everybody stands in the file; one that was rejected says nothing.
 _BATCH = """
 WITH batch_file AS (
   SELECT unnest(CAST(:file_ids AS bigint[])) AS file_id
@@ -71,11 +71,6 @@ _QUESTIONS = {
     "policies": """
         SELECT exchange_policy_id IN (SELECT exchange_policy_id FROM ending) FROM in_force
     """,
-    # Whoever stands in the file is not left out, even when nothing of it can be staged.
-    "policies_of_full_file": """
-        SELECT exchange_policy_id NOT IN (SELECT exchange_policy_id FROM in_full_file)
-        FROM in_force WHERE EXISTS (SELECT FROM sent_set WHERE is_full)
-    """,
     "files": """
         SELECT bool_or(is_full) AND bool_or(action_code = '2') FROM sent_set GROUP BY file_id
     """,
@@ -90,7 +85,6 @@ _COLUMNS = {
     "sets": {"ends": _TRUTH},
     "premiums": {"band": TEXT},
     "policies": {"ended": _TRUTH},
-    "policies_of_full_file": {"omitted": _TRUTH},
     "files": {"mixed": _TRUTH},
     "received_members": {"rejected": _TRUTH},
 }
@@ -98,11 +92,14 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class StagedFiles:
-    """The files of a batch. `in_full_files` holds the policy ids that its full files name."""
+    """The files of a batch. `in_full_files`: whom its full files name (NAMED); None without any.
+
+    Whoever stands in such a file is not left out, even when nothing of it can be staged.
+    """
 
     partner_id: str
     file_ids: list[int]
-    in_full_files: pa.ChunkedArray = field(default_factory=lambda: pa.chunked_array([], TEXT))
+    in_full_files: pa.Table | None = None
 
 
 def full_files(conn: sa.Connection, file_ids: list[int]) -> list[int]:
@@ -124,8 +121,6 @@ def batch_tables(conn: sa.Connection, staged: StagedFiles, on_day: date) -> dict
 
     `on_day` decides which policies of the book are in force. No value is null.
     """
-    named = pa.table({"exchange_policy_id": pc.unique(staged.in_full_files.drop_null())})
-    copy_to_temporary(conn, "in_full_file", named)
     conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.staged"))
     conn.execute(_STAGED, {"file_ids": staged.file_ids})
     conn.execute(sa.text("ANALYZE staged"))
@@ -139,4 +134,7 @@ def batch_tables(conn: sa.Connection, staged: StagedFiles, on_day: date) -> dict
     for name, question in _QUESTIONS.items():
         query = sa.text(_BATCH + question).bindparams(**asked)
         tables[name] = copy_out(conn, query, pa.schema(_COLUMNS[name]))
-    return tables
+    if staged.in_full_files is None:
+        return tables | nothing_to_omit("full_file")
+    who = WhoIsNamed(staged.partner_id, on_day, load_gate().plan_of_policies)
+    return tables | omitted(conn, staged.in_full_files, who, "full_file")

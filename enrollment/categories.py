@@ -1,7 +1,8 @@
 """What the reporting categories (loops 2750) of a file say of each member, as columns.
 
-A file has several times as many categories as members, and the book wants three things of them:
-when the set was submitted, which amounts it tells, and whether it says the same as another one.
+A file has several times as many categories as members, and the book wants four things of them: when
+the set was submitted, the rating area, which amounts it tells, and whether it says the same as
+another one.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 from schemas.tables import TEXT
 
 _SUBMITTED = "REQUEST SUBMIT TIMESTAMP"
+_RATING_AREA = "RATING AREA"
 _NUMBER = "^-?([0-9]{1,10}([.][0-9]{0,2})?|[.][0-9]{1,2})$"
 _AMOUNT_QUALIFIERS = pa.array(["9V", "9X"], TEXT)
 
@@ -27,6 +29,20 @@ def submitted_at(categories: pa.Table, places: np.ndarray, count: int) -> pa.Arr
     told = told.sort_by([("place", "ascending"), ("value", "descending")])
     members, first = np.unique(told.column("place").to_numpy(), return_index=True)
     return _spread(told.column("value").take(first), members, count)
+
+
+def rating_areas(categories: pa.Table, places: np.ndarray, count: int) -> pa.Array:
+    """RATING AREA as sent, for each of `count` members; null where there is none. The last counts.
+
+    `places` says which member each category is of (CMS guide 7.2, table 10: on the subscriber).
+    """
+    is_one = pc.and_(
+        pc.fill_null(pc.equal(categories.column("name"), _RATING_AREA), False),
+        pc.is_valid(categories.column("value")),
+    )
+    told = pa.table({"place": places, "value": categories.column("value")}).filter(is_one)
+    members, from_end = np.unique(told.column("place").to_numpy()[::-1], return_index=True)
+    return _spread(told.column("value").take(len(told) - 1 - from_end), members, count)
 
 
 def _is_submission(categories: pa.Table) -> pa.ChunkedArray:

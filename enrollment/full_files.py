@@ -1,8 +1,8 @@
 """What an exchange's full files say otherwise than the book, member by member, as it stands now.
 
 An audit that the book has moved on from says nothing any more: `audits.py` notes what each of them
-said, and here only the newest word about a policy counts. A policy that the newest full files leave
-out is no end of coverage: it is a difference for persons.
+said, and here only the newest word about a policy counts. A policy, or a member of one, whom the
+newest full files leave out is no end of coverage: it is a difference for persons.
 """
 
 import pyarrow as pa
@@ -101,6 +101,33 @@ HAVING max(s.moment) < :moment
 ORDER BY s.exchange_policy_id
 """
 
+# A member of a policy that the files name, covered when they were made, whom they do not name.
+_OMITTED_MEMBERS = """
+SELECT 'missing_at_carrier', v.exchange_policy_id, v.exchange_member_id, CAST(NULL AS text),
+  CAST(NULL AS text), CAST(NULL AS text), -max(a.amount), CAST(NULL AS numeric),
+  CAST(NULL AS numeric), CAST(NULL AS bigint)
+FROM book.effective_coverage v
+JOIN (
+  SELECT exchange_policy_id FROM in_full_file GROUP BY 1
+  HAVING bool_and(exchange_member_id IS NOT NULL)
+) named USING (exchange_policy_id)
+LEFT JOIN book.amount a ON a.partner_id = v.partner_id AND a.name = 'PRE AMT 1'
+  AND a.exchange_policy_id = v.exchange_policy_id AND a.exchange_member_id = v.exchange_member_id
+  AND a.known_to = 'infinity' AND greatest(CAST(:on_day AS date), v.benefit_begin)
+    BETWEEN a.valid_from AND coalesce(a.valid_to, 'infinity')
+WHERE v.partner_id = :partner_id AND v.known_to = 'infinity'
+  AND coalesce(v.benefit_end, 'infinity') >= CAST(:on_day AS date)
+  AND NOT EXISTS (
+    SELECT FROM in_full_file n WHERE n.exchange_policy_id = v.exchange_policy_id
+      AND n.exchange_member_id = v.exchange_member_id)
+  AND NOT EXISTS (
+    SELECT FROM book.event_set s WHERE s.partner_id = v.partner_id AND s.state = 'applied'
+      AND s.exchange_policy_id = v.exchange_policy_id AND s.transaction <> 'audit'
+      AND s.moment > :moment)
+GROUP BY v.exchange_policy_id, v.exchange_member_id
+ORDER BY v.exchange_policy_id, v.exchange_member_id
+"""
+
 _NEWEST = sa.text("""
 SELECT array_agg(DISTINCT g.file_id ORDER BY g.file_id) AS file_ids, min(s.moment) AS moment
 FROM ledger.gate_file g
@@ -122,23 +149,23 @@ def newest_full_files(conn: sa.Connection, partner_id: str) -> tuple[list[int], 
 
 
 def differences_of_full_files(
-    conn: sa.Connection, partner_id: str, moment: str, named: pa.ChunkedArray
+    conn: sa.Connection, partner_id: str, moment: str, named: pa.Table
 ) -> pa.Table:
     """What the newest full files say otherwise than the book (tables.DIFFERENCES).
 
     `carrier_value` holds the exchange's value, `file_id` its file; `missing_at_carrier` is a policy
-    that the files leave out, by its subscriber. `named` are the policy ids that they hold, and
-    `moment` is when they were made.
+    that the files leave out, by its subscriber, or a member whom they leave out of a policy.
+    `named` is whom they hold (omitted.NAMED), and `moment` is when they were made.
     """
-    policies = pa.table({"exchange_policy_id": named}).group_by("exchange_policy_id").aggregate([])
-    copy_to_temporary(conn, "in_full_file", policies)
+    copy_to_temporary(conn, "in_full_file", named)
     on_day = f"{moment[:4]}-{moment[4:6]}-{moment[6:8]}"
     asked = {"partner_id": partner_id, "on_day": on_day, "moment": moment}
     found = (
-        copy_out(conn, query.bindparams(**{n: asked[n] for n in query.compile().params}), wanted)
-        for query, wanted in (
-            (sa.text(_DIFFERENCES), tables.DIFFERENCES),
-            (sa.text(_OMITTED), tables.DIFFERENCES),
+        copy_out(
+            conn,
+            query.bindparams(**{name: asked[name] for name in query.compile().params}),
+            tables.DIFFERENCES,
         )
+        for query in (sa.text(_DIFFERENCES), sa.text(_OMITTED), sa.text(_OMITTED_MEMBERS))
     )
     return pa.concat_tables(found)

@@ -45,18 +45,22 @@ WHERE partner_id = :partner_id AND state = 'open' AND kind IN ('cancellation', '
 """)
 
 _HOLDS = """
-SELECT h.hold_id, h.partner_id, h.run_id, r.as_of, h.reasons, h.persons, h.state,
-  count(d.decision_id) FILTER (WHERE d.state = 'held') AS waiting,
-  count(d.decision_id) AS decisions,
+SELECT h.hold_id, h.partner_id, h.run_id, r.as_of, h.reasons, h.persons, h.state, d.waiting,
+  d.decisions,
   coalesce((SELECT array_agg(w.decided_by ORDER BY w.decided_at) FROM book.hold_word w
     WHERE w.hold_id = h.hold_id AND w.word = 'released'), '{}') AS released_by,
   (SELECT max(w.decided_by) FROM book.hold_word w
     WHERE w.hold_id = h.hold_id AND w.word = 'refused') AS refused_by
 FROM book.hold h
 JOIN ledger.run r USING (run_id)
-LEFT JOIN book.decision d USING (hold_id)
-GROUP BY h.hold_id, r.as_of ORDER BY h.hold_id
+CROSS JOIN LATERAL (SELECT count(*) AS decisions,
+  count(*) FILTER (WHERE e.state = 'held') AS waiting
+  FROM book.decision e WHERE e.hold_id = h.hold_id) d
 """
+_ALL = f"{_HOLDS} ORDER BY h.hold_id"
+_ONE = f"{_HOLDS} WHERE h.hold_id = :hold_id"
+_OPEN = f"{_HOLDS} WHERE h.state = 'held' AND h.partner_id = ANY(:partners) ORDER BY h.hold_id"
+_LAST = f"{_HOLDS} WHERE h.partner_id = ANY(:partners) ORDER BY h.hold_id DESC LIMIT :most"
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,26 @@ def _above(stake: sa.Row[tuple[int, int, Decimal, int]], bounds: Holding) -> lis
 
 def holds(conn: sa.Connection) -> list[Hold]:
     """All holds, oldest first."""
-    return [Hold(**row) for row in conn.execute(sa.text(_HOLDS)).mappings()]
+    return _found(conn, _ALL)
+
+
+def open_holds(conn: sa.Connection, partner_ids: Sequence[str]) -> list[Hold]:
+    """Those of the partners about which somebody has to say something, oldest first."""
+    return [one for one in _found(conn, _OPEN, partners=list(partner_ids)) if one.is_open]
+
+
+def last_holds(conn: sa.Connection, partner_ids: Sequence[str], most: int) -> list[Hold]:
+    """The partners' last holds, newest first."""
+    return _found(conn, _LAST, partners=list(partner_ids), most=most)
+
+
+def find_hold(conn: sa.Connection, hold_id: int) -> Hold | None:
+    """The hold of that id; None when there is none."""
+    return next(iter(_found(conn, _ONE, hold_id=hold_id)), None)
+
+
+def _found(conn: sa.Connection, query: str, **asked: object) -> list[Hold]:
+    return [Hold(**row) for row in conn.execute(sa.text(query), asked).mappings()]
 
 
 def speak(conn: sa.Connection, hold_id: int, spoken: Spoken) -> Hold:
@@ -151,7 +174,7 @@ def speak(conn: sa.Connection, hold_id: int, spoken: Spoken) -> Hold:
         raise Terminal(f"There is no hold {hold_id}. `edi834 outgoing list --all` names them.")
     if not spoken.decided_by.strip() or not spoken.reason.strip():
         raise Terminal("A word needs a person and a reason. Give --by and --reason.")
-    known = _hold(conn, hold_id)
+    known = _known(conn, hold_id)
     if not known.is_open:
         raise Terminal(
             f"Nothing of hold {hold_id} waits: it is {known.state}. See `edi834 outgoing list "
@@ -162,7 +185,7 @@ def speak(conn: sa.Connection, hold_id: int, spoken: Spoken) -> Hold:
             f"{spoken.decided_by} has released hold {hold_id} already. Somebody else must."
         )
     conn.execute(sa.insert(hold_word).values(hold_id=hold_id, **vars(spoken)))
-    decided = _hold(conn, hold_id)
+    decided = _known(conn, hold_id)
     if spoken.word == "refused" or len(decided.released_by) >= decided.persons:
         conn.execute(sa.update(hold).where(hold.c.hold_id == hold_id).values(state=spoken.word))
         conn.execute(
@@ -170,11 +193,12 @@ def speak(conn: sa.Connection, hold_id: int, spoken: Spoken) -> Hold:
             .where(decision.c.hold_id == hold_id, decision.c.state == "held")
             .values(state=spoken.word)
         )
-    return _hold(conn, hold_id)
+    return _known(conn, hold_id)
 
 
-def _hold(conn: sa.Connection, hold_id: int) -> Hold:
-    return next(one for one in holds(conn) if one.hold_id == hold_id)
+def _known(conn: sa.Connection, hold_id: int) -> Hold:
+    (one,) = _found(conn, _ONE, hold_id=hold_id)
+    return one
 
 
 def _name(person: str) -> str:

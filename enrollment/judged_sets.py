@@ -45,6 +45,7 @@ _CONTENT = (
     "benefit_begin",
     "benefit_end",
     "further_lines",
+    "rating_area",
     "categories",
 )
 _CODES = ("maintenance_type", "maintenance_reason", "normalised_reason")

@@ -41,7 +41,7 @@ SELECT row_number() OVER (ORDER BY s.exchange_policy_id, s.segment_begin, s.is_s
   {", ".join(f"r.{name}" for name in RESIDENCE)},
   {", ".join(f"l.{name}" for name in RESIDENCE[: len(MAILING)])},
   CASE WHEN p.status = 'cancelled' THEN 'C' WHEN p.needs_effectuation THEN 'N' ELSE 'Y' END,
-  paid.through
+  paid.through, p.rating_area
 FROM ({SEGMENTS}) s
 JOIN book.policy p ON p.exchange_policy_id = s.exchange_policy_id
   AND p.partner_id = :partner_id AND p.known_from <= :known_at AND p.known_to > :known_at

@@ -71,7 +71,13 @@ ORDER BY s.exchange_policy_id, s.former_state = 'applied', s.place DESC
 # section 7.2.4 and tables 18 to 20).
 _OF_GROUP = ("reference", "total_count", "dependent_count")
 _PARTIES = tuple(name for name in SET_HEADER if name not in _OF_GROUP)
-_OF_POLICY = ("exchange_subscriber_id", "plan_id", "insurance_line", "issuer_policy_id")
+_OF_POLICY = (
+    "exchange_subscriber_id",
+    "plan_id",
+    "insurance_line",
+    "issuer_policy_id",
+    "rating_area",
+)
 
 _SOURCES = """
 FROM told_set t

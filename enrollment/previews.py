@@ -1,5 +1,7 @@
 """Previews: what unsent decisions would change, policy by policy, against what holds now."""
 
+from typing import Any
+
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -57,15 +59,45 @@ LEFT JOIN LATERAL (
 ) a ON true
 WHERE d.partner_id = :partner_id AND d.state IN ('open', 'held', 'released')
   AND (CAST(:hold_id AS bigint) IS NULL OR d.hold_id = :hold_id)
-ORDER BY d.kind, d.exchange_policy_id
+"""
+_ORDER = " ORDER BY d.kind, d.exchange_policy_id, d.decision_id"
+_AFTER = """
+  AND (d.kind, d.exchange_policy_id, d.decision_id) > (
+    SELECT kind, exchange_policy_id, decision_id FROM book.decision WHERE decision_id = :after)
+"""
+_TOTALS = f"""
+SELECT kind, count(*) AS policies, sum(members) AS members, sum(premium_total) AS premium_total,
+  sum(aptc) AS aptc
+FROM ({_PREVIEW}) AS one(decision_id, exchange_policy_id, kind, rule, reason, state, hold_id,
+  obstacle, members, status, next_status, benefit_begin, benefit_end, next_benefit_end,
+  premium_total, aptc)
+GROUP BY kind ORDER BY kind
 """
 
 
-def preview(conn: sa.Connection, partner_id: str, hold_id: int | None = None) -> pa.Table:
+def preview(
+    conn: sa.Connection,
+    partner_id: str,
+    hold_id: int | None = None,
+    after: int | None = None,
+    most: int | None = None,
+) -> pa.Table:
     """What the partner's unsent decisions would change (PREVIEW), or those of one hold.
 
-    Ordered by kind and policy. What holds now is the last state that the exchange has not
-    rejected.
+    Ordered by kind and policy; with `most` so many of them at the most, behind decision `after`.
+    What holds now is the last state that the exchange has not rejected.
     """
-    query = sa.text(_PREVIEW).bindparams(partner_id=partner_id, hold_id=hold_id)
-    return copy_out(conn, query, PREVIEW)
+    asked: dict[str, Any] = {"partner_id": partner_id, "hold_id": hold_id}
+    query = _PREVIEW
+    if after is not None:
+        query, asked["after"] = query + _AFTER, after
+    query += _ORDER
+    if most is not None:
+        query, asked["most"] = query + " LIMIT :most", most
+    return copy_out(conn, sa.text(query).bindparams(**asked), PREVIEW)
+
+
+def preview_totals(conn: sa.Connection, partner_id: str, hold_id: int) -> list[sa.Row[Any]]:
+    """Policies, members and dollars a month of a hold's unsent decisions, by kind."""
+    asked = {"partner_id": partner_id, "hold_id": hold_id}
+    return list(conn.execute(sa.text(_TOTALS), asked))

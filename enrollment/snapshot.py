@@ -25,12 +25,14 @@ SELECT m.exchange_policy_id, p.exchange_subscriber_id, m.exchange_member_id, p.i
   coalesce(said.issuer_member_id, m.issuer_member_id), m.relationship_code, m.last_name,
   m.first_name, m.middle_name, m.name_suffix, m.birth_date, m.gender_code, m.ssn,
   home.address_line_1, home.address_line_2, home.city, home.state, home.postal_code,
-  home.county_code, mail.address_line_1, mail.address_line_2, mail.city, mail.state,
-  mail.postal_code, m.phone, m.email, m.tobacco_code, p.plan_id, p.insurance_line, c.benefit_begin,
+  home.county_code, CASE WHEN m.is_subscriber THEN p.rating_area END, mail.address_line_1,
+  mail.address_line_2, mail.city, mail.state, mail.postal_code, m.phone, m.email, m.tobacco_code,
+  p.plan_id, p.insurance_line, c.benefit_begin,
   CASE WHEN p.status = 'cancelled' THEN c.benefit_begin
        WHEN p.benefit_end < c.benefit_begin THEN c.benefit_begin
        ELSE least(c.benefit_end, p.benefit_end) END,
-  a.premium_total, a.aptc, a.csr, a.responsible_amount, own.amount, m.is_subscriber, p.status,
+  c.coverage_spans, a.premium_total, a.aptc, a.csr, a.responsible_amount, own.amount,
+  m.is_subscriber, p.status,
   CASE WHEN m.is_subscriber AND pf.file_id IS NOT NULL THEN pf.file_id
        ELSE greatest(me.file_id, ce.file_id,
          CASE WHEN p.status IN ('cancelled', 'terminated') THEN pf.file_id END) END
@@ -42,13 +44,20 @@ JOIN (
   SELECT exchange_policy_id, exchange_member_id,
     max(benefit_begin) FILTER (WHERE begins) AS benefit_begin,
     nullif(max(coalesce(benefit_end, 'infinity')), 'infinity') AS benefit_end,
-    max(event_id) AS event_id
+    max(event_id) AS event_id,
+    string_agg(
+      benefit_begin || '/' || coalesce(CAST(least(benefit_end, policy_end) AS text), '..'), ' '
+      ORDER BY benefit_begin
+    ) FILTER (WHERE status <> 'cancelled' AND benefit_end IS DISTINCT FROM benefit_begin
+      AND benefit_begin <= coalesce(policy_end, 'infinity')) AS coverage_spans
   FROM (
-    SELECT *, benefit_begin > coalesce(lag(benefit_end) OVER (
-        PARTITION BY exchange_policy_id, exchange_member_id ORDER BY benefit_begin
+    SELECT v.exchange_policy_id, v.exchange_member_id, v.benefit_begin, v.benefit_end, v.event_id,
+      p.status, p.benefit_end AS policy_end,
+      v.benefit_begin > coalesce(lag(v.benefit_end) OVER (
+        PARTITION BY v.exchange_policy_id, v.exchange_member_id ORDER BY v.benefit_begin
       ) + 1, '-infinity') AS begins
-    FROM book.coverage
-    WHERE partner_id = :partner_id AND known_from <= :known_at AND known_to > :known_at
+    FROM book.coverage v JOIN policy p ON p.exchange_policy_id = v.exchange_policy_id
+    WHERE v.partner_id = :partner_id AND v.known_from <= :known_at AND v.known_to > :known_at
   ) span
   GROUP BY exchange_policy_id, exchange_member_id
 ) c ON c.exchange_policy_id = m.exchange_policy_id

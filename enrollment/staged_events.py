@@ -70,6 +70,7 @@ def staged_events(parsed: FileTables, accepted: pa.Array) -> pa.Table:
     told, places = _of_members(parsed.reporting_categories, m.column("member_ordinal"))
     begins = columns["benefit_begin"].combine_chunks()
     columns["submitted_at"] = categories.submitted_at(told, places, m.num_rows)
+    columns["rating_area"] = categories.rating_areas(told, places, m.num_rows)
     columns["categories"] = categories.digests(told, places, m.num_rows)
     columns |= categories.amounts(told, places, begins)
     return pa.table(columns)

@@ -176,7 +176,8 @@ def _gone(proof: str, condition: str) -> str:
     return f"""
 WITH gone AS (
   UPDATE ledger.case c SET state = 'resolved', waived_until = NULL, snoozed_until = NULL,
-    is_escalated = false, resolved_at = :at, resolved_run_id = :run_id, resolved_file_id = {proof}
+    asked_by = NULL, asked_until = NULL, is_escalated = false,
+    resolved_at = :at, resolved_run_id = :run_id, resolved_file_id = {proof}
   WHERE c.partner_id = :partner_id AND c.resolved_run_id IS NULL AND {condition}
   RETURNING c.case_id)
 INSERT INTO ledger.case_event (case_id, at, run_id, action, state)

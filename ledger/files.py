@@ -48,7 +48,7 @@ class Recorded:
     """Where a received file stands in the ledger.
 
     `is_new` is false when the same name and content were recorded before. `duplicate_of` is the
-    first file with the same content under another name.
+    first file with the same content under another name, of a month's file in the same month.
     """
 
     file_id: int
@@ -63,7 +63,7 @@ def record_received(conn: sa.Connection, received: ReceivedFile) -> Recorded:
         sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(same_content, 0)))
     )
     alike = conn.execute(
-        sa.select(file.c.file_id, file.c.name, file.c.duplicate_of, file.c.recorded_at)
+        sa.select(file)
         .where(
             file.c.direction == _FROM_EXCHANGE,
             file.c.partner_id == received.partner_id,
@@ -76,8 +76,25 @@ def record_received(conn: sa.Connection, received: ReceivedFile) -> Recorded:
             if known.recorded_at != received.received_at:
                 _record_sighting(conn, known.file_id, received)
             return Recorded(known.file_id, is_new=False, duplicate_of=known.duplicate_of)
+    if received.kind in _OF_MONTH:
+        mine = _month(received.named_at or received.received_at)
+        alike = [known for known in alike if month_of(known) == mine]
     first = alike[0].file_id if alike else None
     return Recorded(_insert(conn, received, first), is_new=True, duplicate_of=first)
+
+
+def month_of(row: sa.Row[Any]) -> str:
+    """The month (CCYYMM) of a received file: by its name, or in which it came."""
+    return _month(row.named_at or row.recorded_at)
+
+
+def _month(moment: datetime) -> str:
+    return f"{moment:%Y%m}"
+
+
+def record_released(conn: sa.Connection, received: ReceivedFile) -> int:
+    """The id of a file that a person has released: no copy, although another has its bytes."""
+    return _insert(conn, received, None)
 
 
 def _insert(conn: sa.Connection, received: ReceivedFile, duplicate_of: int | None) -> int:
@@ -211,6 +228,13 @@ def set_of_month(
     conn.execute(
         sa.update(file).where(file.c.file_id == file_id, file.c.state == "received").values(**told)
     )
+
+
+def settle_held(conn: sa.Connection, file_id: int, note: str | None) -> None:
+    """Marks a month's file that was set apart as taken in; with a note it stays apart for good."""
+    told = {"state": "applied", "note": None} if note is None else {"note": note}
+    held = (file.c.file_id == file_id) & (file.c.state == "quarantined")
+    conn.execute(sa.update(file).where(held).values(**told))
 
 
 def file_row(conn: sa.Connection, file_id: int) -> sa.Row[Any]:

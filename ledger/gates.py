@@ -26,8 +26,13 @@ SELECT b.batch_id, b.partner_id, b.run_id, r.as_of, b.state, b.settled_in_run,
   b.judged_by, d.decided_by, d.decided_at, d.reason
 FROM ledger.gate_batch b
 JOIN ledger.run r USING (run_id) LEFT JOIN ledger.gate_decision d USING (batch_id)
+"""
+_ALL = f"{_BATCHES} ORDER BY b.batch_id"
+_KEPT_OUT = f"""{_BATCHES}
+WHERE b.settled_in_run IS NULL AND b.state <> 'passed' AND b.partner_id = ANY(:partners)
 ORDER BY b.batch_id
 """
+_LAST = f"{_BATCHES} WHERE b.partner_id = ANY(:partners) ORDER BY b.batch_id DESC LIMIT :most"
 _MAY_GO_IN = ("passed", "released")
 
 
@@ -261,7 +266,21 @@ def _same_person(one: str, other: str) -> bool:
 
 def batches(conn: sa.Connection) -> list[Batch]:
     """All batches, oldest first."""
-    return [Batch(**row) for row in conn.execute(sa.text(_BATCHES)).mappings()]
+    return _read(conn, _ALL)
+
+
+def kept_out(conn: sa.Connection, partner_ids: Iterable[str]) -> list[Batch]:
+    """The partners' batches that the gate keeps from the book so far, oldest first."""
+    return _read(conn, _KEPT_OUT, partners=list(partner_ids))
+
+
+def last_batches(conn: sa.Connection, partner_ids: Iterable[str], most: int) -> list[Batch]:
+    """The partners' last batches, newest first."""
+    return _read(conn, _LAST, partners=list(partner_ids), most=most)
+
+
+def _read(conn: sa.Connection, query: str, **asked: object) -> list[Batch]:
+    return [Batch(**row) for row in conn.execute(sa.text(query), asked).mappings()]
 
 
 def has_decided(conn: sa.Connection, partner_ids: Iterable[str]) -> bool:

@@ -53,6 +53,13 @@ def pinned_rules(conn: sa.Connection, run_id: int) -> RulesInForce:
     return RulesInForce(row.program, row.parts)
 
 
+def recorded_rules(conn: sa.Connection, digest: str) -> RulesInForce:
+    """The rules of that digest."""
+    columns = sa.select(rule_version.c.program, rule_version.c.parts)
+    row = conn.execute(columns.where(rule_version.c.digest == digest)).one()
+    return RulesInForce(row.program, row.parts)
+
+
 def lock_run(conn: sa.Connection, run_id: int) -> str:
     """The state of the run, which nobody else changes until the transaction ends."""
     found = sa.select(run.c.state).where(run.c.run_id == run_id)

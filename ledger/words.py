@@ -1,7 +1,7 @@
 """What persons do with breaks and cases: the rows of `schemas/work.toml`, to one or to many."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -24,24 +24,65 @@ class Said:
 
 
 def act(
-    conn: sa.Connection, desk: Desk, ids: Sequence[int], said: Said, version: int | None = None
+    conn: sa.Connection,
+    desk: Desk,
+    ids: Sequence[int],
+    said: Said,
+    versions: Mapping[int, int] | None = None,
 ) -> int:
     """How many breaks or cases the person's word was applied to: all of them, or none.
 
-    Raises Terminal when one is not there, is in a state or of a kind that the action is not for,
-    or, with `version`, was changed since the person has looked at it.
+    A waiver that needs a second person (`needing_second`) is asked for only: the row's state stays
+    until another person allows or refuses it. Raises Terminal when one is not there, is in a state
+    or of a kind that the action is not for, was asked for by the very person who answers, or, with
+    `versions` by id, was changed since the person has looked at it.
     """
     action = _action(said)
     rows, number = desk.rows, desk.number
+    names = ("state", "kind", "version", "asked_by")
     locked = (
-        sa.select(number.label("number"), rows.c.state, rows.c.kind, rows.c.version)
+        sa.select(number.label("number"), *(rows.c[name] for name in names))
         .where(number.in_(ids))
         .order_by(number)
         .with_for_update()
     )
     known = conn.execute(locked).all()
-    _require_all(desk, ids, known, action, version)
-    conn.execute(sa.update(rows).where(number.in_(ids)).values(**_changes(rows, action, said)))
+    _require_all(desk, ids, known, action, versions or {})
+    if action.answers:
+        _require_another(desk, known, action, said)
+    asked = needing_second(conn, desk, ids, said.action) if action.until == WAIVED else []
+    _apply(conn, desk, sorted(set(ids) - set(asked)), said, _changes(rows, action, said))
+    asking = {
+        "version": rows.c.version + 1,
+        "asked_by": said.person.strip(),
+        "asked_until": said.until,
+    }
+    _apply(conn, desk, asked, replace(said, action=f"ask-{said.action}"), asking)
+    return len(known)
+
+
+WAIVED = "waived_until"
+
+
+def needing_second(conn: sa.Connection, desk: Desk, ids: Sequence[int], action: str) -> list[int]:
+    """Those of the rows of which the word needs a second person, by `schemas/work.toml`."""
+    rule = load_work_rules().second(action)
+    if rule is None:
+        return []
+    above = sa.select(desk.number).where(
+        desk.number.in_(ids), desk.dollars > sa.literal(rule.dollars_above)
+    )
+    return list(conn.execute(above.order_by(desk.number)).scalars())
+
+
+def _apply(
+    conn: sa.Connection, desk: Desk, ids: Sequence[int], said: Said, changes: dict[str, object]
+) -> None:
+    """Changes the rows, and appends an event to each."""
+    if not ids:
+        return
+    rows, number = desk.rows, desk.number
+    conn.execute(sa.update(rows).where(number.in_(ids)).values(**changes))
     told = {
         "person": said.person.strip(),
         "account": said.account,
@@ -55,7 +96,6 @@ def act(
             sa.select(number, rows.c.state, *literals).where(number.in_(ids)).order_by(number),
         )
     )
-    return len(known)
 
 
 def _changes(rows: sa.Table, action: Action, said: Said) -> dict[str, object]:
@@ -63,6 +103,10 @@ def _changes(rows: sa.Table, action: Action, said: Said) -> dict[str, object]:
     changes: dict[str, object] = {"version": rows.c.version + 1}
     if action.becomes:
         changes |= {"state": action.becomes, "waived_until": None, "snoozed_until": None}
+    if action.becomes or action.answers:
+        changes |= {"asked_by": None, "asked_until": None}
+    if action.becomes and action.answers:
+        changes["waived_until"] = rows.c.asked_until
     if action.until:
         changes[action.until] = said.until
     if action.escalates:
@@ -84,6 +128,19 @@ def _action(said: Said) -> Action:
     return action
 
 
+def _require_another(desk: Desk, known: Sequence[Any], action: Action, said: Said) -> None:
+    """Raises Terminal where nobody has asked, or the same person has."""
+    for row in known:
+        name = f"{desk.noun.capitalize()} {row.number}"
+        if row.asked_by is None:
+            raise Terminal(f"Nobody has asked for a waiver of {desk.noun} {row.number}.")
+        if row.asked_by.casefold() == said.person.strip().casefold():
+            raise Terminal(
+                f"{name}: to {action.name} a waiver needs another person than has asked for it "
+                f"({row.asked_by})."
+            )
+
+
 _OPTIONS = {"owner": "to", "reason": "reason", "until": "until"}
 
 
@@ -92,7 +149,7 @@ def _require_all(
     ids: Sequence[int],
     known: Sequence[Any],
     action: Action,
-    version: int | None,
+    versions: Mapping[int, int],
 ) -> None:
     noun, doing = desk.noun, action.name.replace("-", " ")
     missing = sorted(set(ids) - {row.number for row in known})
@@ -108,7 +165,7 @@ def _require_all(
             )
         if action.kinds and row.kind not in action.kinds:
             raise Terminal(f"{name} closes itself: to {doing} is not for it. See {look}.")
-        if version is not None and row.version != version:
+        if row.version != versions.get(row.number, row.version):
             raise Terminal(
                 f"{name} was changed by somebody else since you have looked at it. "
                 f"Look again: {look}."

@@ -5,11 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline import terminal
-from pipeline.work_command import add_actions, states_of, work_house
+from pipeline.work_command import add_actions, states_of, tell_all, work_house
 from schemas.errors import Terminal
-
-OK, OPEN_ITEMS = 0, 1
 
 breaks = typer.Typer(no_args_is_help=True, help="Disagreements that live until they are gone.")
 
@@ -47,16 +44,15 @@ def list_all(  # noqa: PLR0913 - one option for each way to look
     )  # fmt: skip
     with work_house() as house, house.engine.connect() as conn:
         found = list_breaks(conn, wanted)
-    if as_json:
-        for row in found:
-            print(json.dumps(as_object(row)))  # noqa: T201 - the command's output
-    elif found:
-        terminal.out.print(breaks_table(found))
-        if len(found) == limit:
-            terminal.out.print(f"There may be more: --after {found[-1]['break_id']}.")
-    else:
-        terminal.out.print("There is no such break.")
-    raise typer.Exit(OPEN_ITEMS if found else OK)
+    tell_all(
+        found,
+        as_object,
+        breaks_table,
+        "There is no such break.",
+        as_json=as_json,
+        key="break_id",
+        limit=limit,
+    )
 
 
 def _source(source: str | None) -> str | None:
@@ -79,14 +75,7 @@ def causes(partner: Partner = None, as_json: Json = False) -> None:
 
     with work_house() as house, house.engine.connect() as conn:
         found = causes_of(conn, partner)
-    if as_json:
-        for row in found:
-            print(json.dumps(as_object(row)))  # noqa: T201 - the command's output
-    elif found:
-        terminal.out.print(causes_table(found))
-    else:
-        terminal.out.print("Nothing is open.")
-    raise typer.Exit(OPEN_ITEMS if found else OK)
+    tell_all(found, as_object, causes_table, "Nothing is open.", as_json=as_json)
 
 
 @breaks.command()

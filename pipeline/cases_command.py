@@ -7,10 +7,17 @@ from typing import Annotated
 import typer
 
 from pipeline import terminal
-from pipeline.work_command import By, Reason, add_actions, states_of, work_house
+from pipeline.work_command import (
+    OK,
+    OPEN_ITEMS,
+    By,
+    Reason,
+    add_actions,
+    states_of,
+    tell_all,
+    work_house,
+)
 from schemas.errors import Terminal
-
-OK, OPEN_ITEMS = 0, 1
 
 cases = typer.Typer(
     no_args_is_help=True, help="What was rejected, waits or is set apart, until it is mended."
@@ -52,16 +59,15 @@ def list_all(  # noqa: PLR0913 - one option for each way to look
     )  # fmt: skip
     with work_house() as house, house.engine.connect() as conn:
         found = list_cases(conn, wanted)
-    if as_json:
-        for row in found:
-            print(json.dumps(as_object(row)))  # noqa: T201 - the command's output
-    elif found:
-        terminal.out.print(cases_table(found))
-        if len(found) == limit:
-            terminal.out.print(f"There may be more: --after {found[-1]['case_id']}.")
-    else:
-        terminal.out.print("There is no such case.")
-    raise typer.Exit(OPEN_ITEMS if found else OK)
+    tell_all(
+        found,
+        as_object,
+        cases_table,
+        "There is no such case.",
+        as_json=as_json,
+        key="case_id",
+        limit=limit,
+    )
 
 
 @cases.command()
@@ -76,33 +82,39 @@ def causes(partner: Partner = None, as_json: Json = False) -> None:
 
     with work_house() as house, house.engine.connect() as conn:
         found = case_causes(conn, partner)
-    if as_json:
-        for row in found:
-            print(json.dumps(as_object(row)))  # noqa: T201 - the command's output
-    elif found:
-        terminal.out.print(case_causes_table(found))
-    else:
-        terminal.out.print("Nothing is open.")
-    raise typer.Exit(OPEN_ITEMS if found else OK)
+    tell_all(found, as_object, case_causes_table, "Nothing is open.", as_json=as_json)
 
 
 @cases.command()
 def show(
     case_id: Annotated[int, typer.Argument(metavar="ID", help="The case.")],
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Unmask the member; the audit trail notes it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show one case: what is wrong, where, what to do, and what was done."""
+    """Show one case: what is wrong, where, the member on all sides, what to do, what was done."""
+    from ledger import audit
     from ledger.case_queries import read_case
     from pipeline.cases_report import case_object, show_case
+    from pipeline.operators import account
+    from pipeline.sides_report import sides_objects, sides_table
+    from pipeline.three_sides import of_work, three_sides
 
-    with work_house() as house, house.engine.connect() as conn:
+    with work_house() as house, house.engine.begin() as conn:
         found = read_case(conn, case_id)
-    if found is None:
-        raise Terminal(f"There is no case {case_id}. `edi834 cases list --all` names them.")
+        if found is None:
+            raise Terminal(f"There is no case {case_id}. `edi834 cases list --all` names them.")
+        sides = three_sides(house, conn, of_work("case", found.row))
+        if reveal:
+            audit.note(conn, "revealed", "case", case_id, account=account())
     if as_json:
-        print(json.dumps(case_object(found)))  # noqa: T201 - the command's output
-    else:
-        show_case(found)
+        told = case_object(found) | {"sides": sides_objects(sides, reveal=reveal)}
+        print(json.dumps(told))  # noqa: T201 - the command's output
+        return
+    show_case(found)
+    if sides.fields:
+        terminal.out.print(sides_table(sides, reveal=reveal))
 
 
 @cases.command()

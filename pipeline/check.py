@@ -11,6 +11,7 @@ import sqlalchemy as sa
 import structlog
 
 from ledger.files import file_row, to_check_before
+from ledger.operator_words import Release, released_as
 from ledger.runs import record_rules
 from ledger.sent import SentEnvelopes
 from ledger.verdicts import (
@@ -69,6 +70,8 @@ def check_received(house: House, run: Run, file_id: int) -> str:
     with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
         terms = terms_of(house, row, path, run.as_of.date())
         terms = as_correction(terms) if row.kind == "correction" else terms
+        released = _release(house, file_id)
+        terms = without_rule(terms, released.rule) if released else terms
         verdict = check_file(path, terms, sink).verdict
         sink.write_verdict(verdict)
         with writing(house, run, row.partner_id, "file checked") as conn:
@@ -120,6 +123,18 @@ def terms_of(house: House, row: sa.Row[Any], path: Path, day: date) -> Terms:
 def as_correction(terms: Terms) -> Terms:
     """The same terms for a set that a person has corrected: its numbers came with the original."""
     return replace(terms, seen_interchanges=frozenset(), seen_groups=lambda _: frozenset())
+
+
+def without_rule(terms: Terms, rule_id: str) -> Terms:
+    """The same terms for a file that a person has released: what set it apart does not hold."""
+    known = terms.rulebook
+    rules = {name: rule for name, rule in known.rules.items() if name != rule_id}
+    return replace(terms, rulebook=replace(known, rules=rules))
+
+
+def _release(house: House, file_id: int) -> Release | None:
+    with house.engine.connect() as conn:
+        return released_as(conn, file_id)
 
 
 def seen_before(conn: sa.Connection, row: sa.Row[Any], path: Path) -> frozenset[tuple[str, str]]:

@@ -20,10 +20,13 @@ from pipeline.book_command import book
 from pipeline.breaks_command import breaks
 from pipeline.carrier_command import carrier
 from pipeline.cases_command import cases
+from pipeline.disputes_command import disputes
+from pipeline.files_command import files
 from pipeline.gate_command import gate
 from pipeline.matches_command import matches
 from pipeline.month_command import month
 from pipeline.outgoing_command import outgoing
+from pipeline.partners_command import partners
 from pipeline.premium_command import premium
 from pipeline.replay_command import replay
 from pipeline.report_command import report
@@ -123,9 +126,7 @@ def check(  # noqa: PLR0913 - one parameter an option
     from pipeline.check_command import CheckOptions, check_one
     from pipeline.check_json import json_pieces
     from schemas.partners import load_partner
-    from validators.processes import leave_pandas_out
 
-    leave_pandas_out()
     known = load_partner(partner) if partner else None
     options = CheckOptions(known, _moment(as_of), out)
     names = [path.name for path in files]
@@ -218,6 +219,7 @@ def night(
     Exit code 0: balanced; 1: balanced with open items, held at the gate, or partners were left to
     another night; 2: not balanced, or something failed; 3: all was left to another night.
     """
+    from pipeline.expected import missing_files
     from pipeline.night import run_night
     from pipeline.night_report import show_failures, show_night
     from pipeline.open_items_command import open_items_by_kind
@@ -230,12 +232,13 @@ def night(
         with terminal.doing("The night runs") as say:
             result = run_night(house, _moment(as_of), wanted, say, take_over=take_over)
         items = open_items_by_kind(house)
+        missing = missing_files(house, result.run.as_of, wanted)
     if as_json:
-        told = _night_object(result) | {"open_items": items}
+        told = _night_object(result) | {"open_items": items, "missing": [*map(vars, missing)]}
         print(json.dumps(told, default=str))  # noqa: T201 - the command's output
         show_failures(result)
     else:
-        show_night(result, items)
+        show_night(result, items, missing)
     for sentence in result.left:
         terminal.fail(sentence)
     codes = {"balanced": OK, "balanced_with_open_items": OPEN_ITEMS, "failed": FAILED}
@@ -256,6 +259,7 @@ def _night_object(result: Any) -> dict[str, Any]:
             {"partner_id": one.partner_id, "unchanged_since": one.unchanged_since.isoformat()}
             for one in result.stale
         ],
+        "held": [vars(one) for one in result.held],
         "audit": str(result.anchor),
         "left": result.left,
     }
@@ -359,23 +363,36 @@ def _spark_engine(out: Path) -> Iterator[Any]:
 
 
 @app.command()
-def whatif(
+def whatif(  # noqa: PLR0913 - one option for each of them
     folder: Annotated[Path, typer.Option("--rules", help="Folder of changed rows.")],
     since: Annotated[datetime, typer.Option(help="Files received from this day on (UTC).")],
     until: Annotated[datetime | None, typer.Option(help="The last day; today by default.")] = None,
     partner: Annotated[str | None, typer.Option(help="Only this partner's files.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Show the answer in the console.")] = False,
+    by: Annotated[str, typer.Option(help="Who keeps it.")] = "",
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
     as_json: Json = False,
 ) -> None:
     """Show what changed rules would have done with the stored files. Nothing is changed by it.
 
+    With --keep the answer, without its members, is a page of the console, for one partner.
+
     Exit code 0: nothing would be otherwise; 1: something would; 2: the rules cannot be used.
     """
+    from ledger.corrections import Word
+    from ledger.what_ifs import keep_answer
+    from pipeline.operators import account
     from pipeline.whatif import Question, what_if
     from pipeline.whatif_report import as_object, show_answer
     from schemas.rule_sets import changes_in, read_changes
 
     if until is not None and until < since:
         raise Terminal("--until is before --since, so no file is asked about. Correct the dates.")
+    word = Word(by, account(), reason)
+    if keep:
+        word.require("keep an answer")
+        if partner is None:
+            raise Terminal("An answer is kept for the people of one partner. Give --partner.")
     terminal.silence_logs()
     with _house() as house:
         if partner:
@@ -386,10 +403,16 @@ def whatif(
         with terminal.doing("Files are judged by both rulebooks") as say:
             answer = what_if(house, question, say, _processes())
         changes = changes_in(question.rulebook, partners)
+        found = as_object(question, answer, changes)
+        if keep and partner is not None:
+            with house.engine.begin() as conn:
+                found["kept_as"] = keep_answer(conn, partner, found, word)
     if as_json:
-        print(json.dumps(as_object(question, answer, changes)))  # noqa: T201 - the command's output
+        print(json.dumps(found))  # noqa: T201 - the command's output
     else:
         show_answer(question, answer, changes)
+        if keep:
+            terminal.out.print(f"Kept as {found['kept_as']}: the console shows it under Rules.")
     raise typer.Exit(OK if answer.is_the_same else OPEN_ITEMS)
 
 
@@ -425,11 +448,14 @@ app.add_typer(gate, name="gate")
 app.add_typer(outgoing, name="outgoing")
 app.add_typer(breaks, name="breaks")
 app.add_typer(cases, name="cases")
+app.add_typer(disputes, name="disputes")
 app.add_typer(matches, name="matches")
 app.add_typer(audit, name="audit")
 for of_audit in (sample, sign, review, signed):
     audit.command()(of_audit)
 app.add_typer(carrier, name="carrier")
+app.add_typer(partners, name="partners")
+app.add_typer(files, name="files")
 app.add_typer(month, name="month")
 app.add_typer(premium, name="premium")
 app.add_typer(report, name="report")

@@ -1,21 +1,20 @@
 """What the exchange's full files say otherwise than the book meets breaks, as any difference does.
 
 Nobody's coverage is ended by what such a file leaves out. One that leaves out more than the gate
-allows (`full-file-omits` in `schemas/gate.toml`) is held as one batch until a person decides.
+or the partner's own bounds allow (`full-file-omits…` in `schemas/gate.toml`, `[[bounds]]` of the
+partner) is held as one batch until a person decides.
 """
 
 from pathlib import Path
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from enrollment.full_files import differences_of_full_files, newest_full_files
-from pipeline.checked_tables import read_table
+from pipeline.gate import named_in
 from pipeline.runs import Run
 from reconciliation.breaks import BOOK_FILES, Sighting, meet
 from schemas.database import file
 from schemas.postgres_copy import copy_out
-from schemas.tables import TEXT
 
 # The file behind each member whom an open break is about: what has changed the book since may be
 # what ended it.
@@ -38,11 +37,7 @@ def meet_full_files(conn: sa.Connection, run: Run, partner_id: str, checked: Pat
     if newest is None:
         return
     file_ids, moment = newest
-    named = [
-        read_table(checked / str(file_id), "members")["exchange_policy_id"] for file_id in file_ids
-    ]
-    chunks = [chunk for column in named for chunk in column.drop_null().chunks]
-    found = differences_of_full_files(conn, partner_id, moment, pa.chunked_array(chunks, TEXT))
+    found = differences_of_full_files(conn, partner_id, moment, named_in(checked, file_ids))
     sha256, run_id = conn.execute(
         sa.select(file.c.sha256, file.c.run_id).where(file.c.file_id == file_ids[-1])
     ).one()

@@ -1,10 +1,15 @@
 """Checked files to a batch that may change the book, or is held for a person."""
 
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import sqlalchemy as sa
 import structlog
 
 from enrollment.batches import StagedFiles, batch_tables, full_files
+from enrollment.omitted import NAMED
 from enrollment.staged_events import FileTables
 from enrollment.staging import stage_file
 from ledger import gates
@@ -16,7 +21,6 @@ from pipeline.operators import name_of_operator
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from schemas.gate import load_gate
-from schemas.tables import TEXT
 from validators.gate import judge_batch
 
 log = structlog.get_logger()
@@ -65,7 +69,8 @@ def judge_next_batch(house: House, run: Run, partner_id: str) -> bool:
         staged = _staged_files(house, conn, partner_id, gates.files_of(conn, batch_id))
         tables = batch_tables(conn, staged, run.as_of.date())
         nights = gates.earlier_findings(conn, partner_id, load_gate().history_nights)
-        found = judge_batch(tables, nights)
+        bounds = house.partner(partner_id).bounds_on(run.as_of.date())
+        found = judge_batch(tables, nights, bounds)
         by = name_of_operator(house.settings)
         state = gates.record_findings(conn, batch_id, found, run.run_id, by)
     outside = [finding.expectation for finding in found if finding.outcome == "outside"]
@@ -77,12 +82,16 @@ def _staged_files(
     house: House, conn: sa.Connection, partner_id: str, file_ids: list[int]
 ) -> StagedFiles:
     """The batch's files, with what its full files name: rejected members are named too."""
-    named = [
-        read_table(house.settings.tables_folder / str(file_id), "members")["exchange_policy_id"]
-        for file_id in full_files(conn, file_ids)
-    ]
-    chunks = [chunk for column in named for chunk in column.chunks]
-    return StagedFiles(partner_id, file_ids, pa.chunked_array(chunks, TEXT))
+    full = full_files(conn, file_ids)
+    named = named_in(house.settings.tables_folder, full) if full else None
+    return StagedFiles(partner_id, file_ids, named)
+
+
+def named_in(checked: Path, file_ids: list[int]) -> pa.Table:
+    """Whom checked files name (NAMED), members of rejected sets, too."""
+    paths = [checked / str(file_id) / "members.parquet" for file_id in file_ids]
+    named = pa.concat_tables(pq.read_table(path, columns=NAMED.names) for path in paths)
+    return named.filter(pc.is_valid(named["exchange_policy_id"])).cast(NAMED)
 
 
 def batches_at_gate(house: House) -> list[gates.AtGate]:

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from pipeline import terminal
+from pipeline.work_command import tell_all
 from schemas.errors import Terminal
-
-OK, OPEN_ITEMS = 0, 1
 
 matches = typer.Typer(
     no_args_is_help=True, help="Members and records of the carrier that share no id."
@@ -39,16 +38,15 @@ def list_all(  # noqa: PLR0913 - one option for each way to look
     with _house() as house, house.engine.connect() as conn:
         states = () if everything else _states(state)
         found = list_matches(conn, states, partner, after, limit)
-    if as_json:
-        for row in found:
-            print(json.dumps(as_object(row)))  # noqa: T201 - the command's output
-    elif found:
-        terminal.out.print(matches_table(found))
-        if len(found) == limit:
-            terminal.out.print(f"There may be more: --after {found[-1]['match_id']}.")
-    else:
-        terminal.out.print("There is no such pair.")
-    raise typer.Exit(OPEN_ITEMS if found else OK)
+    tell_all(
+        found,
+        as_object,
+        matches_table,
+        "There is no such pair.",
+        as_json=as_json,
+        key="match_id",
+        limit=limit,
+    )
 
 
 def _states(state: str | None) -> tuple[str, ...]:
@@ -106,7 +104,13 @@ def _say(word: str, ids: list[int], by: str, reason: str) -> None:
 
     with _house() as house, house.engine.begin() as conn:
         done = say(conn, sorted(set(ids)), MatchWord(word, by, account(), reason))
-    terminal.out.print(f"Noted, of {done} pair{'s' * (done != 1)}. The next night goes by it.")
+    more = len(set(ids)) - done
+    if done:
+        terminal.out.print(f"Noted, of {done} pair{'s' * (done != 1)}. The next night goes by it.")
+    if more:
+        terminal.out.print(
+            f"{more} pair{'s' * (more != 1)} need{'s' * (more == 1)} another person."
+        )
 
 
 def _house() -> Any:

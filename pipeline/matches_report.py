@@ -1,6 +1,7 @@
 """What pairs look like: ids, weights and reasons; values only where somebody reveals them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -40,22 +41,55 @@ def match_object(
 def both_records(reports: Path, row: Mapping[str, Any]) -> Records:
     """The two records as the last reconciliation that saw the pair has frozen them."""
     folder = reports / str(row["last_run_id"]) / row["partner_id"] / "reconciliation"
-    book, carrier = (_record(folder / side / "members.parquet", side, row) for side in _SIDES)
+    book, carrier = (
+        _shown(snapshot_record(folder, side, row[f"{side}_policy_id"], row[f"{side}_member_id"]))
+        for side in _SIDES
+    )
     return book, carrier
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One field of a pair as either record has it, as text; None where it does not tell it."""
+
+    name: str
+    book: str | None
+    carrier: str | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether both tell it and tell something else, case aside."""
+        if self.book is None or self.carrier is None:
+            return False
+        return self.book.strip().casefold() != self.carrier.strip().casefold()
+
+
+def compared_records(reports: Path, row: Mapping[str, Any]) -> list[Compared]:
+    """The fields of a pair side by side, those that either record tells."""
+    book, carrier = (as_object(one) for one in both_records(reports, row))
+    found = [
+        Compared(name, *(None if one.get(name) in (None, "") else str(one[name]) for one in sides))
+        for sides in [(book, carrier)]
+        for name in _SHOWN
+    ]
+    return [one for one in found if one.book is not None or one.carrier is not None]
+
+
+def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: record.get(name) for name in _SHOWN} if record else {}
 
 
 _SIDES = ("book", "carrier")
 
 
-def _record(path: Path, side: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    keys = [
-        ("exchange_policy_id", "==", row[f"{side}_policy_id"]),
-        ("exchange_member_id", "==", row[f"{side}_member_id"]),
-    ]
+def snapshot_record(folder: Path, side: str, policy_id: str, member_id: str) -> dict[str, Any]:
+    """A member's record in a snapshot of that side, below a reconciliation's folder; {} without."""
+    path = folder / side / "members.parquet"
+    keys = [("exchange_policy_id", "==", policy_id), ("exchange_member_id", "==", member_id)]
     if not path.is_file():
         raise Terminal(f"{path} is gone, so the records cannot be shown. Restore the reports.")
-    found = pq.read_table(path, filters=keys).to_pylist()
-    return {name: found[0].get(name) for name in _SHOWN} if found else {}
+    found = pq.read_table(path, filters=keys).slice(0, 1).to_pylist()
+    return found[0] if found else {}
 
 
 def matches_table(rows: Iterable[Mapping[str, Any]]) -> Table:

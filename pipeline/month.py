@@ -45,7 +45,7 @@ def build_rcni(
     path = out / file.name
     write_durably(path, content)
     with house.engine.connect() as conn:
-        known = months.known_file(conn, partner_id, "rcni", file.sha256)
+        known = months.known_file(conn, partner_id, "rcni", file.month, file.sha256)
     return WrittenRcni(known["month_file_id"], path, file.sha256, file.balance, unconfirmed)
 
 
@@ -74,12 +74,12 @@ def remember_rcni(
     stored = house.landing.store([content])
     file = months.MonthFile(
         partner_id, "rcni", f"{layout.id} {layout.version}",
-        month.name_for(partner, coverage_year, as_of), coverage_year,
+        month.name_for(partner, coverage_year, as_of), coverage_year, f"{as_of:%Y%m}",
         stored.sha256, stored.size_bytes, stored.storage_key, as_of, None, rows.num_rows,
         totals, "written", None,
     )  # fmt: skip
     with house.engine.begin() as conn:
-        if months.known_file(conn, partner_id, "rcni", stored.sha256) is None:
+        if months.known_file(conn, partner_id, "rcni", file.month, stored.sha256) is None:
             months.remember(conn, file)
     return file, content, layout.unconfirmed
 

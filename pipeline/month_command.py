@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ month = typer.Typer(
 PartnerId = Annotated[str, typer.Option(help="The trading partner.")]
 Year = Annotated[int, typer.Option(min=2014, max=2099, help="The coverage year.")]
 Ids = Annotated[list[int], typer.Argument(metavar="ID…", help="Actions, by their ids.")]
+Held = Annotated[int, typer.Argument(metavar="ID", help="The held pre-audit file.")]
 By = Annotated[str, typer.Option(help="Who says so.")]
 Reason = Annotated[str, typer.Option(help="Why, in a sentence without anybody's data.")]
 AsOf = Annotated[datetime | None, typer.Option(help="As known at this moment (UTC).")]
@@ -80,6 +81,29 @@ def send(
     with _house() as house, house.engine.begin() as conn:
         name = release_file(conn, file, by, account(), reason)
     terminal.out.print(f"{name} goes out with the next `edi834 night`.", soft_wrap=True)
+
+
+@month.command()
+def accept(file: Held, by: By, reason: Reason) -> None:
+    """Let a held pre-audit file be compared, though it leaves out many: a second person's word."""
+    _decide_held(file, "loaded", by, reason)
+    terminal.out.print(f"Monthly file {file} is compared from the next `edi834 night` on.")
+
+
+@month.command()
+def refuse(file: Held, by: By, reason: Reason) -> None:
+    """Keep a held pre-audit file from being compared: the one before it goes on to hold."""
+    _decide_held(file, "refused", by, reason)
+    terminal.out.print(f"Monthly file {file} is refused. Ask the exchange for a whole one.")
+
+
+def _decide_held(file: int, state: Literal["loaded", "refused"], by: str, reason: str) -> None:
+    from pipeline.operators import account
+    from pipeline.pre_audit import decide_held_file
+    from reconciliation.months import Said
+
+    with _house() as house:
+        decide_held_file(house, file, state, Said(by, account(), reason))
 
 
 @month.command()

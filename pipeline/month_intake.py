@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import structlog
 
 from enrollment.origins import WANTED, origins
-from ledger.files import file_row, set_of_month
+from ledger.files import file_row, month_of, set_of_month
 from parsers.monthly_issues import refuses, together
 from parsers.rcno import Answered
 from pipeline.journal import journal
@@ -93,7 +93,7 @@ class _Answer:
 def _keep(conn: sa.Connection, run: Run, answer: _Answer) -> LoadedAnswer:
     """The answer as it is known from now on, or has been: a copy changes nothing."""
     read, row = answer.read, answer.row
-    known = months.known_file(conn, row.partner_id, "answer", answer.sha256)
+    known = months.known_file(conn, row.partner_id, "answer", month_of(row), answer.sha256)
     is_refused = refuses(together([read.issues]))
     balance = None if is_refused else balance_of(read.records)
     if known is not None:
@@ -103,7 +103,7 @@ def _keep(conn: sa.Connection, run: Run, answer: _Answer) -> LoadedAnswer:
         )
     file = months.MonthFile(
         row.partner_id, "answer", answer.form.version, row.name, answer.coverage_year,
-        answer.sha256, row.size_bytes, row.storage_key, run.as_of,
+        month_of(row), answer.sha256, row.size_bytes, row.storage_key, run.as_of,
         answer.asked["month_file_id"] if answer.asked is not None else None,
         read.records.num_rows, _told(balance, read),
         "refused" if is_refused else "loaded", row.file_id,

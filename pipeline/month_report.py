@@ -53,6 +53,7 @@ _NEXT = {
     "loaded": "edi834 month actions",
     "refused": "ask the exchange for it again",
     "superseded": "",
+    "held": "edi834 month accept {month_file_id}, or refuse",
 }
 
 

@@ -4,6 +4,7 @@ A partner whose mailbox or records fail does not stop the others; what failed is
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -17,13 +18,15 @@ import ledger.runs
 from ledger import audit, gates, owners
 from ledger.balance import balance
 from ledger.carrier_readings import CarrierReading, stale_readings
+from ledger.operator_words import PartnerHold, all_partner_holds, asked_again, partner_holds
 from ledger.step_failures import StepFailure, failures
 from pipeline.retrying import until_done
 from pipeline.runs import Run, at_work
 from pipeline.steps import Steps
 from pipeline.wiring import House
+from reconciliation.report_figures import count_sets
 from schemas.database import result as reconciled
-from schemas.errors import EnrollmentError, Superseded
+from schemas.errors import AtWork, EnrollmentError, Superseded
 from schemas.fault_points import AFTER, BEFORE, reach_commit
 from schemas.runs import run
 
@@ -40,7 +43,8 @@ class NightResult:
     `at_gate` holds the batches that are kept from the book, from whichever night they are, those
     of this night with a finding out of bounds, and those that a person decided about and this night
     has settled. `stale` are the carriers' records that have not changed for too long. `anchor` is
-    the end of the audit trail, for a copy outside of the database. `left` says of the partners that
+    the end of the audit trail, for a copy outside of the database. `held` are the partners of whom
+    nothing is applied or sent: with one, a night has open items. `left` says of the partners that
     this call left to somebody else who they are.
     """
 
@@ -51,6 +55,7 @@ class NightResult:
     at_gate: tuple[gates.AtGate, ...]
     stale: tuple[CarrierReading, ...]
     anchor: audit.Anchor
+    held: tuple[PartnerHold, ...] = ()
     left: tuple[str, ...] = ()
 
 
@@ -69,6 +74,7 @@ def run_night(
     raises AtWork when that is so for all, and Superseded when all were taken over meanwhile.
     """
     wanted = partner_ids or house.partner_ids
+    do_asked_again(house, as_of, wanted, tell)
     closed = closed_night(house, as_of, wanted)
     if closed is not None:
         return closed
@@ -80,6 +86,19 @@ def run_night(
             except Superseded as error:
                 left.append(str(error))
         return replace(close_night(house, opened.run), left=tuple(left))
+
+
+def do_asked_again(
+    house: House, as_of: datetime | None, partner_ids: list[str], tell: Tell = lambda _: None
+) -> None:
+    """Does again what has failed in nights of other moments and a person has asked for."""
+    with house.engine.connect() as conn:
+        asked = asked_again(conn, partner_ids)
+    for moment in sorted(asked.keys() - {as_of}):
+        with suppress(AtWork, Superseded), at_work(house, moment, asked[moment]) as opened:
+            for partner_id in opened.partner_ids:
+                _run_partner(Steps(house, opened.run, partner_id), tell)
+            close_night(house, opened.run)
 
 
 def _run_partner(steps: Steps, tell: Tell) -> None:
@@ -126,6 +145,7 @@ def _close(house: House, opened: Run) -> NightResult:
         result = _result(conn, opened)
         is_last = not owners.others_at_work(conn, opened.run_id, opened.token)
         if result.state != "failed" and is_last:
+            count_sets(conn, opened.run_id)
             ledger.runs.close_run(conn, opened.run_id, result.state)
         reach_commit("run closed", BEFORE)
     reach_commit("run closed", AFTER)
@@ -138,10 +158,10 @@ def _result(conn: sa.Connection, opened: Run) -> NightResult:
     failed = failures(conn, opened.run_id)
     at_gate = _at_gate(conn, opened)
     stale = stale_readings(conn, opened.run_id)
-    state = _state(
-        table, failed, is_open=bool(stale) or any(one.batch.is_kept_out for one in at_gate)
-    )
-    return NightResult(opened, state, table, failed, at_gate, stale, audit.head(conn))
+    held = all_partner_holds(conn)
+    is_open = bool(stale or held) or any(one.batch.is_kept_out for one in at_gate)
+    state = _state(table, failed, is_open=is_open)
+    return NightResult(opened, state, table, failed, at_gate, stale, audit.head(conn), held)
 
 
 def _at_gate(conn: sa.Connection, opened: Run) -> tuple[gates.AtGate, ...]:
@@ -171,8 +191,9 @@ def _state(table: pa.Table, failed: tuple[StepFailure, ...], *, is_open: bool) -
 def closed_night(house: House, as_of: datetime, partner_ids: list[str]) -> NightResult | None:
     """What the ledger says of the night of that moment when it is closed for all these partners.
 
-    (A closed run has reconciled each of its partners.) The last night is not closed when a person
-    has decided since about a batch that was held: what follows from that is still to be done.
+    (A closed run has reconciled each of its partners that is not held.) The last night is not
+    closed when a person has decided since about a batch that was held: what follows from that is
+    still to be done.
     """
     with house.engine.connect() as conn:
         latest = conn.execute(_latest_run(as_of)).one_or_none()
@@ -183,7 +204,9 @@ def closed_night(house: House, as_of: datetime, partner_ids: list[str]) -> Night
         is_last = conn.execute(sa.select(sa.func.max(run.c.as_of))).scalar_one() == as_of
         if is_last and gates.has_decided(conn, partner_ids):
             return None
-    return find_night(house, as_of) if worked_through.issuperset(partner_ids) else None
+        held = partner_holds(conn, partner_ids)
+    wanted = set(partner_ids) - held.keys()
+    return find_night(house, as_of) if worked_through.issuperset(wanted) else None
 
 
 def find_night(house: House, as_of: datetime) -> NightResult | None:

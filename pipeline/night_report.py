@@ -1,18 +1,24 @@
 """What a night looks like in a terminal: its balance, and what failed."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 from rich.table import Table
 
 from ledger.carrier_readings import CarrierReading
+from ledger.expected_files import ExpectedFile
 from pipeline import terminal
 from pipeline.gate_report import show_at_gate
 from pipeline.night import NightResult
+from pipeline.partners_command import expected_sentence, hold_sentence
 
 
-def show_night(result: NightResult, open_items: dict[str, int]) -> None:
+def show_night(
+    result: NightResult, open_items: dict[str, int], missing: Sequence[ExpectedFile] = ()
+) -> None:
     """The balance of the night, what the gate says, what failed, and the audit trail's end.
 
-    `open_items` are those of the book, counted by kind.
+    `open_items` are those of the book, counted by kind; `missing` files that have not come.
     """
     if len(result.balance):
         terminal.out.print(balance_table(result.balance))
@@ -22,6 +28,10 @@ def show_night(result: NightResult, open_items: dict[str, int]) -> None:
         show_at_gate(one)
     for reading in result.stale:
         terminal.out.print(stale_sentence(reading), soft_wrap=True)
+    for held in result.held:
+        terminal.out.print(hold_sentence(held), soft_wrap=True)
+    for file in missing:
+        terminal.out.print(expected_sentence(file), soft_wrap=True)
     show_failures(result)
     if open_items:
         counted = ", ".join(f"{kind} {count:,}" for kind, count in open_items.items())

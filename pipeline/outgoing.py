@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import structlog
 
 from ledger.control_numbers import take_control_numbers
+from ledger.operator_words import is_held
 from ledger.sent import (
     SentEnvelopes,
     SentFile,
@@ -134,6 +135,8 @@ def deliver_files(house: House, run: Run, partner_id: str) -> list[str]:
         for row in waiting:
             # The partner is held meanwhile: nobody else delivers the same file at the same time.
             with writing(house, run, partner_id, "file delivered") as conn:
+                if is_held(conn, partner_id):
+                    break  # said meanwhile
                 if not lock_undelivered(conn, row.file_id):
                     continue
                 deliver(client, mailbox, house.landing, Outgoing(row.name, row.storage_key))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pipeline.wiring import House
 from reconciliation.measures import Clocks, measures_of
-from reconciliation.report_breaks import breaks_of, waivers_of
+from reconciliation.report_breaks import breaks_of, causes_of, waivers_of
 from reconciliation.reports import Asked, figures_of, rates_of, rules_of
 from schemas.comparison import load_comparison
 from schemas.errors import Terminal
@@ -82,6 +82,31 @@ def _rows(table: pa.Table) -> list[list[object]]:
         for name in table.column_names
     ]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a page shows of a report: no rows of single breaks but those that persons let stand."""
+
+    rates: pa.Table  # RATES
+    measures: pa.Table  # MEASURES
+    causes: pa.Table  # report_breaks.CAUSES
+    waivers: pa.Table  # WAIVERS
+    run_ids: frozenset[int]
+
+
+def overview_of(
+    conn: sa.Connection, asked: Asked, clocks: Clocks, line: str = "", year: str = ""
+) -> Overview:
+    """The overview of those days; breaks of one insurance line or plan year where it is given."""
+    figures = figures_of(conn, asked)
+    return Overview(
+        rates_of(figures),
+        measures_of(conn, asked, clocks),
+        causes_of(conn, asked, line, year),
+        waivers_of(conn, asked),
+        frozenset(figures["run_id"].to_pylist()),
+    )
 
 
 def read_report(house: House, asked: Asked) -> Report:

@@ -30,6 +30,7 @@ from reconciliation.premium import (
     period_of,
     terms_of,
 )
+from reconciliation.report_figures import add_up_payments
 from reconciliation.snapshots import freeze
 from schemas.errors import Terminal
 
@@ -77,6 +78,7 @@ def post_file(house: House, run: Run, file_id: int) -> None:
             note,
         )
         record_posting(conn, file_id, partner_id, run.run_id, posting)
+        add_up_payments(conn, file_id)
         became = _meet_breaks(conn, run, partner_id, file_id, match)
         journal(conn, run, "payments posted", file=file_id, payments=len(accepted.payments))
     log.info("payments posted", partner=partner_id, file_id=file_id, breaks=dict(became))

@@ -9,7 +9,7 @@ import structlog
 from enrollment.snapshot import book_snapshot
 from ledger.gates import last_settled
 from pipeline.carrier import CarrierRecords
-from pipeline.pre_audit import meet_pre_audits
+from pipeline.pre_audit_breaks import compare_pre_audits, meet_pre_audits
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from reconciliation.balance import balance_of
@@ -62,6 +62,8 @@ def reconcile_partner(
     keys = {"run_id": run.run_id, "partner_id": partner_id}
     counts = {k: v for k, v in comparison.counts.items() if k in result.c}
     dollars = balance_of(book, records.members, comparison)
+    with house.engine.connect() as conn:
+        audited = compare_pre_audits(conn, house, run, partner_id, book)
     with writing(house, run, partner_id, "reconciled") as conn:
         is_news = not _was_compared(conn, partner_id, book_sha256, read)
         for table in (difference, balance, result):
@@ -75,7 +77,7 @@ def reconcile_partner(
             run.run_id, partner_id, "carrier", run.as_of, is_news=is_news, sha256=carrier_sha256
         )
         became = meet(conn, sighting, comparison.differences, book)
-        meet_pre_audits(conn, house, run, house.partner(partner_id), book)
+        meet_pre_audits(conn, audited, book)
         end_waivers(conn, partner_id, run.run_id, run.as_of)
         meet_matches(conn, run.run_id, partner_id, run.as_of, comparison.matches)
     if comparison.is_too_much_alone:

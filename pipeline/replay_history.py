@@ -34,6 +34,7 @@ _WORK = {
     ("run", "month told"),
     ("month file", "month written"),
     ("month file", "month released"),
+    ("month file", "month decided"),
     ("run", "reconciled"),
     ("run", "decisions settled"),
     ("run", "errors reported"),
@@ -45,6 +46,9 @@ _WORK = {
     ("batch", "judged"),
     ("batch", "decided"),
     ("hold", "spoken"),
+    ("operator word", "partner held"),
+    ("operator word", "partner resumed"),
+    ("operator word", "file released"),
     ("decision", "allowed again"),
 }
 
@@ -65,6 +69,9 @@ class Told:
         action = self.action
         if self.kind == "batch" and self.details.get("from") == "waiting":
             action = "judged"
+        if self.kind == "month file" and action in ("month loaded", "month refused"):
+            # By a person's word; without a reason it follows from the file's arrival.
+            action = "month decided" if self.details.get("reason_sha256") else action
         if self.kind == "file" and action in ("received", "duplicate"):
             came_in = self.details.get("direction") == "exchange_to_issuer"
             return "received" if came_in else None

@@ -19,6 +19,7 @@ from enrollment.holds import Spoken, speak
 from ledger import audit, gates, owners
 from ledger.carrier_readings import CarrierReading, readings, record_reading
 from ledger.files import file_row, record_received
+from ledger.operator_words import released_as
 from ledger.sent import mark_delivered, sent_file_id
 from pipeline.apply import settle_batches
 from pipeline.carrier import CarrierRecords
@@ -29,10 +30,11 @@ from pipeline.journal import journal
 from pipeline.month import remember_rcni, send_released
 from pipeline.month_intake import take_month_answer
 from pipeline.night import close_night
-from pipeline.pre_audit import take_pre_audit
+from pipeline.pre_audit import decide_held_file, take_pre_audit
 from pipeline.premium import post_file
 from pipeline.receive import take_in
 from pipeline.reconcile import reconcile_partner
+from pipeline.releases import take_one
 from pipeline.replay_history import History, Told
 from pipeline.report import report_errors
 from pipeline.runs import Run
@@ -43,6 +45,7 @@ from schemas.book import hold, hold_word
 from schemas.database import gate_batch, gate_decision, result
 from schemas.errors import Terminal
 from schemas.months import month_file
+from schemas.operations import operator_word
 from schemas.records import MATCH_DECISIONS
 from sftp_inbox.receive import Fetched
 
@@ -76,11 +79,15 @@ class Replayer:
             "decided": self._decide,
             "spoken": self._speak,
             "allowed again": self._allow_again,
+            "partner held": self._say,
+            "partner resumed": self._say,
+            "file released": self._say,
             "book brought up to date": self._apply,
             "carrier records read": self._read_carrier,
             "payments posted": self._post,
             "month written": self._write_month,
             "month released": self._release_month,
+            "month decided": self._decide_month,
             "month told": self._tell_month,
             "reconciled": self._reconcile,
             "decisions settled": self._settle,
@@ -128,6 +135,11 @@ class Replayer:
 
     def _take_in(self, told: Told) -> None:
         row = self._file(told.object_id)
+        word = released_as(self.record, told.object_id)
+        if word is not None:
+            run = self._run(told.details["run"], row.partner_id)
+            take_one(self.house, run, row.partner_id, word)
+            return
         if row.kind == "correction":
             self._take_correction(told, row)
             return
@@ -160,7 +172,7 @@ class Replayer:
             return
         self._next_id("reconciliation.month_file", "month_file_id", answer.month_file_id)
         if answer.kind == "pre_audit":
-            take_pre_audit(self.house, run, file_id)
+            take_pre_audit(self._house_of(answer.judged_by), run, file_id)
         else:
             take_month_answer(self.house, run, file_id, answer.coverage_year)
 
@@ -181,6 +193,19 @@ class Replayer:
         with self.house.engine.begin() as conn:
             months.release(conn, told.object_id, row.released_by, row.account, row.reason)
 
+    def _decide_month(self, told: Told) -> None:
+        row = self._month("month_file_id", told.object_id)
+        assert row is not None  # nothing removes one
+        said = months.Said(row.released_by, row.account, row.reason)
+        decide_held_file(self.house, told.object_id, row.state, said)
+
+    def _house_of(self, operator: str | None) -> House:
+        """The house in which the night ran in that person's name."""
+        if operator is None:
+            return self.house
+        settings = self.house.settings.model_copy(update={"operator": operator})
+        return replace(self.house, settings=settings)
+
     def _tell_month(self, told: Told) -> None:
         partner_id = told.details["partner"]
         send_released(self.house, self._run(told.object_id, partner_id), partner_id)
@@ -199,10 +224,8 @@ class Replayer:
         batch = self.record.execute(
             sa.select(gate_batch).where(gate_batch.c.batch_id == told.object_id)
         ).one()
-        settings = self.house.settings.model_copy(update={"operator": batch.judged_by})
-        house = replace(self.house, settings=settings)
         run = self._run(told.details["judged_in_run"], batch.partner_id)
-        judge_next_batch(house, run, batch.partner_id)
+        judge_next_batch(self._house_of(batch.judged_by), run, batch.partner_id)
 
     def _decide(self, told: Told) -> None:
         row = self.record.execute(
@@ -228,6 +251,15 @@ class Replayer:
         with self.house.engine.begin() as conn:
             spoken = Spoken(row.word, row.decided_by, row.account, row.reason)
             speak(conn, conn.execute(same).scalar_one(), spoken)
+
+    def _say(self, told: Told) -> None:
+        """The same person's word to the nights, under its number."""
+        known = sa.select(operator_word).where(operator_word.c.operator_word_id == told.object_id)
+        row = dict(self.record.execute(known).mappings().one()) | {"taken_as": None}
+        del row["operator_word_id"]
+        self._next_id("ledger.operator_word", "operator_word_id", told.object_id)
+        with self.house.engine.begin() as conn:
+            conn.execute(sa.insert(operator_word).values(**row))
 
     def _allow_again(self, told: Told) -> None:
         """The same person's word; the decision has a number of its own here."""

@@ -8,7 +8,7 @@ from typing import TypedDict
 import structlog
 
 from ledger import owners
-from pipeline.night import close_night, closed_night
+from pipeline.night import close_night, closed_night, do_asked_again
 from pipeline.runs import Run, is_open, open_for_scheduler, task_at_work
 from pipeline.settings import load_settings
 from pipeline.steps import Steps
@@ -51,6 +51,7 @@ def open_night(as_of: str) -> RunIds:
     """
     moment = datetime.fromisoformat(as_of)
     with _house() as house:
+        do_asked_again(house, moment, house.partner_ids)
         closed = closed_night(house, moment, house.partner_ids)
         if closed is not None:
             return {"run_id": closed.run.run_id, "as_of": as_of, "token": closed.run.token}

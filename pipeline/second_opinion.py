@@ -26,13 +26,11 @@ def refused_by_pyx12(content: bytes) -> list[int]:
 
 
 def _read(content: bytes, answer: TextIO | None) -> bool:
-    import pyx12.params
     import pyx12.x12n_document
 
-    _keep_maps()
     logging.getLogger("pyx12").setLevel(logging.CRITICAL)
     accepted: bool = pyx12.x12n_document.x12n_document(
-        param=pyx12.params.params(),
+        param=_parameters_with_maps(),
         src_file=io.StringIO(content.decode("ascii")),
         fd_997=answer,
         fd_html=None,
@@ -41,18 +39,14 @@ def _read(content: bytes, answer: TextIO | None) -> bool:
 
 
 @cache
-def _keep_maps() -> None:
-    """Lets pyx12 read each of its maps once: for every file again takes longer than a small file.
+def _parameters_with_maps() -> Any:
+    """Parameters by which pyx12 reads each of its maps once.
 
-    A map does not change while files are validated: what is counted is counted elsewhere.
+    For every file again takes longer than a small file. A map does not change while files are
+    validated: what is counted is counted elsewhere.
     """
     import pyx12.map_if
+    import pyx12.params
 
-    read, maps = pyx12.map_if.load_map_file, dict[tuple[str, str | None], Any]()
-
-    def kept(map_file: str, param: Any, map_path: str | None = None) -> Any:
-        if (map_file, map_path) not in maps:
-            maps[map_file, map_path] = read(map_file, param, map_path)
-        return maps[map_file, map_path]
-
-    pyx12.map_if.load_map_file = kept
+    pyx12.map_if.load_map_file = cache(pyx12.map_if.load_map_file)
+    return pyx12.params.params()

@@ -130,7 +130,7 @@ class _Tree:
         if self.options.reveal or (segment and segment.segment_id in _ABOUT_NOBODY):
             return text
         known = segment is not None and position <= len(segment.elements)
-        if segment is not None and known and _is_code(segment.elements[position - 1], text):
+        if segment is not None and known and is_code(segment.elements[position - 1], text):
             return text
         return MASK * len(text)
 
@@ -142,6 +142,6 @@ class _Tree:
                 yield Line(sentence, depth, row["severity"])
 
 
-def _is_code(element: Element, text: str) -> bool:
+def is_code(element: Element, text: str) -> bool:
     """Whether the value is one of the guide's codes, or empty: it says nothing of a person."""
     return not text or (element.codes is not None and text in element.codes)

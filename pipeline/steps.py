@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from ledger.files import unchecked_files
+from ledger.operator_words import is_held
 from ledger.step_failures import StepFailure, clear_failure, has_failed, record_failure
 from pipeline.apply import apply_to_book
 from pipeline.carrier import keep_carrier_records, read_carrier_records
@@ -23,6 +24,7 @@ from pipeline.outgoing import deliver_files
 from pipeline.premium import post_payments
 from pipeline.receive import receive_files
 from pipeline.reconcile import reconcile_partner
+from pipeline.releases import take_released
 from pipeline.report import report_errors
 from pipeline.retrying import until_done
 from pipeline.runs import Run, writing
@@ -42,8 +44,9 @@ class Steps:
     partner_id: str
 
     def receive(self) -> None:
-        """Takes in what persons have corrected, and fetches the files of the outbox."""
+        """Takes in what persons have corrected or released, and fetches the outbox's files."""
         self._do("taking in corrections", take_corrections)
+        self._do("taking in released files", take_released)
         self._do("fetching files", receive_files)
 
     def waiting_files(self) -> list[int]:
@@ -65,11 +68,18 @@ class Steps:
         self._do("judging the batch", put_to_gate)
 
     def apply(self) -> None:
-        """Brings the book up to date with what has passed the gate."""
+        """Brings the book up to date with what has passed the gate; not of a held partner."""
+        if self._is_held():
+            return
         self._do("bringing the book up to date", apply_to_book)
 
     def settle(self) -> None:
-        """Posts what the exchange pays, reconciles the book, and settles what follows from it."""
+        """Posts what the exchange pays, reconciles the book, and settles what follows from it.
+
+        Of a held partner nothing: the night after it is resumed does it.
+        """
+        if self._is_held():
+            return
         self._do("posting payments", post_payments)
         self._do("reconciling and deciding", _settle)
 
@@ -78,9 +88,19 @@ class Steps:
         self._do("reporting errors", report_errors)
 
     def deliver(self) -> None:
-        """Puts everything that was written or released into the exchange's inbox."""
+        """Puts everything that was written or released into the exchange's inbox, if not held."""
+        if self._is_held():
+            return
         self._do("telling the month", send_released)
         self._do("delivering files", deliver_files)
+
+    def _is_held(self) -> bool:
+        """Whether a person has said that nothing of the partner is applied or sent."""
+        return until_done("asking for a hold", self._asked_for_hold, partner=self.partner_id)
+
+    def _asked_for_hold(self) -> bool:
+        with self.house.engine.connect() as conn:
+            return is_held(conn, self.partner_id)
 
     def _do(self, step: str, work: Callable[[House, Run, str], object]) -> None:
         """Does a step, and again when the database interrupted it."""

@@ -9,7 +9,8 @@ from rich import box
 from rich.table import Table
 
 from pipeline import terminal
-from pipeline.whatif import ACCEPTED, REJECTED, Answer, Question
+from pipeline.judged_twice import ACCEPTED, REJECTED
+from pipeline.whatif import Answer, Question
 from schemas.rule_sets import OFF, Change
 from validators.check import Terms
 

@@ -1,12 +1,16 @@
 """What `edi834 breaks` and `edi834 cases` have in common: the words of persons."""
 
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
 from pipeline import terminal
 from schemas.errors import Terminal
+
+OK, OPEN_ITEMS = 0, 1
 
 Noun = Literal["break", "case"]
 Ids = Annotated[list[int], typer.Argument(metavar="ID...", help="One or several.")]
@@ -55,6 +59,10 @@ def _add_moves(app: typer.Typer, noun: Noun) -> None:
     def note(ids: Ids, by: By, reason: Reason) -> None:
         _act(noun, ids, "note", by, reason=reason)
 
+    @app.command(help="Draft disputes: a person releases them (`edi834 disputes`).")
+    def dispute(ids: Ids, by: By, reason: Reason) -> None:
+        _dispute(noun, ids, by, reason)
+
     if noun == "case":
 
         @app.command(help="Say that a file that nobody will send again is done with.")
@@ -71,6 +79,14 @@ def _add_days(app: typer.Typer, noun: Noun) -> None:
     def snooze(ids: Ids, until: Until, by: By, reason: Reason) -> None:
         _act(noun, ids, "snooze", by, reason=reason, until=_to_come(until))
 
+    @app.command(help="As the second person: let a waiver that somebody has asked for hold.")
+    def allow(ids: Ids, by: By, reason: Reason) -> None:
+        _act(noun, ids, "allow", by, reason=reason)
+
+    @app.command(help="As the second person: no waiver, somebody goes on with it.")
+    def refuse(ids: Ids, by: By, reason: Reason) -> None:
+        _act(noun, ids, "refuse", by, reason=reason)
+
     @app.command(help="End a waiver before its day.")
     def reopen(ids: Ids, by: By, reason: Reason) -> None:
         _act(noun, ids, "reopen", by, reason=reason)
@@ -83,7 +99,7 @@ def _to_come(until: datetime) -> Any:
 
 
 def _act(noun: Noun, ids: list[int], action: str, by: str, **said: Any) -> None:
-    from ledger.words import Said, act
+    from ledger.words import Said, act, needing_second
     from pipeline.operators import account
     from schemas.breaks import BREAKS
     from schemas.cases import CASES
@@ -91,7 +107,50 @@ def _act(noun: Noun, ids: list[int], action: str, by: str, **said: Any) -> None:
     desk = BREAKS if noun == "break" else CASES
     with work_house() as house, house.engine.begin() as conn:
         done = act(conn, desk, sorted(set(ids)), Said(action, by, account(), **said))
+        asked = needing_second(conn, desk, ids, action) if action == "waive" else []
     terminal.out.print(f"Noted, of {done} {noun}{'s' * (done != 1)}.")
+    if asked:
+        named = " ".join(map(str, asked))
+        terminal.out.print(
+            f"Another person must allow it: `edi834 {noun}s allow {named}`.", soft_wrap=True
+        )
+
+
+def _dispute(noun: Noun, ids: list[int], by: str, reason: str) -> None:
+    from ledger.corrections import Word
+    from pipeline.disputes import draft
+    from pipeline.operators import account
+
+    with work_house() as house, house.engine.begin() as conn:
+        made = draft(conn, house, noun, sorted(set(ids)), Word(by, account(), reason))
+    named = " ".join(map(str, made))
+    terminal.out.print(f"Drafted. To release: `edi834 disputes release {named}`.", soft_wrap=True)
+
+
+def tell_all(  # noqa: PLR0913 - what is told, and how
+    rows: Sequence[Mapping[str, Any]],
+    as_object: Callable[[Any], Mapping[str, Any]],
+    table: Callable[[Any], object],
+    nothing: str,
+    *,
+    as_json: bool,
+    key: str = "",
+    limit: int = 0,
+) -> NoReturn:
+    """Prints rows, and ends: exit code 0 without any, 1 with some.
+
+    A page that is full, of `limit` rows, says by their `key` where the next one begins.
+    """
+    if as_json:
+        for row in rows:
+            print(json.dumps(as_object(row)))  # noqa: T201 - the command's output
+    elif rows:
+        terminal.out.print(table(rows))
+        if len(rows) == limit:
+            terminal.out.print(f"There may be more: --after {rows[-1][key]}.")
+    else:
+        terminal.out.print(nothing)
+    raise typer.Exit(OPEN_ITEMS if rows else OK)
 
 
 def states_of(state: str | None, *, everything: bool) -> tuple[str, ...]:

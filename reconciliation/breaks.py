@@ -7,12 +7,13 @@ the breaks of other sources, of other months and years, and of policies that it 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from schemas import tables
+from schemas.breaks import load_break_rules
 from schemas.postgres_copy import copy_to_temporary
 
 _SAME = """
@@ -26,6 +27,13 @@ _COLUMNS = (
     "kind, exchange_policy_id, exchange_member_id, field, book_value, carrier_value, "
     "premium_difference, aptc_difference, csr_difference, file_id, rule, period"
 )
+_OF_FOUND = ", ".join(f"s.{name}" for name in _COLUMNS.split(", "))
+# Which product it is about, for reports: by the period, or as the book has the policy.
+_PRODUCT = """
+LEFT JOIN book.policy p ON p.exchange_policy_id = s.exchange_policy_id
+  AND p.partner_id = :partner_id AND p.known_to = 'infinity'
+"""
+_YEAR = "coalesce(left(s.period, 4), CAST(extract(year FROM p.benefit_begin) AS text))"
 
 # A row that somebody waits for is locked here, before any is changed.
 _OF_BEFORE = """
@@ -39,6 +47,7 @@ UPDATE reconciliation.break b SET
   state = CASE WHEN b.state = 'resolved' THEN 'reopened'
     WHEN b.state = 'waived' AND b.waived_until < :on_day THEN 'reopened'
     ELSE b.state END,
+  due_at = CASE WHEN b.state = 'resolved' THEN CAST(:due_at AS timestamptz) ELSE b.due_at END,
   waived_until = CASE WHEN b.state = 'waived' AND b.waived_until >= :on_day
     THEN b.waived_until END,
   times_reopened = b.times_reopened + CAST(b.state = 'resolved'
@@ -47,26 +56,30 @@ UPDATE reconciliation.break b SET
   book_value = s.book_value, carrier_value = s.carrier_value,
   premium_difference = s.premium_difference, aptc_difference = s.aptc_difference,
   csr_difference = s.csr_difference, file_id = s.file_id, rule = s.rule,
+  insurance_line = coalesce(b.insurance_line, p.insurance_line),
+  plan_year = coalesce(b.plan_year, {_YEAR}),
   last_seen = :at,
   last_run_id = CASE WHEN :is_news THEN :run_id ELSE b.last_run_id END,
   times_seen = b.times_seen + CAST(:is_news AS integer)
-FROM found_difference s WHERE {_SAME}
+FROM found_difference s {_PRODUCT} WHERE {_SAME}
 """  # noqa: S608
 
 _FOUND_FIRST = f"""
-INSERT INTO reconciliation.break (partner_id, source, {_COLUMNS}, state, first_seen, last_seen,
-  first_run_id, last_run_id, times_seen, times_reopened, version)
-SELECT :partner_id, :source, {_COLUMNS}, 'new', :at, :at, :run_id, :run_id, 1, 0, 0
-FROM found_difference s
+INSERT INTO reconciliation.break (partner_id, source, {_COLUMNS}, insurance_line, plan_year, state,
+  due_at, first_seen, last_seen, first_run_id, last_run_id, times_seen, times_reopened, version)
+SELECT :partner_id, :source, {_OF_FOUND}, p.insurance_line, {_YEAR}, 'new', :due_at, :at, :at,
+  :run_id, :run_id, 1, 0, 0
+FROM found_difference s {_PRODUCT}
 WHERE NOT EXISTS (SELECT 1 FROM reconciliation.break b WHERE {_SAME})
-ORDER BY period, exchange_policy_id, exchange_member_id, kind, field
+ORDER BY s.period, s.exchange_policy_id, s.exchange_member_id, s.kind, s.field
 """  # noqa: S608
 
 # The exchange's file that was looked at proves it, or one that has changed the member since, or
 # else the other side.
 _NOT_FOUND = f"""
 UPDATE reconciliation.break b SET state = 'resolved', waived_until = NULL,
-  snoozed_until = NULL, is_escalated = false, resolved_at = :at,
+  snoozed_until = NULL, is_escalated = false, asked_by = NULL, asked_until = NULL,
+  resolved_at = :at,
   resolved_run_id = :run_id, resolved_sha256 = :sha256,
   resolved_file_id = coalesce(CAST(:file_id AS bigint), (
     SELECT m.file_id FROM current_member m
@@ -164,6 +177,7 @@ def meet(
     copy_to_temporary(conn, "looked_at", sighting.scope.fields)
     told = vars(sighting) | {
         "on_day": sighting.at.date(),
+        "due_at": sighting.at + timedelta(hours=load_break_rules().source(sighting.source).hours),
         "periods": list(sighting.scope.periods),
     }
     conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.break_before"))

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from reconciliation.carrier_sources import Source, read_source
 from reconciliation.extract_faults import first_wrong_row
+from reconciliation.span_sql import SPANS
 from schemas import records, tables
 from schemas.errors import Terminal
 from schemas.partners import Partner
@@ -25,6 +26,7 @@ REQUEST_KEY = ("exchange_policy_id", "request", "requested_on")
 REQUESTS = ("cancel", "terminate", "reinstate")
 
 _NOT_CONVERTED = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
+_SPANS = "coverage_spans"
 _ANY_INTEGER = pa.decimal128(22, 2)
 _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _AMOUNT = r"^-?[0-9]{1,10}(\.[0-9]{1,2})?$"  # dollars, as decimal128(12, 2) holds them
@@ -43,6 +45,13 @@ def read_members(source: Source, partner: Partner) -> pa.Table:
     read = _read(source, mapping, schema, partner)
     read.require_values(MEMBER_KEY)
     read.require_unique(MEMBER_KEY)
+    if _SPANS in read.rows.column_names:
+        spans = pc.match_substring_regex(read.rows[_SPANS], f"^{SPANS}$")
+        read.require(
+            _SPANS,
+            pc.fill_null(spans, True),
+            "no spans of days such as 2026-01-01/2026-06-30 2026-08-01/..",
+        )
     return read.rows
 
 

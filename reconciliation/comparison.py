@@ -29,6 +29,7 @@ from reconciliation.snapshots import (
     require_whole,
     write_durably,
 )
+from reconciliation.span_sql import MACROS, SPANS
 from schemas import records, tables
 from schemas.comparison import ComparedField, ComparisonRules, load_comparison
 from schemas.errors import Terminal
@@ -101,6 +102,7 @@ def compare(  # noqa: PLR0913 - both sides, and how
         sizes = [_size(joined, name, side, rules) for name, side in sides.items()]
         looked_at = joined.looked_at(rules, fields)
         connection.execute(f"CREATE TEMP TABLE looked_at AS SELECT * FROM {looked_at}")  # noqa: S608
+        _require_spans(connection, fields)
         unlike = unlike_rows("looked_at", rules, fields)
         connection.execute(f"CREATE TEMP TABLE unlike AS {unlike}")
         matches = records.without_rows(records.MATCHES)
@@ -111,6 +113,25 @@ def compare(  # noqa: PLR0913 - both sides, and how
         counted = _counted(connection)
     comparison = _conserved(found, counted, sizes, _not_compared(rules, fields))
     return replace(comparison, matches=matches)
+
+
+def _require_spans(connection: duckdb.DuckDBPyConnection, fields: Sequence[ComparedField]) -> None:
+    """Terminal where a side tells spans that are none; what both tell alike is not looked at."""
+    for one in fields:
+        if one.kind != "spans":
+            continue
+        for side, name in zip("bc", _SIDES, strict=True):
+            wrong = connection.sql(
+                f"SELECT exchange_policy_id, exchange_member_id FROM looked_at "  # noqa: S608
+                f"WHERE NOT regexp_full_match({side}_{one.name}, $spans) LIMIT 1",
+                params={"spans": SPANS},
+            ).fetchall()
+            if wrong:
+                raise Terminal(
+                    f"The {name}'s snapshot: column {one.name}: policy {wrong[0][0]}, member "
+                    f"{wrong[0][1]}: not spans such as 2026-01-01/2026-06-30 2026-08-01/.. with "
+                    "blanks between. Make the snapshot again."
+                )
 
 
 def _matched(
@@ -214,6 +235,7 @@ def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
     ):
         connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
         connection.execute(f"SET temp_directory = '{folder}'")
+        connection.execute(MACROS)
         yield connection
 
 

@@ -9,6 +9,7 @@ dialects can disagree.
 
 from collections.abc import Sequence
 
+from reconciliation.span_sql import MONTHS_MORE, SAME_SPANS
 from schemas import tables
 from schemas.comparison import ComparedField, ComparisonRules
 
@@ -25,11 +26,13 @@ _AGREES = {
     "money": "CASE WHEN {b} IS NULL OR {c} IS NULL THEN {b} IS NOT DISTINCT FROM {c} "
     "ELSE abs({b} - {c}) <= {tolerance} END",
     "end_date": "coalesce({b}, {b_year_end}) IS NOT DISTINCT FROM coalesce({c}, {c_year_end})",
+    "spans": f"{{b}} IS NULL OR {{c}} IS NULL OR {SAME_SPANS}",
 }
 _LETTERS = r"nullif(regexp_replace(upper({0}), '[^\p{{L}}\p{{N}}]', '', 'g'), '')"
 _DIGITS = r"nullif(regexp_replace({0}, '[^0-9]', '', 'g'), '')"
 _YEAR_END = "make_date(year({0}_benefit_begin), 12, 31)"
 _DOLLARS = ("premium", "aptc", "csr")
+_OWN_PREMIUM = "individual_premium"
 
 
 def unequal_keys(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
@@ -97,7 +100,7 @@ def unlike_rows(looked_at: str, rules: ComparisonRules, fields: Sequence[Compare
     may_be_absent = ", ".join(f"'{status}'" for status in rules.may_be_absent) or "NULL"
     compared = ", ".join(
         f"b_{field.name} AS book_{field.name}, c_{field.name} AS carrier_{field.name}, "
-        f"{_agrees(field, rules)} AS same_{field.name}"
+        f"{_told_as_same(field, fields, rules)} AS same_{field.name}"
         for field in fields
     )
     all_agree = " AND ".join(f"same_{field.name}" for field in fields) or "TRUE"
@@ -112,6 +115,19 @@ def unlike_rows(looked_at: str, rules: ComparisonRules, fields: Sequence[Compare
         FROM {looked_at}
         ) WHERE kind <> 'differs' OR NOT ({all_agree})
     """  # noqa: S608
+
+
+def _told_as_same(
+    field: ComparedField, fields: Sequence[ComparedField], rules: ComparisonRules
+) -> str:
+    """SQL that is true where the field's difference is none, or another field tells it."""
+    agrees = _agrees(field, rules)
+    known = {one.name: one for one in fields}
+    if field.spans in known:
+        both = {"b": f"b_{field.spans}", "c": f"c_{field.spans}"}
+        agrees = f"({agrees} OR coalesce({SAME_SPANS.format(**both)}, FALSE))"
+    beside = [_agrees(known[name], rules) for name in field.beside if name in known]
+    return f"({agrees} OR NOT ({' AND '.join(beside)}))" if beside else agrees
 
 
 def _agrees(field: ComparedField, rules: ComparisonRules) -> str:
@@ -156,7 +172,7 @@ def differences(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
     disagreeing = ", ".join(
         f"{{'place': {place}, 'same': same_{field.name}, 'field': '{field.name}', "
         f"'book': CAST(book_{field.name} AS VARCHAR), "
-        f"'carrier': CAST(carrier_{field.name} AS VARCHAR), {_of_field(field)}}}"
+        f"'carrier': CAST(carrier_{field.name} AS VARCHAR), {_of_field(field, fields)}}}"
         for place, field in enumerate(fields, 1)
     )
     dollars = ", ".join(f"found.{name} AS {name}_difference" for name in _DOLLARS)
@@ -175,18 +191,40 @@ def differences(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
     """  # noqa: S608
 
 
-def _of_field(field: ComparedField) -> str:
-    """The difference in dollars of the field that is about dollars, by name."""
+def _of_field(field: ComparedField, fields: Sequence[ComparedField]) -> str:
+    """The difference in dollars of the field that is about dollars, by name.
+
+    Of a day or a span it is the member's own premium for the months and days that differ.
+    """
     taken = f"coalesce(carrier_{field.name}, 0) - coalesce(book_{field.name}, 0)"
+    if field.kind in MONTHS_MORE:
+        is_told = any(one.name == _OWN_PREMIUM for one in fields)
+        own = f"coalesce(book_{_OWN_PREMIUM}, carrier_{_OWN_PREMIUM})" if is_told else "NULL"
+        taken = f"round({own} * ({_months_more(field, fields)}), 2)"
     return ", ".join(
         f"'{name}': CAST({taken if field.dollars == name else 'NULL'} AS DECIMAL(12, 2))"
         for name in _DOLLARS
     )
 
 
+def _months_more(field: ComparedField, fields: Sequence[ComparedField]) -> str:
+    """SQL for how many months more the carrier covers, as far as the field tells it.
+
+    Where both sides have told their spans, the first of the days that differ tells it of all.
+    """
+    alone = MONTHS_MORE[field.kind].format(field.name)
+    if field.spans is None or all(one.name != field.spans for one in fields):
+        return alone
+    before = fields[: fields.index(field)]
+    told = [f"same_{one.name}" for one in before if one.spans == field.spans]
+    whole = MONTHS_MORE["spans"].format(field.spans)
+    is_first = " AND ".join(told) or "TRUE"
+    return f"CASE WHEN {whole} IS NULL THEN {alone} WHEN {is_first} THEN {whole} ELSE 0 END"
+
+
 def _of_rows(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
     """The dollars of a row that one side lacks: all that the other side has."""
-    by_name = {field.dollars: field.name for field in fields if field.dollars}
+    by_name = {f.dollars: f.name for f in fields if f.dollars and f.kind == "money"}
     of_policy, member = ", ".join(rules.key[:-1]) or "1", rules.key[-1]
     first = f"row_number() OVER (PARTITION BY kind, {of_policy} ORDER BY {member}) = 1"
     return ", ".join(

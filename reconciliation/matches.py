@@ -4,7 +4,7 @@ A person's word stays until the person takes it back: it is an input of the next
 which can find the pair again or not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from schemas import records
 from schemas.errors import Terminal
 from schemas.matches import match, match_word
 from schemas.postgres_copy import copy_out, copy_to_temporary
+from schemas.work import load_work_rules
 
 # What each word starts from and makes of a pair.
 _WORDS = {
@@ -110,35 +111,84 @@ class MatchWord:
     reason: str
 
 
-def say(conn: sa.Connection, match_ids: Sequence[int], said: MatchWord) -> int:
-    """How many pairs the word was applied to: all of them, or none.
+def say(
+    conn: sa.Connection, match_ids: Sequence[int], said: MatchWord, version: int | None = None
+) -> int:
+    """How many of the pairs hold by the word from now on: all of them, or none is changed.
 
-    Raises Terminal when one is not there or in a state that the word does not start from, when
-    person or reason is missing, or when a record would have two partners.
+    Where a word needs a second person (`schemas/work.toml`), those of which nobody else has said
+    it wait for another. Raises Terminal when one is not there or in a state that the word does not
+    start from, when person or reason is missing, when the same person says it again, when a record
+    would have two partners, or, with `version`, when somebody has spoken since.
     """
     if not said.person.strip() or not said.reason.strip():
         raise Terminal("This needs a person and a reason. Give --by and --reason.")
     # Words of one moment come one after the other, or two of them could accept one record twice.
-    conn.execute(sa.text("LOCK TABLE reconciliation.match IN SHARE ROW EXCLUSIVE MODE"))
-    query = sa.select(match.c.match_id, match.c.state).where(match.c.match_id.in_(match_ids))
-    known: Mapping[int, str] = dict(conn.execute(query).tuples().all())
-    starts, becomes = _WORDS[said.word]
-    for match_id in sorted(match_ids):
-        if match_id not in known:
-            raise Terminal(f"There is no pair {match_id}. `edi834 matches list --all` names them.")
-        if known[match_id] not in starts:
-            raise Terminal(
-                f"Pair {match_id} is {known[match_id]}: to {said.word} it is not possible now. "
-                f"See `edi834 matches show {match_id}`."
-            )
-    changed = sa.update(match).where(match.c.match_id.in_(match_ids))
-    conn.execute(changed.values(state=becomes, version=match.c.version + 1))
+    conn.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended('match_word', 834))"))
+    _require_all(conn, match_ids, said.word, version)
+    waiting = _waiting(conn, match_ids, said)
+    for ids, state in ((waiting, match.c.state), (set(match_ids) - waiting, _WORDS[said.word][1])):
+        changed = sa.update(match).where(match.c.match_id.in_(ids))
+        conn.execute(changed.values(state=state, version=match.c.version + 1))
     told = {"person": said.person.strip(), "account": said.account, "word": said.word}
     rows = [{"match_id": one, **told, "reason": said.reason.strip()} for one in sorted(match_ids)]
     conn.execute(sa.insert(match_word), rows)
     if said.word == "accept":
         _require_one_partner(conn)
-    return len(rows)
+    return len(rows) - len(waiting)
+
+
+def _require_all(
+    conn: sa.Connection, match_ids: Sequence[int], word: str, version: int | None
+) -> None:
+    """Raises Terminal where a pair is not there, has moved on, or is not for the word."""
+    query = sa.select(match.c.match_id, match.c.state, match.c.version)
+    mine = query.where(match.c.match_id.in_(match_ids)).order_by(match.c.match_id)
+    found = conn.execute(mine.with_for_update())
+    known = {row.match_id: row for row in found}
+    for match_id in sorted(match_ids):
+        look = f"`edi834 matches show {match_id}`"
+        if match_id not in known:
+            raise Terminal(f"There is no pair {match_id}. `edi834 matches list --all` names them.")
+        row = known[match_id]
+        if row.state not in _WORDS[word][0]:
+            raise Terminal(
+                f"Pair {match_id} is {row.state}: to {word} it is not possible now. See {look}."
+            )
+        if version is not None and row.version != version:
+            raise Terminal(
+                f"Pair {match_id} was changed by somebody else since you have looked at it. "
+                f"Look again: {look}."
+            )
+
+
+_ASKED = sa.text("""
+SELECT DISTINCT ON (w.match_id) w.match_id, w.word, w.person, m.state
+FROM reconciliation.match_word w JOIN reconciliation.match m USING (match_id)
+WHERE w.match_id = ANY(:ids) ORDER BY w.match_id, w.match_word_id DESC
+""")
+
+
+def waiting_for_second(conn: sa.Connection, match_ids: Sequence[int]) -> dict[int, str]:
+    """Of which pairs one person has said a word that needs two, and who: the last word counts."""
+    return {
+        row.match_id: row.person
+        for row in conn.execute(_ASKED, {"ids": list(match_ids)})
+        if row.state != _WORDS[row.word][1] and load_work_rules().second(row.word) is not None
+    }
+
+
+def _waiting(conn: sa.Connection, match_ids: Sequence[int], said: MatchWord) -> set[int]:
+    """Those of the pairs that need another person's word, too."""
+    if load_work_rules().second(said.word) is None:
+        return set()
+    first = waiting_for_second(conn, match_ids)
+    for match_id, person in sorted(first.items()):
+        if person.casefold() == said.person.strip().casefold():
+            raise Terminal(
+                f"Pair {match_id}: to {said.word} it needs another person than {person}, too."
+            )
+    return set(match_ids) - set(first)
 
 
 _TWICE = """

@@ -8,6 +8,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from reconciliation.report_breaks import REOPENED
+from reconciliation.report_figures import sets_of_files
 from reconciliation.reports import OF_ASKED, Asked
 from schemas.partners import Exchange
 from schemas.postgres_copy import copy_out
@@ -15,35 +16,11 @@ from schemas.report_tables import MEASURE_DEFINITIONS, MEASURES
 
 _COUNTED = pa.schema([field for field in MEASURES if field.name not in ("rate", "definition")])
 
-# One row a transaction set. Line and year are the policy's by then; what never became an event, as
-# it was rejected, has none.
-SETS = f"""
-sets AS (
-  SELECT f.partner_id, f.file_id, t.set_ordinal, f.name, t.byte_start, t.byte_end,
-    coalesce(s.insurance_line, p.insurance_line, 'not told') AS insurance_line,
-    coalesce(CAST(extract(year FROM coalesce(p.benefit_begin, s.benefit_begin)) AS text),
-      'not told') AS plan_year,
-    s.exchange_policy_id, coalesce(s.state, 'not in the book') AS state,
-    coalesce(s.state = 'applied' AND s.run_id = f.run_id AND i.file_id IS NULL, false) AS good
-  FROM ledger.file f JOIN ledger.transaction_set t ON t.file_id = f.file_id
-  LEFT JOIN book.event_set s ON s.file_id = t.file_id AND s.set_ordinal = t.set_ordinal
-  LEFT JOIN book.policy p ON p.exchange_policy_id = s.exchange_policy_id
-    AND p.partner_id = s.partner_id AND p.known_from < :end AND p.known_to >= :end
-  LEFT JOIN (
-    SELECT DISTINCT i.file_id, i.set_ordinal FROM ledger.issue i JOIN ledger.file g USING (file_id)
-    WHERE i.severity IN ('reject', 'error') AND g.recorded_at >= :since AND g.recorded_at < :end
-  ) i ON i.file_id = t.file_id AND i.set_ordinal = t.set_ordinal
-  WHERE f.direction = 'exchange_to_issuer' AND f.kind = 'enrollment' AND f.state <> 'duplicate'
-    AND f.recorded_at >= :since AND f.recorded_at < :end AND s.state IS DISTINCT FROM 'duplicate'
-    AND {OF_ASKED.format("f")}
-)
-"""  # noqa: S608
-
 _FIRST_TIME_RIGHT = f"""
-WITH {SETS}
-SELECT partner_id, 'first_time_right', insurance_line, plan_year, count(*) FILTER (WHERE good),
-  count(*)
-FROM sets GROUP BY 1, 2, 3, 4
+SELECT f.partner_id, 'first_time_right', d.insurance_line, d.plan_year, sum(d.good), sum(d.sets)
+FROM ledger.file f JOIN reconciliation.set_figure d USING (file_id)
+WHERE f.recorded_at >= :since AND f.recorded_at < :end AND {OF_ASKED.format("f")}
+GROUP BY 1, 2, 3, 4
 """  # noqa: S608
 
 # Since when an answer is awaited, and when it came, in both directions. The exchange's came when
@@ -139,16 +116,17 @@ def _counted(conn: sa.Connection, statement: str, told: Mapping[str, object]) ->
     return copy_out(conn, query.bindparams(**{name: told[name] for name in wanted}), _COUNTED)
 
 
-_ROWS_OF_SETS = f"""
-WITH {SETS}
-SELECT partner_id, file_id, set_ordinal AS place, name, byte_start, byte_end, exchange_policy_id,
-  state, good, CAST(NULL AS timestamptz) AS since, CAST(NULL AS timestamptz) AS due,
-  CAST(NULL AS timestamptz) AS answered
-FROM sets WHERE (file_id, set_ordinal) > (:file_id, :place)
-  AND (:line = '' OR insurance_line = :line) AND (:year = '' OR plan_year = :year)
-ORDER BY file_id, set_ordinal LIMIT :most
+# The files of the next page: as few as have as many sets.
+_FILES_OF_SETS = f"""
+SELECT file_id FROM (
+  SELECT d.file_id, sum(sum(d.sets)) OVER (ORDER BY d.file_id) - sum(d.sets) AS before
+  FROM ledger.file f JOIN reconciliation.set_figure d USING (file_id)
+  WHERE f.recorded_at >= :since AND f.recorded_at < :end AND {OF_ASKED.format("f")}
+    AND (:line = '' OR d.insurance_line = :line) AND (:year = '' OR d.plan_year = :year)
+    AND f.file_id >= :file_id
+  GROUP BY d.file_id
+) counted WHERE before < :most + :place ORDER BY file_id
 """  # noqa: S608
-
 _ROWS_OF_ANSWERS = f"""
 WITH {AWAITED}
 SELECT t.partner_id, t.file_id, 0 AS place, f.name, CAST(NULL AS bigint) AS byte_start,
@@ -175,7 +153,11 @@ def rows_behind(
     conn: sa.Connection, asked: Asked, clocks: Clocks, counted: Counted
 ) -> list[sa.Row[tuple[object, ...]]]:
     """What a rate counts, good or not, by file and set; of `reopened` see `lived_breaks`."""
-    of_sets = counted.measure == "first_time_right"
-    query = sa.text(_ROWS_OF_SETS if of_sets else _ROWS_OF_ANSWERS)
     told = asked.parameters | {"clocks": clocks.as_json} | vars(counted)
-    return list(conn.execute(query, {n: told[n] for n in query.compile().params}).all())
+    of_sets = counted.measure == "first_time_right"
+    query = sa.text(_FILES_OF_SETS if of_sets else _ROWS_OF_ANSWERS)
+    found = conn.execute(query, {name: told[name] for name in query.compile().params})
+    if not of_sets:
+        return list(found.all())
+    wanted = {name: told[name] for name in ("file_id", "place", "line", "year", "most")}
+    return sets_of_files(conn, list(found.scalars()), wanted)

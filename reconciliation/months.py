@@ -27,6 +27,7 @@ class MonthFile:
     layout: str
     name: str
     coverage_year: int
+    month: str  # CCYYMM
     sha256: str  # of an answer that came packed, without that
     size_bytes: int
     storage_key: str
@@ -34,8 +35,10 @@ class MonthFile:
     answers_month_file_id: int | None
     records: int
     balance: dict[str, Any]
-    state: Literal["written", "loaded", "refused"]
+    state: Literal["written", "loaded", "refused", "held"]
     file_id: int | None  # in the ledger; none of what has not been sent
+    frozen_key: str | None = None  # of a pre-audit file: its rows as Parquet
+    judged_by: str | None = None  # in whose name a night held it
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,21 @@ class Spoken:
     reason: str
 
 
-def known_file(conn: sa.Connection, partner_id: str, kind: str, sha256: str) -> Any:
-    """The row of the file with these bytes; None when it was never here."""
+@dataclass(frozen=True)
+class Said:
+    """A person's word about a file: who, under which account, and why."""
+
+    by: str
+    account: str
+    reason: str
+
+
+def known_file(conn: sa.Connection, partner_id: str, kind: str, month: str, sha256: str) -> Any:
+    """The row of the file of that month (CCYYMM) with these bytes; None when it was never here."""
     found = sa.select(month_file).where(
         month_file.c.partner_id == partner_id,
         month_file.c.kind == kind,
+        month_file.c.month == month,
         month_file.c.sha256 == sha256,
     )
     return conn.execute(found).mappings().one_or_none()
@@ -146,6 +159,37 @@ def newest_pre_audits(conn: sa.Connection, partner_id: str) -> list[dict[str, An
     found = sa.select(month_file).where(month_file.c.month_file_id.in_(newest))
     found = found.order_by(month_file.c.coverage_year)
     return [dict(row) for row in conn.execute(found).mappings()]
+
+
+def decide_held(
+    conn: sa.Connection, month_file_id: int, state: Literal["loaded", "refused"], said: Said
+) -> dict[str, Any]:
+    """The row of a held pre-audit file, now that a second person has accepted or refused it.
+
+    Raises Terminal when it is not held, when person or reason is missing, or when the person is the
+    one in whose name the night ran that held it.
+    """
+    if not said.by.strip() or not said.reason.strip():
+        raise Terminal("A word needs a person and a reason. Give --by and --reason.")
+    mine = month_file.c.month_file_id == month_file_id
+    row = conn.execute(sa.select(month_file).where(mine).with_for_update()).mappings().first()
+    if row is None or row["state"] != "held":
+        raise Terminal(
+            f"Monthly file {month_file_id} is {row['state'] if row else 'not known'}, not held: "
+            "there is nothing to decide. `edi834 month files` lists them."
+        )
+    if _name(said.by) == _name(row["judged_by"]):
+        raise Terminal(
+            f"The night that held monthly file {month_file_id} ran in the name of "
+            f"{row['judged_by']}. Somebody else must decide."
+        )
+    told = {"released_by": said.by.strip(), "account": said.account, "reason": said.reason.strip()}
+    conn.execute(sa.update(month_file).where(mine).values(state=state, **told))
+    return dict(row)
+
+
+def _name(person: str) -> str:
+    return " ".join(person.split()).casefold()
 
 
 def month_files(conn: sa.Connection, partner_id: str | None = None) -> list[dict[str, Any]]:

@@ -3,18 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from reconciliation.comparison import Comparison, compare
-from reconciliation.snapshots import Snapshot
-from schemas import records, tables
+from reconciliation.snapshots import Snapshot, frozen
+from schemas import monthly_tables, records, tables
 from schemas.pre_audit import load_pre_audit_comparison
 
-_SIDE = [name for name in records.CARRIER_MEMBERS.names if name != "name_suffix"]
+_NOT_TOLD = ("name_suffix", "rating_area")  # no source says how the file has them
+_SIDE = [name for name in records.CARRIER_MEMBERS.names if name not in _NOT_TOLD]
 _AMOUNTS = ("premium_total", "aptc", "csr", "responsible_amount", "individual_premium")
-_OF_LAST = [name for name in _SIDE if name not in (*_AMOUNTS, "benefit_begin", "benefit_end")]
+_SPANS = ("benefit_begin", "benefit_end", "coverage_spans")
+_OF_LAST = [name for name in _SIDE if name not in (*_AMOUNTS, *_SPANS)]
 
 # Of a member's segments those that follow each other are one span; of several spans the last
 # counts, as in the snapshot of the book. Amounts are those of the segment that holds the day, or
@@ -27,11 +32,14 @@ WITH piece AS (
       ) + 1, DATE '0001-01-01') AS begins,
     CASE WHEN benefit_begin <= $day THEN $day - benefit_begin
          ELSE 1000000 + (benefit_begin - $day) END AS days_off
-  FROM told
+  FROM told WHERE line IS NOT NULL
 ), member AS (
   SELECT {", ".join(f"arg_max_null({name}, benefit_begin) AS {name}" for name in _OF_LAST)},
     max(benefit_begin) FILTER (WHERE begins) AS span_begin,
     nullif(max(coalesce(benefit_end, DATE '9999-12-31')), DATE '9999-12-31') AS span_end,
+    string_agg(benefit_begin || '/' || coalesce(CAST(benefit_end AS VARCHAR), '..'), ' '
+      ORDER BY benefit_begin) FILTER (WHERE benefit_end IS DISTINCT FROM benefit_begin)
+      AS coverage_spans,
     {", ".join(f"arg_min_null({name}, days_off) AS {name}" for name in _AMOUNTS)}
   FROM (SELECT p.*, exchange_policy_id AS policy, exchange_member_id AS member FROM piece p)
   GROUP BY policy, member
@@ -67,13 +75,29 @@ ORDER BY exchange_policy_id, exchange_member_id
 class Told:
     """A pre-audit file as it is compared. `left_out` are ids of policies that are not compared."""
 
-    rows: pa.Table  # monthly_tables.PRE_AUDIT_ROWS
+    rows: Snapshot  # monthly_tables.PRE_AUDIT_ROWS; without a line: a policy not compared
     left_out: pa.ChunkedArray
     coverage_year: int
     alike: Mapping[str, Mapping[str, str]]  # by column: a code of the book, and how it is told
 
 
-def members_told(rows: pa.Table, on_day: date) -> pa.Table:
+def frozen_pre_audit(rows: pa.Table, not_compared: pa.Array) -> pa.Buffer:
+    """What a pre-audit file says as Parquet: its rows, and those policies that are not compared.
+
+    Of these the row has the policy's id only, and no line.
+    """
+    alone = pa.table({"exchange_policy_id": not_compared})
+    whole = pa.concat_tables([rows, alone], promote_options="default")
+    return frozen(whole.cast(monthly_tables.PRE_AUDIT_ROWS))
+
+
+def not_compared_of(path: Path) -> pa.ChunkedArray:
+    """Ids of the policies of a frozen file that are not compared."""
+    alone = pc.field("line").is_null()
+    return pq.read_table(path, columns=["exchange_policy_id"], filters=alone).column(0)
+
+
+def members_told(rows: Snapshot, on_day: date) -> pa.Table:
     """The members of a pre-audit file as a carrier's records have them (CARRIER_MEMBERS).
 
     One row a member of a policy, with the last span of coverage and the amounts of the day; without
@@ -81,7 +105,7 @@ def members_told(rows: pa.Table, on_day: date) -> pa.Table:
     """
     schema = pa.schema([records.CARRIER_MEMBERS.field(name) for name in _SIDE])
     with duckdb.connect(":memory:") as connection:
-        connection.register("told", rows)
+        rows.attach(connection, "told")
         found = connection.sql(_MEMBERS, params={"day": on_day}).to_arrow_table()
     return found.select(_SIDE).cast(schema)
 

@@ -75,24 +75,11 @@ WHERE f.kind = 'answer' AND f.state IN ('loaded', 'superseded')
 """  # noqa: S608
 
 _PREMIUM = f"""
-SELECT f.partner_id, 'premium', f.run_id, r.as_of, l.name, CAST(NULL AS text),
-  CASE m.category WHEN 'agreed' THEN 'matched' WHEN 'not_paid' THEN 'missing_there'
-    WHEN 'unknown_policy' THEN 'missing_here'
-    WHEN 'short' THEN 'differing' WHEN 'over' THEN 'differing'
-    WHEN 'paid_after_end' THEN 'differing' WHEN 'not_covered' THEN 'differing'
-    WHEN 'not_expected' THEN 'differing' ELSE 'other' END,
-  coalesce(p.insurance_line, 'not told'),
-  coalesce(CAST(extract(year FROM m.month) AS text), 'not told'), d.measure, d.ours, d.theirs
+SELECT f.partner_id, 'premium', f.run_id, r.as_of, l.name, CAST(NULL AS text), d.fate,
+  d.insurance_line, d.plan_year, d.measure, d.ours, d.theirs
 FROM reconciliation.premium_file f JOIN ledger.run r USING (run_id)
 JOIN ledger.file l ON l.file_id = f.file_id
-JOIN reconciliation.premium_month m ON m.file_id = f.file_id
-LEFT JOIN book.policy p ON p.exchange_policy_id = m.exchange_policy_id
-  AND p.partner_id = f.partner_id AND p.known_to = 'infinity'
-CROSS JOIN LATERAL (VALUES
-  ('rows', CAST(m.expected IS NOT NULL AS integer),
-    CAST(m.payment_count > 0 OR m.paid_before <> 0 AS integer)),
-  (CASE WHEN m.amount_type IN ('aptc', 'csr', 'user_fee') THEN m.amount_type ELSE 'other' END,
-    coalesce(m.expected, 0), m.payments + m.charges)) d (measure, ours, theirs)
+JOIN reconciliation.premium_figure d ON d.file_id = f.file_id
 WHERE r.as_of >= :since AND r.as_of < :end AND {OF_ASKED.format("f")}
 UNION ALL
 SELECT f.partner_id, 'premium', f.run_id, r.as_of, l.name, NULL, 'all', NULL, NULL, 'dollars',

@@ -9,6 +9,7 @@ from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -108,15 +109,8 @@ class ErrorReport:
 
     def _page(self, causes: pa.Table) -> str:
         """One page that needs nothing else: no script, no style sheet, no other host."""
-        environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("replies"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
         shown = causes.slice(0, self._limits.causes).to_pylist()
-        return environment.get_template("error_report.html").render(
+        return _page_template().render(
             heading=self._heading,
             files=self._files,
             severities=_by_severity(causes),
@@ -126,6 +120,18 @@ class ErrorReport:
             workbook_rows=min(self._findings, self._limits.workbook_rows),
             names={"csv": CSV, "workbook": WORKBOOK},
         )
+
+
+@cache
+def _page_template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("replies"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("error_report.html")
 
 
 def _cause(row: dict[str, Any]) -> tuple[Any, ...]:

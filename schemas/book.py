@@ -148,6 +148,7 @@ event = sa.Table(
     *columns_of(tables.MEMBERS, ["former_issuer_subscriber_id", "former_issuer_member_id"]),
     *columns_of(tables.COVERAGES, ["former_issuer_policy_id"]),
     sa.Column("further_lines", sa.Text),  # insurance lines of further coverages: not in the book
+    sa.Column("rating_area", sa.Text),  # RATING AREA (2750), on the subscriber
     *columns_of(tables.MEMBERS, ["byte_start", "byte_end"]),
     sa.Column("amount_names", ARRAY(sa.Text), nullable=False),
     sa.Column("amounts_from", ARRAY(sa.Date), nullable=False),
@@ -166,6 +167,7 @@ policy = sa.Table(
     text("plan_id"),
     sa.Column("insurance_line", sa.Text),
     sa.Column("issuer_policy_id", sa.Text),
+    sa.Column("rating_area", sa.Text),
     text("status"),
     sa.Column("benefit_begin", sa.Date, nullable=False),
     sa.Column("benefit_end", sa.Date),
@@ -300,6 +302,7 @@ hold = sa.Table(
     sa.Column("persons", sa.Integer, nullable=False),  # how many must release it
     text("state"),
     one_of("state", "held", "released", "refused"),
+    sa.Index("ix_hold_open", "partner_id", postgresql_where=sa.text("state = 'held'")),
     schema="book",
 )
 

@@ -4,16 +4,14 @@ The tables, and `breaks.toml`: the comparisons. What persons may do with a break
 `schemas/work.py`.
 """
 
-import tomllib
 from functools import cache
-from importlib.resources import files
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict
 
 from schemas import tables
 from schemas.columns import INSTANT, columns_of, identity, metadata, one_of, reference, text
-from schemas.work import Desk, events_of, worked_on
+from schemas.rows import Row, read_rows
+from schemas.work import Desk, events_of, queue_of, worked_on
 
 # Identity is what disagrees, not by how much: source, period, kind, policy, member and field.
 # Values, dollars, rule and the file behind the book's value are those of the last look that found
@@ -25,6 +23,9 @@ break_ = sa.Table(
     text("partner_id"),
     text("source"),  # which comparison found it
     *columns_of(tables.FOUND_DIFFERENCES),
+    # The product, as the first look found it that knew it.
+    sa.Column("insurance_line", sa.Text),
+    sa.Column("plan_year", sa.Text),
     *worked_on(),
     sa.Column("first_seen", INSTANT, nullable=False),  # the clock of the run
     sa.Column("last_seen", INSTANT, nullable=False),
@@ -52,13 +53,10 @@ break_ = sa.Table(
         postgresql_nulls_not_distinct=True,
     ),
     sa.Index("ix_break_state", "state", "partner_id", "break_id"),
-    sa.Index(
-        "ix_break_due",
-        "first_seen",
-        "break_id",
-        postgresql_where=sa.text("state NOT IN ('resolved', 'waived')"),
-    ),
+    queue_of("break"),
     sa.Index("ix_break_cause", "partner_id", "source", "kind", "field", "file_id"),
+    sa.Index("ix_break_first_seen", "first_seen"),
+    sa.Index("ix_break_gone", sa.text("coalesce(resolved_at, 'infinity')")),
     schema="reconciliation",
 )
 
@@ -66,11 +64,7 @@ break_event = events_of("break", "reconciliation")
 BREAKS = Desk("break", break_, break_event)
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Source(_Row):
+class Source(Row):
     """A comparison that finds breaks, and what people call it and its other side."""
 
     name: str
@@ -78,13 +72,14 @@ class Source(_Row):
     other_side: str
     missing_there: str
     missing_here: str
+    hours: int  # from when a break is found to its term
     # What to do, where the rows of a comparison do not say it.
     action_there: str | None = None
     action_here: str | None = None
     action_differs: str | None = None
 
 
-class BreakRules(_Row):
+class BreakRules(Row):
     """Which comparisons find breaks."""
 
     sources: tuple[Source, ...]
@@ -97,5 +92,4 @@ class BreakRules(_Row):
 @cache
 def load_break_rules() -> BreakRules:
     """The rows of `breaks.toml`."""
-    content = files("schemas").joinpath("breaks.toml").read_text("utf-8")
-    return BreakRules.model_validate(tomllib.loads(content))
+    return read_rows(BreakRules, "breaks.toml")

@@ -3,14 +3,11 @@
 The tables, and `cases.toml`. What persons may do with a case is `schemas/work.py`.
 """
 
-import tomllib
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
 
 import pyarrow as pa
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas import tables
@@ -24,7 +21,8 @@ from schemas.columns import (
     reference,
     text,
 )
-from schemas.work import Desk, events_of, worked_on
+from schemas.rows import Row, read_rows
+from schemas.work import Desk, events_of, queue_of, worked_on
 
 # What tells members of a rejected set: those of `tables.MEMBERS` that a case needs, and dollars.
 CASE_MEMBERS = pa.schema(
@@ -59,7 +57,6 @@ case_ = sa.Table(
     sa.Column("issue_ordinal", sa.BigInteger),  # in ledger.issue; null: the book says so
     sa.Column("members", sa.BigInteger),  # who fell or wait by it
     *worked_on(),
-    sa.Column("due_at", INSTANT, nullable=False),
     sa.Column("first_seen", INSTANT, nullable=False),  # the clock of the run
     sa.Column("last_seen", INSTANT, nullable=False),
     reference("run_id", "ledger.run.run_id"),  # the first that saw it
@@ -82,12 +79,7 @@ case_ = sa.Table(
         postgresql_nulls_not_distinct=True,
     ),
     sa.Index("ix_case_state", "state", "partner_id", "case_id"),
-    sa.Index(
-        "ix_case_due",
-        "due_at",
-        "case_id",
-        postgresql_where=sa.text("state NOT IN ('resolved', 'waived')"),
-    ),
+    queue_of("case"),
     sa.Index("ix_case_cause", "partner_id", "kind", "rule", "segment_id", "element"),
     sa.Index("ix_case_policy", "exchange_policy_id"),
     sa.Index("ix_case_file", "file_id"),
@@ -134,11 +126,7 @@ correction = sa.Table(
 )
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Kind(_Row):
+class Kind(Row):
     """A sort of case, what people call it, and what proves that it is gone."""
 
     name: str
@@ -146,21 +134,21 @@ class Kind(_Row):
     proof: str
 
 
-class Deadline(_Row):
+class Deadline(Row):
     """How long a case of a severity may be open."""
 
     severity: str
     hours: int
 
 
-class SecondPerson(_Row):
+class SecondPerson(Row):
     """Segments whose correction is resubmitted by another person than has drafted it."""
 
     segments: tuple[str, ...]
     why: str
 
 
-class CaseRules(_Row):
+class CaseRules(Row):
     """The kinds of cases, their terms, and which corrections need two persons."""
 
     kinds: tuple[Kind, ...]
@@ -180,5 +168,4 @@ class CaseRules(_Row):
 @cache
 def load_case_rules() -> CaseRules:
     """The rows of `cases.toml`."""
-    content = files("schemas").joinpath("cases.toml").read_text("utf-8")
-    return CaseRules.model_validate(tomllib.loads(content))
+    return read_rows(CaseRules, "cases.toml")

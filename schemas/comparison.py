@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from schemas import records
 from schemas.errors import Terminal
 
-Kind = Literal["exact", "caseless", "name", "digits", "postal_code", "money", "date", "end_date"]
+Kind = Literal[
+    "exact", "caseless", "name", "digits", "postal_code", "money", "date", "end_date", "spans"
+]
 Decider = Literal["exchange", "issuer"]
 
 
@@ -38,6 +40,8 @@ class ComparedField(_Row):
     book_blank: Literal["compare", "skip"] = "compare"
     instead: Instead | None = None
     dollars: Literal["premium", "aptc", "csr"] | None = None
+    spans: str | None = None  # a day that differs is the same where these cover the same
+    beside: tuple[str, ...] = ()  # spans are told where these agree: else they tell it
 
     @property
     def columns(self) -> set[str]:
@@ -81,6 +85,9 @@ class ComparisonRules(_Row):
     @model_validator(mode="after")
     def _columns_exist(self) -> "ComparisonRules":
         named = [*self.key, *(field.name for field in self.fields)]
+        spans = [field.spans for field in self.fields if field.spans]
+        if {*spans, *(name for field in self.fields for name in field.beside)} - set(named):
+            raise ValueError("spans and beside name other fields of the comparison")
         others = [field.instead for field in self.fields if field.instead]
         for name in (*named, *(n for one in others for n in (one.where_blank, one.take))):
             if name not in records.BOOK_MEMBERS.names or name not in records.CARRIER_MEMBERS.names:

@@ -57,6 +57,29 @@ session = sa.Table(
     schema="console",
 )
 
+# What somebody looks at again and again: the filters of the queue under a name. `role`: whoever
+# holds it sees the view too.
+saved_view = sa.Table(
+    "saved_view",
+    metadata,
+    identity("view_id"),
+    reference("account_id", "console.account.account_id"),
+    text("name"),
+    text("query"),  # as in the address, `owner=-&work=case`
+    sa.Column("role", sa.Text),
+    sa.Column("is_default", sa.Boolean, nullable=False, server_default=sa.false()),
+    _now("created_at"),
+    sa.UniqueConstraint("account_id", "name"),
+    sa.Index(
+        "uq_saved_view_default",
+        "account_id",
+        unique=True,
+        postgresql_where=sa.text("is_default"),
+    ),
+    sa.Index("ix_saved_view_role", "role"),
+    schema="console",
+)
+
 # Tries of a password that failed, by what was typed and from where: both as SHA-256.
 failed_sign_in = sa.Table(
     "failed_sign_in",

@@ -79,6 +79,24 @@ file = sa.Table(
     sa.Index("ix_file_sha256", "partner_id", "sha256"),
     sa.Index("ix_file_state", "partner_id", "state"),
     sa.Index("ix_file_run_id", "run_id"),
+    sa.Index("ix_file_recorded_at", "recorded_at"),
+    sa.Index("ix_file_delivered_at", "delivered_at"),
+    sa.Index(
+        "ix_file_duplicate_of",
+        "duplicate_of",
+        postgresql_where=sa.text("duplicate_of IS NOT NULL"),
+    ),
+    # What somebody waits for: our answers that lie here still, and our files without an answer.
+    sa.Index(
+        "ix_file_undelivered",
+        "partner_id",
+        postgresql_where=sa.text("delivered_at IS NULL AND answers_file_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_file_awaited",
+        "partner_id",
+        postgresql_where=sa.text("kind = 'enrollment' AND state = 'delivered'"),
+    ),
     sa.Index(
         "uq_file_answer",
         "kind",
@@ -201,6 +219,12 @@ gate_batch = sa.Table(
     one_of("state", "waiting", "passed", "held", "released", "refused"),
     sa.CheckConstraint("(state = 'waiting') = (judged_by IS NULL)", name="judged"),
     sa.Index("ix_gate_batch_partner", "partner_id", "batch_id"),
+    sa.Index(
+        "ix_gate_batch_open",
+        "partner_id",
+        "batch_id",
+        postgresql_where=sa.text("settled_in_run IS NULL"),
+    ),
     schema="ledger",
 )
 
@@ -361,5 +385,18 @@ balance = sa.Table(
     one_of(
         "fate", "matched", "differing", "missing_at_carrier", "missing_in_book", "may_be_absent"
     ),
+    schema="reconciliation",
+)
+
+# How many transaction sets of a received file were right at the first try, counted when its run
+# was closed: nothing changes it afterwards, and a report needs not read the sets.
+set_figure = sa.Table(
+    "set_figure",
+    metadata,
+    _file_key(),
+    sa.Column("insurance_line", sa.Text, primary_key=True),
+    sa.Column("plan_year", sa.Text, primary_key=True),
+    sa.Column("good", sa.BigInteger, nullable=False),
+    sa.Column("sets", sa.BigInteger, nullable=False),
     schema="reconciliation",
 )

@@ -5,17 +5,15 @@ end may be sent, and the terms: deadlines, grace and thresholds by exchange, sta
 """
 
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from importlib.resources import files
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from schemas.errors import Terminal
+from schemas.rows import Row, read_rows
 
 Kind = Literal["effectuation", "cancellation", "termination", "maintenance", "reinstatement"]
 
@@ -54,11 +52,7 @@ _BOUNDS: dict[TermName, tuple[int, int]] = {
 _MONTH_DAY = r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DecisionRule(_Row):
+class DecisionRule(Row):
     """Why we decide to send a transaction. Without `additional` the carrier's request names it."""
 
     id: str
@@ -68,7 +62,7 @@ class DecisionRule(_Row):
     source: str
 
 
-class RequestedReason(_Row):
+class RequestedReason(Row):
     """What holds for a reason (ADDL MAINT REASON) that a carrier asks for."""
 
     reason: str
@@ -77,7 +71,7 @@ class RequestedReason(_Row):
     source: str
 
 
-class Window(_Row):
+class Window(Row):
     """When an end of coverage may be sent for a reason; days as MM-DD."""
 
     reason: str
@@ -90,7 +84,7 @@ class Window(_Row):
     source: str
 
 
-class Term(_Row):
+class Term(Row):
     """A deadline, a length or a share, and for whom it holds."""
 
     id: str
@@ -134,7 +128,7 @@ class TermsOfYear:
     rows: dict[TermName, str]
 
 
-class Decisions(_Row):
+class Decisions(Row):
     """All of `decisions.toml`."""
 
     rules: tuple[DecisionRule, ...]
@@ -168,8 +162,4 @@ def month_and_day(text: str) -> tuple[int, int]:
 @cache
 def load_decisions() -> Decisions:
     """The rules, reasons, windows and terms. Raises Terminal when the file is wrong."""
-    path = files("schemas") / "decisions.toml"
-    try:
-        return Decisions.model_validate(tomllib.loads(path.read_text()))
-    except (ValidationError, tomllib.TOMLDecodeError) as error:
-        raise Terminal(f"schemas/decisions.toml: {error}. Correct the file.") from error
+    return read_rows(Decisions, "decisions.toml")

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from schemas.errors import Terminal
 
-Kind = Literal["rows", "share", "mean", "mix"]
+Kind = Literal["rows", "share", "mean", "mix", "sum"]
 Outcome = Literal["within", "outside", "not_judged"]
 
-_FORMS = {"rows": "{:,.0f}", "share": "{:.1%}", "mean": "{:.1f}", "mix": "{:.2f}"}
+_FORMS = {"rows": "{:,.0f}", "share": "{:.1%}", "mean": "{:.1f}", "mix": "{:.2f}", "sum": "{:,.2f}"}
 
 
 def figure(kind: Kind, number: float) -> str:
@@ -75,6 +75,7 @@ class Gate:
 
     history_nights: int
     unseen_share: float
+    plan_of_policies: int
     expectations: tuple[Expectation, ...]
 
     @property

@@ -1,18 +1,14 @@
 """How members are matched whose ids do not say so, as data: `matching.toml`, read once."""
 
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
+
+from schemas.rows import Row, read_rows
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Ids(_Row):
+class Ids(Row):
     """Columns that name a member together, and what must not all contradict them."""
 
     name: str
@@ -20,7 +16,7 @@ class Ids(_Row):
     agrees: tuple[str, ...]
 
 
-class Automatic(_Row):
+class Automatic(Row):
     """When a pair is matched without a person, and from which weight on it is shown to one."""
 
     weight: float
@@ -29,21 +25,21 @@ class Automatic(_Row):
     needs: dict[str, tuple[str, ...]]
 
 
-class Limits(_Row):
+class Limits(Row):
     """How many members may share an SSN; how many of one side may lack a partner."""
 
     shared_ssn_max: int
     unmatched_max: int
 
 
-class Block(_Row):
+class Block(Row):
     """Columns that two records must share to be looked at."""
 
     left: tuple[str, ...]
     right: tuple[str, ...] = ()
 
 
-class Level(_Row):
+class Level(Row):
     """One outcome of a comparison, with its probability for one member (m) and for two (u)."""
 
     name: str
@@ -53,7 +49,7 @@ class Level(_Row):
     columns: tuple[str, ...] = ()
 
 
-class MatchComparison(_Row):
+class MatchComparison(Row):
     """What of two records is compared; the first level that fits holds."""
 
     name: str
@@ -61,7 +57,7 @@ class MatchComparison(_Row):
     levels: tuple[Level, ...]
 
 
-class MatchingRules(_Row):
+class MatchingRules(Row):
     """All of `matching.toml`."""
 
     id: str
@@ -94,5 +90,4 @@ class MatchingRules(_Row):
 @cache
 def load_matching() -> MatchingRules:
     """The rows of `matching.toml`."""
-    content = files("schemas").joinpath("matching.toml").read_text("utf-8")
-    return MatchingRules.model_validate(tomllib.loads(content))
+    return read_rows(MatchingRules, "matching.toml")

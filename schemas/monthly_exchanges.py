@@ -22,14 +22,10 @@ class DisputeWindow(LayoutRow):
 
 
 class PreAudit(LayoutRow):
-    """The file in which an exchange tells all enrollments of a coverage year, unasked.
-
-    With fewer policies than `smallest_share` of those in the book it is taken for half a file.
-    """
+    """The file in which an exchange tells all enrollments of a coverage year, unasked."""
 
     layout: str
     name: str  # a pattern; its group `year` is the last digit of the coverage year
-    smallest_share: float
     confirmed: bool  # the name
 
 

@@ -4,23 +4,18 @@ A position counts from 0, as the source of the layouts does. What no source conf
 the rows, and is read tolerantly.
 """
 
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import model_validator
 
-from schemas import monthly_tables
-from schemas.errors import Terminal
+from schemas import monthly_tables, rows
 
 Kind = Literal["text", "date", "amount", "yes_no"]
 
 
-class LayoutRow(BaseModel):
-    """A row of a layout file: what it does not know is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class LayoutRow(rows.Row):
+    """A row of a layout file."""
 
 
 Row = TypeVar("Row", bound=LayoutRow)
@@ -71,17 +66,7 @@ class RcniLayout(LayoutRow):
 
 def read_layout(name: str, kind: type[Row]) -> Row:
     """The layout in `schemas/monthly/<name>.toml`. Raises Terminal when it is missing or wrong."""
-    path = files("schemas") / "monthly" / f"{name}.toml"
-    try:
-        return kind.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except FileNotFoundError as error:
-        raise Terminal(f"No layout file {path}. Check the name.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise Terminal(f"{path} is not valid TOML: {error}. Correct the file.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise Terminal(f"{path}: {place}: {first['msg']}. Correct the file.") from error
+    return rows.read_rows(kind, "monthly", f"{name}.toml")
 
 
 @cache

@@ -73,6 +73,7 @@ RCNI_ROWS = pa.schema(
         ("mailing_postal_code", TEXT),
         ("paid_status", TEXT),  # Y effectuated | N not | C cancelled
         ("paid_through", DATE),  # as our last effectuation said (DTP*543)
+        ("rating_area", TEXT),  # of the policy
     ]
 )
 
@@ -151,6 +152,10 @@ PRE_AUDIT_ROWS = pa.schema(
         ("created_at", TEXT),  # HHMMSS, and three digits more
         ("transaction_code", TEXT),  # 1 active | 3 cancelled: it ends on the day it begins
         ("is_subscriber", pa.bool_()),
-        *[field for field in records.CARRIER_MEMBERS if field.name != "name_suffix"],
+        *[
+            field
+            for field in records.CARRIER_MEMBERS
+            if field.name not in ("name_suffix", "coverage_spans", "rating_area")
+        ],
     ]
 )

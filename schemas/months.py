@@ -9,8 +9,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from schemas import monthly_tables
 from schemas.columns import INSTANT, identity, metadata, one_of, reference, text, without
 
-# What we sent and what came back, once each: the same bytes again are the same file. An answer that
-# is refused leaves everything as it was. An RCNI is written, released by a person, sent by a night.
+# What we sent and what came back, once each: the same bytes again in the same month are the same
+# file; in another month they say that nothing has changed. An answer that is refused leaves
+# everything as it was. An RCNI is written, released by a person, sent by a night. A pre-audit file
+# that leaves out too much is held until a second person has accepted or refused it.
 month_file = sa.Table(
     "month_file",
     metadata,
@@ -20,6 +22,7 @@ month_file = sa.Table(
     text("layout"),  # and its version, as `schemas/monthly` has them
     text("name"),
     sa.Column("coverage_year", sa.Integer, nullable=False),
+    text("month"),  # CCYYMM, by its name, or in which it came or was written
     text("sha256"),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     text("storage_key"),
@@ -29,18 +32,21 @@ month_file = sa.Table(
     sa.Column("balance", JSONB, nullable=False),  # rows and dollars by fate, and what was wrong
     text("state"),
     reference("file_id", "ledger.file.file_id", nullable=True),  # null: it has not been sent
+    sa.Column("frozen_key", sa.Text),  # of what a pre-audit file says, as Parquet
+    sa.Column("judged_by", sa.Text),  # in whose name the night ran that held it
     sa.Column("released_by", sa.Text),  # the person, as named with --by
     sa.Column("account", sa.Text),  # of the operating system, under which the command ran
     sa.Column("reason", sa.Text),
     one_of("kind", "rcni", "answer", "pre_audit"),
-    one_of("state", "written", "released", "sent", "loaded", "superseded", "refused"),
+    one_of("state", "written", "released", "sent", "loaded", "superseded", "refused", "held"),
     sa.CheckConstraint(
         "(kind = 'rcni') = (state IN ('written', 'released', 'sent'))", name="written"
     ),
     sa.CheckConstraint(
         "(file_id IS NULL) = (state IN ('written', 'released'))", name="in_the_ledger"
     ),
-    sa.UniqueConstraint("partner_id", "kind", "sha256"),
+    sa.CheckConstraint("state <> 'held' OR kind = 'pre_audit'", name="held"),
+    sa.UniqueConstraint("partner_id", "kind", "month", "sha256"),
     schema="reconciliation",
 )
 

@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from schemas.agreements import Bound, Tolerance
+from schemas.arrivals import ExpectedFile
 from schemas.business_acknowledgements import BusinessAcknowledgementNames
 from schemas.decisions import Accepts, Term
 from schemas.errors import Terminal
@@ -212,22 +214,6 @@ class CarrierRecordColumns(_Row):
     requests: dict[str, str] | None = None  # none: the carrier asks for nothing this way
 
 
-class Tolerance(_Row):
-    """What a partner may do although a rule says otherwise: who agreed to it, when, and why."""
-
-    rule: str
-    effect: Literal["warning", "off"]
-    effective_from: date
-    effective_to: date | None = None  # the last day
-    agreed_with: str
-    agreed_on: date
-    reason: str
-
-    def holds_on(self, day: date | None) -> bool:
-        """Whether it is in effect on a day; on an unknown day it is not."""
-        return day is not None and self.effective_from <= day <= (self.effective_to or day)
-
-
 class Partner(_Row):
     """One trading partnership: an issuer at an exchange."""
 
@@ -246,13 +232,19 @@ class Partner(_Row):
     plans: tuple[Plan, ...]
     carrier_records: CarrierRecordColumns
     tolerances: tuple[Tolerance, ...] = ()
+    bounds: tuple[Bound, ...] = ()  # of the gate, in place of those of schemas/gate.toml
     terms: tuple[Term, ...] = ()  # its own, before those of schemas/decisions.toml
+    expected_files: tuple[ExpectedFile, ...] = ()  # whose absence is an alarm
     outgoing: dict[str, int | float] = {}  # bounds other than those of schemas/outgoing.toml
 
     @property
     def holding(self) -> Holding:
         """The bounds above which what ends coverage waits for persons."""
         return load_holding(self.outgoing)
+
+    def bounds_on(self, day: date) -> dict[str, Bound]:
+        """By expectation of the gate, the bound that was agreed on for that day."""
+        return {row.expectation: row for row in self.bounds if row.holds_on(day)}
 
     @property
     def standard_components(self) -> tuple[str, ...]:

@@ -1,23 +1,17 @@
 """What the HIX 820 pays and charges, and how it is compared with the book: schemas/premium.toml."""
 
-import tomllib
 from decimal import Decimal
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from schemas.rows import Row, read_rows
 
 Amount = Literal["aptc", "csr", "user_fee"]
 Role = Literal["monthly", "adjustment", "program"]
 Sign = Literal["positive", "negative", "either"]
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Fact(_Row):
+class _Fact(Row):
     """A row that somebody published, or that we suppose (`confirmed` is false)."""
 
     source: str
@@ -51,7 +45,7 @@ class Matching(_Fact):
     paid_statuses: tuple[str, ...]
 
 
-class PremiumDifference(_Row):
+class PremiumDifference(Row):
     """Of which kind a category of `PREMIUM_MONTHS` is as a difference, and what a person does."""
 
     category: str
@@ -59,7 +53,7 @@ class PremiumDifference(_Row):
     action: str
 
 
-class PremiumRules(_Row):
+class PremiumRules(Row):
     """All rows of schemas/premium.toml."""
 
     payment_types: tuple[PaymentType, ...]
@@ -71,5 +65,4 @@ class PremiumRules(_Row):
 @cache
 def load_premium_rules() -> PremiumRules:
     """The rows of schemas/premium.toml."""
-    text = files("schemas").joinpath("premium.toml").read_text("utf-8")
-    return PremiumRules.model_validate(tomllib.loads(text))
+    return read_rows(PremiumRules, "premium.toml")

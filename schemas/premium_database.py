@@ -75,3 +75,22 @@ premium_month = sa.Table(
     sa.Index("ix_premium_month_policy", "exchange_policy_id"),
     schema="reconciliation",
 )
+
+# The months of a file added up when it was posted, as reports tell them (`report_tables.FIGURES`).
+premium_figure = sa.Table(
+    "premium_figure",
+    metadata,
+    sa.Column(
+        "file_id",
+        sa.BigInteger,
+        sa.ForeignKey("reconciliation.premium_file.file_id"),
+        primary_key=True,
+    ),
+    *(
+        sa.Column(name, sa.Text, primary_key=True)
+        for name in ("fate", "insurance_line", "plan_year", "measure")
+    ),
+    sa.Column("ours", MONEY, nullable=False),
+    sa.Column("theirs", MONEY, nullable=False),
+    schema="reconciliation",
+)

@@ -25,6 +25,7 @@ _MEMBER_RECORD = [
     ("state", TEXT),
     ("postal_code", TEXT),
     ("county_code", TEXT),
+    ("rating_area", TEXT),  # of the policy, on the subscriber's row: R-, state and three digits
     ("mailing_line_1", TEXT),
     ("mailing_line_2", TEXT),
     ("mailing_city", TEXT),
@@ -37,6 +38,9 @@ _MEMBER_RECORD = [
     ("insurance_line", TEXT),
     ("benefit_begin", DATE),
     ("benefit_end", DATE),  # null = open; begin = end on a cancelled policy
+    # Each span of the member in the policy, as `reconciliation/span_sql.py` reads it; null = not
+    # told, or never covered.
+    ("coverage_spans", TEXT),
     # Of the policy, on the subscriber's row only (CMS guide 7.2, table 17), but the last.
     ("premium_total", MONEY),  # PRE AMT TOT
     ("aptc", MONEY),  # APTC AMT

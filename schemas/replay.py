@@ -1,25 +1,21 @@
 """What a replay does not compare, as data: `replay.toml`, read and checked once."""
 
-import tomllib
 from functools import cache
-from importlib.resources import files
 
-from pydantic import BaseModel, ConfigDict
+from schemas.rows import Row, read_rows
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Left(Row):
     why: str
 
 
-class UncomparedTable(_Row):
+class UncomparedTable(_Left):
     """A table of which nothing is compared."""
 
     table: str  # schema.table
 
 
-class UncomparedColumn(_Row):
+class UncomparedColumn(_Left):
     """A column that is not compared, or only when no later run has followed."""
 
     table: str
@@ -27,29 +23,27 @@ class UncomparedColumn(_Row):
     only_at_the_end: bool = False
 
 
-class UncomparedEntry(_Row):
+class UncomparedEntry(_Left):
     """An action of the audit trail whose entries are not compared."""
 
     action: str
 
 
-class UncomparedKind(_Row):
+class UncomparedKind(_Left):
     """A kind of object whose entries in the audit trail are not compared."""
 
     kind: str
 
 
-class UncomparedDetail(_Row):
+class UncomparedDetail(_Left):
     """A detail of an action's entries that is not compared."""
 
     action: str
     detail: str
 
 
-class Uncompared(BaseModel):
+class Uncompared(Row):
     """Everything that a replay leaves out, each with the reason."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tables: tuple[UncomparedTable, ...]
     columns: tuple[UncomparedColumn, ...]
@@ -73,5 +67,4 @@ class Uncompared(BaseModel):
 @cache
 def load_uncompared() -> Uncompared:
     """What a replay leaves out."""
-    text = files("schemas").joinpath("replay.toml").read_text("utf-8")
-    return Uncompared.model_validate(tomllib.loads(text))
+    return read_rows(Uncompared, "replay.toml")

@@ -3,16 +3,16 @@
 A piece of work has a row with a state and an owner, and events that are never changed.
 """
 
-import tomllib
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from schemas.columns import INSTANT, identity, metadata, one_of, reference, text
+from schemas.rows import Row, read_rows
 
 STATES = (
     "new",
@@ -36,8 +36,24 @@ def worked_on() -> list[sa.schema.SchemaItem]:
         sa.Column("is_escalated", sa.Boolean, nullable=False, server_default=sa.false()),
         # Counts what persons did with it.
         sa.Column("version", sa.Integer, nullable=False, server_default=sa.text("0")),
+        sa.Column("due_at", INSTANT, nullable=False),
+        # A waiver that a second person must allow: who asked for it, and its last day.
+        sa.Column("asked_by", sa.Text),
+        sa.Column("asked_until", sa.Date),
         one_of("state", *STATES),
+        sa.CheckConstraint("(asked_by IS NULL) = (asked_until IS NULL)", name="asked"),
     ]
+
+
+def queue_of(noun: str) -> sa.Index:
+    """The index by which queues walk: what is escalated first, then by its term."""
+    return sa.Index(
+        f"ix_{noun}_due",
+        sa.text("(NOT is_escalated)"),
+        "due_at",
+        f"{noun}_id",
+        postgresql_where=sa.text("state NOT IN ('resolved', 'waived')"),
+    )
 
 
 def events_of(noun: str, schema: str) -> sa.Table:
@@ -60,6 +76,12 @@ def events_of(noun: str, schema: str) -> sa.Table:
         sa.Column("reason", sa.Text),
         one_of("state", *STATES),
         sa.Index(f"ix_{noun}_event_{noun}", f"{noun}_id"),
+        sa.Index(f"ix_{noun}_event_at", "at"),
+        sa.Index(
+            f"ix_{noun}_event_waive",
+            f"{noun}_id",
+            postgresql_where=sa.text("action = 'waive' OR action = 'allow'"),
+        ),
         schema=schema,
     )
 
@@ -77,12 +99,17 @@ class Desk:
         """The column of the rows that counts them."""
         return self.rows.c[f"{self.noun}_id"]
 
+    @property
+    def dollars(self) -> sa.ColumnElement[Decimal]:
+        """Dollars a month that a row is about, without regard to sign."""
+        of_case = ("premium", "aptc")
+        of_break = tuple(f"{name}_difference" for name in (*of_case, "csr"))
+        names = of_case if self.noun == "case" else of_break
+        amounts = [sa.func.coalesce(sa.func.abs(self.rows.c[name]), 0) for name in names]
+        return sum(amounts[1:], amounts[0])
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-
-class Action(_Row):
+class Action(Row):
     """What a person may do with a piece of work in one of the states `from_`.
 
     It is in the state `becomes` then.
@@ -94,31 +121,49 @@ class Action(_Row):
     needs: tuple[Literal["owner", "reason", "until"], ...] = ()
     until: Literal["waived_until", "snoozed_until"] | None = None  # the column of its last day
     escalates: bool = False
+    answers: bool = False  # what another person has asked for
     kinds: tuple[str, ...] = ()  # of the rows that it is for; none: for all
     sentence: str
 
 
-class WorkRules(_Row):
-    """Which states are open, and the actions by name."""
+class SecondPerson(Row):
+    """A word that needs a second person, above so many dollars a month; without them always."""
+
+    action: str
+    dollars_above: Decimal = Decimal(-1)
+    why: str
+
+
+class WorkRules(Row):
+    """Which states are open, the actions by name, and which words need a second person."""
 
     open: tuple[str, ...]
     actions: tuple[Action, ...]
+    second_person: tuple[SecondPerson, ...]
+
+    def second(self, action: str) -> SecondPerson | None:
+        """The row by which the word may need a second person."""
+        return {one.action: one for one in self.second_person}.get(action)
 
     def action(self, name: str) -> Action:
         """The action of that name; KeyError when there is none."""
         return {one.name: one for one in self.actions}[name]
 
-    def possible(self, state: str, kind: str) -> list[Action]:
-        """What may be done with a row of that state and kind, in the order of the rules."""
+    def possible(self, state: str, kind: str, *, is_asked: bool = False) -> list[Action]:
+        """What may be done with a row of that state and kind, in the order of the rules.
+
+        `is_asked`: somebody has asked for what a second person must allow.
+        """
         return [
             one
             for one in self.actions
-            if state in one.from_ and (not one.kinds or kind in one.kinds)
+            if state in one.from_
+            and (not one.kinds or kind in one.kinds)
+            and (is_asked or not one.answers)
         ]
 
 
 @cache
 def load_work_rules() -> WorkRules:
     """The rows of `work.toml`."""
-    content = files("schemas").joinpath("work.toml").read_text("utf-8")
-    return WorkRules.model_validate(tomllib.loads(content))
+    return read_rows(WorkRules, "work.toml")

@@ -4,7 +4,9 @@ import io
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
+from pyx12 import map_if
 from pyx12.errors import EngineError, X12Error
 from pyx12.params import params
 from pyx12.x12file import X12Reader
@@ -15,6 +17,10 @@ Segment = list[str]
 # pyx12 logs the values that it finds wrong; what it says is read from its answer instead.
 logging.getLogger("pyx12").propagate = False
 logging.getLogger("pyx12").addHandler(logging.NullHandler())
+
+# It would read its maps anew for every file, which takes longer than most of the files.
+_PARAMETERS = params()
+map_if.load_map_file = cache(map_if.load_map_file)
 
 
 @dataclass
@@ -118,7 +124,7 @@ def _padded(segment: Segment) -> Segment:
 def _judge(text: str, interchanges: list[ReceivedInterchange]) -> None:
     """Sets each set's `ack` to what pyx12's own 999 says; a set it does not name is rejected."""
     answer = io.StringIO()
-    valid = x12n_document(params(), io.StringIO(text), answer, None)
+    valid = x12n_document(_PARAMETERS, io.StringIO(text), answer, None)
     if valid:
         return
     acks: dict[str, str] = {}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Protocol
 
-from validators.processes import keep_freed_memory, leave_pandas_out
+from validators.processes import keep_freed_memory
 
 WORTH_A_PROCESS_BYTES = 16_000_000  # below, starting processes takes longer than the work
 _WAITING_PER_WORKER = 2
@@ -83,7 +83,6 @@ class Processes:
 def _begin_worker() -> None:
     gc.freeze()  # what is loaded stays: it is not looked through for garbage, and stays shared
     keep_freed_memory()
-    leave_pandas_out()
 
 
 def _start_method() -> str:

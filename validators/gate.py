@@ -8,34 +8,54 @@ and at no other time.
 import json
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
+from schemas.agreements import Bound
 from schemas.errors import Terminal
 from schemas.gate import Expectation, Finding, History, Outcome, figure, load_gate
-from validators.processes import hidden
+from schemas.hidden import hidden
 
 _COUNTED = "rows"  # the id of the expectation that counts the rows of a table
 _FIGURES = ("observed_value", "element_count", "unexpected_count", "unexpected_percent", "details")
 
 
-def judge_batch(tables: Mapping[str, pa.Table], history: History) -> list[Finding]:
+def judge_batch(
+    tables: Mapping[str, pa.Table], history: History, bounds: Mapping[str, Bound] | None = None
+) -> list[Finding]:
     """What great-expectations found for each expectation, in their order.
 
     `tables` holds one table for each thing that is counted, without nulls and without anything
     that tells of a person; `history` the findings of earlier nights. An expectation whose table
-    has too few rows, or that knows too few nights, is observed and not judged.
+    has too few rows, or that knows too few nights, is observed and not judged; one whose table is
+    not there is left aside. `bounds` are those agreed on with the partner, by expectation.
     """
-    gate = load_gate()
+    known = [_agreed(row, bounds or {}) for row in load_gate().expectations if row.of in tables]
     validator = _Validator()
     results = {
         name: validator.validate(
-            name, tables[name], [row for row in gate.expectations if row.of == name], history
+            name, tables[name], [row for row in known if row.of == name], history
         )
-        for name in dict.fromkeys(row.of for row in gate.expectations)
+        for name in dict.fromkeys(row.of for row in known)
     }
-    return [_finding(row, results[row.of], history) for row in gate.expectations]
+    found = [_finding(row, results[row.of], history) for row in known]
+    return [_told(finding, (bounds or {}).get(finding.expectation)) for finding in found]
+
+
+def _agreed(row: Expectation, bounds: Mapping[str, Bound]) -> Expectation:
+    """The expectation with the bound that was agreed on with the partner, if there is one."""
+    bound = bounds.get(row.id)
+    return row if bound is None else replace(row, at_most=bound.at_most)
+
+
+def _told(finding: Finding, bound: Bound | None) -> Finding:
+    """The finding, with the agreement by which it was judged in its evidence."""
+    if bound is None:
+        return finding
+    agreement = bound.model_dump(mode="json", exclude={"expectation"})
+    return replace(finding, evidence={**finding.evidence, "agreement": agreement})
 
 
 class _Validator:
@@ -101,6 +121,12 @@ def _expected(types: Any, row: Expectation, history: History) -> Any:
     if row.kind == "mean":
         return types.ExpectColumnMeanToBeBetween(
             column=row.column, min_value=minimum, max_value=maximum, **known
+        )
+    if row.kind == "sum":
+        # Without a bound it is observed all the same, and great-expectations wants one.
+        most = float("inf") if maximum is None else maximum
+        return types.ExpectColumnSumToBeBetween(
+            column=row.column, min_value=0, max_value=most, **known
         )
     if row.kind == "share":
         assert maximum is not None

@@ -1,5 +1,6 @@
 """The evidence of one break: from the rule over both values to the bytes and the carrier's row."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
@@ -8,6 +9,7 @@ from starlette.responses import Response
 from console.visits import Admitted, Visit
 from pipeline.breaks_report import suggested
 from reconciliation.break_queries import read_break
+from reconciliation.snapshot_rows import row_of_member
 from schemas.comparison import load_comparison
 from schemas.errors import Terminal
 
@@ -38,6 +40,18 @@ WHERE m.exchange_policy_id = :policy AND m.exchange_member_id = :member
 """
 
 
+def other_row(visit: Visit, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The carrier's row as the night that found the break last has frozen it; None without one."""
+    if row["source"] != "carrier":
+        return None
+    reports = visit.house.settings.reports_folder
+    folder = reports / str(row["last_run_id"]) / row["partner_id"] / "reconciliation" / "carrier"
+    try:
+        return row_of_member(folder, row["exchange_policy_id"], row["exchange_member_id"])
+    except Terminal:
+        return None  # the snapshot is no longer there
+
+
 @router.get("/reconciliation/breaks/{break_id}")
 def evidence(visit: Admitted, break_id: int) -> Response:
     """Rule, values, segment, file and its hash, the carrier's row, and what happened since."""
@@ -62,6 +76,7 @@ def evidence(visit: Admitted, break_id: int) -> Response:
         file=_file(visit, row["file_id"]),
         proof=_file(visit, row["resolved_file_id"]),
         look=next(iter(looks), None),
+        other=other_row(visit, row),
         believed=next(iter(visit.ask(_BELIEVED, **ids)), None),
     )
 

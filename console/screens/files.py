@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from starlette.responses import FileResponse, Response
 
 from console.visits import Admitted, Visit
+from ledger.operator_words import release_of, released_as
+from pipeline.reprocess import JUDGED
 
 router = APIRouter()
 
@@ -35,7 +37,7 @@ _ASKED = {
     "run": "f.run_id = :run",
     "before": "f.file_id < :before",
 }
-_FILE = f"{_LEDGER} AND f.file_id = :file_id"
+FILE = f"{_LEDGER} AND f.file_id = :file_id"
 _ANSWERS = f"{_LEDGER} AND f.answers_file_id = :file_id ORDER BY f.file_id"
 _COPIES = """
 SELECT s.run_id, s.seen_at FROM ledger.sighting s JOIN ledger.file f USING (file_id)
@@ -85,6 +87,10 @@ _MEMBERS = """
 SELECT d.state, d.reason, count(*) AS members FROM ledger.disposition d
 JOIN ledger.file f USING (file_id)
 WHERE d.file_id = :file_id AND f.partner_id = ANY(:partners) GROUP BY 1, 2 ORDER BY 3 DESC
+"""
+_FAILED = """
+SELECT run_id, partner_id, step, sentence FROM ledger.step_failure
+WHERE step = :step AND partner_id = ANY(:partners)
 """
 
 
@@ -151,9 +157,21 @@ def one_file(visit: Admitted, file_id: int) -> Response:
         answers=visit.ask(_ANSWERS, file_id=file_id),
         copies=visit.ask(_COPIES, file_id=file_id),
         members=visit.ask(_MEMBERS, file_id=file_id),
+        is_judged=row.verdict is not None and row.kind in JUDGED,
         issues=issues[:PAGE],
         page=page,
+        **_said_of(visit, file_id),
     )
+
+
+def _said_of(visit: Visit, file_id: int) -> dict[str, Any]:
+    """By whose word the file was released, or taken in, and why it could not be checked."""
+    with visit.reading() as conn:
+        return {
+            "release": release_of(conn, file_id),
+            "taken_as": released_as(conn, file_id),
+            "failed": visit.ask(_FAILED, step=f"checking file {file_id}"),
+        }
 
 
 @router.post("/files/{file_id}/raw")
@@ -168,4 +186,4 @@ def raw(visit: Admitted, file_id: int) -> Response:
 
 
 def _found(visit: Visit, file_id: int) -> Any:
-    return visit.find(_FILE, file_id=min(file_id, _LAST_ID))
+    return visit.find(FILE, file_id=min(file_id, _LAST_ID))

@@ -5,16 +5,17 @@ from typing import Any, Literal, cast
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from console.screens.files import number_of
 from console.visits import Admitted, Visit
-from enrollment.holds import Spoken, holds, speak
-from enrollment.previews import preview
-from ledger.gates import Decision, decide
-from pipeline.gate import batches_at_gate
+from enrollment.holds import Spoken, find_hold, last_holds, open_holds, speak
+from enrollment.previews import preview, preview_totals
+from ledger.gates import Decision, at_gate, decide, kept_out, last_batches
 from schemas.errors import Terminal
 
 router = APIRouter()
 
-_SHOWN = 200
+PAGE = 100
+_LAST = 20  # of what is decided
 _BATCH = """
 SELECT batch_id FROM ledger.gate_batch WHERE batch_id = :batch_id AND partner_id = ANY(:partners)
 """
@@ -26,20 +27,22 @@ Word = Literal["released", "refused"]
 @router.get("/held")
 def held(visit: Admitted) -> Response:
     """What the gate keeps from the book, and what is kept from the exchange."""
-    batches = visit.mine(batches_at_gate(visit.house), lambda one: one.batch.partner_id)
     with visit.reading() as conn:
-        kept = visit.mine(holds(conn), lambda one: one.partner_id)
+        batches = [at_gate(conn, one) for one in kept_out(conn, visit.partners)]
+        past = last_batches(conn, visit.partners, _LAST)
+        kept = open_holds(conn, visit.partners)
+        past_holds = last_holds(conn, visit.partners, _LAST)
     return visit.page(
         "held.html",
-        batches=[one for one in batches if one.batch.is_kept_out],
-        past_batches=[one for one in reversed(batches) if not one.batch.is_kept_out][:20],
-        holds=[one for one in kept if one.is_open],
-        past_holds=[one for one in reversed(kept) if not one.is_open][:20],
+        batches=batches,
+        past_batches=[one for one in past if not one.is_kept_out],
+        holds=kept,
+        past_holds=[one for one in past_holds if not one.is_open],
     )
 
 
 @router.post("/held/gate/{batch_id}")
-def at_gate(visit: Admitted, batch_id: int) -> Response:
+def decide_batch(visit: Admitted, batch_id: int) -> Response:
     """Lets a batch into the book, or keeps it out for good."""
     visit.find(_BATCH, batch_id=batch_id)
     word, reason = _word(visit), visit.reason
@@ -53,11 +56,20 @@ def at_gate(visit: Admitted, batch_id: int) -> Response:
 def outgoing(visit: Admitted, hold_id: int) -> Response:
     """What a hold would end: each policy as it is and as it would be, with dollars."""
     visit.find(_HOLD, hold_id=hold_id)
+    after = number_of(visit.request.query_params.get("after", ""))
     with visit.reading() as conn:
-        (hold,) = [one for one in holds(conn) if one.hold_id == hold_id]
-        rows = preview(conn, hold.partner_id, hold_id=hold_id)
-    shown: list[dict[str, Any]] = rows.slice(0, _SHOWN).to_pylist()
-    return visit.page("hold.html", hold=hold, policies=shown, count=rows.num_rows)
+        hold = find_hold(conn, hold_id)
+        assert hold is not None
+        totals = preview_totals(conn, hold.partner_id, hold_id)
+        rows = preview(conn, hold.partner_id, hold_id, after or None, PAGE + 1)
+    shown: list[dict[str, Any]] = rows.slice(0, PAGE).to_pylist()
+    path = f"/held/outgoing/{hold_id}"
+    more = rows.num_rows > PAGE
+    page = {
+        "next": f"{path}?after={shown[-1]['decision_id']}#policies" if more else None,
+        "first": f"{path}#policies" if after else None,
+    }
+    return visit.page("hold.html", hold=hold, totals=totals, policies=shown, page=page)
 
 
 @router.post("/held/outgoing/{hold_id}")

@@ -1,5 +1,7 @@
 """One policy: what was believed of it, of which day and when, and the files that told it."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from fastapi import APIRouter, HTTPException
 from starlette.responses import Response
@@ -25,6 +27,20 @@ WHERE exchange_policy_id = :id AND partner_id = ANY(:partners) ORDER BY 1
 _LAST = """
 SELECT partner_id, exchange_policy_id, transaction, state, file_id FROM book.event_set
 WHERE partner_id = ANY(:partners) ORDER BY file_id DESC, set_ordinal DESC LIMIT 20
+"""
+# What is due as the last file of a month was compared with it; what was paid, by all of them.
+_MONEY = """
+SELECT m.month, m.amount_type, (array_agg(m.expected ORDER BY m.file_id DESC))[1] AS due,
+  sum(m.payments + m.charges) AS paid, count(DISTINCT m.file_id) AS files,
+  (array_agg(m.category ORDER BY m.file_id DESC))[1] AS category,
+  (array_agg(m.difference ORDER BY m.file_id DESC))[1] AS difference,
+  max(m.file_id) AS file_id,
+  (array_agg(m.byte_start ORDER BY m.file_id DESC))[1] AS byte_start,
+  (array_agg(m.byte_end ORDER BY m.file_id DESC))[1] AS byte_end
+FROM reconciliation.premium_month m JOIN reconciliation.premium_file f USING (file_id)
+WHERE m.exchange_policy_id = :policy AND f.partner_id = :partner
+  AND f.partner_id = ANY(:partners)
+GROUP BY m.month, m.amount_type ORDER BY m.month DESC NULLS LAST, m.amount_type LIMIT 60
 """
 
 
@@ -73,7 +89,14 @@ def policy(visit: Admitted, partner_id: str, policy: str) -> Response:
         decisions=[list(decision_lines(row)) for row in answer.decisions],
         number_of=answer.number_of,
         holds=answer.holds,
+        money=_money(visit, key),
     )
+
+
+def _money(visit: Visit, key: PolicyKey) -> list[Any]:
+    """What was due and what the exchange paid, month by month, with the file that said so last."""
+    asked = {"policy": key.exchange_policy_id, "partner": key.partner_id}
+    return visit.ask(_MONEY, **asked)
 
 
 def _place(visit: Visit, name: str, most: int) -> int:

@@ -12,12 +12,13 @@ from starlette.responses import Response
 
 from console.charts import rates_over_time
 from console.report_filters import Filters, filters_of
+from console.screens.looked_at import files_of
 from console.visits import Admitted
 from ledger.sign_offs import Signer
-from pipeline.period_report import clocks_of, report_of
+from pipeline.period_report import clocks_of, overview_of, report_of
 from pipeline.reconciliation_report import export_report
 from reconciliation.measures import Counted, rows_behind
-from reconciliation.report_breaks import COLUMNS_OF_ROWS, lived_breaks
+from reconciliation.report_breaks import COLUMNS_OF_ROWS, gone_breaks, lived_breaks
 from schemas.report_tables import AGES, DEFINITIONS, MEASURE_DEFINITIONS
 
 router = APIRouter()
@@ -49,18 +50,19 @@ def dashboard(visit: Admitted) -> Response:
     """All figures of some days with what they mean, each with a way to its rows."""
     filters = filters_of(visit, visit.request.query_params)
     with visit.reading() as conn:
-        report = report_of(conn, filters.asked, clocks_of(visit.house))
-    tables = {name: filters.of(table) for name, table in report.tables.items()}
-    rates = _rates(report.tables["rates"], filters)
+        clocks = clocks_of(visit.house)
+        report = overview_of(conn, filters.asked, clocks, filters.line, filters.year)
+    rates = _rates(report.rates, filters)
     return visit.page(
         "reconciliation.html",
         filters=filters,
         rates=rates,
+        looked_at=files_of(visit, rates),
         chart=rates_over_time(_series(rates)),
-        measures=_by_measure(tables["measures"]),
-        breaks=_by_cause(tables["breaks"]),
-        ages=_by_age(tables["breaks"]),
-        waivers=tables["waivers"].to_pylist()[-ROWS:],
+        measures=_by_measure(filters.of(report.measures)),
+        breaks=_by_cause(report.causes),
+        ages=_by_age(report.causes),
+        waivers=filters.of(report.waivers).to_pylist()[-ROWS:],
         report=report,
         meant=DEFINITIONS,
         age_names=AGES,
@@ -105,7 +107,7 @@ _MONEY = ("premium", "aptc", "csr", "gross")
 
 def _by_cause(breaks: pa.Table) -> list[dict[str, Any]]:
     """What disagrees, and in which state: counts, dollars net and gross, most dollars first."""
-    sums = [(name, "sum") for name in ("breaks", "policies", *_MONEY)]
+    sums = [(name, "sum") for name in ("breaks", *_MONEY)]
     rows = breaks.group_by(list(_CAUSE), use_threads=False).aggregate(sums).to_pylist()
     return sorted(rows, key=lambda row: (-row["gross_sum"], -row["breaks_sum"]))
 
@@ -149,16 +151,20 @@ def breaks(visit: Admitted) -> Response:
 @router.get("/reconciliation/work/{measure}")
 def work(visit: Admitted, measure: str) -> Response:
     """What a rate counts, good or not."""
-    if measure not in MEASURE_DEFINITIONS or measure == "reopened":
+    if measure not in MEASURE_DEFINITIONS:
         raise HTTPException(404)
     given = visit.request.query_params
     filters = filters_of(visit, given)
     file_id, _, place = given.get("after", "").partition("-")
     counted = Counted(measure, filters.line, filters.year, _key(file_id), _key(place), ROWS)
     with visit.reading() as conn:
-        rows = rows_behind(conn, filters.asked, clocks_of(visit.house), counted)
+        if measure == "reopened":
+            product = (filters.line, filters.year)
+            rows = gone_breaks(conn, filters.asked, product, counted.file_id, ROWS)
+        else:
+            rows = rows_behind(conn, filters.asked, clocks_of(visit.house), counted)
     here = f"/reconciliation/work/{measure}"
-    last = f"{rows[-1].file_id}-{rows[-1].place}" if rows else ""
+    last = _place(rows[-1]) if rows else ""
     page = {
         "first": filters.address(here) if file_id else "",
         "next": filters.address(here, after=last) if len(rows) == ROWS else "",
@@ -190,6 +196,11 @@ def look(visit: Admitted, run_id: int) -> Response:
     return visit.page(
         "reconciliation_look.html", run_id=run_id, results=results, rows=rows, page=page
     )
+
+
+def _place(row: Any) -> str:
+    """Where the page behind a row begins."""
+    return str(row.break_id) if "break_id" in row._fields else f"{row.file_id}-{row.place}"
 
 
 def _key(text: str) -> int:

@@ -1,11 +1,14 @@
 """Uncovering one masked value: a reason first, a row in the audit trail, then that value alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter, HTTPException
 from starlette.responses import Response
 
+from console.screens.evidence import other_row
 from console.visits import Admitted, Visit
+from pipeline.matches_report import compared_records
+from pipeline.three_sides import of_work, three_sides
 
 router = APIRouter()
 
@@ -34,7 +37,9 @@ def _segment(visit: Visit, of: str) -> tuple[str, int, str]:
 
 
 _BREAK = """
-SELECT break_id, book_value, carrier_value FROM reconciliation.break
+SELECT break_id, book_value, carrier_value, source, last_run_id, partner_id, exchange_policy_id,
+  exchange_member_id
+FROM reconciliation.break
 WHERE break_id = :break_id AND partner_id = ANY(:partners)
 """
 
@@ -49,11 +54,83 @@ def _break(visit: Visit, of: str) -> tuple[str, int, str]:
     return "break", row.break_id, told
 
 
+def _carrier_row(visit: Visit, of: str) -> tuple[str, int, str]:
+    """The carrier's row behind a break, a field a line."""
+    if not (of.isascii() and of.isdigit()):
+        raise HTTPException(404)
+    row = visit.find(_BREAK, break_id=int(of[:18]))
+    found = other_row(visit, row._mapping)  # noqa: SLF001 - SQLAlchemy's name for it
+    if found is None:
+        raise HTTPException(404)
+    told = "\n".join(f"{name}: {value}" for name, value in found.items() if value is not None)
+    return "break", row.break_id, told
+
+
+_ITEMS = {
+    "case": """
+SELECT * FROM ledger.case WHERE case_id = :number AND partner_id = ANY(:partners)
+""",
+    "break": """
+SELECT * FROM reconciliation.break WHERE break_id = :number AND partner_id = ANY(:partners)
+""",
+}
+_PAIR = """
+SELECT * FROM reconciliation.match WHERE match_id = :number AND partner_id = ANY(:partners)
+"""
+_SIDES = (("file", "File"), ("book", "Book"), ("carrier", "Carrier"))
+
+
+def _item(visit: Visit, of: str) -> tuple[str, int, str]:
+    """A member's field of `<case or break>-<number>-<name>`, on its three sides."""
+    work, _, rest = of.partition("-")
+    number, _, name = rest.partition("-")
+    if work not in _ITEMS or not (number.isascii() and number.isdigit()):
+        raise HTTPException(404)
+    row = visit.find(_ITEMS[work], number=int(number[:18]))
+    with visit.reading() as conn:
+        sides = three_sides(visit.house, conn, of_work(work, row._mapping))  # noqa: SLF001 - SQLAlchemy's name for it
+    found = [one for one in sides.fields if one.name == name]
+    return work, int(number[:18]), _told(found, _SIDES)
+
+
+def _pair(visit: Visit, of: str) -> tuple[str, int, str]:
+    """A field of `<pair>-<name>`, of both records."""
+    number, _, name = of.partition("-")
+    if not (number.isascii() and number.isdigit()):
+        raise HTTPException(404)
+    row = visit.find(_PAIR, number=int(number[:18]))
+    fields = compared_records(visit.house.settings.reports_folder, row._mapping)  # noqa: SLF001
+    found = [one for one in fields if one.name == name]
+    return "match", row.match_id, _told(found, _SIDES[1:])
+
+
+def _told(found: Sequence[object], sides: Sequence[tuple[str, str]]) -> str:
+    """The one field, a side a line; 404 without it."""
+    if not found:
+        raise HTTPException(404)
+    values = [(title, getattr(found[0], side)) for side, title in sides]
+    return "\n".join(
+        f"{title}: {value if value is not None else 'nothing'}" for title, value in values
+    )
+
+
+# Where a page of the object is, to go back to it.
+BACK = {
+    "case": "/triage/case/{}",
+    "break": "/triage/break/{}",
+    "match": "/triage/pairs/{}",
+    "file": "/files/{}",
+}
+
+
 # By field of `access.toml`: kind and id of the object, as the audit trail names it, and the value
 # of `of`, which names it in the form. A screen with a field of its own adds a row here.
 REVEALS: dict[str, Callable[[Visit, str], tuple[str, int, str]]] = {
     "segment": _segment,
     "break_values": _break,
+    "item_values": _item,
+    "pair_values": _pair,
+    "carrier_row": _carrier_row,
 }
 
 
@@ -70,8 +147,9 @@ def _asked(visit: Visit, given: dict[str, str]) -> tuple[str, str]:
 def ask(visit: Admitted) -> Response:
     """The form that asks for a reason; the address names ids only."""
     name, of = _asked(visit, dict(visit.request.query_params))
-    REVEALS[name](visit, of)  # there is such a value, and the person sees its partner
-    return visit.page("reveal.html", field=name, of=of, value=None)
+    kind, number, _ = REVEALS[name](visit, of)  # 404 where the person does not see its partner
+    back = BACK[kind].format(number)
+    return visit.page("reveal.html", field=name, of=of, value=None, back=back)
 
 
 @router.post("/reveal")
@@ -82,4 +160,5 @@ def reveal(visit: Admitted) -> Response:
     kind, number, value = REVEALS[name](visit, of)
     with visit.acting() as conn:
         visit.note(conn, "revealed", kind, number, field=name, of=of, **visit.told(reason))
-    return visit.page("reveal.html", field=name, of=of, value=value)
+    back = BACK[kind].format(number)
+    return visit.page("reveal.html", field=name, of=of, value=value, back=back)

@@ -9,6 +9,18 @@ from schemas.catalog import Rule, load_rules
 
 router = APIRouter()
 
+_KEPT = """
+SELECT what_if_id, partner_id, since, until, person, asked_at, reason, changes, totals
+FROM ledger.what_if
+WHERE partner_id = ANY(:partners) AND what_if_id < coalesce(:before, 9223372036854775807)
+ORDER BY what_if_id DESC LIMIT :limit
+"""
+_ONE_KEPT = """
+SELECT * FROM ledger.what_if WHERE what_if_id = :what_if_id AND partner_id = ANY(:partners)
+"""
+_KEPT_SHOWN = 10
+_PAGE = 50
+
 NIGHTS = 30  # runs of which hits are counted
 _SEVERITIES = ("reject", "error", "warning", "info")
 
@@ -20,14 +32,16 @@ WITH recent AS (
 )
 """
 _HITS = f"""{_RECENT}
-SELECT i.rule, count(*) AS hits, count(DISTINCT i.file_id) AS files
-FROM recent JOIN ledger.issue i USING (file_id) GROUP BY i.rule
+SELECT i.rule, sum(i.hits) AS hits, count(*) AS files
+FROM recent CROSS JOIN LATERAL (SELECT rule, count(*) AS hits FROM ledger.issue i
+  WHERE i.file_id = recent.file_id GROUP BY rule) i
+GROUP BY i.rule
 """  # noqa: S608
 _WHERE = f"""{_RECENT}
-SELECT r.file_id, r.name, r.partner_id, r.recorded_at, count(*) AS hits
-FROM recent r JOIN ledger.issue i USING (file_id)
-WHERE i.rule = :rule GROUP BY r.file_id, r.name, r.partner_id, r.recorded_at
-ORDER BY r.file_id DESC LIMIT 20
+SELECT r.file_id, r.name, r.partner_id, r.recorded_at, i.hits
+FROM recent r CROSS JOIN LATERAL (SELECT count(*) AS hits FROM ledger.issue i
+  WHERE i.file_id = r.file_id AND i.rule = :rule) i
+WHERE i.hits > 0 ORDER BY r.file_id DESC LIMIT 20
 """  # noqa: S608
 
 
@@ -56,7 +70,26 @@ def rules(visit: Admitted) -> Response:
         nights=NIGHTS,
         answer=answer,
         sentence=sentence,
+        kept=visit.ask(_KEPT, before=None, limit=_KEPT_SHOWN),
     )
+
+
+@router.get("/what-ifs")
+def what_ifs(visit: Admitted, before: int | None = None) -> Response:
+    """All answers that were kept, the newest first."""
+    found = visit.ask(_KEPT, before=before, limit=_PAGE)
+    pages = {
+        "first": "/what-ifs" if before else "",
+        "next": f"/what-ifs?before={found[-1].what_if_id}" if len(found) == _PAGE else "",
+    }
+    return visit.page("what_ifs.html", kept=found, pages=pages)
+
+
+@router.get("/what-ifs/{what_if_id}")
+def what_if(visit: Admitted, what_if_id: int) -> Response:
+    """What changed rules would have done: in sum, and by rule."""
+    asked = visit.find(_ONE_KEPT, what_if_id=what_if_id)
+    return visit.page("what_if.html", asked=asked, known=load_rules())
 
 
 def _is_asked(rule: Rule, asked: dict[str, str]) -> bool:

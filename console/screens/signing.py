@@ -79,10 +79,14 @@ def prepare(visit: Admitted) -> Response:
 
 @router.get("/reconciliation/periods/{period_id}")
 def period(visit: Admitted, period_id: int) -> Response:
-    """One period: who signed which bytes, and what its figures are by now."""
-    with visit.reading() as conn:
-        one = _mine(visit, period_id)
-        changed = changed_since(visit.house, conn, one)
+    """One period: who signed which bytes, and, when asked, what its figures are by now.
+
+    To compare, the whole report is made again. Whoever signs has that done, asked or not.
+    """
+    one, changed = _mine(visit, period_id), None
+    if visit.request.query_params.get("compare"):
+        with visit.reading() as conn:
+            changed = changed_since(visit.house, conn, one)
     is_own = " ".join(visit.person.name.split()).lower() == one.prepared_by.lower()
     return visit.page("period.html", period=one, changed=changed, is_own=is_own)
 

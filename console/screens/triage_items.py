@@ -2,41 +2,40 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import sqlalchemy as sa
 from fastapi import HTTPException
 
+from console.queue import BREAK, CASE
+from console.segments import Place, Segment, segments_around, segments_between
 from console.visits import Visit
 from ledger.case_queries import Case, read_case
 from ledger.corrections import corrections_of
+from ledger.disputes import list_disputes
 from pipeline.breaks_report import suggested, what
 from pipeline.cases_report import rule_of, sentence
+from pipeline.three_sides import Sides, of_work, three_sides
 from reconciliation.break_queries import Break, read_break
 from schemas.breaks import load_break_rules
 from schemas.cases import load_case_rules
 
-CASE, BREAK = "case", "break"
-_AROUND = 12  # segments that are shown before and behind the one at fault
+# What of a member says nothing of who somebody is: shown to whoever sees the page.
+OF_COVERAGE = frozenset(
+    [
+        *("relationship_code", "plan_id", "insurance_line", "benefit_begin", "benefit_end"),
+        *("premium_total", "aptc", "csr", "responsible_amount", "individual_premium"),
+    ]
+)
 
 _OF_CASE = "SELECT case_id FROM ledger.case WHERE case_id = :number AND partner_id = ANY(:partners)"
 _OF_BREAK = """
 SELECT break_id FROM reconciliation.break WHERE break_id = :number AND partner_id = ANY(:partners)
 """
 
-
-@dataclass(frozen=True)
-class Segment:
-    """One segment of the file, without its values."""
-
-    ordinal: int
-    segment_id: str
-    loop: str | None
-    byte_start: int
-    byte_end: int
-    is_faulty: bool
+_FILE = (
+    "SELECT storage_key FROM ledger.file WHERE file_id = :file_id AND partner_id = ANY(:partners)"
+)
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,16 @@ class Item:
     file_name: str | None
     issue: Mapping[str, Any] | None = None
     has_values: bool = False  # both sides, which a reveal shows
+    sides: Sides | None = None
     segments: list[Segment] = field(default_factory=list)
+    disputes: list[dict[str, Any]] = field(default_factory=list)
     blocked_by: list[int] = field(default_factory=list)
     corrections: list[dict[str, Any]] = field(default_factory=list)
-    due_at: Any = None
+
+    @property
+    def faulty(self) -> Segment | None:
+        """The segment at fault, where there is one."""
+        return next((one for one in self.segments if one.is_faulty), None)
 
 
 def item_of(visit: Visit, work: str, number: int) -> Item:
@@ -71,19 +76,18 @@ def item_of(visit: Visit, work: str, number: int) -> Item:
         visit.find(_OF_CASE, number=number)
         with visit.reading() as conn:
             case = read_case(conn, number)
-            drafts = corrections_of(conn, number)
-        assert case is not None
-        return _case(visit, case, drafts)
+            assert case is not None
+            return _case(visit, conn, case)
     if work == BREAK:
         visit.find(_OF_BREAK, number=number)
         with visit.reading() as conn:
             found = read_break(conn, number)
-        assert found is not None
-        return _break(found)
+            assert found is not None
+            return _break(visit, conn, found)
     raise HTTPException(404)
 
 
-def _case(visit: Visit, case: Case, drafts: list[dict[str, Any]]) -> Item:
+def _case(visit: Visit, conn: sa.Connection, case: Case) -> Item:
     row, rule = case.row, rule_of(case.row)
     kind = load_case_rules().kind(row["kind"])
     gone = f"Proved by {case.proof}." if case.proof else "Closed by a person."
@@ -103,41 +107,35 @@ def _case(visit: Visit, case: Case, drafts: list[dict[str, Any]]) -> Item:
         row["file_id"],
         case.file["name"],
         case.issue,
-        segments=_segments(visit.house.settings.tables_folder / str(row["file_id"]), case),
+        sides=three_sides(visit.house, conn, of_work(CASE, row)),
+        segments=segments_around(visit.house, _place(case)),
+        disputes=list_disputes(conn, case_id=row["case_id"]),
         blocked_by=case.blocked_by,
-        corrections=drafts,
-        due_at=row["due_at"],
+        corrections=corrections_of(conn, row["case_id"]),
     )
 
 
-def _segments(folder: Path, case: Case) -> list[Segment]:
-    """The segments around the one at fault, or the first of the set."""
-    path = folder / "segments.parquet"
-    if case.row["set_ordinal"] is None or not path.is_file():
+def _told_of(visit: Visit, found: Break) -> list[Segment]:
+    """The member's segments in the exchange's file that is behind the book's value."""
+    if found.byte_start is None or found.byte_end is None:
         return []
-    wanted = pc.field("set_ordinal") == case.row["set_ordinal"]
-    names = ["segment_ordinal", "segment_id", "loop_id", "byte_start", "byte_end"]
-    rows = pq.read_table(path, columns=names, filters=wanted).to_pylist()
-    at = (case.issue or {}).get("byte_start")
-    known = [row for row in rows if at is not None and row["byte_start"] <= at <= row["byte_end"]]
-    faulty = known[0]["segment_ordinal"] if known else None
-    middle = faulty or 1
-    rows = [row for row in rows if abs(row["segment_ordinal"] - middle) <= _AROUND]
-    return [
-        Segment(
-            row["segment_ordinal"], row["segment_id"], row["loop_id"], row["byte_start"],
-            row["byte_end"], row["segment_ordinal"] == faulty,
-        )
-        for row in rows
-    ]  # fmt: skip
+    (file,) = visit.ask(_FILE, file_id=found.row["file_id"])
+    span = (found.byte_start, found.byte_end)
+    return segments_between(visit.house, found.row["file_id"], file.storage_key, span)
 
 
-def _break(found: Break) -> Item:
+def _place(case: Case) -> Place:
+    row, issue = case.row, case.issue or {}
+    start, key = issue.get("byte_start"), case.file["storage_key"]
+    return Place(row["file_id"], key, row["set_ordinal"], start, row["element"])
+
+
+def _break(visit: Visit, conn: sa.Connection, found: Break) -> Item:
     row = found.row
     source = load_break_rules().source(row["source"])
     decides, action = suggested(row)
     number = row["break_id"]
-    about = what(row) if row["kind"] != "differs" else f"{row['field']} differs"
+    about = what(row) if row["kind"] != "differs" else f"{row['field'].replace('_', ' ')} differs"
     return Item(
         BREAK,
         number,
@@ -154,4 +152,7 @@ def _break(found: Break) -> Item:
         row["file_id"],
         found.file_name,
         has_values=row["field"] is not None,
+        segments=_told_of(visit, found),
+        sides=three_sides(visit.house, conn, of_work(BREAK, row)),
+        disputes=list_disputes(conn, break_id=number),
     )

@@ -10,7 +10,6 @@ each as the number of its UTF-8 bytes, a colon, its text and a line feed.
 """
 
 from schemas.migrations.audit_work import AUDIT_OF_WORK
-from schemas.migrations.case_tables import CORRECTION_AUDIT
 from schemas.migrations.console_tables import CONSOLE_AUDIT
 from schemas.migrations.match_tables import MATCH_AUDIT
 from schemas.migrations.monthly_tables import MONTHLY_AUDIT
@@ -467,7 +466,6 @@ AUDIT_TRAIL = "".join(
         _SINGLE_ROWS,
         _MANY_ROWS,
         AUDIT_OF_WORK,
-        CORRECTION_AUDIT,
         _of_files(
             *("ledger.interchange", "interchanges"),
             *("interchange_ordinal", "control_number", "ta1_code", _CODE),

@@ -1,4 +1,12 @@
-"""The audit trail of breaks and cases: what became of them in each run, and what persons did."""
+"""The audit trail of breaks and cases: what became of them in each run, and what persons did.
+
+With what persons make of them: corrections and disputes.
+"""
+
+from schemas.migrations.case_tables import CORRECTION_AUDIT
+from schemas.migrations.dispute_tables import DISPUTE_AUDIT
+from schemas.migrations.operation_tables import OPERATION_AUDIT
+from schemas.migrations.what_if_tables import WHAT_IF_AUDIT
 
 _OF_WORK = """
 -- What became of {noun}s, by states, in the run that saw them last; and what a person did with one.
@@ -60,6 +68,11 @@ CREATE TRIGGER audit_delete AFTER DELETE ON {table}
   FOR EACH STATEMENT EXECUTE FUNCTION ledger.audit_{noun}s_altered();
 """
 
-AUDIT_OF_WORK = _OF_WORK.format(
-    noun="break", table="reconciliation.break", by="source", about="reconciliation"
-) + _OF_WORK.format(noun="case", table="ledger.case", by="kind", about="triage")
+AUDIT_OF_WORK = (
+    _OF_WORK.format(noun="break", table="reconciliation.break", by="source", about="reconciliation")
+    + _OF_WORK.format(noun="case", table="ledger.case", by="kind", about="triage")
+    + CORRECTION_AUDIT
+    + DISPUTE_AUDIT
+    + OPERATION_AUDIT
+    + WHAT_IF_AUDIT
+)

@@ -36,7 +36,8 @@ CREATE TABLE book.event (
   mailing_city TEXT, mailing_state TEXT, mailing_postal_code TEXT, eligibility_begin DATE,
   plan_id TEXT, insurance_line TEXT, issuer_policy_id TEXT, benefit_begin DATE,
   benefit_end DATE, former_issuer_subscriber_id TEXT, former_issuer_member_id TEXT,
-  former_issuer_policy_id TEXT, further_lines TEXT, byte_start BIGINT, byte_end BIGINT,
+  former_issuer_policy_id TEXT, further_lines TEXT, rating_area TEXT,
+  byte_start BIGINT, byte_end BIGINT,
   amount_names TEXT[] NOT NULL, amounts_from DATE[] NOT NULL, amounts NUMERIC(12, 2)[] NOT NULL,
   CONSTRAINT pk_event PRIMARY KEY (event_id),
   CONSTRAINT uq_event_file_id_set_ordinal_member_ordinal UNIQUE (file_id, set_ordinal,
@@ -45,9 +46,10 @@ CREATE TABLE book.event (
 
 CREATE TABLE book.policy (
   partner_id TEXT NOT NULL, exchange_policy_id TEXT NOT NULL, exchange_subscriber_id TEXT,
-  plan_id TEXT NOT NULL, insurance_line TEXT, issuer_policy_id TEXT, status TEXT NOT NULL,
-  benefit_begin DATE NOT NULL, benefit_end DATE, needs_effectuation BOOLEAN NOT NULL,
-  initial_event_id BIGINT NOT NULL, reference TEXT, total_count BIGINT, dependent_count BIGINT,
+  plan_id TEXT NOT NULL, insurance_line TEXT, issuer_policy_id TEXT, rating_area TEXT,
+  status TEXT NOT NULL, benefit_begin DATE NOT NULL, benefit_end DATE,
+  needs_effectuation BOOLEAN NOT NULL, initial_event_id BIGINT NOT NULL, reference TEXT,
+  total_count BIGINT, dependent_count BIGINT,
   sponsor_name TEXT, sponsor_qualifier TEXT, sponsor_id TEXT, payer_name TEXT, payer_id TEXT,
   known_from TIMESTAMP WITH TIME ZONE NOT NULL,
   known_to TIMESTAMP WITH TIME ZONE DEFAULT 'infinity' NOT NULL, event_id BIGINT NOT NULL,
@@ -143,6 +145,7 @@ CREATE TABLE book.hold (
   CONSTRAINT ck_hold_state CHECK (state IN ('held', 'released', 'refused')),
   CONSTRAINT fk_hold_run_id FOREIGN KEY(run_id) REFERENCES ledger.run (run_id)
 );
+CREATE INDEX ix_hold_open ON book.hold (partner_id) WHERE state = 'held';
 
 CREATE TABLE book.hold_word (
   hold_id BIGINT NOT NULL, decided_by TEXT NOT NULL, account TEXT NOT NULL, word TEXT NOT NULL,

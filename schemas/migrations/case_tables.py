@@ -8,7 +8,8 @@ CREATE TABLE ledger.case (
   premium NUMERIC(12, 2), aptc NUMERIC(12, 2), file_id BIGINT NOT NULL, set_ordinal BIGINT,
   member_ordinal BIGINT, issue_ordinal BIGINT, members BIGINT, state TEXT NOT NULL, owner TEXT,
   waived_until DATE, snoozed_until DATE, is_escalated BOOLEAN DEFAULT false NOT NULL,
-  version INTEGER DEFAULT 0 NOT NULL, due_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  version INTEGER DEFAULT 0 NOT NULL, due_at TIMESTAMP WITH TIME ZONE NOT NULL, asked_by TEXT,
+  asked_until DATE,
   first_seen TIMESTAMP WITH TIME ZONE NOT NULL, last_seen TIMESTAMP WITH TIME ZONE NOT NULL,
   run_id BIGINT NOT NULL, last_run_id BIGINT NOT NULL, times_seen INTEGER NOT NULL,
   times_reopened INTEGER NOT NULL, resolved_at TIMESTAMP WITH TIME ZONE, resolved_run_id BIGINT,
@@ -22,12 +23,13 @@ CREATE TABLE ledger.case (
     ledger.file (file_id),
   CONSTRAINT ck_case_kind CHECK (kind IN ('rejected', 'unnamed', 'waits', 'file')),
   CONSTRAINT ck_case_state CHECK (state IN ('new', 'assigned', 'in_progress',
-    'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved'))
+    'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved')),
+  CONSTRAINT ck_case_asked CHECK ((asked_by IS NULL) = (asked_until IS NULL))
 );
 CREATE UNIQUE INDEX uq_case_identity ON ledger.case (subject, rule, segment_id, element, kind,
   partner_id) NULLS NOT DISTINCT;
 CREATE INDEX ix_case_state ON ledger.case (state, partner_id, case_id);
-CREATE INDEX ix_case_due ON ledger.case (due_at, case_id)
+CREATE INDEX ix_case_due ON ledger.case ((NOT is_escalated), due_at, case_id)
   WHERE state NOT IN ('resolved', 'waived');
 CREATE INDEX ix_case_cause ON ledger.case (partner_id, kind, rule, segment_id, element);
 CREATE INDEX ix_case_policy ON ledger.case (exchange_policy_id);
@@ -44,6 +46,9 @@ CREATE TABLE ledger.case_event (
     'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved'))
 );
 CREATE INDEX ix_case_event_case ON ledger.case_event (case_id);
+CREATE INDEX ix_case_event_at ON ledger.case_event (at);
+CREATE INDEX ix_case_event_waive ON ledger.case_event (case_id)
+  WHERE action = 'waive' OR action = 'allow';
 
 CREATE TABLE ledger.correction (
   correction_id BIGINT GENERATED ALWAYS AS IDENTITY, case_id BIGINT NOT NULL,

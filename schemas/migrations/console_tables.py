@@ -28,6 +28,18 @@ CREATE TABLE console.session (
 );
 CREATE INDEX ix_session_account_id ON console.session (account_id);
 
+CREATE TABLE console.saved_view (
+  view_id BIGINT GENERATED ALWAYS AS IDENTITY, account_id BIGINT NOT NULL, name TEXT NOT NULL,
+  query TEXT NOT NULL, role TEXT, is_default BOOLEAN DEFAULT false NOT NULL,
+  created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+  CONSTRAINT pk_saved_view PRIMARY KEY (view_id),
+  CONSTRAINT uq_saved_view_account_id_name UNIQUE (account_id, name),
+  CONSTRAINT fk_saved_view_account_id FOREIGN KEY(account_id) REFERENCES
+    console.account (account_id)
+);
+CREATE UNIQUE INDEX uq_saved_view_default ON console.saved_view (account_id) WHERE is_default;
+CREATE INDEX ix_saved_view_role ON console.saved_view (role);
+
 CREATE TABLE console.failed_sign_in (
   failed_id BIGINT GENERATED ALWAYS AS IDENTITY, subject_sha256 TEXT NOT NULL,
   address_sha256 TEXT NOT NULL, at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,

@@ -8,10 +8,13 @@ from schemas import (
     cases,
     console,
     database,
+    disputes,
     matches,
     months,
+    operations,
     premium_database,
     sign_offs,
+    what_ifs,
 )
 
 _declared = (  # of one catalogue
@@ -19,10 +22,13 @@ _declared = (  # of one catalogue
     book.event,
     breaks.break_,
     cases.case_,
+    disputes.dispute,
     matches.match,
     months.month_file,
     premium_database.premium_file,
     sign_offs.signed_period,
+    operations.operator_word,
+    what_ifs.what_if,
     console.account,
 )
 

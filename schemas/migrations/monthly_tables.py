@@ -3,20 +3,23 @@
 MONTHLY_TABLES = """
 CREATE TABLE reconciliation.month_file (
   month_file_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL, kind TEXT NOT NULL,
-  layout TEXT NOT NULL, name TEXT NOT NULL, coverage_year INTEGER NOT NULL, sha256 TEXT NOT NULL,
-  size_bytes BIGINT NOT NULL, storage_key TEXT NOT NULL, as_of TIMESTAMP WITH TIME ZONE NOT NULL,
+  layout TEXT NOT NULL, name TEXT NOT NULL, coverage_year INTEGER NOT NULL, month TEXT NOT NULL,
+  sha256 TEXT NOT NULL, size_bytes BIGINT NOT NULL, storage_key TEXT NOT NULL,
+  as_of TIMESTAMP WITH TIME ZONE NOT NULL,
   answers_month_file_id BIGINT, records BIGINT NOT NULL, balance JSONB NOT NULL,
-  state TEXT NOT NULL, file_id BIGINT, released_by TEXT, account TEXT, reason TEXT,
+  state TEXT NOT NULL, file_id BIGINT, frozen_key TEXT, judged_by TEXT, released_by TEXT,
+  account TEXT, reason TEXT,
   CONSTRAINT pk_month_file PRIMARY KEY (month_file_id),
   CONSTRAINT ck_month_file_kind CHECK (kind IN ('rcni', 'answer', 'pre_audit')),
   CONSTRAINT ck_month_file_state CHECK (state IN ('written', 'released', 'sent', 'loaded',
-    'superseded', 'refused')),
+    'superseded', 'refused', 'held')),
+  CONSTRAINT ck_month_file_held CHECK (state <> 'held' OR kind = 'pre_audit'),
   CONSTRAINT ck_month_file_written CHECK ((kind = 'rcni') = (state IN ('written', 'released',
     'sent'))),
   CONSTRAINT ck_month_file_in_the_ledger CHECK ((file_id IS NULL) = (state IN ('written',
     'released'))),
   CONSTRAINT fk_month_file_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id),
-  CONSTRAINT uq_month_file_partner_id_kind_sha256 UNIQUE (partner_id, kind, sha256),
+  CONSTRAINT uq_month_file_partner_id_kind_month_sha256 UNIQUE (partner_id, kind, month, sha256),
   CONSTRAINT fk_month_file_answers_month_file_id FOREIGN KEY(answers_month_file_id)
     REFERENCES reconciliation.month_file (month_file_id)
 );
@@ -65,7 +68,7 @@ BEGIN
       'records', told.records, 'answers', told.answers_month_file_id, 'file', told.file_id,
       'account', told.account, 'reason_sha256', CASE WHEN told.reason IS NOT NULL
         THEN ledger.audit_digest(told.reason) END),
-    CASE told.state WHEN 'released' THEN told.released_by END);
+    CASE WHEN told.state IN ('released', 'loaded', 'refused') THEN told.released_by END);
   RETURN NULL;
 END $$;
 

@@ -43,4 +43,12 @@ CREATE TABLE reconciliation.premium_month (
     reconciliation.premium_file (file_id)
 );
 CREATE INDEX ix_premium_month_policy ON reconciliation.premium_month (exchange_policy_id);
+CREATE TABLE reconciliation.premium_figure (
+  file_id BIGINT NOT NULL, fate TEXT NOT NULL, insurance_line TEXT NOT NULL,
+  plan_year TEXT NOT NULL, measure TEXT NOT NULL, ours NUMERIC(12, 2) NOT NULL, theirs NUMERIC(12,
+  2) NOT NULL,
+  CONSTRAINT pk_premium_figure PRIMARY KEY (file_id, fate, insurance_line, plan_year, measure),
+  CONSTRAINT fk_premium_figure_file_id FOREIGN KEY(file_id) REFERENCES
+    reconciliation.premium_file (file_id)
+);
 """

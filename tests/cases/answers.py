@@ -1,11 +1,15 @@
 """What pyx12 says about our TA1 and 999, and whether their counts are right."""
 
 import io
+from functools import cache
 
+import pyx12.map_if
 import pyx12.params
-from pyx12.map_if import load_map_file
 from pyx12.segment import Segment
 from pyx12.x12n_document import x12n_document
+
+PARAMETERS = pyx12.params.ParamsBase()
+pyx12.map_if.load_map_file = cache(pyx12.map_if.load_map_file)  # it reads them for every file
 
 
 def complaints_about_ta1(content):
@@ -14,7 +18,7 @@ def complaints_about_ta1(content):
     Its validator wants a group in each interchange, so each segment is held against its map of
     control segments.
     """
-    control = load_map_file("x12.control.00501.xml", pyx12.params.ParamsBase())
+    control = pyx12.map_if.load_map_file("x12.control.00501.xml", PARAMETERS)
     segments = content.decode("ascii").split("~")
     assert segments.pop() == ""
     complaints = []
@@ -28,7 +32,7 @@ def complaints_about_999(content):
     """What pyx12's validator says against a 999; empty when it is valid."""
     report = io.StringIO()
     text = io.StringIO(content.decode("ascii"))
-    valid = x12n_document(pyx12.params.ParamsBase(), text, None, None, None, report)
+    valid = x12n_document(PARAMETERS, text, None, None, None, report)
     return "" if valid else report.getvalue() or "invalid"
 
 

@@ -22,6 +22,8 @@ class IdentityProvider:
         self.key = RSAKey.generate_key(2048, {"kid": "1"})
         self.codes = {}
         self.claims = {}
+        self.state = None  # in place of the one that was asked with
+        self.asked, self.answered = {}, None  # the last sign-in of a browser
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.issuer = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -37,8 +39,9 @@ class IdentityProvider:
         assert asked["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe(16)
         self.codes[code] = asked
-        answer = urlencode({"code": code, "state": asked["state"]})
-        return f"{asked['redirect_uri']}?{answer}"
+        answer = urlencode({"code": code, "state": self.state or asked["state"]})
+        self.asked, self.answered = asked, f"{asked['redirect_uri']}?{answer}"
+        return self.answered
 
     def discovery(self):
         """Where everything is."""
@@ -66,6 +69,11 @@ class IdentityProvider:
 def _handler(provider):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
+            if self.path.startswith("/authorize?"):
+                self.send_response(302)
+                self.send_header("location", provider.sign_in(self.path))
+                self.end_headers()
+                return
             known = {
                 "/.well-known/openid-configuration": provider.discovery(),
                 "/keys": {"keys": [provider.key.as_dict(private=False)]},

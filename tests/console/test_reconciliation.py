@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.console.places import place_of
+from tests.console.places import payments_of, place_of
 from tests.console.visitor import make_account
 
 DAYS = {"from": "2026-12-01", "to": "2026-12-31"}
@@ -44,6 +44,41 @@ def test_every_figure_of_breaks_leads_to_its_rows_and_each_row_to_its_bytes(open
     assert page.locator("pre.bytes").inner_text().startswith("INS")
 
 
+def test_the_carriers_record_behind_a_break_is_uncovered_with_a_reason(opened, browse):
+    """Its fields are told without their values; these need a reason, which the trail has."""
+    (differing,) = opened.rows(
+        "SELECT break_id, carrier_value FROM reconciliation.break WHERE field = 'birth_date'"
+    )
+    page = browse("auditor", java_script_enabled=False)
+    page.goto(f"/reconciliation/breaks/{differing.break_id}")
+    assert differing.carrier_value not in page.content()
+    page.locator("a.uncover[href*=carrier_row]").click()
+    page.get_by_label("Reason").fill("What the carrier has.")
+    page.get_by_role("button", name="Uncover this value").click()
+    assert f"birth_date: {differing.carrier_value}" in page.locator("pre").inner_text()
+    assert [actor for actor, told in trail(opened, "revealed") if "carrier_row" in told] == [
+        "auditor"
+    ]
+
+
+def test_a_match_rate_of_payments_leads_to_its_rows(opened, auditor):
+    """By the look's link; each row has its bytes, and the policy shows the same money."""
+    file_id = payments_of(opened)
+    dashboard = opened.get("/reconciliation?from=2026-12-01&to=2026-12-31", auditor).text
+    assert f'href="/reconciliation/files/{file_id}"' in dashboard
+    rows = opened.rows(
+        "SELECT exchange_policy_id, payments FROM reconciliation.premium_month"
+        " WHERE file_id = :file_id",
+        file_id=file_id,
+    )
+    page = opened.get(f"/reconciliation/files/{file_id}", auditor).text
+    assert all(row.exchange_policy_id in page for row in rows)
+    assert page.count(f"of={file_id}-0-105") == len(rows)
+    policy = opened.get(f"/policies/harbor-light-nc/{rows[0].exchange_policy_id}", auditor).text
+    assert "Money of the exchange" in policy
+    assert f"{rows[0].payments:,.2f}" in policy
+
+
 def test_the_ages_count_every_break_once(opened, browse):
     """Each cell leads to as many rows as it says."""
     page = browse("auditor")
@@ -78,7 +113,7 @@ def test_a_sample_is_drawn_alike_by_whoever_draws_it(opened, browse, auditor):
 
 
 def test_two_persons_sign_a_period_in_the_browser(opened, browse):
-    """The preparer cannot review; a figure that changes shows beside the signatures."""
+    """The preparer cannot review, and nobody when a figure has changed, which the page shows."""
     page = browse("auditor")
     page.goto("/reconciliation/periods")
     page.get_by_label("Partner").select_option("harbor-light-nc")
@@ -93,10 +128,39 @@ def test_two_persons_sign_a_period_in_the_browser(opened, browse):
     assert (own.status_code, "Somebody else must review" in own.text) == (409, True)
     other = browse("approver")
     other.goto(address)
+    dearer(opened, 1)
+    other.get_by_role("button", name="Compare with the figures of now").click()
+    assert other.get_by_text("The figures differ from what was signed.").is_visible()
+    refused = opened.post(address, opened.token("approver"), {"reason": "Twelve drawn."})
+    assert (refused.status_code, "have changed since it was prepared" in refused.text) == (
+        409,
+        True,
+    )
+    dearer(opened, -1)
+    other.reload()
+    assert other.get_by_text("The figures are those that were prepared.").is_visible()
     other.get_by_label("Reason").fill("Twelve drawn.")
     other.get_by_role("button", name="Sign as reviewer").click()
     assert other.locator("h1 + .badge").inner_text().endswith("signed")
     assert [actor for actor, _ in trail(opened, "period reviewed")] == ["approver"]
+
+
+def dearer(opened, dollars):
+    """Makes the break of a premium dearer, as nothing of ours would afterwards."""
+    with opened.world.house.engine.begin() as conn:
+        changed = conn.exec_driver_sql(
+            "UPDATE reconciliation.difference SET premium_difference = premium_difference"
+            f" + {dollars} WHERE difference_id = (SELECT max(difference_id)"
+            " FROM reconciliation.difference WHERE partner_id = 'harbor-light-nc'"
+            " AND premium_difference IS NOT NULL)"
+        )
+        assert changed.rowcount == 1
+        changed = conn.exec_driver_sql(
+            "UPDATE reconciliation.break SET premium_difference = premium_difference"
+            f" + {dollars} WHERE break_id = (SELECT min(break_id) FROM reconciliation.break"
+            " WHERE partner_id = 'harbor-light-nc' AND premium_difference IS NOT NULL)"
+        )
+        assert changed.rowcount == 1
 
 
 @pytest.mark.parametrize(("form", "begin"), [("pdf", b"%PDF"), ("xlsx", b"PK"), ("csv", b"PK")])

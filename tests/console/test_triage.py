@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 import pytest
 import sqlalchemy as sa
 
-from console.screens import triage
+from console import queue
 from tests.cases.world import HARBOR
 from tests.console.places import place_of
+from tests.console.visitor import HOSTILE_ID
 
 PLACE = "/triage/{work}/{number}"
 
@@ -79,7 +80,7 @@ def test_several_are_done_at_once_after_a_preview(opened, browse):
     page.locator("button", has_text="Preview").click()
     assert f"Begin: {len(names)} item" in page.locator("h1").inner_text()
     page.locator("button", has_text="Do it").click()
-    page.wait_for_url("**/triage")
+    page.wait_for_url("**/triage?work=case")
     for name in names:
         assert _state(opened, f"/triage/case/{name.partition('-')[2]}").state == "in_progress"
 
@@ -91,29 +92,74 @@ def test_a_correction_is_checked_kept_and_resubmitted_by_another(opened, browse,
     page.locator("#edits").fill("nonsense")
     page.locator("button", has_text="Check").click()
     assert "names no element" in page.locator("[role=alert]").inner_text()
-    ordinal = page.locator("tbody tr td").first.inner_text()
+    ordinal = page.locator("section.broad tr:has(code) td").first.inner_text()
     page.locator("#edits").fill(f"#{ordinal}*01=ZZ")
     page.locator("button", has_text="Check").click()
-    assert page.locator("main .notice[role=status]").is_visible()
+    assert page.locator("main .notice.bad[role=status]").is_visible()
     assert not opened.rows("SELECT FROM ledger.correction")
 
 
+def test_dates_are_corrected_by_one_and_resubmitted_by_another(opened, browse):
+    """Live it is judged fit; whoever drafted it is refused, and an approver lets it go."""
+    (case,) = opened.rows(
+        "SELECT case_id, segment_id, element FROM ledger.case WHERE rule = 'element-date-invalid'"
+        " AND segment_id = 'DMG' ORDER BY case_id LIMIT 1"
+    )
+    address = f"/triage/case/{case.case_id}"
+    page = browse("steward", java_script_enabled=False)
+    page.goto(address)
+    begins = page.locator("tr:has(code:text('DTP*348'))").first.locator("td").first.inner_text()
+    page.locator("#edits").fill(
+        f"{case.segment_id}*{case.element:02d}=19800101\n#{begins}*03=20270101"
+    )
+    page.locator("button", has_text="Check").click()
+    assert "Another person than you must resubmit it" in page.locator(".notice").inner_text()
+    assert page.locator("main .notice.good[role=status]").is_visible()
+    page.locator("#reason-keep").fill("The day that they said on the telephone.")
+    page.locator("button", has_text="Keep as draft").click()
+    page.locator("#reason-resubmit").fill("Mine.")
+    page.locator("button", has_text="Resubmit").click()
+    assert "is not who has drafted it" in page.locator("[role=alert]").inner_text()
+    other = browse("approver", java_script_enabled=False)
+    other.goto(address)
+    other.locator("#reason-resubmit").fill("Looked at.")
+    other.locator("button", has_text="Resubmit").click()
+    assert "The next night takes it in." in other.locator(".said").inner_text()
+    (kept,) = opened.rows(
+        "SELECT state, released_by FROM ledger.correction WHERE case_id = :id", id=case.case_id
+    )
+    assert (kept.state, kept.released_by) == ("released", "approver")
+
+
 @pytest.mark.parametrize(
-    ("query", "index"), [(triage.CASES_DUE, "ix_case_due"), (triage.BREAKS_DUE, "ix_break_due")]
+    ("query", "index"), [(queue.CASES_DUE, "ix_case_due"), (queue.BREAKS_DUE, "ix_break_due")]
 )
 def test_the_queue_walks_an_index(opened, query, index):
     """A page costs a page, however much is open."""
     told = {
         "partners": [HARBOR], "partner": "", "owner": "", "cause": "", "nobody": False,
         "due": datetime(2000, 1, 1, tzinfo=UTC), "latest": datetime(2100, 1, 1, tzinfo=UTC),
-        "number": 0, "after_work": "", "rows": 26, "today": date(2026, 12, 2),
+        "calm": False, "number": 0, "after_work": "", "rows": 26, "today": date(2026, 12, 2),
     }  # fmt: skip
     with opened.world.house.engine.begin() as conn:
         conn.execute(sa.text("SET LOCAL enable_seqscan = off"))
         conn.execute(sa.text("SET LOCAL enable_bitmapscan = off"))
         conn.execute(sa.text("SET LOCAL enable_sort = off"))
-        plan = conn.execute(sa.text("EXPLAIN " + query.format(shown=triage.OPEN)), told).scalars()
+        plan = conn.execute(sa.text("EXPLAIN " + query.format(shown=queue.OPEN)), told).scalars()
         assert index in " ".join(plan)
+
+
+def test_mark_up_in_an_id_is_text(opened, browse):
+    """The bad input of row 91: the policy's number is shown as it was sent."""
+    (found,) = opened.rows(
+        "SELECT min(case_id) AS number FROM ledger.case WHERE exchange_policy_id = :id",
+        id=HOSTILE_ID,
+    )
+    page = browse("steward")
+    for place in (f"/triage/case/{found.number}", "/triage?work=case&show=open"):
+        page.goto(place)
+        assert page.get_by_text(f"policy {HOSTILE_ID}").first.is_visible()
+        assert page.locator("main b").count() == 0
 
 
 def test_a_break_uncovers_a_value_with_a_reason_only(opened, browse):

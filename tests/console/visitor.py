@@ -18,6 +18,7 @@ _SECONDS = 30
 
 # What a browser, a database or the order of letters would follow, if it were not shown harmlessly.
 HOSTILE = "<img src=x onerror=alert(1)>\N{RIGHT-TO-LEFT OVERRIDE}'; DROP TABLE x; --=1+1"
+HOSTILE_ID = "<b>91</b>"
 
 
 def make_accounts(world: World) -> dict[str, int]:

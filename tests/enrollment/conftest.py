@@ -20,6 +20,7 @@ from enrollment.application import Night, apply_events
 from enrollment.decisions import decide
 from enrollment.full_files import differences_of_full_files
 from enrollment.offering import offer
+from enrollment.omitted import NAMED
 from enrollment.open_items import open_items
 from enrollment.snapshot import book_snapshot
 from enrollment.staged_events import FileTables
@@ -311,6 +312,13 @@ def verdict_that_accepts(content, sets, members):
     )
 
 
+def naming(*named):
+    """Whom a file names: policies as wholes, or (policy, member)."""
+    pairs = [one if isinstance(one, tuple) else (one, None) for one in named]
+    policies, members = zip(*pairs, strict=True) if pairs else ((), ())
+    return pa.Table.from_arrays([pa.array(policies), pa.array(members)], NAMED.names).cast(NAMED)
+
+
 class Carrier:
     """The carrier's side: its ledger, its book, and the nights in which it works."""
 
@@ -380,9 +388,8 @@ class Carrier:
         return [(row["kind"], row["exchange_policy_id"], row["reason"]) for row in rows]
 
     def told_otherwise(self, *named, moment="2026120101000000"):
-        """What a full file of that moment, which names these policies, says otherwise."""
-        ids = pa.chunked_array([list(named)], pa.large_string())
-        return differences_of_full_files(self.conn, PARTNER, moment, ids).to_pylist()
+        """What a full file of that moment says otherwise, which names these policies as wholes."""
+        return differences_of_full_files(self.conn, PARTNER, moment, naming(*named)).to_pylist()
 
     def set_states(self):
         """How many transaction sets are in each state."""

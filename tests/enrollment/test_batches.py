@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from enrollment.batches import StagedFiles, batch_tables, full_files
 from schemas.database import transaction_set
+from tests.enrollment.conftest import naming
 
 PARTNER = "cedar-valley-tx"
 TODAY = date(2027, 2, 1)
@@ -17,8 +18,8 @@ TODAY = date(2027, 2, 1)
 def tables(carrier):
     """The tables of a batch of these files, as lists of their only column."""
 
-    def ask(*file_ids, on_day=TODAY, in_full_files=()):
-        named = pa.chunked_array([in_full_files], pa.large_string())
+    def ask(*file_ids, on_day=TODAY, in_full_files=None):
+        named = None if in_full_files is None else naming(*in_full_files)
         staged = StagedFiles(PARTNER, list(file_ids), named)
         found = batch_tables(carrier.conn, staged, on_day)
         return {name: table.column(0).to_pylist() for name, table in found.items()}
@@ -68,11 +69,13 @@ def test_a_full_file_tells_which_policies_it_leaves_out(carrier, say, tables):
     file_id = carrier.receives(*audit)
     changes = carrier.receives(say.termination("P1", "S1", date(2027, 3, 31)))
 
-    named = ["P1", "P2", None, "P1", "P9"]
+    named = [("P1", "S1"), ("P2", "S2"), ("P1", "S1"), ("P9", None)]
     found = tables(file_id, changes, in_full_files=named)
 
     assert full_files(carrier.conn, [file_id, changes]) == [file_id]
     assert sorted(found["policies_of_full_file"]) == [False, False, True]
+    assert sorted(found["members_of_full_file"]) == [False, False, True]
+    assert found["plans_of_full_file"] == [False]
     assert tables(file_id)["members"] == []  # the guide of this exchange knows no audit
     assert tables(changes)["policies_of_full_file"] == []
 
@@ -103,9 +106,11 @@ def test_a_file_of_full_sets_and_changes_is_mixed(carrier, say, tables, codes, m
 
 
 def test_what_the_gate_is_given_tells_of_nobody(carrier, say):
-    """Truths, counts, and two columns of codes: no id, name, date or amount."""
+    """Truths, counts, two columns of codes, and dollars of whole plans: no id, name, or date."""
     file_id = carrier.receives(say.enrollment("P1", "S1", ssn="900101234", last_name="Q"))
     found = batch_tables(carrier.conn, StagedFiles(PARTNER, [file_id]), TODAY)
+    dollars = found["plans_of_full_file"].column_names.index("omitted_premium")
+    found["plans_of_full_file"] = found["plans_of_full_file"].remove_column(dollars)
     types = {name: table.schema.types for name, table in found.items()}
     codes = {name for name, (only,) in types.items() if pa.types.is_large_string(only)}
     others = {only for name, (only,) in types.items() if name not in codes}

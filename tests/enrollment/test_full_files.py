@@ -109,3 +109,18 @@ def test_who_is_left_out_is_told_once_and_with_his_dollars(carrier_of_a_state, s
     assert (row["exchange_member_id"], row["field"]) == ("S1", None)
     assert row["premium_difference"] < 0
     assert carrier.coverage("P1")[0][-1] is None
+
+
+def test_a_member_whom_a_full_file_leaves_out_of_a_policy_is_told(carrier_of_a_state, say):
+    """With his own premium, and not when something newer than the file has come of the policy."""
+    carrier = carrier_of_a_state
+    carrier.receives(*(say.enrollment(f"P{n}", f"S{n}", f"D{n}") for n in (1, 2)))
+    carrier.applies()
+
+    named = [("P1", "S1"), ("P2", "S2"), ("P2", "D2")]
+    (row,) = carrier.told_otherwise(*named, moment="2026120501000000")
+    assert (row["kind"], row["exchange_policy_id"]) == ("missing_at_carrier", "P1")
+    assert (row["exchange_member_id"], row["field"]) == ("D1", None)
+    assert row["aptc_difference"] is None
+    assert len(carrier.coverage("P1")) == 2
+    assert carrier.told_otherwise(*named, moment="2026010101000000") == []

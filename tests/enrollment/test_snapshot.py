@@ -1,6 +1,6 @@
 """Questions to a book that remembers what it believed, and when."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from enrollment.snapshot import book_snapshot
 from schemas import records
@@ -50,3 +50,34 @@ def test_a_snapshot_has_the_issuer_s_ids_that_were_said_last(carrier, say):
 
     assert [row["issuer_member_id"] for row in rows] == ["IS1", "ID1"]
     assert rows[0]["issuer_subscriber_id"] == "IS1"
+
+
+def test_a_snapshot_tells_each_span_of_a_member(carrier, say):
+    """As it is in effect: cut off where the policy ends, and none of one that was cancelled."""
+    carrier.receives(*(say.enrollment(f"P{n}", f"S{n}", f"D{n}") for n in (1, 2, 3)))
+    carrier.receives(say.termination("P2", "S2", date(2027, 3, 31)), say.cancellation("P3", "S3"))
+    carrier.applies()
+
+    rows = book_snapshot(carrier.conn, "cedar-valley-tx", carrier.as_of).to_pylist()
+
+    begins = {row["exchange_policy_id"]: row["benefit_begin"] for row in rows}
+    assert {(row["exchange_policy_id"], row["coverage_spans"]) for row in rows} == {
+        ("P1", f"{begins['P1']}/.."),
+        ("P2", f"{begins['P2']}/2027-03-31"),
+        ("P3", None),
+    }
+
+
+def test_a_policy_has_the_rating_area_that_was_told_last(carrier, say):
+    """On the subscriber's row; a change that tells none leaves it as it was."""
+    area = ("RATING AREA", "R-TX004", date(2027, 1, 1))
+    carrier.receives(say.enrollment("P1", "S1", "D1"))
+    carrier.applies()
+    assert {row["rating_area"] for row in carrier.book().values()} == {None}
+    carrier.receives(say.change("P1", "S1", amounts=[area]))
+    carrier.applies()
+    carrier.receives(say.change("P1", "S1", last_name="RENAMED"))
+    carrier.applies()
+
+    areas = {member: row["rating_area"] for (_, member), row in carrier.book().items()}
+    assert areas == {"S1": "R-TX004", "D1": None}

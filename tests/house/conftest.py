@@ -25,9 +25,9 @@ class House:
 
     @cached_property
     def rooms(self) -> list[str]:
-        """Our top-level packages."""
+        """Our top-level packages; the DAGs are files that the scheduler reads, and not one."""
         packages = self.project["tool"]["setuptools"]["packages"]
-        return sorted({package.partition(".")[0] for package in packages})
+        return sorted({package.partition(".")[0] for package in packages} - {"dags"})
 
     def modules(self, *folders: str) -> Iterator[tuple[str, ast.Module]]:
         """Path and syntax tree of each module in the folders; of the rooms and DAGs by default."""

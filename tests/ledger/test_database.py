@@ -12,6 +12,7 @@ from schemas.book import event
 from schemas.console import account
 from schemas.database import file
 from schemas.months import month_file
+from schemas.operations import operator_word
 from schemas.premium_database import premium_file
 from schemas.sign_offs import signed_period
 
@@ -21,6 +22,7 @@ metadata = event.metadata
 assert account.metadata is metadata
 assert file.metadata is metadata
 assert month_file.metadata is metadata
+assert operator_word.metadata is metadata
 assert premium_file.metadata is metadata
 assert signed_period.metadata is metadata
 

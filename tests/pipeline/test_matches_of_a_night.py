@@ -50,7 +50,9 @@ def test_a_person_decides_what_the_night_could_not(night_with_lost_ids, edi834):
     masked = edi834("matches", "show", number, **environment)
     shown = json.loads(edi834("matches", "show", number, "--reveal", "--json", **environment).out)
     word = ("--by", "Ada", "--reason", "A new first name.")
-    said = edi834("matches", "accept", number, *word, **environment)
+    first = edi834("matches", "accept", number, *word, **environment)
+    other = ("--by", "Ben", "--reason", "As Ada says.")
+    said = edi834("matches", "accept", number, *other, **environment)
     world.run(2)
     missing = world.rows(
         "SELECT missing_at_carrier, missing_in_book FROM reconciliation.result"
@@ -63,6 +65,7 @@ def test_a_person_decides_what_the_night_could_not(night_with_lost_ids, edi834):
     assert shown["book"]["last_name"] == shown["carrier"]["last_name"]
     assert "QUINTESSA" not in masked.out
     assert shown["book"]["last_name"] not in masked.out
+    assert "1 pair needs another person." in first.out
     assert said.code == 0
     assert [tuple(before - after for before, after in zip(*missing, strict=True))] == [(1, 1)]
     assert world.rows(

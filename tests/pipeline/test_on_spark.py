@@ -117,6 +117,20 @@ SIDES = {
     "lacking on both sides": ([row_of_book(1), row_of_book(2)], [row_of_book(2), row_of_book(3)]),
     "without a member's id": ([row_of_book(1, exchange_member_id=None)],) * 2,
     "ended": ([row_of_book(1, benefit_end=date(2026, 12, 31))], [row_of_book(1)]),
+    "with a gap": (
+        [row_of_book(1, coverage_spans="2026-01-01/..")],
+        [row_of_book(1, coverage_spans="2026-01-01/2026-03-31 2026-05-01/..")],
+    ),
+    "cut otherwise": (
+        [row_of_book(1, coverage_spans="2026-01-01/..")],
+        [
+            row_of_book(
+                1,
+                benefit_begin=date(2026, 7, 1),
+                coverage_spans="2026-01-01/2026-06-30 2026-07-01/..",
+            )
+        ],
+    ),
     "empty": ([row_of_book(1)], []),
 }
 

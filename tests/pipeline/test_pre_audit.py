@@ -46,10 +46,38 @@ def file_of(world, night):
     return state, note
 
 
+def members_of(segments):
+    """Policy and member of segments of the exchange's month."""
+    return {
+        (one.values["exchange_policy_id"], one.values["exchange_member_id"]) for one in segments
+    }
+
+
 def a_night(world, night):
     """Nothing happens in it but what lies in the outbox."""
     world.write_carrier_records(2)
     world.run(night)
+
+
+def decides_about_the_held_file(world):
+    """Not who ran the night, and not without a reason; refused by a second person, for good."""
+    ((number, judged_by, balance),) = world.rows(
+        "SELECT month_file_id, judged_by, balance FROM reconciliation.month_file"
+        " WHERE state = 'held'"
+    )
+    figures = {one["expectation"]: one for one in balance["findings"]}
+    assert figures["pre-audit-omits"]["observed"] > 0.5
+    assert figures["pre-audit-omits-members"]["outcome"] == "outside"
+    assert figures["pre-audit-omits-premium"]["observed"] > 1000
+    reason = ("--reason", "The exchange sends a new one.")
+    himself = world.edi834("month", "refuse", number, "--by", judged_by.upper(), *reason)
+    assert himself.code == 2
+    assert "Somebody else must decide" in himself.err
+    second = world.edi834("month", "refuse", number, "--by", "Ada Second", *reason)
+    assert second.code == 0
+    again = world.edi834("month", "accept", number, "--by", "Ada Second", *reason)
+    assert "is refused, not held" in again.err
+    assert file_of(world, 4) == ("quarantined", "A second person has refused it.")
 
 
 def test_what_it_says_otherwise_is_a_break_until_a_file_agrees(audited_world):
@@ -70,8 +98,11 @@ def test_what_it_says_otherwise_is_a_break_until_a_file_agrees(audited_world):
     a_night(world, 4)
     state, note = file_of(world, 4)
     assert state == "quarantined"
-    assert note.startswith("The file has ")
-    assert "it is not whole" in note
+    assert "The pre-audit file leaves out" in note
+    assert "policies of the year" in note
+    assert breaks(world, "new") == expected
+
+    decides_about_the_held_file(world)
     assert breaks(world, "new") == expected
 
     box.book.segments = whole
@@ -92,3 +123,29 @@ def test_what_it_says_otherwise_is_a_break_until_a_file_agrees(audited_world):
         ids=left_out,
     )
     assert {status for (status,) in held} == {"effectuated"}, "who is left out is not ended"
+
+
+def test_a_held_file_that_a_second_person_accepts_is_compared(audited_world):
+    """From the next night on, with whom it leaves out as breaks; and nobody is ended."""
+    world, box = audited_world
+    whole = box.book.segments
+    box.book.segments = whole[: len(whole) // 3]
+    box.audit(world.clock(6))
+    a_night(world, 6)
+    assert breaks(world, "new") == set()
+    ((number,),) = world.rows(
+        "SELECT month_file_id FROM reconciliation.month_file WHERE state = 'held'"
+    )
+    second = ("--by", "Ada Second", "--reason", "They were never enrolled there.")
+    assert world.edi834("month", "accept", number, *second).code == 0
+    assert file_of(world, 6) == ("applied", None)
+    a_night(world, 7)
+
+    found = {row[1:3] for row in breaks(world, "new")}
+    assert {row[0] for row in breaks(world, "new")} == {"missing_at_carrier"}
+    assert len(found) > 50
+    assert found <= members_of(whole) - members_of(box.book.segments)
+    box.book.segments = whole
+    box.audit(world.clock(8))
+    a_night(world, 8)
+    assert breaks(world, "new") == set()

@@ -225,3 +225,22 @@ def test_what_cannot_be_asked_is_told_in_one_line(ask, options, changes, sentenc
     ended = ask(*options, **changes)
     assert (ended.code, ended.out, len(ended.failures)) == (2, "", 1)
     assert sentence in ended.failures[0]
+
+
+def test_an_answer_is_kept_for_the_people_of_one_partner(past, ask):
+    """Once, with who and why, and the audit trail knows; without its members."""
+    words = ("--by", "Dana", "--reason", "For CMS.")
+    of_all = ask("--keep", *words, rules_dates=MILDER)
+    assert (of_all.code, "Give --partner" in of_all.err) == (2, True)
+    by_nobody = ask("--keep", "--partner", CEDAR, rules_dates=MILDER)
+    assert (by_nobody.code, "Give --by and --reason" in by_nobody.err) == (2, True)
+    kept = ask("--keep", *words, "--partner", CEDAR, "--json", rules_dates=MILDER)
+    told = json.loads(kept.out)
+    rows = past.world.rows(
+        "SELECT what_if_id, partner_id, totals, rules, person FROM ledger.what_if"
+    )
+    assert [tuple(row) for row in rows] == [
+        (told["kept_as"], CEDAR, told["totals"], told["rules"], "Dana")
+    ]
+    trail = past.world.rows("SELECT actor FROM ledger.audit_entry WHERE action = 'what-if kept'")
+    assert (kept.code, [tuple(row) for row in trail]) == (1, [("Dana",)])

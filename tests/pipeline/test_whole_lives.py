@@ -83,14 +83,14 @@ def fails(findings):
     return [(one.sentence, one.broken_by[:5]) for one in findings if not one.holds]
 
 
-@pytest.mark.parametrize("seed", range(1, 11))
+@pytest.mark.parametrize("seed", range(1, 7))  # each partner with each share of faults
 def test_a_life_ends_in_two_equal_books(tmp_path, database_url, seed):
-    """Ten seeds: books equal, each confirmed once who should be, nothing rejected that is right."""
+    """Books equal, each confirmed once who should be, nothing rejected that is right."""
     assert fails(play(tmp_path, database_url, seed)) == []
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(11, 111))
+@pytest.mark.parametrize("seed", range(7, 107))
 def test_a_hundred_lives_end_in_two_equal_books(tmp_path, database_url, seed):
     """The same for a hundred more."""
     assert fails(play(tmp_path, database_url, seed)) == []

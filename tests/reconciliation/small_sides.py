@@ -40,6 +40,7 @@ def row_of_book(number, **changes):
         "state": "TX",
         "postal_code": "78701",
         "county_code": "48453",
+        "rating_area": "R-TX001",
         "mailing_line_1": "PO BOX 12",
         "mailing_line_2": "SUITE 9",
         "mailing_city": "ROUND ROCK",

@@ -260,8 +260,10 @@ def test_two_persons_at_once_do_not_overwrite_one_another(nights, conn):
     (break_id,) = nights.ids()
     nights.say("assign", owner="Ben")
     with pytest.raises(Terminal, match="changed by somebody else"):
-        act(conn, BREAKS, [break_id], Said("assign", "Cy", "cy", owner="Cy"), version=0)
-    act(conn, BREAKS, [break_id], Said("assign", "Cy", "cy", owner="Cy"), version=1)
+        act(
+            conn, BREAKS, [break_id], Said("assign", "Cy", "cy", owner="Cy"), versions={break_id: 0}
+        )
+    act(conn, BREAKS, [break_id], Said("assign", "Cy", "cy", owner="Cy"), versions={break_id: 1})
     assert nights.all("owner") == ["Cy"]
 
 

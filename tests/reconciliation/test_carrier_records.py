@@ -197,6 +197,21 @@ def test_a_wrong_cell_is_named_by_column_and_row_without_its_value(extract, colu
     assert hit.value.__cause__ is None
 
 
+def test_spans_are_read_as_they_are_told_and_refused_where_they_are_none(extract):
+    """Days, a solidus, blanks between; the refusal names column and row."""
+    members = CEDAR_VALLEY.carrier_records.members | {"coverage_spans": "SPANS"}
+    told = CEDAR_VALLEY.carrier_records.model_copy(update={"members": members})
+    partner = CEDAR_VALLEY.model_copy(update={"carrier_records": told})
+    spans = "2026-01-01/2026-03-31 2026-05-01/.."
+    good = extract([*SUBSCRIBER, spans], [*DEPENDENT, ""], header=[*HEADER, "SPANS"])
+    read = read_members(good, partner)["coverage_spans"].to_pylist()
+    assert read == [spans, None]
+    rows = ([*SUBSCRIBER, ""], [*DEPENDENT, "2026-01-01 on"])
+    wrong = extract(*rows, header=[*HEADER, "SPANS"])
+    with pytest.raises(Terminal, match="column SPANS, data row 2: no spans of days such as"):
+        read_members(wrong, partner)
+
+
 @pytest.mark.parametrize(
     ("header", "message"),
     [

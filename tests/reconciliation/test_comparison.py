@@ -63,6 +63,7 @@ CHANGED = {
     "state": "OK",
     "postal_code": "78702",
     "county_code": "48113",
+    "rating_area": "R-TX002",
     "mailing_line_1": "PO BOX 13",
     "mailing_line_2": "B",
     "mailing_city": "WACO",
@@ -75,6 +76,7 @@ CHANGED = {
     "csr": Decimal("0.00"),
     "responsible_amount": Decimal("412.32"),
     "individual_premium": None,
+    "coverage_spans": "2026-01-01/2026-03-31 2026-05-01/..",
 }
 
 
@@ -83,6 +85,9 @@ DOLLARS = {
     "premium_total": {"premium_difference": Decimal("0.02")},
     "aptc": {"aptc_difference": Decimal("-100.00")},
     "csr": {"csr_difference": Decimal("-20.00")},
+    "benefit_begin": {"premium_difference": Decimal("-512.30")},
+    "benefit_end": {"premium_difference": Decimal("-3073.80")},
+    "coverage_spans": {"premium_difference": Decimal("-512.30")},
 }
 
 
@@ -94,7 +99,8 @@ def test_every_compared_field_has_a_case():
 @pytest.mark.parametrize("field", CHANGED)
 def test_one_changed_field_is_one_difference(field, book, carrier, book_row):
     """The difference names the field, both values as text, and the book's file."""
-    rows = [book_row(1), book_row(2), book_row(3)]
+    spans = "2026-01-01/.." if field == "coverage_spans" else None
+    rows = [book_row(number, coverage_spans=spans) for number in (1, 2, 3)]
     changed = [rows[0], {**rows[1], field: CHANGED[field]}, rows[2]]
     found = compared(book(*rows), carrier(*changed))
     assert found.counts == {**NOTHING, "matched": 2, "differing": 1}
@@ -112,6 +118,64 @@ def test_one_changed_field_is_one_difference(field, book, carrier, book_row):
             "file_id": 42,
         }
     ]
+
+
+SPANS = {
+    "the same": ({}, []),
+    "split in two that cover the same": (
+        {
+            "benefit_begin": date(2026, 7, 1),
+            "coverage_spans": "2026-07-01/.. 2026-01-01/2026-06-30",
+        },
+        [],
+    ),
+    "days told twice": ({"coverage_spans": "2026-01-01/2026-07-10 2026-07-01/2026-12-31"}, []),
+    "the same begin and another end": (
+        {"benefit_end": date(2026, 6, 15), "coverage_spans": "2026-01-01/2026-06-15"},
+        [("benefit_end", Decimal("-3329.95"))],  # half of June and six months of 512.30
+    ),
+    "a gap of a month": (
+        {"coverage_spans": "2026-01-01/2026-03-31 2026-05-01/.."},
+        [("coverage_spans", Decimal("-512.30"))],
+    ),
+    "a gap, and of the records the last span": (
+        {
+            "benefit_begin": date(2026, 5, 1),
+            "coverage_spans": "2026-01-01/2026-03-31 2026-05-01/..",
+        },
+        [("benefit_begin", Decimal("-512.30"))],
+    ),
+    "two days more on one side": (
+        {"coverage_spans": "2025-12-30/2025-12-31 2026-01-01/.."},
+        [("coverage_spans", Decimal("33.05"))],
+    ),
+    "both days, without spans": (
+        {
+            "benefit_begin": date(2026, 2, 1),
+            "benefit_end": date(2026, 11, 30),
+            "coverage_spans": None,
+        },
+        [("benefit_begin", Decimal("-512.30")), ("benefit_end", Decimal("-512.30"))],
+    ),
+    "spans that the carrier does not tell": ({"coverage_spans": None}, []),
+}
+
+
+@pytest.mark.parametrize("what", SPANS)
+def test_spans_are_compared_as_the_periods_that_they_cover(what, book, carrier, book_row):
+    """However they are cut; a difference is told once, with the premium of the time it is about."""
+    changes, expected = SPANS[what]
+    row = book_row(1, individual_premium=Decimal("512.30"), coverage_spans="2026-01-01/..")
+    found = compared(book(row), carrier({**row, **changes})).differences.to_pylist()
+
+    assert [(one["field"], one["premium_difference"]) for one in found] == expected
+
+
+def test_spans_that_are_none_are_refused_by_name(book, carrier, book_row):
+    """With the member: the last good result stays."""
+    row = book_row(1, coverage_spans="2026-01-01/..")
+    with pytest.raises(Terminal, match="column coverage_spans: policy 8801, member 0001000001"):
+        compared(book(row), carrier({**row, "coverage_spans": "since January"}))
 
 
 @pytest.mark.parametrize(
@@ -251,7 +315,7 @@ def test_two_rows_of_one_key_are_refused(side, book, carrier, book_row):
         compared(*sides)
 
 
-FIELDS = st.sampled_from(sorted(CHANGED))
+FIELDS = st.sampled_from(sorted(CHANGED.keys() - {"coverage_spans"}))  # of rows without spans
 STATES = st.lists(
     st.one_of(st.sampled_from(["same", "carrier_lacks", "book_lacks"]), FIELDS), max_size=12
 )
@@ -306,7 +370,7 @@ def test_folders_are_reconciled_to_the_same_bytes(tmp_path, book, carrier, book_
         "missing_at_carrier": 1,
     }
     assert summary["differences"]["sha256"] == hashlib.sha256(differences).hexdigest()
-    assert summary["rules"] == {"id": "ffe-individual", "version": 2}
+    assert summary["rules"] == {"id": "ffe-individual", "version": 4}
     assert pq.read_table(out / "differences.parquet").schema.equals(tables.DIFFERENCES)
     assert sorted(p.name for p in out.iterdir()) == [
         "differences.parquet",

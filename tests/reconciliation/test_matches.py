@@ -13,6 +13,7 @@ from reconciliation.matches import (
     meet_matches,
     read_match,
     say,
+    waiting_for_second,
 )
 from schemas import records
 from schemas.errors import Terminal
@@ -45,6 +46,11 @@ class Nights:
     def say(self, word, *ids, person="Ada", reason="Both have one street."):
         return say(self.conn, ids, MatchWord(word, person, "ops", reason))
 
+    def twice(self, word, *ids, **said):
+        """Said by two persons, as the rules ask of some words."""
+        self.say(word, *ids, person="Ben")
+        return self.say(word, *ids, **said)
+
     def all(self, name="state"):
         return [row[name] for row in list_matches(self.conn, (), None, 0, 100)]
 
@@ -71,7 +77,7 @@ def test_what_a_person_said_survives_the_next_run_and_is_its_input(nights, conn)
     """Found again, found by the word itself, or not found: the word stays."""
     nights.see(found(), found(book="2", carrier="2"))
     first, second = nights.all("match_id")
-    nights.say("accept", first)
+    nights.twice("accept", first)
     nights.say("refuse", second)
     by_word = found(state="accepted", how="a person", weight=None, reasons=None)
     for rows in ([by_word, found(book="2", carrier="2")], [], [by_word]):
@@ -90,11 +96,12 @@ def test_a_word_can_be_taken_back(nights, conn):
     """Each is kept with person, account and reason."""
     nights.see(found())
     (pair,) = nights.all("match_id")
-    nights.say("accept", pair)
+    nights.twice("accept", pair)
     nights.say("refuse", pair, person="Grace", reason="The twin.")
     row, words = read_match(conn, pair)
-    assert (row["state"], row["version"]) == ("refused", 2)
+    assert (row["state"], row["version"]) == ("refused", 3)
     assert [(one["word"], one["person"], one["account"], one["reason"]) for one in words] == [
+        ("accept", "Ben", "ops", "Both have one street."),
         ("accept", "Ada", "ops", "Both have one street."),
         ("refuse", "Grace", "ops", "The twin."),
     ]
@@ -114,7 +121,22 @@ def test_a_word_that_cannot_be_is_refused(nights, rows, word, said, message):
     """Without a person, without a reason, against its state, or a record with two partners."""
     nights.see(*rows)
     with pytest.raises(Terminal, match=message):
-        nights.say(word, *nights.all("match_id"), **said)
+        nights.twice(word, *nights.all("match_id"), **said)
+
+
+def test_one_member_of_two_records_needs_two_persons(nights, conn):
+    """The first word waits; the same person again, or a look at an older version, is refused."""
+    nights.see(found())
+    (pair,) = nights.all("match_id")
+    assert nights.say("accept", pair) == 0
+    assert nights.all() == ["proposed"]
+    assert waiting_for_second(conn, [pair]) == {pair: "Ada"}
+    with pytest.raises(Terminal, match="needs another person than Ada"):
+        nights.say("accept", pair, person="ada ")
+    with pytest.raises(Terminal, match="changed by somebody else"):
+        say(conn, [pair], MatchWord("accept", "Ben", "ops", "Seen."), version=0)
+    assert say(conn, [pair], MatchWord("accept", "Ben", "ops", "Seen."), version=1) == 1
+    assert (nights.all(), waiting_for_second(conn, [pair])) == (["accepted"], {})
 
 
 def test_a_word_about_nothing_is_refused(nights):

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from reconciliation.pre_audit import Told, compare_pre_audit, differences_of_year, members_told
+from reconciliation.snapshots import Snapshot
 from schemas import monthly_tables, tables
 from schemas.pre_audit import load_pre_audit, load_pre_audit_comparison
 from tests.reconciliation.small_sides import book_of, row_of_book
@@ -25,9 +26,8 @@ def told_of(*rows, left_out=()):
     more = {"line": 1, "created_on": date(2026, 4, 15), "transaction_code": "1"}
     columns = {name: [(more | row).get(name) for row in rows] for name in names}
     table = pa.table(columns, schema=monthly_tables.PRE_AUDIT_ROWS)
-    return Told(
-        table, pa.chunked_array([left_out], pa.large_string()), YEAR, load_pre_audit().alike
-    )
+    ids = pa.chunked_array([left_out], pa.large_string())
+    return Told(Snapshot.of(table), ids, YEAR, load_pre_audit().alike)
 
 
 def differing(book, told):
@@ -43,12 +43,30 @@ def test_where_both_agree_nothing_is_found():
     assert differing(rows, told_of(*reversed(rows))) == []
 
 
-@pytest.mark.parametrize("field", load_pre_audit_comparison().fields, ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "field",
+    [one for one in load_pre_audit_comparison().fields if one.kind != "spans"],
+    ids=lambda one: one.name,
+)
 def test_each_field_that_differs_is_found(field):
     """Alone, and on the row it differs on."""
     row = row_of_book(1)
     other = row | {field.name: OTHER.get(field.kind, "ELSE")}
     assert ("differs", "01", field.name) in differing([row], told_of(other))
+
+
+def test_a_gap_in_the_file_is_found_and_a_segment_cut_in_two_is_none():
+    """Both days agree; what is covered between them does not."""
+    mine = row_of_book(1, benefit_end=date(2026, 12, 31), coverage_spans="2026-01-01/2026-12-31")
+    first = mine | {"benefit_end": date(2026, 3, 31)}
+    next_day = mine | {"benefit_begin": date(2026, 4, 1)}
+    assert differing([mine], told_of(first, next_day)) == []
+    gapped = mine | {"benefit_begin": date(2026, 4, 1)}
+    told = told_of(mine | {"benefit_end": date(2026, 2, 28)}, gapped)
+    found = compare_pre_audit(book_of(mine), told, ON_DAY).differences.to_pylist()
+    assert [(row["field"], row["premium_difference"]) for row in found] == [
+        ("benefit_begin", Decimal("-512.30"))
+    ]
 
 
 def test_who_is_missing_on_either_side_is_found():

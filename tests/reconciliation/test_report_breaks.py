@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from reconciliation.measures import Clocks, measures_of
-from reconciliation.report_breaks import breaks_of, waivers_of
+from reconciliation.report_breaks import breaks_of, gone_breaks, waivers_of
 from reconciliation.reports import Asked
 from schemas.report_tables import AGES
 from tests.reconciliation.test_breaks import FIRST_NIGHT, PARTNER, Nights, difference
@@ -75,6 +75,17 @@ def test_a_waiver_is_told_with_who_let_it_stand(nights, conn):
     assert waivers_of(conn, days(0, 0, ("harbor-light-nc",))).num_rows == 0
 
 
+def test_a_waiver_that_needed_a_second_person_is_told_with_that_one(nights, conn):
+    """What was only asked for is none."""
+    dear = difference(1, "premium_total", premium_difference=Decimal(5000))
+    nights.see(dear)
+    nights.say("waive", reason="Agreed.", until=date(2027, 1, 31))
+    assert waivers_of(conn, days(0, 9999)).num_rows == 0
+    nights.say("allow", reason="Agreed.", person="Ben")
+    found = waivers_of(conn, days(0, 9999)).to_pylist()
+    assert [(row["person"], row["state"]) for row in found] == [("Ben", "waived")]
+
+
 def test_of_what_was_gone_the_found_again_are_counted(nights, conn):
     """Two are closed and one comes back: a half; in a report that ends before, none."""
     nights.see(difference(1), difference(2))
@@ -89,3 +100,7 @@ def test_of_what_was_gone_the_found_again_are_counted(nights, conn):
         for last in (0, 1, 2)
     }
     assert rates == {0: [], 1: [(0, 2)], 2: [(1, 2)]}
+    rows = gone_breaks(conn, days(0, 2), ("", ""))
+    assert sorted(row.found_again for row in rows) == [False, True]
+    (last,) = gone_breaks(conn, days(0, 2), ("", ""), after=rows[0].break_id)
+    assert last.break_id == rows[1].break_id

@@ -14,6 +14,7 @@ from schemas.partners import load_exchange, partners_of
 from simulator.exchange import ExchangeInABox
 from simulator.faults import FILE_FAULTS
 
+PARAMETERS = params()  # its maps are read once for all files that are read by these
 FIRST_NIGHT = date(2026, 12, 1)
 
 
@@ -48,7 +49,7 @@ def pyx12_accepts() -> Callable[[bytes], bool]:
 
     def accepts(content: bytes) -> bool:
         text = io.StringIO(content.decode("ascii"))
-        return bool(x12n_document(params(), text, io.StringIO(), None))
+        return bool(x12n_document(PARAMETERS, text, io.StringIO(), None))
 
     return accepts
 

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from schemas.agreements import Bound
 from schemas.errors import Terminal
 from schemas.gate import load_gate
 from validators.gate import judge_batch
@@ -20,14 +22,38 @@ USUAL = {
     "sets": {"ends": [False] * 400 + [True] * 100},
     "premiums": {"band": ["200"] * 100 + ["400"] * 140},
     "policies": {"ended": [False] * 990 + [True] * 10},
-    "policies_of_full_file": {"omitted": []},
+    **{
+        f"{level}_of_{file}": {"omitted": []}
+        for level in ("policies", "members")
+        for file in ("full_file", "pre_audit")
+    },
+    **{
+        f"plans_of_{file}": {"omitted": [], "omitted_premium": []}
+        for file in ("full_file", "pre_audit")
+    },
     "files": {"mixed": [False, False]},
     "received_members": {"rejected": [False] * 950 + [True] * 50},
 }
-TYPES = {"maintenance_type": pa.large_string(), "band": pa.large_string(), "members": pa.int64()}
+TYPES = {
+    "maintenance_type": pa.large_string(),
+    "band": pa.large_string(),
+    "members": pa.int64(),
+    "omitted_premium": pa.float64(),
+}
+AGREED = {
+    name: Bound(
+        expectation=name,
+        at_most=at_most,
+        effective_from=date(2027, 1, 1),
+        agreed_with="the exchange's carrier operations",
+        agreed_on=date(2026, 12, 1),
+        reason="A test.",
+    )
+    for name, at_most in (("full-file-omits-premium", 500.0), ("pre-audit-omits-premium", 500.0))
+}
 
 
-def judged(history=(), **changed):
+def judged(history=(), bounds=AGREED, **changed):
     """The findings on a usual batch, but for the tables that are changed, by expectation."""
     batch = {
         name: pa.table(
@@ -38,7 +64,7 @@ def judged(history=(), **changed):
         )
         for name, columns in USUAL.items()
     }
-    return {finding.expectation: finding for finding in judge_batch(batch, history)}
+    return {finding.expectation: finding for finding in judge_batch(batch, history, bounds)}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +88,16 @@ UNUSUAL = {
     "household-size": {"enrolled_households": {"members": [5] * 49 + [6]}},
     "ends-share": {"sets": {"ends": [False] * 39 + [True] * 61}},
     "book-ended": {"policies": {"ended": [False] * 89 + [True] * 11}},
-    "full-file-omits": {"policies_of_full_file": {"omitted": [False] * 97 + [True] * 3}},
+    **{
+        f"{file}-omits{level}": {f"{of}_of_{file.replace('-', '_')}": columns}
+        for file, share in (("full-file", 3), ("pre-audit", 11))
+        for level, of, columns in (
+            ("", "policies", {"omitted": [False] * (100 - share) + [True] * share}),
+            ("-members", "members", {"omitted": [False] * (100 - share) + [True] * share}),
+            ("-plan", "plans", {"omitted": [False, True], "omitted_premium": [0.0, 0.0]}),
+            ("-premium", "plans", {"omitted": [False] * 2, "omitted_premium": [500.01, 0.0]}),
+        )
+    },
     "full-file-mixed": {"files": {"mixed": [False, True]}},
     "rejected-share": {"received_members": {"rejected": [False] * 74 + [True] * 26}},
 }
@@ -73,7 +108,15 @@ AT_THE_BOUND = {
     "household-size": {"enrolled_households": {"members": [5] * 50}},
     "ends-share": {"sets": {"ends": [False] * 40 + [True] * 60}},
     "book-ended": {"policies": {"ended": [False] * 90 + [True] * 10}},
-    "full-file-omits": {"policies_of_full_file": {"omitted": [False] * 98 + [True] * 2}},
+    **{
+        f"{file}-omits{level}": {f"{of}_of_{file.replace('-', '_')}": columns}
+        for file, share in (("full-file", 2), ("pre-audit", 10))
+        for level, of, columns in (
+            ("", "policies", {"omitted": [False] * (100 - share) + [True] * share}),
+            ("-members", "members", {"omitted": [False] * (100 - share) + [True] * share}),
+            ("-premium", "plans", {"omitted": [False] * 2, "omitted_premium": [200.0, 300.0]}),
+        )
+    },
     "rejected-share": {"received_members": {"rejected": [False] * 75 + [True] * 25}},
 }
 
@@ -105,11 +148,42 @@ def test_what_is_just_at_the_bound_is_within(nights, name):
 
 
 def test_a_usual_night_is_within_all_bounds(nights):
-    """Nothing is out of bounds; only the full file that there was not is not judged."""
+    """Nothing is out of bounds; only the whole files that there were not are not judged."""
     outcomes = {name: finding.outcome for name, finding in judged(nights).items()}
+    whole = {name for name in outcomes if "-omits" in name}
 
-    assert outcomes.pop("full-file-omits") == "not_judged"
+    assert len(whole) == 8
+    assert {outcomes.pop(name) for name in whole} == {"not_judged"}
     assert set(outcomes.values()) == {"within"}
+
+
+def test_dollars_without_a_bound_are_told_and_hold_nothing(nights):
+    """They stand beside the policies and members that are left out."""
+    whole = {"plans_of_full_file": {"omitted": [False], "omitted_premium": [1234.5]}}
+    finding = judged(nights, {}, **whole)["full-file-omits-premium"]
+
+    assert (finding.observed, finding.maximum, finding.outcome) == (1234.5, None, "not_judged")
+
+
+def test_a_bound_that_was_agreed_on_with_the_partner_stands_in_place_of_the_gates(nights):
+    """Who agreed is in the evidence; the other expectations keep their own bounds."""
+    agreed = AGREED["full-file-omits-premium"]
+    bound = agreed.model_copy(update={"expectation": "full-file-omits", "at_most": 0.03})
+    found = judged(nights, {bound.expectation: bound}, **UNUSUAL["full-file-omits"])
+    finding = found["full-file-omits"]
+
+    assert (finding.outcome, finding.maximum) == ("within", 0.03)
+    assert finding.evidence["agreement"]["agreed_with"] == "the exchange's carrier operations"
+    beside = judged(nights, {bound.expectation: bound}, **UNUSUAL["full-file-omits-members"])
+    assert beside["full-file-omits-members"].holds
+
+
+@pytest.mark.parametrize("name", ["no-such", "volume-high"])
+def test_a_bound_of_what_no_partner_can_move_is_refused(name):
+    """A wrong name, or a kind that is judged by earlier nights, is told where the file is read."""
+    row = AGREED["full-file-omits-premium"].model_dump()
+    with pytest.raises(ValueError, match=name):
+        Bound(**row | {"expectation": name})
 
 
 def test_what_needs_earlier_nights_is_not_judged_without_them(usual, nights):
@@ -127,7 +201,7 @@ def test_what_needs_earlier_nights_is_not_judged_without_them(usual, nights):
 def test_small_numbers_hold_nothing(nights, name):
     """One row below the minimum, as unusual as can be, is not judged."""
     ((of, columns),) = UNUSUAL[name].items()
-    ((column, values),) = columns.items()
+    column, values = next(iter(columns.items()))
     worst = Counter(values).most_common()[-1 if True in values else 0][0]
     few = {of: {column: [worst] * (ROWS[name].minimum_rows - 1)}}
 
@@ -191,11 +265,12 @@ import pyarrow as pa
 from schemas.gate import load_gate
 from validators.gate import judge_batch
 
-columns = {row.of: row.column for row in load_gate().expectations if row.column}
-text = {"maintenance_type", "band"}
+texts = ("maintenance_type", "band")
+values = dict.fromkeys(texts, "021") | {"members": 1, "omitted_premium": 0.5}
+rows = [row for row in load_gate().expectations if row.column]
 tables = {
-    of: pa.table({column: ["021"] if column in text else [1 if column == "members" else False]})
-    for of, column in columns.items()
+    of: pa.table({row.column: [values.get(row.column, False)] for row in rows if row.of == of})
+    for of in {row.of for row in rows}
 }
 print(len(judge_batch(tables, [])))
 """

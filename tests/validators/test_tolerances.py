@@ -4,8 +4,9 @@ from datetime import date
 
 import pytest
 
+from schemas.agreements import Tolerance
 from schemas.catalog import load_rules
-from schemas.partners import Tolerance, load_partner, load_partners
+from schemas.partners import load_partner, load_partners
 from tests.cases.examples import contents
 from tests.cases.reading import Reader
 from validators.check import Terms

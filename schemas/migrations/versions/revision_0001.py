@@ -7,10 +7,13 @@ from schemas.migrations.book_tables import BOOK_TABLES
 from schemas.migrations.book_views import BOOK_VIEWS
 from schemas.migrations.case_tables import CASE_TABLES
 from schemas.migrations.console_tables import CONSOLE_TABLES
+from schemas.migrations.dispute_tables import DISPUTE_TABLES
 from schemas.migrations.match_tables import MATCH_TABLES
 from schemas.migrations.monthly_tables import MONTHLY_TABLES
+from schemas.migrations.operation_tables import OPERATION_TABLES
 from schemas.migrations.premium_tables import PREMIUM_TABLES
 from schemas.migrations.sign_off_tables import SIGN_OFF_TABLES
+from schemas.migrations.what_if_tables import WHAT_IF_TABLES
 
 revision = "0001"
 down_revision = None
@@ -92,6 +95,13 @@ CREATE TABLE ledger.file (
 );
 CREATE INDEX ix_file_name ON ledger.file (name text_pattern_ops);
 CREATE INDEX ix_file_run_id ON ledger.file (run_id);
+CREATE INDEX ix_file_recorded_at ON ledger.file (recorded_at);
+CREATE INDEX ix_file_delivered_at ON ledger.file (delivered_at);
+CREATE INDEX ix_file_duplicate_of ON ledger.file (duplicate_of) WHERE duplicate_of IS NOT NULL;
+CREATE INDEX ix_file_undelivered ON ledger.file (partner_id)
+  WHERE delivered_at IS NULL AND answers_file_id IS NOT NULL;
+CREATE INDEX ix_file_awaited ON ledger.file (partner_id)
+  WHERE kind = 'enrollment' AND state = 'delivered';
 CREATE INDEX ix_file_sha256 ON ledger.file (partner_id, sha256);
 CREATE INDEX ix_file_state ON ledger.file (partner_id, state);
 CREATE UNIQUE INDEX uq_file_answer ON ledger.file (kind, answers_file_id)
@@ -114,6 +124,8 @@ CREATE TABLE ledger.gate_batch (
     (run_id)
 );
 CREATE INDEX ix_gate_batch_partner ON ledger.gate_batch (partner_id, batch_id);
+CREATE INDEX ix_gate_batch_open ON ledger.gate_batch (partner_id, batch_id)
+  WHERE settled_in_run IS NULL;
 
 CREATE TABLE ledger.gate_file (
   file_id BIGINT NOT NULL, batch_id BIGINT NOT NULL,
@@ -301,13 +313,22 @@ CREATE TABLE reconciliation.balance (
     'missing_in_book', 'may_be_absent'))
 );
 
+CREATE TABLE reconciliation.set_figure (
+  file_id BIGINT NOT NULL, insurance_line TEXT NOT NULL, plan_year TEXT NOT NULL,
+  good BIGINT NOT NULL, sets BIGINT NOT NULL,
+  CONSTRAINT pk_set_figure PRIMARY KEY (file_id, insurance_line, plan_year),
+  CONSTRAINT fk_set_figure_file_id FOREIGN KEY(file_id) REFERENCES ledger.file (file_id)
+);
+
 CREATE TABLE reconciliation.break (
   break_id BIGINT GENERATED ALWAYS AS IDENTITY, partner_id TEXT NOT NULL, source TEXT NOT NULL,
   kind TEXT, exchange_policy_id TEXT, exchange_member_id TEXT, field TEXT, book_value TEXT,
   carrier_value TEXT, premium_difference NUMERIC(12, 2), aptc_difference NUMERIC(12, 2),
-  csr_difference NUMERIC(12, 2), file_id BIGINT, rule TEXT, period TEXT, state TEXT NOT NULL,
+  csr_difference NUMERIC(12, 2), file_id BIGINT, rule TEXT, period TEXT, insurance_line TEXT,
+  plan_year TEXT, state TEXT NOT NULL,
   owner TEXT, waived_until DATE, snoozed_until DATE, is_escalated BOOLEAN DEFAULT false NOT NULL,
-  version INTEGER DEFAULT 0 NOT NULL, first_seen TIMESTAMP WITH TIME ZONE NOT NULL,
+  version INTEGER DEFAULT 0 NOT NULL, due_at TIMESTAMP WITH TIME ZONE NOT NULL, asked_by TEXT,
+  asked_until DATE, first_seen TIMESTAMP WITH TIME ZONE NOT NULL,
   last_seen TIMESTAMP WITH TIME ZONE NOT NULL, first_run_id BIGINT NOT NULL,
   last_run_id BIGINT NOT NULL, times_seen INTEGER NOT NULL, times_reopened INTEGER NOT NULL,
   resolved_at TIMESTAMP WITH TIME ZONE, resolved_run_id BIGINT, resolved_file_id BIGINT,
@@ -322,14 +343,17 @@ CREATE TABLE reconciliation.break (
     'premium')),
   CONSTRAINT ck_break_kind CHECK (kind IN ('differs', 'missing_at_carrier', 'missing_in_book')),
   CONSTRAINT ck_break_state CHECK (state IN ('new', 'assigned', 'in_progress',
-    'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved'))
+    'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved')),
+  CONSTRAINT ck_break_asked CHECK ((asked_by IS NULL) = (asked_until IS NULL))
 );
 CREATE UNIQUE INDEX uq_break_identity ON reconciliation.break (exchange_policy_id,
   exchange_member_id, field, kind, source, partner_id, period) NULLS NOT DISTINCT;
 CREATE INDEX ix_break_state ON reconciliation.break (state, partner_id, break_id);
-CREATE INDEX ix_break_due ON reconciliation.break (first_seen, break_id)
+CREATE INDEX ix_break_due ON reconciliation.break ((NOT is_escalated), due_at, break_id)
   WHERE state NOT IN ('resolved', 'waived');
 CREATE INDEX ix_break_cause ON reconciliation.break (partner_id, source, kind, field, file_id);
+CREATE INDEX ix_break_first_seen ON reconciliation.break (first_seen);
+CREATE INDEX ix_break_gone ON reconciliation.break (coalesce(resolved_at, 'infinity'));
 
 CREATE TABLE reconciliation.break_event (
   break_event_id BIGINT GENERATED ALWAYS AS IDENTITY, break_id BIGINT NOT NULL,
@@ -343,6 +367,9 @@ CREATE TABLE reconciliation.break_event (
     'waiting_for_exchange', 'waiting_for_carrier', 'reopened', 'waived', 'resolved'))
 );
 CREATE INDEX ix_break_event_break ON reconciliation.break_event (break_id);
+CREATE INDEX ix_break_event_at ON reconciliation.break_event (at);
+CREATE INDEX ix_break_event_waive ON reconciliation.break_event (break_id)
+  WHERE action = 'waive' OR action = 'allow';
 """
 
 _DOWN = """
@@ -359,10 +386,13 @@ def upgrade() -> None:
     op.execute(BOOK_TABLES)
     op.execute(BOOK_VIEWS)
     op.execute(CASE_TABLES)
+    op.execute(DISPUTE_TABLES)
     op.execute(MATCH_TABLES)
     op.execute(MONTHLY_TABLES)
     op.execute(PREMIUM_TABLES)
     op.execute(SIGN_OFF_TABLES)
+    op.execute(OPERATION_TABLES)
+    op.execute(WHAT_IF_TABLES)
     op.execute(CONSOLE_TABLES)
     op.execute(AUDIT_TRAIL)
 

@@ -1,0 +1,61 @@
+"""Disputes: drafts of breaks and cases that a person releases to the exchange, or drops."""
+
+from typing import cast
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from console.visits import Admitted
+from ledger.corrections import Word
+from ledger.disputes import Decision
+from pipeline.disputes import decide
+from schemas.errors import Terminal
+
+router = APIRouter()
+
+_ROWS = 50
+_PAGE = """
+SELECT dispute_id, partner_id, break_id, case_id, exchange_policy_id, field, dollars, due_on,
+  needs_second, state, drafted_by, reason, decided_by, decision_reason
+FROM ledger.dispute
+WHERE state = :state AND partner_id = ANY(:partners) AND dispute_id < :before
+ORDER BY dispute_id DESC LIMIT :rows
+"""
+_MINE = """
+SELECT dispute_id FROM ledger.dispute WHERE dispute_id = :number AND partner_id = ANY(:partners)
+"""
+_STATES = ("draft", "released", "dropped")
+
+
+@router.get("/triage/disputes")
+def disputes(visit: Admitted) -> Response:
+    """Disputes of one state, the newest first."""
+    asked = visit.request.query_params.get("state", "")
+    state = asked if asked in _STATES else "draft"
+    given = visit.request.query_params.get("before", "")
+    before = int(given[:18]) if given.isdigit() else 2**62
+    rows = visit.ask(_PAGE, state=state, before=before, rows=_ROWS + 1)
+    last = rows[_ROWS - 1].dispute_id if len(rows) > _ROWS else None
+    return visit.page(
+        "disputes.html",
+        rows=rows[:_ROWS],
+        state=state,
+        states=_STATES,
+        pages={
+            "first": f"/triage/disputes?state={state}" if given else "",
+            "next": f"/triage/disputes?state={state}&before={last}" if last else "",
+        },
+    )
+
+
+@router.post("/triage/disputes/{dispute_id}")
+def say(visit: Admitted, dispute_id: int) -> Response:
+    """Lets a draft into the partner's next file of disputes, or drops it."""
+    visit.find(_MINE, number=dispute_id)
+    decision = visit.form.get("word", "")
+    if decision not in ("released", "dropped"):
+        raise Terminal("It is released or dropped. Choose one of them.")
+    word = Word(visit.person.name, visit.account, visit.reason)
+    with visit.acting() as conn:
+        told = decide(conn, dispute_id, cast("Decision", decision), word)
+    return visit.go("/triage/disputes", told)

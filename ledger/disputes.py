@@ -1,0 +1,168 @@
+"""Disputes that persons draft of breaks and cases, until they are released or dropped."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from ledger.corrections import Word
+from ledger.words import Said, act, needing_second
+from schemas.database import file
+from schemas.disputes import dispute
+from schemas.errors import Terminal
+from schemas.work import Desk, load_work_rules
+
+Decision = Literal["released", "dropped"]
+_WAIT = "wait-for-exchange"
+
+# What the exchange has told of a break: where the carrier's records are the other side, that is
+# what the book has.
+_OF_BREAKS = """
+SELECT b.break_id AS number, b.partner_id, b.exchange_policy_id, b.exchange_member_id,
+  coalesce(b.field, b.kind) AS field,
+  CASE b.source WHEN 'carrier' THEN b.carrier_value ELSE b.book_value END AS issuer_value,
+  CASE b.source WHEN 'carrier' THEN b.book_value ELSE b.carrier_value END AS exchange_value,
+  abs(coalesce(b.premium_difference, 0)) + abs(coalesce(b.aptc_difference, 0))
+    + abs(coalesce(b.csr_difference, 0)) AS dollars,
+  b.file_id, e.byte_start, e.byte_end,
+  CAST(b.first_seen AT TIME ZONE 'UTC' AS date) AS found_on
+FROM reconciliation.break b
+LEFT JOIN LATERAL (
+  SELECT v.byte_start, v.byte_end FROM book.event v JOIN book.event_set s
+    ON s.file_id = v.file_id AND s.set_ordinal = v.set_ordinal
+  WHERE v.file_id = b.file_id AND v.exchange_member_id = b.exchange_member_id
+    AND s.exchange_policy_id = b.exchange_policy_id
+  ORDER BY v.set_ordinal DESC, v.member_ordinal DESC LIMIT 1
+) e ON true
+WHERE b.break_id = ANY(:ids)
+"""
+_OF_CASES = """
+SELECT c.case_id AS number, c.partner_id, c.exchange_policy_id, c.exchange_member_id,
+  coalesce(c.segment_id || coalesce(to_char(c.element, 'FM00'), ''), c.rule) AS field,
+  CAST(NULL AS text) AS issuer_value, CAST(NULL AS text) AS exchange_value,
+  abs(coalesce(c.premium, 0)) + abs(coalesce(c.aptc, 0)) AS dollars,
+  c.file_id, i.byte_start, i.byte_end,
+  CAST(c.first_seen AT TIME ZONE 'UTC' AS date) AS found_on
+FROM ledger.case c
+LEFT JOIN ledger.issue i ON i.file_id = c.file_id AND i.issue_ordinal = c.issue_ordinal
+WHERE c.case_id = ANY(:ids)
+"""
+_DRAFT = """
+INSERT INTO ledger.dispute (partner_id, {noun}_id, exchange_policy_id, exchange_member_id, field,
+  issuer_value, exchange_value, dollars, file_id, byte_start, byte_end, due_on, needs_second,
+  state, drafted_by, account, reason)
+SELECT a.partner_id, a.number, a.exchange_policy_id, a.exchange_member_id, a.field,
+  a.issuer_value, a.exchange_value, a.dollars, a.file_id, a.byte_start, a.byte_end, t.due_on,
+  a.number = ANY(:second), 'draft', :person, :account, :reason
+FROM ({about}) a
+JOIN unnest(CAST(:partners AS text[]), CAST(:found AS date[]), CAST(:days AS date[]))
+  t (partner_id, found_on, due_on) USING (partner_id, found_on)
+ORDER BY a.number RETURNING dispute_id
+"""
+
+
+def found_days(conn: sa.Connection, desk: Desk, ids: Sequence[int]) -> list[tuple[str, date]]:
+    """The partners and days on which these breaks or cases were found, each once."""
+    day = sa.cast(sa.func.timezone("UTC", desk.rows.c.first_seen), sa.Date)
+    query = sa.select(desk.rows.c.partner_id, day).where(desk.number.in_(ids)).distinct()
+    return [(row[0], row[1]) for row in conn.execute(query)]
+
+
+def draft_disputes(
+    conn: sa.Connection,
+    desk: Desk,
+    ids: Sequence[int],
+    word: Word,
+    due_on: Mapping[tuple[str, date], date],
+) -> list[int]:
+    """The numbers of the drafts, one for each break or case about which `act` has said `dispute`.
+
+    `due_on` is the last day by `found_days`. Raises Terminal when one of them has a dispute that
+    is not dropped.
+    """
+    about = dispute.c[f"{desk.noun}_id"]
+    known = conn.execute(
+        sa.select(about, dispute.c.dispute_id).where(about.in_(ids), dispute.c.state != "dropped")
+    ).first()
+    if known is not None:
+        raise Terminal(f"{desk.noun.capitalize()} {known[0]} has dispute {known[1]} already.")
+    statement = _DRAFT.format(
+        noun=desk.noun, about=_OF_BREAKS if desk.noun == "break" else _OF_CASES
+    )
+    told = {
+        "ids": list(ids),
+        "second": needing_second(conn, desk, ids, "dispute"),
+        "partners": [partner for partner, _ in due_on],
+        "found": [found_on for _, found_on in due_on],
+        "days": list(due_on.values()),
+        "person": word.person.strip(),
+        "account": word.account,
+        "reason": word.reason.strip(),
+    }
+    return list(conn.execute(sa.text(statement), told).scalars())
+
+
+def decide_dispute(
+    conn: sa.Connection, desks: Mapping[str, Desk], dispute_id: int, decision: Decision, word: Word
+) -> dict[str, Any]:
+    """The dispute, now that a person has released or dropped its draft.
+
+    Once it is released it is the exchange's move: its break or case says so, where it is open.
+    `desks` are by noun. Raises Terminal when it is no draft, or when another person must.
+    """
+    word.require("decide a dispute")
+    mine = dispute.c.dispute_id == dispute_id
+    row = conn.execute(sa.select(dispute).where(mine).with_for_update()).mappings().first()
+    if row is None:
+        raise Terminal(f"There is no dispute {dispute_id}. `edi834 disputes list` names them.")
+    if row["state"] != "draft":
+        raise Terminal(f"Dispute {dispute_id} is {row['state']} already.")
+    is_same = row["drafted_by"].casefold() == word.person.strip().casefold()
+    if decision == "released" and row["needs_second"] and is_same:
+        raise Terminal(
+            f"Dispute {dispute_id} is about {row['dollars']} dollars a month: who releases it is "
+            f"not who has drafted it ({row['drafted_by']})."
+        )
+    said = {
+        "decided_by": word.person.strip(),
+        "decided_account": word.account,
+        "decision_reason": word.reason.strip(),
+    }
+    changed = sa.update(dispute).where(mine)
+    conn.execute(changed.values(state=decision, decided_at=sa.func.now(), **said))
+    if decision == "released":
+        _wait_for_exchange(conn, desks, dict(row), word)
+    return dict(row) | {"state": decision}
+
+
+def _wait_for_exchange(
+    conn: sa.Connection, desks: Mapping[str, Desk], row: Mapping[str, Any], word: Word
+) -> None:
+    desk = desks["break" if row["break_id"] is not None else "case"]
+    number = row[f"{desk.noun}_id"]
+    state = conn.execute(sa.select(desk.rows.c.state).where(desk.number == number)).scalar_one()
+    if state in load_work_rules().action(_WAIT).from_:
+        act(conn, desk, [number], Said(_WAIT, word.person, word.account, reason=word.reason))
+
+
+def list_disputes(
+    conn: sa.Connection,
+    partners: Sequence[str] | None = None,
+    states: Sequence[str] = (),
+    **about: int,
+) -> list[dict[str, Any]]:
+    """Disputes with the names of their files, in the order of their numbers.
+
+    `about` is `break_id` or `case_id`; without states they are of all states.
+    """
+    query = sa.select(dispute, file.c.name.label("file_name")).select_from(
+        dispute.outerjoin(file, file.c.file_id == dispute.c.file_id)
+    )
+    if partners is not None:
+        query = query.where(dispute.c.partner_id.in_(partners))
+    if states:
+        query = query.where(dispute.c.state.in_(states))
+    for name, number in about.items():
+        query = query.where(dispute.c[name] == number)
+    return [dict(row) for row in conn.execute(query.order_by(dispute.c.dispute_id)).mappings()]

@@ -1,0 +1,105 @@
+"""Words that need a second person: waivers of many dollars, and disputes of them."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from ledger.corrections import Word
+from ledger.disputes import list_disputes
+from ledger.words import needing_second
+from pipeline import disputes
+from pipeline.month_disputes import write_disputes
+from schemas.cases import CASES
+from schemas.errors import Terminal
+from tests.cases.house import opened_house
+from tests.pipeline.desk import DAY, NO_RELATION, Desk
+
+DEAR = {"*412.50~": "*1412.50~", "*612.50~": "*1612.50~", "*512.50~": "*1512.50~"}
+UNTIL = DAY + timedelta(days=30)
+
+
+@pytest.fixture
+def desk(tmp_path, engine):
+    """Two cases: one of 1,712.50 dollars a month, one of 712.50."""
+    desk = Desk(opened_house(tmp_path, engine))
+    another = {"9100000001": "9100000002", "0000011111": "0000011112", "0000033333": "0000033334"}
+    desk.night({**NO_RELATION, **DEAR}, {**NO_RELATION, **another})
+    return desk
+
+
+def test_a_waiver_above_the_bound_waits_for_another_person(desk):
+    """Below it holds at once; above it is asked for, and whoever asked cannot allow it."""
+    with desk.house.engine.connect() as conn:
+        assert needing_second(conn, CASES, [1, 2], "waive") == [1]
+    assert desk.say("waive", reason="Small.", until=UNTIL) == 2
+    assert desk.all("state", "asked_by", "asked_until", "waived_until") == [
+        ("new", "Ada", UNTIL, None),
+        ("waived", None, None, UNTIL),
+    ]
+    with pytest.raises(Terminal, match=r"needs another person than has asked for it \(Ada\)"):
+        desk.say("allow", 1, person=" ADA", reason="Fine.")
+    with pytest.raises(Terminal, match="Nobody has asked for a waiver of case 2"):
+        desk.say("allow", 2, person="Ben", reason="Fine.")
+    desk.say("allow", 1, person="Ben", reason="Fine.")
+    assert desk.all("state", "asked_by", "waived_until")[0] == ("waived", None, UNTIL)
+    happened = [(one["action"], one["person"]) for one in desk.read().events]
+    assert happened == [("found", None), ("ask-waive", "Ada"), ("allow", "Ben")]
+
+
+def test_a_refused_waiver_leaves_the_case_where_it_was(desk):
+    """Whoever has it goes on; what is gone meanwhile is asked of nobody."""
+    desk.say("begin", 1)
+    desk.say("waive", 1, reason="Small.", until=UNTIL)
+    desk.say("refuse", 1, person="Ben", reason="It is not.")
+    assert desk.all("state", "asked_by", "asked_until")[0] == ("in_progress", None, None)
+    desk.say("waive", 1, reason="Small.", until=UNTIL)
+    desk.night({})
+    assert desk.all("state", "asked_by")[0] == ("resolved", None)
+
+
+def _draft(desk, *ids, person="Ada"):
+    with desk.house.engine.begin() as conn:
+        word = Word(person, "ada", "They must send it again.")
+        return disputes.draft(conn, desk.house, "case", ids, word)
+
+
+def _decide(desk, number, decision, person):
+    with desk.house.engine.begin() as conn:
+        return disputes.decide(conn, number, decision, Word(person, "ops", "Looked at."))
+
+
+def test_a_dispute_is_drafted_with_its_evidence_and_released_by_another(desk, tmp_path):
+    """It has dollars, bytes and a last day; released, it is the exchange's move."""
+    assert _draft(desk, 1, 2) == [1, 2]
+    with desk.house.engine.connect() as conn:
+        first, second = list_disputes(conn, states=["draft"])
+    assert (first["case_id"], first["field"], first["needs_second"]) == (1, "INS02", True)
+    assert (first["dollars"], second["needs_second"]) == (Decimal("1712.50"), False)
+    assert (first["byte_start"], first["byte_end"]) == (319, 319)  # the element is empty
+    assert first["due_on"] - date(2026, 1, 2) in [timedelta(days=days) for days in range(80, 91)]
+    with pytest.raises(Terminal, match=r"who releases it is not who has drafted it \(Ada\)"):
+        _decide(desk, 1, "released", "ada")
+    assert "next file of disputes" in _decide(desk, 1, "released", "Ben")
+    assert _decide(desk, 2, "dropped", "Ada").endswith("Nothing is claimed.")
+    path = tmp_path / "disputes.txt"
+    partner_id = first["partner_id"]
+    assert write_disputes(desk.house, partner_id, path) == (1, Decimal("1712.50"))
+    names, line = (row.split("|") for row in path.read_text().splitlines())
+    told = dict(zip(names, line, strict=True))
+    assert (told["dispute"], told["flag"], told["field"]) == ("dispute 1", "person", "INS02")
+    assert told["event_byte_start"] == str(first["byte_start"])
+    assert desk.all("state") == ["waiting_for_exchange", "new"]
+
+
+def test_what_is_disputed_is_not_disputed_twice(desk):
+    """A dropped one may be drafted again; a decided one is decided."""
+    _draft(desk, 1)
+    with pytest.raises(Terminal, match="Case 1 has dispute 1 already"):
+        _draft(desk, 1, 2)
+    with desk.house.engine.connect() as conn:
+        assert len(list_disputes(conn)) == 1
+    _decide(desk, 1, "dropped", "Ada")
+    with pytest.raises(Terminal, match="Dispute 1 is dropped already"):
+        _decide(desk, 1, "released", "Ben")
+    assert _draft(desk, 1) == [2]

@@ -1,0 +1,65 @@
+"""A member as the file, the book and the carrier have it."""
+
+import pytest
+
+from pipeline.sides_report import sides_objects, sides_table
+from pipeline.three_sides import Field, of_work, three_sides
+from tests.cases.house import opened_house
+from tests.pipeline.desk import NO_RELATION, SAID_AGAIN, Desk
+
+
+@pytest.fixture
+def desk(tmp_path, engine):
+    return Desk(opened_house(tmp_path, engine))
+
+
+def sides_of(desk):
+    with desk.house.engine.connect() as conn:
+        return three_sides(desk.house, conn, of_work("case", desk.read().row))
+
+
+def test_what_was_rejected_stands_beside_what_was_last_accepted(desk):
+    """The book has the set before; what the rejected one says otherwise is marked."""
+    desk.night({})
+    desk.night(
+        {**NO_RELATION, **SAID_AGAIN, "NM1*IL*1*DOE*JANE": ["NM1*IL*1*ROE*JANE*Q***34*900121234"]}
+    )
+    sides = sides_of(desk)
+    found = {one.name: one for one in sides.fields}
+    assert sides.known == ("file", "book")
+    assert (found["last_name"].file, found["last_name"].book) == ("ROE", "DOE")
+    assert [one.name for one in sides.fields if one.differs] == ["last_name"]
+    assert found["premium_total"].book == found["premium_total"].file == "612.50"
+    assert found["benefit_begin"].book == "2026-01-01"
+    assert found["plan_id"].carrier is None
+
+
+def test_values_are_masked_until_they_are_revealed(desk, capsys):
+    """What differs is said either way."""
+    desk.night(NO_RELATION)
+    sides = sides_of(desk)
+    assert sides.known == ("file",)
+    hidden = sides_objects(sides, reveal=False)
+    assert {key for one in hidden for key in one} == {"field", "differs"}
+    told = {one["field"]: one["file"] for one in sides_objects(sides, reveal=True)}
+    assert told["first_name"] == "JANE"
+    cells = [cell for column in sides_table(sides, reveal=False).columns for cell in column.cells]
+    assert "JANE" not in cells
+    assert "****" in cells
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("digits", "319-555-0110", "3195550110"),
+        ("postal_code", "28202", "282021234"),
+        ("name", "O'Hara", "OHARA"),
+        ("money", "12.5", "12.50"),
+        ("caseless", "Oak ", "OAK"),
+    ],
+)
+def test_sides_are_compared_as_a_reconciliation_does(kind, one, other):
+    """What its kind passes over is no difference; anything else is."""
+    assert not Field("x", kind, one, other, None).differs
+    assert Field("x", kind, one, "77", None).differs
+    assert not Field("x", kind, one, None, None).differs
