@@ -162,6 +162,8 @@ def _kinds_of_tokens(stretch: Stretch) -> npt.NDArray[np.int16]:
     alike += np.arange(len(kinds))
     kinds = kinds.take(alike, mode="clip")
     kinds[_tokens_of(segments, np.flatnonzero(placement.lane_of < 0))] = 0
+    if int(segments.token_count.sum()) < len(kinds):
+        kinds[segments.token_lengths == 0] = 0  # a terminator that ended nothing is in no lane
     return kinds
 
 

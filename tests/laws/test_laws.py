@@ -144,6 +144,21 @@ def test_the_size_of_stretches_changes_nothing(reader, originals, data, line_end
     assert everything_known(reader, content) == everything_known(reader, content, small)
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_a_terminator_that_ends_nothing_is_no_element(reader, originals, place):
+    """Behind the last member it stands where the header behind that member's like has elements."""
+    isa, _, *rest = originals[place]
+    begun = rest[: next(k for k, one in enumerate(rest) if one.startswith("SE*"))]
+    headless = [one for one in begun if not one.startswith("BGN*")]
+    segments = (isa, *headless, *begun, "SE*31*0001", "GE*1*2")
+    doubled = everything_known(reader, "".join(f"{segment}~~" for segment in segments))
+    single = everything_known(reader, "".join(f"{segment}~" for segment in segments))
+    about_writing = {*ABOUT_WRITING, "empty-segments"}
+    assert without(doubled, BYTE_COLUMNS, about_writing) == without(
+        single, BYTE_COLUMNS, about_writing
+    )
+
+
 @some
 @given(data=st.data(), line_end=st.sampled_from((*LINE_ENDS, "~")))
 def test_a_stretch_is_counted_alike_by_its_bytes(reader, originals, data, line_end):
