@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 from benchmarks import report
 from benchmarks.households import AUDIT, ENROLLMENT, Saying, parsed_households
+from benchmarks.plain_copy import copy_spent
 from benchmarks.spent import Spent, spending
 from enrollment.application import Night, apply_events
 from enrollment.staged_events import FileTables
@@ -29,7 +30,6 @@ from ledger.files import ReceivedFile, record_received
 from ledger.runs import open_run
 from ledger.server import embedded_url, open_engine, upgrade
 from schemas import tables
-from schemas.columns import columns_of
 from schemas.database import disposition, file, transaction_set
 from schemas.partners import load_exchange
 from schemas.postgres_copy import copy_into
@@ -148,7 +148,7 @@ def _night(engine: sa.Engine, members: int, what: str, saying: Saying, as_of: da
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(sa.text("VACUUM ANALYZE"))
         conn.execute(sa.text("CHECKPOINT"))
-    copied = Spent.usual([_copy_spent(engine, parsed) for _ in range(_COPIES)])
+    copied = Spent.usual([copy_spent(engine, parsed) for _ in range(_COPIES)])
     with spending(engine) as stage, engine.begin() as conn:
         staged = stage_file(conn, file_id, exchange, parsed, run_id)
     with spending(engine) as apply, engine.begin() as conn:
@@ -194,23 +194,6 @@ def _checked_file(
     copy_into(conn, disposition, accepted, file_id=file_id, state="accepted", decided_in_run=run_id)
     conn.execute(sa.update(file).where(file.c.file_id == file_id).values(state="checked"))
     return file_id
-
-
-def _copy_spent(engine: sa.Engine, parsed: FileTables) -> Spent:
-    """What it takes to put the rows into plain tables and commit; the tables are dropped again."""
-    catalogue = sa.MetaData()
-    plain = {
-        "plain_member": (tables.MEMBERS, parsed.members),
-        "plain_coverage": (tables.COVERAGES, parsed.coverages),
-        "plain_category": (tables.REPORTING_CATEGORIES, parsed.reporting_categories),
-    }
-    made = {name: sa.Table(name, catalogue, *columns_of(s)) for name, (s, _) in plain.items()}
-    catalogue.create_all(engine)
-    with spending(engine) as spent, engine.begin() as conn:
-        for name, (_, rows) in plain.items():
-            copy_into(conn, made[name], rows)
-    catalogue.drop_all(engine)
-    return spent[0]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Where each page of the console is found in the seeded night, by the path of its route."""
 
-from datetime import date
-
 import sqlalchemy as sa
 
 from ledger.corrections import Word
@@ -78,7 +76,9 @@ def what_if_of(opened):
     changed = '[[rules]]\nid = "element-date-invalid"\nseverity = "warning"\n'
     (folder / "dates.toml").write_text(changed, "utf-8")
     partners = house.settings.partners
-    question = Question(read_changes(folder.parent, partners), date(2026, 11, 1), None, HARBOR)
+    (night,) = opened.rows("SELECT min(as_of) AS at FROM ledger.run")
+    day = night.at.date()
+    question = Question(read_changes(folder.parent, partners), day, day, HARBOR)
     answer = what_if(house, question, lambda _: None)
     found = as_object(question, answer, changes_in(question.rulebook, partners))
     with house.engine.begin() as conn:
