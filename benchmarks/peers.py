@@ -21,7 +21,7 @@ from benchmarks.measure import Usage, run
 _SECTION = "# Beside other programs"
 _HOW = (
     "The same file of {members:,} members, start-up included, medians of {runs}, one command at a "
-    "time. INS08 is FT in it, as linuxforhealth-x12 does not know AC. Our command judges (SNIP 1-5) "
+    "time. INS08 is FT in it, as linuxforhealth-x12 does not know AC. Ours judges (SNIP 1-5) "
     "and makes the verdict of TA1 and 999; `--workers 1` is one process, as theirs are. "
     "databricksx12 is on no package registry, so it is not here."
 )
