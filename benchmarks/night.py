@@ -8,10 +8,11 @@ together. Nothing here passes or fails: ratios are for people to read, in `bench
 """
 
 import argparse
+import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ from pipeline.settings import CarrierSettings, MailboxSettings, Settings
 from pipeline.steps import Steps
 from pipeline.wiring import House, open_house
 from schemas.partners import load_partner
+from schemas.tables import TEXT
 from simulator.generate import write_enrollment_file
 
 BUDGET = 30  # times, of a night with a full file
@@ -51,11 +53,19 @@ _HOW = (
     "COPY puts the rows that the parser hands over into plain tables without keys, on the same "
     f"server; the budget of a night with a full file is {BUDGET} times the three together."
 )
-_TOLD = {  # what makes an audit of a file of enrollments: gluedb's public samples
-    b"*021*EC*": b"*030*XN*",
-    b"HD*021*": b"HD*030*",
-    b"*ET***2~": b"*ET***4~",
-}
+# As DC's exchange names its sponsor, and what makes an audit of an enrollment: gluedb's samples.
+_SPONSOR = (re.compile(rb"N1\*P5\*[^*~]*\*"), b"N1*P5*DC0*")
+_AUDIT = (
+    (re.compile(rb"\*021\*EC\*"), b"*030*XN*"),
+    (re.compile(rb"HD\*021\*"), b"HD*030*"),
+    (re.compile(rb"\*ET\*\*\*2~"), b"*ET***4~"),
+)
+_ISSUER_IDS = (  # of the carrier: made of those of the exchange
+    ("issuer_policy_id", "exchange_policy_id", "P"),
+    ("issuer_subscriber_id", "exchange_subscriber_id", "S"),
+    ("issuer_member_id", "exchange_member_id", "M"),
+)
+_Changes = tuple[tuple[re.Pattern[bytes], bytes], ...]
 
 
 @dataclass
@@ -129,36 +139,29 @@ def _sentence(night: Timed) -> str:
 def _nights(folder: Path, members: int) -> Iterator[Timed]:
     enrolled = folder / "enrollment.834"
     write_enrollment_file(enrolled, members, 834, load_partner(_PARTNER))
+    enrolled = _retold(enrolled, "district.834", ())
     extracts = folder / "carrier"
     extracts.mkdir()
     with openssh(folder / "wire") as served:
-        first = Timed("everybody enrolled", members, enrolled.stat().st_size)
-        with open_house(_settings(folder, served.mailbox)) as house:
-            _play(house, first, 0, _sent(enrolled, served.outbox, 0))
-            _write_carrier(house, extracts)
-        yield first
-        audit = folder / "audit.834"
-        for number, what in ((1, "full file"), (2, "full file again")):
-            _told_again(enrolled, audit, number)
-            night = Timed(what, members, audit.stat().st_size)
+        for number, what in enumerate(("everybody enrolled", "full file", "full file again")):
+            sent = enrolled if number == 0 else _told_again(enrolled, number)
+            night = Timed(what, members, sent.stat().st_size)
             with open_house(_settings(folder, served.mailbox, extracts)) as house:
-                _play(house, night, number, _sent(audit, served.outbox, number))
+                _play(house, night, number, _sent(sent, served.outbox, number), extracts)
             yield night
 
 
-def _settings(folder: Path, mailbox: MailboxSettings, extracts: Path | None = None) -> Settings:
-    carriers = {}
-    if extracts:
-        carriers[_PARTNER] = CarrierSettings(
-            kind="file",
-            members=str(extracts / "members.parquet"),
-            payments=str(extracts / "payments.parquet"),
-        )
+def _settings(folder: Path, mailbox: MailboxSettings, extracts: Path) -> Settings:
+    carrier = CarrierSettings(
+        kind="file",
+        members=str(extracts / "members.parquet"),
+        payments=str(extracts / "payments.parquet"),
+    )
     return Settings(
         home=folder / "home",
         settle_seconds=0.1,
         mailboxes={_PARTNER: mailbox},
-        carriers=carriers,
+        carriers={_PARTNER: carrier},
     )
 
 
@@ -170,8 +173,11 @@ def _sent(path: Path, outbox: Path, number: int) -> Path:
     return path
 
 
-def _play(house: House, night: Timed, number: int, sent: Path) -> None:
-    """The steps of a night, in their order, and what it is compared with."""
+def _play(house: House, night: Timed, number: int, sent: Path, extracts: Path) -> None:
+    """The steps of a night, in their order, and what it is compared with.
+
+    The carrier delivers its records of the day while nobody looks at the clock.
+    """
     as_of = _FIRST_NIGHT + timedelta(days=number)
     with at_work(house, as_of, [_PARTNER]) as opened:
         steps = Steps(house, opened.run, _PARTNER)
@@ -181,14 +187,15 @@ def _play(house: House, night: Timed, number: int, sent: Path) -> None:
         with night.step("check"):
             for file_id in file_ids:
                 steps.check(file_id)
-        doing: dict[str, Callable[[], None]] = {
-            "gate (staging too)": steps.gate,
-            "apply": steps.apply,
-            "reconcile and decide": steps.settle,
-            "report": steps.report,
-            "deliver": steps.deliver,
-        }
-        for name, do in doing.items():
+        for name, do in (("gate (staging too)", steps.gate), ("apply", steps.apply)):
+            with night.step(name):
+                do()
+        _write_carrier(house, extracts, number)
+        for name, do in (
+            ("reconcile and decide", steps.settle),
+            ("report", steps.report),
+            ("deliver", steps.deliver),
+        ):
             with night.step(name):
                 do()
         with night.step("close"):
@@ -212,34 +219,49 @@ def _command_seconds(command: list[str | Path]) -> float:
     return time.perf_counter() - begun
 
 
-def _told_again(enrolled: Path, audit: Path, number: int) -> None:
-    """Everybody once more, by a file of audits with control numbers of its own."""
-    moment = f"{_FIRST_NIGHT + timedelta(days=number):%Y%m%d}"
-    with enrolled.open("rb") as lines, audit.open("wb") as told:
+def _told_again(enrolled: Path, number: int) -> Path:
+    """Everybody once more, by a file of audits with control numbers and moments of its own."""
+    moment = f"{_FIRST_NIGHT + timedelta(days=number):%Y%m%d}".encode()
+    own = (
+        (re.compile(rb"\*000000001([*~])"), b"*%d\\1" % (900_000_000 + number)),
+        (re.compile(f"{_FIRST_NIGHT:%Y%m%d}".encode()), moment),
+    )
+    return _retold(enrolled, "audit.834", (*_AUDIT, *own))
+
+
+def _retold(path: Path, name: str, changes: _Changes) -> Path:
+    """The file with other texts, and the sponsor as this exchange names it."""
+    retold = path.with_name(name)
+    with path.open("rb") as lines, retold.open("wb") as file:
         while part := b"".join(lines.readlines(1 << 26)):
-            for old, new in _TOLD.items():
-                part = part.replace(old, new)
-            for end in (b"*", b"~"):  # of the interchange and of its first set
-                part = part.replace(b"*000000001" + end, b"*%09d" % (number + 1) + end)
-            told.write(part.replace(b"20261201", moment.encode()))
+            for old, new in (_SPONSOR, *changes):
+                part = old.sub(new, part)
+            file.write(part)
+    return retold
 
 
-def _write_carrier(house: House, extracts: Path) -> None:
-    """The carrier's records as it would keep them, and who has paid."""
+def _write_carrier(house: House, extracts: Path, number: int) -> None:
+    """The carrier's records as it would keep them, and who has paid since the night before."""
+    as_of = _FIRST_NIGHT + timedelta(days=number)
     with house.engine.connect() as conn:
-        book = book_snapshot(conn, _PARTNER, _FIRST_NIGHT)
+        book = book_snapshot(conn, _PARTNER, as_of)
     columns = house.partner(_PARTNER).carrier_records
     differs = pc.equal(pc.bit_wise_and(pa.array(range(book.num_rows)), _DIFFERS - 1), 0)
     names = pc.if_else(differs, "OTHERWISE", book["first_name"].combine_chunks())
     book = book.set_column(book.column_names.index("first_name"), "first_name", names)
+    for ours, exchange_id, letter in _ISSUER_IDS:
+        ids = pc.binary_join_element_wise(
+            pa.scalar(letter, TEXT), book[exchange_id], pa.scalar("", TEXT)
+        )
+        book = book.set_column(book.column_names.index(ours), ours, ids)
     members = {theirs: book[ours] for ours, theirs in columns.members.items()}
     pq.write_table(pa.table(members), extracts / "members.parquet")
     heads = book.filter(book["is_subscriber"])
-    paid = heads.take(pa.array(range(0, heads.num_rows, _PAID)))
+    paid = heads.take(pa.array(range(number, heads.num_rows, _PAID)))
     payments = {
         "exchange_policy_id": paid["exchange_policy_id"],
         "amount": paid["responsible_amount"],
-        "received_on": pa.repeat(pa.scalar(_FIRST_NIGHT.date()), paid.num_rows),
+        "received_on": pa.repeat(pa.scalar(as_of.date()), paid.num_rows),
         "paid_through": pc.add(paid["benefit_begin"], pa.scalar(timedelta(days=30))).cast(
             pa.date32()
         ),
