@@ -10,12 +10,14 @@ import sqlalchemy as sa
 
 from pipeline.wiring import House
 from reconciliation.measures import Clocks, measures_of
-from reconciliation.report_breaks import breaks_of, causes_of, waivers_of
+from reconciliation.report_breaks import breaks_of, causes_of, last_waivers_of, waivers_of
 from reconciliation.reports import Asked, figures_of, rates_of, rules_of
 from schemas.comparison import load_comparison
 from schemas.errors import Terminal
 from schemas.partners import load_exchange, load_partners
 from schemas.report_tables import ABOUT, DEFINITIONS
+
+_WAIVERS_MOST = 50  # on a page
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Overview:
     rates: pa.Table  # RATES
     measures: pa.Table  # MEASURES
     causes: pa.Table  # report_breaks.CAUSES
-    waivers: pa.Table  # WAIVERS
+    waivers: pa.Table  # WAIVERS, the newest of them
     run_ids: frozenset[int]
 
 
@@ -104,7 +106,7 @@ def overview_of(
         rates_of(figures),
         measures_of(conn, asked, clocks),
         causes_of(conn, asked, line, year),
-        waivers_of(conn, asked),
+        last_waivers_of(conn, asked, line, year, _WAIVERS_MOST),
         frozenset(figures["run_id"].to_pylist()),
     )
 

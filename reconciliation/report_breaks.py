@@ -130,18 +130,34 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 1
     )
 )
 
+_OF_WAIVER = """SELECT b.partner_id, b.break_id, b.source, b.kind, b.field, b.insurance_line,
+  b.plan_year, e.person, e.account, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
+  CAST(b.waived_until AS text), b.state, coalesce(b.premium, 0), coalesce(b.aptc, 0),
+  coalesce(b.csr, 0),
+  abs(coalesce(b.premium, 0)) + abs(coalesce(b.aptc, 0)) + abs(coalesce(b.csr, 0))"""
+_IS_WAIVER = "e.action IN ('waive', 'allow') AND e.state = 'waived' AND e.at < :end"
 _WAIVERS = _in_both_ways(
     lambda priced: (
         f"""
 WITH {_lived(_WAIVED)}, {priced("lived")}
-SELECT b.partner_id, b.break_id, b.source, b.kind, b.field, b.insurance_line, b.plan_year,
-  e.person, e.account, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
-  CAST(b.waived_until AS text), b.state, coalesce(b.premium, 0), coalesce(b.aptc, 0),
-  coalesce(b.csr, 0),
-  abs(coalesce(b.premium, 0)) + abs(coalesce(b.aptc, 0)) + abs(coalesce(b.csr, 0))
+{_OF_WAIVER}
 FROM priced b JOIN reconciliation.break_event e ON e.break_id = b.break_id
-WHERE e.action IN ('waive', 'allow') AND e.state = 'waived' AND e.at < :end
-ORDER BY e.break_event_id
+WHERE {_IS_WAIVER} ORDER BY e.break_event_id
+"""
+    )
+)
+# The newest first, so that a page reads no more of them than it shows.
+_LAST_WAIVERS = _in_both_ways(
+    lambda priced: (
+        f"""
+WITH {_lived()}, last AS MATERIALIZED (
+  SELECT l.*, e.break_event_id FROM lived l JOIN reconciliation.break_event e USING (break_id)
+  WHERE {_IS_WAIVER} AND (:line = '' OR insurance_line = :line)
+    AND (:year = '' OR plan_year = :year)
+  ORDER BY e.break_event_id DESC LIMIT :most
+), {priced("last", "break_event_id")}
+{_OF_WAIVER}
+FROM priced b JOIN reconciliation.break_event e USING (break_event_id) ORDER BY break_event_id
 """  # noqa: S608
     )
 )
@@ -210,6 +226,12 @@ def breaks_of(conn: sa.Connection, asked: Asked) -> pa.Table:
 def waivers_of(conn: sa.Connection, asked: Asked) -> pa.Table:
     """What persons let stand of breaks that lived in the time, in the order said (WAIVERS)."""
     return copy_out(conn, _of(conn, _WAIVERS, asked).bindparams(**asked.parameters), WAIVERS)
+
+
+def last_waivers_of(conn: sa.Connection, asked: Asked, line: str, year: str, most: int) -> pa.Table:
+    """The newest of them, of a line and plan year where these are given, in the order said."""
+    told = asked.parameters | {"line": line, "year": year, "most": most}
+    return copy_out(conn, _of(conn, _LAST_WAIVERS, asked).bindparams(**told), WAIVERS)
 
 
 # Breaks of one cause are alike but for when they came and went: few ages are worked out.

@@ -62,7 +62,7 @@ def dashboard(visit: Admitted) -> Response:
         measures=_by_measure(filters.of(report.measures)),
         breaks=_by_cause(report.causes),
         ages=_by_age(report.causes),
-        waivers=filters.of(report.waivers).to_pylist()[-ROWS:],
+        waivers=report.waivers.to_pylist(),
         report=report,
         meant=DEFINITIONS,
         age_names=AGES,

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from reconciliation.measures import Clocks, measures_of
-from reconciliation.report_breaks import breaks_of, gone_breaks, waivers_of
+from reconciliation.report_breaks import breaks_of, gone_breaks, last_waivers_of, waivers_of
 from reconciliation.reports import Asked
 from schemas.report_tables import AGES
 from tests.reconciliation.test_breaks import FIRST_NIGHT, PARTNER, Nights, difference
@@ -84,6 +84,20 @@ def test_a_waiver_that_needed_a_second_person_is_told_with_that_one(nights, conn
     nights.say("allow", reason="Agreed.", person="Ben")
     found = waivers_of(conn, days(0, 9999)).to_pylist()
     assert [(row["person"], row["state"]) for row in found] == [("Ben", "waived")]
+
+
+def test_a_page_reads_the_newest_waivers_only(nights, conn):
+    """As many as it shows, of the line that it is asked for, and the same as in the report."""
+    nights.see(difference(1), difference(2), difference(3))
+    first, second, third = sorted(nights.ids())
+    for number in (third, first, second):
+        nights.say("waive", number, reason="Agreed.", until=date(2027, 1, 31))
+    said = waivers_of(conn, days(0, 9999))
+    assert said.num_rows == 3
+    assert last_waivers_of(conn, days(0, 9999), "", "", 2).equals(said.slice(1))
+    assert last_waivers_of(conn, days(0, 9999), "DEN", "", 2).num_rows == 0
+    line = said["insurance_line"][0].as_py()
+    assert last_waivers_of(conn, days(0, 9999), line, "", 9).equals(said)
 
 
 def test_of_what_was_gone_the_found_again_are_counted(nights, conn):

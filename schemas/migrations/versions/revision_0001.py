@@ -368,7 +368,7 @@ CREATE TABLE reconciliation.break_event (
 );
 CREATE INDEX ix_break_event_break ON reconciliation.break_event (break_id);
 CREATE INDEX ix_break_event_at ON reconciliation.break_event (at);
-CREATE INDEX ix_break_event_waive ON reconciliation.break_event (break_id)
+CREATE INDEX ix_break_event_waive ON reconciliation.break_event (break_event_id)
   WHERE action = 'waive' OR action = 'allow';
 """
 
