@@ -207,9 +207,10 @@ WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_i
 )
 _FILES_GONE = _gone(
     "CAST(:file_id AS bigint)",
-    f"""c.kind = 'file' AND c.file_id <> :file_id AND c.subject IN (
+    f"""c.kind = 'file' AND c.file_id <> :file_id AND (c.subject IN (
       SELECT {_SUBJECT_OF_FILE} FROM ledger.file f WHERE f.file_id = :file_id
-      UNION SELECT 'file ' || name FROM ledger.file WHERE file_id = :file_id)""",  # noqa: S608
+      UNION SELECT 'file ' || name FROM ledger.file WHERE file_id = :file_id)
+      OR c.file_id IN (SELECT file_id FROM ledger.operator_word WHERE taken_as = :file_id))""",  # noqa: S608
 )
 
 _EXPIRED = """
@@ -257,7 +258,8 @@ def meet_files(conn: sa.Connection, looking: Looking, file_id: int | None = None
     """Makes cases of files that are set apart or rejected as a whole.
 
     They are the file that was checked, and any of the partner that is set apart and has no case.
-    A checked one that is fit to be read closes the cases of its name and interchange.
+    A checked one that is fit to be read closes the cases of its name and interchange, and of the
+    file as which a person has released it.
     """
     _find(conn, _FOUND_FILES, file_id=file_id, partner_id=looking.partner_id)
     _meet(conn, looking)

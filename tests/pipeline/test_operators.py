@@ -101,6 +101,18 @@ def test_a_released_file_is_taken_in_once_and_answered(story):
         release(world.house, file_id, ROSA)
 
 
+def test_the_case_of_a_released_file_is_closed_by_it(story):
+    """What a person has let in, and could be read, is nobody's work any more; the rest is."""
+    world, *_, file_id, _ = story
+    cases = "SELECT state, resolved_file_id FROM ledger.case WHERE kind = 'file' AND file_id = :of"
+    taken = "SELECT taken_as FROM ledger.operator_word WHERE file_id = :of"
+    ((state, proof),) = world.rows(cases, of=file_id)
+    assert state == "resolved"
+    assert world.rows(taken, of=file_id) == [(proof,)]
+    ((state, proof),) = world.rows(cases, of=world.file_named(SHORT).file_id)
+    assert (state, proof) == ("new", None)
+
+
 def test_what_nothing_can_be_taken_of_is_not_released(story):
     """A file that is no interchange is none without the rule either."""
     world = story[0]
