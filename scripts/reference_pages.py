@@ -1,4 +1,4 @@
-"""Pages of the manual that are made of the code: settings, tables of files, the database.
+"""Pages of the manual that are made here: settings, tables of files, database, pictures of pages.
 
 A hook of MkDocs (`make docs`). Nothing is written into `docs/`: what the code says is said once.
 """
@@ -25,7 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The files of the manual with those that are made here."""
-    pages = {"settings": settings_page(), "tables": tables_page(), "database": database_page()}
+    pages = {
+        "settings": settings_page(),
+        "tables": tables_page(),
+        "database": database_page(),
+        "console": console_page(Path(config.docs_dir) / "screens"),
+    }
     for name, content in pages.items():
         files.append(File.generated(config, f"reference/{name}.md", content=content))
     return files
@@ -116,6 +121,18 @@ def database_page() -> str:
             str(one.sqltext) for one in table.constraints if isinstance(one, sa.CheckConstraint)
         )
         parts += ["", *(f"- `{check}`" for check in checks), ""]
+    return "\n".join(parts)
+
+
+def console_page(pictures: Path) -> str:
+    """The pictures that `make screens` has taken of the console's pages, light ones."""
+    parts = ["# Pages of the console\n"]
+    found = sorted(pictures.glob("*-wide.png"))
+    if not found:
+        parts.append("No pictures were taken yet: run `make screens`, then `make docs` again.")
+    for picture in found:
+        name = picture.stem.removesuffix("-wide").replace("-", " ").replace("_", " ")
+        parts += [f"## {name.capitalize()}\n", f"![The page](../screens/{picture.name})\n"]
     return "\n".join(parts)
 
 

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from console import command as console_command
+from scripts.reference_pages import console_page
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -58,6 +59,18 @@ def test_reference_is_made_of_the_code(manual, page, said):
     """What the code says of a setting, a column or a state is on the page."""
     text = (manual / "reference" / f"{page}.html").read_text("utf-8")
     assert said in text.replace("&#39;", "'")
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_pictures_of_the_console_are_shown_once_they_are_taken(tmp_path, taken):
+    """Until then the page says how."""
+    if taken:
+        (tmp_path / "held-wide.png").touch()
+        (tmp_path / "held-dark.png").touch()
+    text = console_page(tmp_path)
+    assert ("![The page](../screens/held-wide.png)" in text) == taken
+    assert ("make screens" in text) != taken
+    assert "dark" not in text
 
 
 def pages_in_order():
