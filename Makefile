@@ -7,7 +7,7 @@ READY := .venv/.ready
 ON_ALL_CORES := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: docs release help demo test check bench bench-book bench-issuer bench-reconcile bench-console bench-night bench-peers fuzz mutate-rules rules format constraints clean soak console screens
+.PHONY: docs release help demo test check bench bench-book bench-issuer bench-reconcile bench-console bench-night bench-peers bench-sftp fuzz mutate-rules rules format constraints clean soak console screens
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +60,10 @@ bench-night: $(READY) ## How long a night with a full file of a million takes, f
 
 bench-peers: $(READY) ## The other Python programs that read an 834, side by side: benchmarks/RESULTS.md
 	$(VENV)/python -m benchmarks.peers --date "$$(date +%F)"
+
+bench-sftp: $(READY) ## How long a large file takes to be fetched, beside the sftp command: benchmarks/RESULTS.md
+	@scripts/install-sshd
+	$(VENV)/python -m benchmarks.transfer --date "$$(date +%F)"
 
 bench-issuer: $(READY) ## How long our 834s take to be written and proved: benchmarks/RESULTS.md
 	$(VENV)/python -m benchmarks.issuer_files --date "$$(date +%F)"

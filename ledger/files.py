@@ -18,6 +18,7 @@ FileKind = Literal[
     "pre_audit",
     "unknown",
     "correction",
+    "wrapped",
 ]
 _OF_MONTH = ("month_answer", "pre_audit")  # read as a whole and at once; a copy says nothing more
 
@@ -137,10 +138,10 @@ def unchecked_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
     """The partner's received files that have no verdict yet, in the order of arrival.
 
     Files of an interrupted run are among them, and duplicates, because they get an answer too:
-    all but those of the month's files.
+    all but those of the month's files and of what came wrapped.
     """
     is_waiting = file.c.state.in_(["received", "duplicate"]) & file.c.verdict.is_(None)
-    is_copy = file.c.kind.in_(_OF_MONTH) & (file.c.state == "duplicate")
+    is_copy = file.c.kind.in_((*_OF_MONTH, "wrapped")) & (file.c.state == "duplicate")
     return _received(conn, partner_id, is_waiting & ~is_copy)
 
 

@@ -21,12 +21,14 @@ from ledger.sent import (
 )
 from pipeline.journal import journal
 from pipeline.runs import Run, writing
+from pipeline.wire import visit
 from pipeline.wiring import House
+from pipeline.wrapped import for_the_wire
 from replies.x12_writer import Envelope
 from schemas.fault_points import reach
 from schemas.partners import Exchange, Partner
 from sftp_inbox.client import connect
-from sftp_inbox.deliver import Outgoing, deliver
+from sftp_inbox.deliver import deliver
 
 log = structlog.get_logger()
 
@@ -125,23 +127,28 @@ def deliver_files(house: House, run: Run, partner_id: str) -> list[str]:
     Calling it again after any failure sends nothing twice. Raises Retryable or Terminal when the
     mailbox cannot be reached or holds another file of the same name.
     """
+    delivered: list[str] = []
+    visit(house, run, partner_id, lambda: _fill_inbox(house, run, partner_id, delivered))
+    return delivered
+
+
+def _fill_inbox(house: House, run: Run, partner_id: str, delivered: list[str]) -> None:
     with house.engine.connect() as conn:
         waiting = undelivered(conn, partner_id)
     if not waiting:
-        return []
+        return
     mailbox = house.mailbox(partner_id)
-    delivered = []
     with connect(mailbox) as client:
         for row in waiting:
+            outgoing = for_the_wire(house, run, row)
             # The partner is held meanwhile: nobody else delivers the same file at the same time.
             with writing(house, run, partner_id, "file delivered") as conn:
                 if is_held(conn, partner_id):
                     break  # said meanwhile
                 if not lock_undelivered(conn, row.file_id):
                     continue
-                deliver(client, mailbox, house.landing, Outgoing(row.name, row.storage_key))
+                deliver(client, mailbox, house.landing, outgoing)
                 mark_delivered(conn, row.file_id, run.as_of)
                 journal(conn, run, "file delivered", file=row.file_id)
             log.info("file delivered", partner=partner_id, file_id=row.file_id)
             delivered.append(row.name)
-    return delivered

@@ -1,21 +1,19 @@
 """Files from a partner's outbox into the landing zone and the ledger."""
 
-import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import structlog
 
-from ledger.files import FileKind, ReceivedFile, Recorded, record_received
-from parsers.reading import open_received
+from ledger.files import FileKind, Recorded, record_received
+from pipeline.described import describe
 from pipeline.runs import Run, writing
+from pipeline.wire import visit
 from pipeline.wiring import House
+from pipeline.wrapped import take_in_all, unwrapped
 from schemas.errors import Retryable
 from schemas.fault_points import reach
-from schemas.monthly_exchanges import kind_by_name
-from schemas.partners import Exchange
+from sftp_inbox.begun import Begun
 from sftp_inbox.client import Session, connect, is_alive
-from sftp_inbox.landing import LandingZone
 from sftp_inbox.listing import Refused, Waiting, list_waiting
 from sftp_inbox.receive import Fetched, fetch, remove
 
@@ -37,17 +35,22 @@ def receive_files(house: House, run: Run, partner_id: str) -> Reception:
     Each is on our disk and in the ledger before it is removed there. Raises Retryable or Terminal
     when the mailbox cannot be reached; a single file that cannot be taken is only left.
     """
-    mailbox = house.mailbox(partner_id)
     reception = Reception()
-    with connect(mailbox) as client:
-        listing = list_waiting(client, mailbox, house.settings.settle_seconds)
-        reception.left += [f"{name}: still growing" for name in listing.growing]
-        reception.left += [f"{item.name}: {item.reason}" for item in listing.refused]
-        for waiting in listing.waiting:
-            _receive(house, run, client, waiting, reception)
+    visit(house, run, partner_id, lambda: _empty_outbox(house, run, partner_id, reception))
     for sentence in reception.left:
         log.warning("file left in the outbox", partner=partner_id, why=sentence)
     return reception
+
+
+def _empty_outbox(house: House, run: Run, partner_id: str, reception: Reception) -> None:
+    mailbox = house.mailbox(partner_id)
+    with connect(mailbox) as client:
+        listing = list_waiting(client, mailbox, house.settings.settle_seconds)
+        Begun.of(house.landing, partner_id).forget_all_but(listing.waiting)
+        reception.left = [f"{name}: still growing" for name in listing.growing]
+        reception.left += [f"{item.name}: {item.reason}" for item in listing.refused]
+        for waiting in listing.waiting:
+            _receive(house, run, client, waiting, reception)
 
 
 def _receive(
@@ -64,16 +67,21 @@ def _receive(
         reception.left.append(f"{fetched.name}: {fetched.reason}")
         return
     reach("received file stored")
-    recorded = take_in(house, run, fetched)
-    if recorded.is_new:
-        reception.file_ids.append(recorded.file_id)
-        log.info("file received", partner=fetched.partner_id, file_id=recorded.file_id)
+    came = unwrapped(house, fetched)
+    recorded = take_in_all(house, run, came)
+    for one in came:
+        if one.refused is not None:
+            first = recorded[0].file_id
+            log.warning("file quarantined", file_id=first, how=one.how, why=one.refused)
+    if recorded[0].is_new:
+        reception.file_ids += [one.file_id for one in recorded if one.is_new]
+        log.info("file received", partner=fetched.partner_id, file_id=recorded[0].file_id)
     else:
         reception.seen_before += 1
     removal = remove(client, waiting)
     reach("received file removed")
     if not removal.removed:
-        log.warning("file not removed", file_id=recorded.file_id, why=removal.reason)
+        log.warning("file not removed", file_id=recorded[0].file_id, why=removal.reason)
 
 
 def take_in(house: House, run: Run, fetched: Fetched, kind: FileKind | None = None) -> Recorded:
@@ -81,40 +89,8 @@ def take_in(house: House, run: Run, fetched: Fetched, kind: FileKind | None = No
 
     What it is its content and its name say, unless `kind` does.
     """
-    received = _describe(house.landing, house.exchange(fetched.partner_id), fetched, run)
+    received = describe(house, run, fetched)
     if kind is not None:
         received = replace(received, kind=kind)
     with writing(house, run, fetched.partner_id, "file recorded") as conn:
         return record_received(conn, received)
-
-
-def _describe(landing: LandingZone, exchange: Exchange, fetched: Fetched, run: Run) -> ReceivedFile:
-    with open_received(landing.verified_path(fetched.storage_key)) as content:
-        kind: FileKind = content.kind
-        interchanges = tuple(content.interchange_keys)
-    name = re.fullmatch(exchange.file_names.exchange_to_issuer, fetched.name)
-    if name and name["function_code"] == exchange.function_codes.business_acknowledgement:
-        kind = "acknowledgement"
-    if kind == "unknown":
-        kind = kind_by_name(exchange.id, fetched.name) or kind
-    return ReceivedFile(
-        partner_id=fetched.partner_id,
-        name=fetched.name,
-        kind=kind,
-        function_code=name["function_code"] if name else None,
-        named_at=_named_at(name) if name else None,
-        sha256=fetched.sha256,
-        size_bytes=fetched.size_bytes,
-        storage_key=fetched.storage_key,
-        run_id=run.run_id,
-        received_at=run.as_of,
-        interchanges=interchanges,
-    )
-
-
-def _named_at(name: re.Match[str]) -> datetime | None:
-    """Date and time of a file name on the exchange's clock; None when there is no such moment."""
-    try:
-        return datetime.strptime(name["date"] + name["time"], "%y%m%d%H%M%S%f")
-    except ValueError:
-        return None

@@ -21,6 +21,7 @@ from ledger.carrier_readings import CarrierReading, readings, record_reading
 from ledger.files import file_row, record_received
 from ledger.operator_words import released_as
 from ledger.sent import mark_delivered, sent_file_id
+from ledger.wrappings import set_opened
 from pipeline.apply import settle_batches
 from pipeline.carrier import CarrierRecords
 from pipeline.check import check_received
@@ -40,6 +41,7 @@ from pipeline.report import report_errors
 from pipeline.runs import Run
 from pipeline.settle import settle_decisions
 from pipeline.wiring import House
+from pipeline.wrapped import wrapped_file
 from reconciliation import months
 from schemas.book import hold, hold_word
 from schemas.database import gate_batch, gate_decision, result
@@ -143,6 +145,9 @@ class Replayer:
         if row.kind == "correction":
             self._take_correction(told, row)
             return
+        if row.kind == "wrapped":
+            self._take_wrapped(told, row)
+            return
         fetched = Fetched(
             partner_id=row.partner_id,
             name=row.name,
@@ -159,6 +164,26 @@ class Replayer:
         run = self._run(told.details["run"], row.partner_id)
         with self.house.engine.begin() as conn:
             record_received(conn, correction_received(run, row, row))
+
+    def _take_wrapped(self, told: Told, row: sa.Row[Any]) -> None:
+        """What came wrapped, and whether it was opened then; it is not opened again."""
+        run = self._run(told.details["run"], row.partner_id)
+        came = Fetched(
+            row.partner_id, row.name, row.sha256, row.size_bytes, row.storage_key, None
+        )  # fmt: skip
+        became = next(
+            (
+                later.action
+                for later in self.history.told
+                if later.ordinal > told.ordinal
+                and (later.kind, later.object_id) == ("file", told.object_id)
+            ),
+            None,
+        )
+        with self.house.engine.begin() as conn:
+            file_id = record_received(conn, wrapped_file(run, came)).file_id
+            if became in ("applied", "quarantined"):
+                set_opened(conn, file_id, None if became == "applied" else row.note or "")
 
     def _file(self, file_id: int) -> sa.Row[Any]:
         return file_row(self.record, file_id)

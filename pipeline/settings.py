@@ -7,9 +7,9 @@ in EDI834_HOME).
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +19,44 @@ from pydantic_settings import (
 )
 
 from schemas.errors import Terminal
+
+Fingerprint = Annotated[str, Field(pattern=r"^([0-9A-F]{40}|[0-9A-F]{64})$")]
+
+
+class OpenPgpSettings(BaseModel):
+    """How a partner's files are encrypted. Keys are named by fingerprint, without spaces.
+
+    With `decrypt_with` all that comes must be encrypted to that key and signed by one of
+    `verify_with`; with `sign_with` all that goes is signed by it and encrypted to `encrypt_to`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: Path  # GNUPGHOME, the partner's own
+    decrypt_with: Fingerprint | None = None
+    verify_with: tuple[Fingerprint, ...] = ()
+    sign_with: Fingerprint | None = None
+    encrypt_to: tuple[Fingerprint, ...] = ()
+    passphrase_file: Path | None = None
+    ending: str = Field(default=".pgp", pattern=r"^\.[a-z0-9]+$")  # of what we send
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.decrypt_with is None) != (not self.verify_with):
+            raise ValueError("decrypt_with and verify_with belong together")
+        if (self.sign_with is None) != (not self.encrypt_to):
+            raise ValueError("sign_with and encrypt_to belong together")
+        return self
+
+
+class ArchiveSettings(BaseModel):
+    """That a partner may send archives (zip, gzip), and how much may be in one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_entries: int = Field(default=100, ge=1)
+    max_bytes: int = Field(default=4 * 1024**3, ge=1)  # of all entries together
+    max_ratio: int = Field(default=200, ge=1)  # of their bytes to those of the archive
 
 
 class MailboxSettings(BaseModel):
@@ -33,6 +71,8 @@ class MailboxSettings(BaseModel):
     host_key: str
     outbox: str = "outbox"
     inbox: str = "inbox"
+    openpgp: OpenPgpSettings | None = None  # none: files come and go as they are
+    archives: ArchiveSettings | None = None  # none: an archive is a file that nobody can read
 
 
 class CarrierSettings(BaseModel):
@@ -97,6 +137,8 @@ class Settings(BaseSettings):
     partners: Path | None = None  # folder of partner files; none: those of the program
     settle_seconds: float = 2.0  # how long a waiting file must keep its size
     max_file_bytes: int = 4 * 1024**3
+    wire_tries: int = Field(default=3, ge=1)  # of a mailbox that cannot be reached or falls silent
+    wire_wait_seconds: float = Field(default=5.0, ge=0)  # before the second; then twice as long
     spark_remote: str | None = None  # sc://host:port, for --engine spark; none: one for a trial
     operator: str | None = None  # in whose name nights run; none: the operating system's account
     fault_point: str | None = None  # tests only: where the process dies (schemas/fault_points.py)

@@ -15,8 +15,10 @@ from schemas.errors import Terminal
 from schemas.fault_points import arm
 from schemas.partners import Exchange, Partner, load_exchange, load_partner, load_partners
 from schemas.rule_versions import RulesInForce, rules_in_force
+from sftp_inbox.archives import Limits
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.mailbox import Mailbox
+from sftp_inbox.openpgp import Keys
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _ROOMS = (
@@ -75,6 +77,21 @@ class House:
             outbox=known.outbox,
             inbox=known.inbox,
         )
+
+    def keys(self, partner_id: str) -> Keys | None:
+        """The OpenPGP keys of the partner's mailbox; None when files come and go as they are."""
+        known = self.settings.mailboxes.get(partner_id)
+        if known is None or known.openpgp is None:
+            return None
+        return Keys(**known.openpgp.model_dump())
+
+    def archive_limits(self, partner_id: str) -> Limits | None:
+        """How much an archive of the partner may hold; None when it sends none."""
+        known = self.settings.mailboxes.get(partner_id)
+        if known is None or known.archives is None:
+            return None
+        archives = known.archives
+        return Limits(archives.max_entries, archives.max_bytes, archives.max_ratio)
 
     @property
     def partner_ids(self) -> list[str]:

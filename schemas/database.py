@@ -58,7 +58,7 @@ file = sa.Table(
     sa.CheckConstraint(
         "(direction = 'exchange_to_issuer'"
         " AND kind IN ('enrollment', 'payment', 'acknowledgement', 'month_answer', 'pre_audit',"
-        " 'unknown', 'correction')"
+        " 'unknown', 'correction', 'wrapped')"
         " AND state IN ('received', 'checked', 'staged', 'applied', 'refused', 'duplicate',"
         " 'quarantined'))"
         " OR (direction = 'issuer_to_exchange'"

@@ -25,6 +25,10 @@ _WEAK_ALGORITHMS = {
     "ciphers": ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"),
     "macs": ("hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"),
 }
+# Counter mode needs a MAC of its own for each packet; this order takes the mode that needs none.
+_FIRST_CIPHERS = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com")
+# Larger packets are fewer: what OpenSSH takes and gives without asking.
+_PACKET_BYTES = 128 * 1024
 _DEFAULT_PATIENCE = Patience()
 
 Session: TypeAlias = paramiko.SFTPClient
@@ -35,6 +39,15 @@ logging.getLogger(_LOG_CHANNEL).addHandler(logging.NullHandler())
 logging.getLogger(_LOG_CHANNEL).propagate = False
 
 
+class UntrustedServer(Terminal):
+    """The server has another host key than the one that is pinned; nothing was sent to it."""
+
+    def __init__(self, sentence: str, pinned: str, offered: str) -> None:
+        super().__init__(sentence)
+        self.pinned = pinned  # fingerprints
+        self.offered = offered
+
+
 @contextmanager
 def connect(
     mailbox: Mailbox, patience: Patience = _DEFAULT_PATIENCE
@@ -43,7 +56,8 @@ def connect(
 
     Raises:
         Retryable: refused, not found, cut or silent.
-        Terminal: host key unknown or changed, key refused, or no algorithm in common.
+        UntrustedServer: the host key has changed.
+        Terminal: host key unknown, our key refused, or no algorithm in common.
     """
     pinned = _pinned_host_key(mailbox)
     own_key = _private_key(mailbox)
@@ -117,6 +131,7 @@ def _shake_hands(
     kind = pinned.get_name()
     # A server may hold keys of several kinds: ask for the pinned one, or it could look changed.
     algorithms = ("rsa-sha2-512", "rsa-sha2-256") if kind == "ssh-rsa" else (kind,)
+    options.ciphers = sorted(options.ciphers, key=lambda name: name not in _FIRST_CIPHERS)
     options.key_types = sorted(options.key_types, key=lambda name: name not in algorithms)
     try:
         transport.start_client(timeout=patience.handshake_seconds)
@@ -132,10 +147,12 @@ def _shake_hands(
         ) from error
     offered = transport.get_remote_server_key()
     if offered != pinned:
-        raise Terminal(
+        raise UntrustedServer(
             f"{mailbox}: the host key has changed. Pinned is {pinned.fingerprint}, the server "
             f"offers {offered.fingerprint}. Nothing was sent. Ask the exchange by another channel "
-            "whether the change is theirs, and only then pin the new key."
+            "whether the change is theirs, and only then pin the new key.",
+            pinned.fingerprint,
+            offered.fingerprint,
         )
 
 
@@ -162,7 +179,7 @@ def _open_session(
 ) -> paramiko.SFTPClient:
     transport.set_keepalive(patience.keepalive_seconds)
     with wire_failures(f"{mailbox}: opening the SFTP session"):
-        client = paramiko.SFTPClient.from_transport(transport)
+        client = paramiko.SFTPClient.from_transport(transport, max_packet_size=_PACKET_BYTES)
         channel = client.get_channel() if client else None
         if client is None or channel is None:
             raise EOFError

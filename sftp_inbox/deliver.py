@@ -88,7 +88,7 @@ def _has_content(client: paramiko.SFTPClient, path: str, sha256: str, size_bytes
         return True
     digest = hashlib.sha256()
     with client.open(path, "rb") as remote:
-        for chunk in read_ahead(remote, size_bytes):
+        for chunk in read_ahead(client, remote, size_bytes):
             digest.update(chunk)
     return digest.hexdigest() == sha256
 

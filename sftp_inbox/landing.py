@@ -20,6 +20,7 @@ from sftp_inbox.failures import reason_of
 
 _STORAGE_KEY = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}")
 _UNFINISHED = ".unfinished"
+BEGUN = ".begun"  # zones of what came of downloads that were cut, by partner: begun.py
 
 
 @dataclass(frozen=True)
@@ -55,22 +56,32 @@ class LandingZone:
                 file.flush()
                 os.fsync(file.fileno())
             storage_key = f"{sha256[:2]}/{sha256}"
-            target = self.folder / storage_key
-            target.parent.mkdir(mode=0o700, exist_ok=True)
-            unfinished.replace(target)
-            _sync_folder(target.parent)
-            _sync_folder(self.folder)
+            self._put(unfinished, storage_key)
         except OSError as error:
-            raise Terminal(
-                f"Landing zone {self.folder} cannot be written: {reason_of(error)}. Nothing was "
-                "stored; free space or correct the permissions, then run again."
-            ) from error
+            raise self._not_writable(error) from error
         finally:
             if unfinished is not None and held is not None:
                 with suppress(OSError):
                     unfinished.unlink(missing_ok=True)
                 os.close(held)
         return Stored(storage_key, sha256, size_bytes)
+
+    def adopt(self, zone: "LandingZone", storage_key: str) -> None:
+        """Makes content of another zone of the same file system visible here, and there no more.
+
+        Raises:
+            Terminal: the folder is not writable.
+        """
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._put(zone.folder / storage_key, storage_key)
+        except OSError as error:
+            raise self._not_writable(error) from error
+
+    def discard(self, storage_key: str) -> None:
+        """Removes content for which nobody asks again; nothing, when there is none."""
+        if _STORAGE_KEY.fullmatch(storage_key):
+            (self.folder / storage_key).unlink(missing_ok=True)
 
     def open(self, storage_key: str) -> BinaryIO:
         """The stored content, at its start, after its hash was found right.
@@ -111,7 +122,21 @@ class LandingZone:
 
     def discard_unfinished(self) -> int:
         """The number of temporary files removed that a killed process has left."""
-        return discard_abandoned((self.folder / _UNFINISHED).glob("*"))
+        within = (f"{_UNFINISHED}/*", f"{BEGUN}/*/{_UNFINISHED}/*")
+        return sum(discard_abandoned(self.folder.glob(pattern)) for pattern in within)
+
+    def _put(self, source: Path, storage_key: str) -> None:
+        target = self.folder / storage_key
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        source.replace(target)
+        _sync_folder(target.parent)
+        _sync_folder(self.folder)
+
+    def _not_writable(self, error: OSError) -> Terminal:
+        return Terminal(
+            f"Landing zone {self.folder} cannot be written: {reason_of(error)}. Nothing was "
+            "stored; free space or correct the permissions, then run again."
+        )
 
     def _new_unfinished(self) -> Path:
         folder = self.folder / _UNFINISHED

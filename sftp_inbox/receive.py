@@ -7,10 +7,11 @@ did not happen); only a failing wire, a failing disk or a file that changes unde
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 import paramiko
 
-from schemas.errors import Retryable
+from sftp_inbox.begun import Begun, Changed
 from sftp_inbox.failures import WIRE_FAILURES, reason_of, wire_failures
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.listing import Refused, Waiting, modification_time
@@ -48,6 +49,9 @@ def fetch(
 ) -> Fetched | Refused:
     """The file as it lies in the landing zone, byte for byte, or why it was not taken.
 
+    What had come of a large file when the line was cut is not fetched again, while size and time at
+    the server are the same.
+
     Raises:
         Retryable: the wire failed, or the file changed since it was listed.
         Terminal: the landing zone cannot be written.
@@ -55,10 +59,13 @@ def fetch(
     if waiting.size_bytes > max_bytes:
         reason = f"{waiting.size_bytes} bytes are more than the allowed {max_bytes}"
         return Refused(waiting.partner_id, waiting.name, reason)
+    begun = Begun.of(landing, waiting.partner_id)
+    size_bytes, first_part = begun.first_part(waiting)
     try:
-        stored = landing.store(_download(client, waiting))
+        stored = begun.store(waiting, chain(first_part, _download(client, waiting, size_bytes)))
     except _NotReadableError as error:
         return Refused(waiting.partner_id, waiting.name, str(error))
+    landing.adopt(begun.zone, stored.storage_key)
     return Fetched(
         partner_id=waiting.partner_id,
         name=waiting.name,
@@ -90,8 +97,8 @@ class _NotReadableError(Exception):
     """The server has the file but does not give it to us."""
 
 
-def _download(client: paramiko.SFTPClient, waiting: Waiting) -> Iterator[bytes]:
-    """The file's bytes in order, never more than were listed.
+def _download(client: paramiko.SFTPClient, waiting: Waiting, begin: int) -> Iterator[bytes]:
+    """The file's bytes from `begin` in order, never more than were listed.
 
     The last step checks that the file is still the listed one, so that whoever stores the chunks
     stores them only if it is.
@@ -106,8 +113,8 @@ def _download(client: paramiko.SFTPClient, waiting: Waiting) -> Iterator[bytes]:
         with remote:
             if not _is_unchanged(remote.stat(), waiting):
                 raise _changed(waiting)
-            received_bytes = 0
-            for chunk in read_ahead(remote, waiting.size_bytes):
+            received_bytes = begin
+            for chunk in read_ahead(client, remote, waiting.size_bytes, begin):
                 received_bytes += len(chunk)
                 yield chunk
         # By name this time: a file that was replaced leaves the open one as it was.
@@ -123,8 +130,8 @@ def _is_unchanged(entry: paramiko.SFTPAttributes, waiting: Waiting) -> bool:
     return entry.st_size == waiting.size_bytes and modification_time(entry) == waiting.modified_at
 
 
-def _changed(waiting: Waiting) -> Retryable:
-    return Retryable(
+def _changed(waiting: Waiting) -> Changed:
+    return Changed(
         f"{waiting.partner_id}: {waiting.name} changed while it was fetched. Nothing was stored; "
         "the next listing takes it as it is then."
     )

@@ -7,6 +7,7 @@ from schemas.migrations.case_tables import CORRECTION_AUDIT
 from schemas.migrations.dispute_tables import DISPUTE_AUDIT
 from schemas.migrations.operation_tables import OPERATION_AUDIT
 from schemas.migrations.what_if_tables import WHAT_IF_AUDIT
+from schemas.migrations.wrapping_tables import WRAPPING_AUDIT
 
 _OF_WORK = """
 -- What became of {noun}s, by states, in the run that saw them last; and what a person did with one.
@@ -74,5 +75,6 @@ AUDIT_OF_WORK = (
     + CORRECTION_AUDIT
     + DISPUTE_AUDIT
     + OPERATION_AUDIT
+    + WRAPPING_AUDIT
     + WHAT_IF_AUDIT
 )

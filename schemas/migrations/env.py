@@ -15,6 +15,7 @@ from schemas import (
     premium_database,
     sign_offs,
     what_ifs,
+    wrappings,
 )
 
 _declared = (  # of one catalogue
@@ -29,6 +30,7 @@ _declared = (  # of one catalogue
     sign_offs.signed_period,
     operations.operator_word,
     what_ifs.what_if,
+    wrappings.wrapping,
     console.account,
 )
 

@@ -103,9 +103,11 @@ class World:
 
     def write_configuration(self, **changes: dict[str, object]) -> Path:
         """`edi834.toml` of this world; `changes` by partner id (with _ for -) win."""
-        lines = ["settle_seconds = 0"]
+        lines = ["settle_seconds = 0", "wire_wait_seconds = 0"]
         for partner_id, mailbox in self.house.settings.mailboxes.items():
-            changed = mailbox.model_dump() | changes.get(partner_id.replace("-", "_"), {})
+            changed = mailbox.model_dump(exclude_none=True) | changes.get(
+                partner_id.replace("-", "_"), {}
+            )
             lines += [f"[mailboxes.{partner_id}]", *(_toml(*item) for item in changed.items())]
             carrier = self.house.settings.carriers[partner_id].model_dump(exclude_none=True)
             lines += [f"[carriers.{partner_id}]", *(_toml(*item) for item in carrier.items())]
@@ -149,6 +151,7 @@ def opened_world(
             home=folder / "home",
             database_url=database_url,
             settle_seconds=0,
+            wire_wait_seconds=0,
             partners=partner_files,
             mailboxes={partner_id: _mailbox(endpoint, partner_id) for partner_id in partners},
             carriers={partner_id: _carrier(folder, partner_id) for partner_id in partners},

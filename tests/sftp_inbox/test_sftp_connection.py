@@ -8,7 +8,7 @@ import paramiko
 import pytest
 
 from schemas.errors import Retryable, Terminal
-from sftp_inbox.client import connect
+from sftp_inbox.client import UntrustedServer, connect
 from sftp_inbox.mailbox import Patience
 
 SHORT = Patience(connect_seconds=2, banner_seconds=0.5, handshake_seconds=1)
@@ -41,7 +41,7 @@ def test_changed_host_key_stops_us_before_any_authentication(start_sshd, keys):
     """F2: the server never hears who we are when its key is not the pinned one."""
     exchange = start_sshd()
     other = keys.make("other-host")
-    message = failure(replace(exchange.mailbox, host_key=other), Terminal)
+    message = failure(replace(exchange.mailbox, host_key=other), UntrustedServer)
     assert "host key has changed" in message
     pinned = paramiko.PKey.from_path(keys.folder / "other-host").fingerprint
     offered = paramiko.PKey.from_path(keys.folder / "host").fingerprint
@@ -56,7 +56,7 @@ def test_pinned_key_of_another_kind_is_a_changed_key(start_sshd, keys):
     """A server that no longer has a key of the pinned kind is not the one we know."""
     exchange = start_sshd()
     message = failure(
-        replace(exchange.mailbox, host_key=keys.make("ec", "ecdsa-sha2-nistp256")), Terminal
+        replace(exchange.mailbox, host_key=keys.make("ec", "ecdsa-sha2-nistp256")), UntrustedServer
     )
     assert "host key has changed" in message
     assert "userauth-request" not in exchange.log.read_text()

@@ -14,6 +14,7 @@ from schemas.migrations.operation_tables import OPERATION_TABLES
 from schemas.migrations.premium_tables import PREMIUM_TABLES
 from schemas.migrations.sign_off_tables import SIGN_OFF_TABLES
 from schemas.migrations.what_if_tables import WHAT_IF_TABLES
+from schemas.migrations.wrapping_tables import WRAPPING_TABLES
 
 revision = "0001"
 down_revision = None
@@ -78,7 +79,7 @@ CREATE TABLE ledger.file (
   CONSTRAINT pk_file PRIMARY KEY (file_id),
   CONSTRAINT ck_file_direction CHECK ((direction = 'exchange_to_issuer' AND kind IN
     ('enrollment', 'payment', 'acknowledgement', 'month_answer', 'pre_audit', 'unknown',
-    'correction')
+    'correction', 'wrapped')
     AND state IN ('received', 'checked', 'staged', 'applied', 'refused', 'duplicate',
     'quarantined')) OR (direction = 'issuer_to_exchange'
     AND kind IN ('ta1', '999', 'enrollment', 'error_report', 'rcni')
@@ -393,6 +394,7 @@ def upgrade() -> None:
     op.execute(SIGN_OFF_TABLES)
     op.execute(OPERATION_TABLES)
     op.execute(WHAT_IF_TABLES)
+    op.execute(WRAPPING_TABLES)
     op.execute(CONSOLE_TABLES)
     op.execute(AUDIT_TRAIL)
 

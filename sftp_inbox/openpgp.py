@@ -1,0 +1,222 @@
+"""OpenPGP by GnuPG: what comes is decrypted and its signer known, what goes is signed and sealed.
+
+Keys are named by fingerprint, in a folder of the partner's own. What GnuPG gives is passed on while
+it works; whether it may be used is known at the end only, so whoever stores it must store nothing
+when the end raises.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from schemas.errors import Terminal
+from sftp_inbox.wrapping import NotOpenedError
+
+_CHUNK_BYTES = 256 * 1024
+_WAITING_CHUNKS = 16
+_SECONDS = 1.0
+_QUIET = ("--pinentry-mode", "loopback", "--disable-dirmngr", "--no-auto-key-locate")
+_ENDINGS = (".pgp", ".gpg", ".asc")
+
+# What GnuPG says in its status lines, and what people are told. The first that holds counts.
+_FAULTS = {
+    "NODATA": "it is not encrypted",
+    "NO_SECKEY": "it is encrypted to another key than ours",
+    "BADSIG": "its signature is wrong: it was altered",
+    "EXPSIG": "its signature has expired",
+    "EXPKEYSIG": "the key that signed it has expired",
+    "REVKEYSIG": "the key that signed it was revoked",
+    "ERRSIG": "it is signed by a key that we do not know",
+    "BAD_PASSPHRASE": "the passphrase of our key is wrong",
+}
+
+# GnuPG's lines name users and files: no log of ours has them.
+logging.getLogger("gnupg").addHandler(logging.NullHandler())
+logging.getLogger("gnupg").propagate = False
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Which keys a partner and we use, by fingerprint, and the folder (GNUPGHOME) they lie in."""
+
+    home: Path
+    decrypt_with: str | None = None  # ours
+    verify_with: tuple[str, ...] = ()  # the partner's
+    sign_with: str | None = None  # ours
+    encrypt_to: tuple[str, ...] = ()  # the partner's
+    passphrase_file: Path | None = None  # of our keys
+    ending: str = ".pgp"  # of what we send
+
+
+def clear_name(name: str) -> str:
+    """What the file within is called."""
+    ending = next((one for one in _ENDINGS if name.lower().endswith(one)), "")
+    return name[: len(name) - len(ending)]
+
+
+def decrypted(content: BinaryIO, keys: Keys, max_bytes: int) -> Iterator[bytes]:
+    """The clear bytes. They may be used only when the iterator has ended without raising.
+
+    Raises:
+        NotOpenedError: not encrypted to our key, or not signed by one of the partner's.
+        Terminal: GnuPG or its folder cannot be used.
+    """
+    extra = [*_QUIET, "--max-output", str(max_bytes)]
+    gpg, passphrase = _gpg(keys), _passphrase(keys)
+    _require_known(gpg, keys)
+
+    def work() -> Any:
+        return gpg.decrypt_file(content, always_trust=True, passphrase=passphrase, extra_args=extra)
+
+    result = yield from _streamed(gpg, work)
+    _require_sound(result, keys)
+
+
+def _require_known(gpg: Any, keys: Keys) -> None:
+    """That a key is missing here is our fault, and no file's."""
+    ours = {key["fingerprint"] for key in gpg.list_keys(secret=True)}
+    theirs = {key["fingerprint"] for key in gpg.list_keys()}
+    missing = {str(keys.decrypt_with)} - ours | set(keys.verify_with) - theirs
+    if missing:
+        raise Terminal(
+            f"The keys in {keys.home} lack {', '.join(sorted(missing))}. Import it with gpg "
+            "--homedir …, or correct the fingerprint in the settings."
+        )
+
+
+def _require_sound(result: Any, keys: Keys) -> None:
+    status = _status(result)
+    if "DECRYPTION_OKAY" not in status:
+        raise NotOpenedError(_fault(status, "it cannot be decrypted"))
+    ours = status.get("DECRYPTION_KEY", [])
+    if keys.decrypt_with not in ours:
+        raise NotOpenedError("it is encrypted to another key than ours")
+    signer = status.get("VALIDSIG", [""])[-1]
+    is_good = "GOODSIG" in status and not status.keys() & _FAULTS.keys()
+    if not is_good or signer not in keys.verify_with or result.returncode:
+        raise NotOpenedError(_fault(status, "it is not signed by a key that was agreed"))
+
+
+def _fault(status: dict[str, list[str]], otherwise: str) -> str:
+    return next((text for word, text in _FAULTS.items() if word in status), otherwise)
+
+
+def encrypted(content: BinaryIO, keys: Keys) -> Iterator[bytes]:
+    """The content, signed with our key and encrypted to the partner's.
+
+    Raises:
+        Terminal: a key is missing, locked or expired, or GnuPG cannot be used.
+    """
+    gpg, passphrase = _gpg(keys), _passphrase(keys)
+
+    def work() -> Any:
+        return gpg.encrypt_file(
+            content,
+            list(keys.encrypt_to),
+            sign=keys.sign_with,
+            always_trust=True,
+            passphrase=passphrase,
+            armor=False,
+            extra_args=list(_QUIET),
+        )
+
+    result = yield from _streamed(gpg, work)
+    status = _status(result)
+    if "END_ENCRYPTION" not in status or "SIG_CREATED" not in status:
+        said = next((word for word in ("INV_RECP", "INV_SGNR", "KEYEXPIRED") if word in status), "")
+        raise Terminal(
+            f"GnuPG cannot sign and encrypt with the keys in {keys.home} ({said or 'it failed'}). "
+            "Look whether one is missing, locked or expired: gpg --homedir … --list-keys."
+        )
+
+
+def _passphrase(keys: Keys) -> str | None:
+    if keys.passphrase_file is None:
+        return None
+    try:
+        return keys.passphrase_file.read_text("utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise Terminal(
+            f"Passphrase file {keys.passphrase_file} cannot be read: {error.strerror}. "
+            "Correct the path or its permissions."
+        ) from None
+
+
+def _status(result: Any) -> dict[str, list[str]]:
+    """The words of GnuPG's status lines, each with what followed it."""
+    lines = (line.split() for line in result.stderr.splitlines() if line.startswith("[GNUPG:] "))
+    return {words[1]: words[2:] for words in lines if len(words) > 1}
+
+
+def _gpg(keys: Keys) -> Any:
+    import gnupg
+
+    if not keys.home.is_dir():
+        raise Terminal(f"There is no folder of keys {keys.home}. Correct openpgp.home.")
+    try:
+        return gnupg.GPG(gnupghome=str(keys.home))
+    except (OSError, ValueError) as error:
+        raise Terminal("GnuPG cannot be started. Install the package gnupg.") from error
+
+
+def _streamed(gpg: Any, work: Callable[[], Any]) -> Generator[bytes, None, Any]:
+    """What GnuPG writes while it works, in bounded memory; its result when it has ended."""
+    pipe = _Pipe()
+    results: list[Any] = []
+    failures: list[Exception] = []
+
+    def remember(of: Any) -> Any:
+        results.append(make(of))
+        return results[-1]
+
+    def run() -> None:
+        try:
+            work()
+        except BrokenPipeError:  # GnuPG has read enough to refuse it; its result says why
+            pass
+        except Exception as error:  # noqa: BLE001 - raised again by who waits
+            failures.append(error)
+        finally:
+            pipe.put(None)
+
+    make = gpg.result_map["crypt"]
+    gpg.result_map = gpg.result_map | {"crypt": remember}
+    gpg.on_data = pipe.put
+    gpg.buffer_size = _CHUNK_BYTES
+    worker = threading.Thread(target=run, daemon=True)
+    worker.start()
+    try:
+        yield from pipe.chunks()
+    finally:
+        pipe.left.set()
+        worker.join()
+    if failures:
+        raise failures[0]
+    return results[0]
+
+
+class _Pipe:
+    """Chunks from the thread that reads GnuPG's output to whoever stores them."""
+
+    def __init__(self) -> None:
+        self.left = threading.Event()  # nobody takes any more
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(_WAITING_CHUNKS)
+
+    def put(self, chunk: bytes | None) -> bool:
+        """Waits for space. False: GnuPG's binding is to keep nothing of it."""
+        while not self.left.is_set():
+            with suppress(queue.Full):
+                self._waiting.put(chunk, timeout=_SECONDS)
+                break
+        return False
+
+    def chunks(self) -> Iterator[bytes]:
+        """What was put, up to None."""
+        while (chunk := self._waiting.get()) is not None:
+            if chunk:
+                yield chunk

@@ -1,0 +1,174 @@
+"""F31: what is not encrypted to us and signed by who was agreed is not opened."""
+
+import io
+import random
+from dataclasses import replace
+
+import pytest
+
+from schemas.errors import Terminal
+from sftp_inbox.openpgp import Keys, clear_name, decrypted, encrypted
+from sftp_inbox.wrapping import NotOpenedError
+from tests.cases.gnupg_keys import GPG, WITHOUT_GPG, both_sides, keyring
+
+pytestmark = pytest.mark.skipif(GPG is None, reason=WITHOUT_GPG)
+
+CONTENT = b"ISA*00*" + random.Random(1).randbytes(3_000_000)
+ENOUGH = 10**9
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory):
+    with both_sides(tmp_path_factory.mktemp("pgp")) as both:
+        yield both
+
+
+@pytest.fixture
+def keys(sides):
+    return Keys(sides.carrier.home, sides.ours, (sides.theirs,), sides.ours, (sides.theirs,))
+
+
+def opened(sealed, keys, max_bytes=ENOUGH):
+    return b"".join(decrypted(io.BytesIO(sealed), keys, max_bytes))
+
+
+def refusal(sealed, keys, max_bytes=ENOUGH):
+    with pytest.raises(NotOpenedError) as caught:
+        opened(sealed, keys, max_bytes)
+    assert "example.com" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("armor", [(), ("--armor",)])
+def test_what_the_agreed_key_signed_is_opened(sides, keys, armor):
+    sealed = sides.exchange.sealed(CONTENT, sides.ours, sides.theirs, *armor)
+    assert opened(sealed, keys) == CONTENT
+
+
+def test_nobody_but_the_agreed_signer_is_believed(sides, keys):
+    """Not signed; signed by a key that has expired; signed by one that is known and not agreed."""
+    by_nobody = sides.exchange.sealed(CONTENT, sides.ours, None)
+    assert "not signed" in refusal(by_nobody, keys)
+    past = ("--faked-system-time", "20200601T000000")
+    expired = sides.exchange.sealed(CONTENT, sides.ours, sides.expired, *past)
+    agreed_once = replace(keys, verify_with=(sides.theirs, sides.expired))
+    assert "has expired" in refusal(expired, agreed_once)
+    by_us = sides.carrier.sealed(CONTENT, sides.ours, sides.ours)
+    assert "not signed by a key that was agreed" in refusal(by_us, keys)
+
+
+def test_an_unknown_signer_is_not_believed(sides, keys, tmp_path):
+    with keyring(tmp_path / "s") as stranger:
+        theirs = stranger.new_key("stranger")
+        sides.carrier.give(stranger, sides.ours)
+        sealed = stranger.sealed(CONTENT, sides.ours, theirs)
+    assert "a key that we do not know" in refusal(sealed, keys)
+
+
+def test_what_is_encrypted_to_somebody_else_stays_closed(sides, keys):
+    sealed = sides.exchange.sealed(CONTENT, sides.theirs, sides.theirs)
+    assert "another key" in refusal(sealed, keys)
+
+
+def test_our_key_is_the_one_that_was_agreed(sides, keys):
+    """A second key in our folder opens nothing."""
+    second = sides.carrier.new_key("second")
+    sides.carrier.give(sides.exchange, second)
+    sealed = sides.exchange.sealed(CONTENT, second, sides.theirs)
+    assert "another key" in refusal(sealed, keys)
+
+
+def test_what_is_not_encrypted_is_refused(sides, keys):
+    """Plain, or signed and open: what was agreed is that nobody else can read it."""
+    assert "not encrypted" in refusal(CONTENT, keys)
+    signed = sides.exchange.gpg("--sign", "--local-user", sides.theirs, given=CONTENT)
+    refusal(signed, keys)
+
+
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.99])
+def test_one_bit_is_enough(sides, keys, at):
+    sealed = bytearray(sides.exchange.sealed(CONTENT, sides.ours, sides.theirs))
+    sealed[int(len(sealed) * at)] ^= 4
+    refusal(bytes(sealed), keys)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.999])
+def test_what_is_cut_off_is_refused(sides, keys, share):
+    sealed = sides.exchange.sealed(CONTENT, sides.ours, sides.theirs)
+    refusal(sealed[: int(len(sealed) * share)], keys)
+
+
+def test_what_would_be_too_large_is_not_unpacked(sides, keys):
+    """Packed zeros: GnuPG stops at the limit."""
+    sealed = sides.exchange.sealed(bytes(50_000_000), sides.ours, sides.theirs)
+    assert len(sealed) < 1_000_000
+    given = []
+    with pytest.raises(NotOpenedError):
+        given += decrypted(io.BytesIO(sealed), keys, 5_000_000)
+    assert sum(map(len, given)) <= 5_000_000
+
+
+def test_what_we_send_is_for_the_partner_alone_and_signed_by_us(sides, keys):
+    sealed = b"".join(encrypted(io.BytesIO(CONTENT), keys))
+    assert sides.exchange.opened(sealed) == (CONTENT, sides.ours)
+    assert "another key" in refusal(sealed, keys)
+
+
+def test_nothing_is_sent_to_a_key_that_is_missing_or_expired(sides, keys):
+    """A person has to get the new one."""
+    for to in (sides.expired, "0" * 40):
+        with pytest.raises(Terminal, match="missing, locked or expired"):
+            list(encrypted(io.BytesIO(CONTENT), replace(keys, encrypt_to=(to,))))
+
+
+def test_a_locked_key_needs_its_passphrase_which_is_never_told(sides, keys, tmp_path, caplog):
+    """Right, wrong or missing: no log and no message has it."""
+    secret = "orange-bicycle-77"
+    with keyring(tmp_path / "l") as locked:
+        ours = locked.new_key("locked", secret)
+        locked.give(sides.exchange, ours)
+        sides.exchange.give(locked, sides.theirs)
+        file = tmp_path / "passphrase"
+        file.write_text(secret + "\n")
+        mine = Keys(locked.home, ours, (sides.theirs,), ours, (sides.theirs,), file)
+        sealed = sides.exchange.sealed(CONTENT, ours, sides.theirs)
+        with caplog.at_level(0):
+            assert opened(sealed, mine) == CONTENT
+        locked.gpg("--version")
+        file.write_text("pear-tricycle-88")
+        locked_again(locked)
+        refusal(sealed, mine)
+        locked_again(locked)
+        with pytest.raises(Terminal) as caught:
+            list(encrypted(io.BytesIO(CONTENT), replace(mine, passphrase_file=None)))
+    for told in (caplog.text, str(caught.value)):
+        assert "bicycle" not in told
+        assert "tricycle" not in told
+
+
+def locked_again(ring):
+    """The agent forgets what it was told."""
+    import subprocess
+
+    subprocess.run(["gpgconf", "--homedir", str(ring.home), "--kill", "gpg-agent"], check=True)
+
+
+def test_who_stops_reading_stops_gnupg(sides, keys):
+    """As when our disk is full: nothing hangs."""
+    sealed = sides.exchange.sealed(CONTENT * 5, sides.ours, sides.theirs)
+    chunks = decrypted(io.BytesIO(sealed), keys, ENOUGH)
+    next(chunks)
+    chunks.close()
+
+
+def test_a_missing_folder_of_keys_is_named(sides, keys, tmp_path):
+    with pytest.raises(Terminal, match="no folder of keys"):
+        opened(b"", replace(keys, home=tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("name", "clear"),
+    [("a.P.pgp", "a.P"), ("a.P.GPG", "a.P"), ("a.P.asc", "a.P"), ("a.P", "a.P"), (".pgp", "")],
+)
+def test_the_file_within_is_called_as_it_was(name, clear):
+    assert clear_name(name) == clear
