@@ -47,17 +47,19 @@ clock AS (
     l (measure, level)
   WHERE f.direction = 'issuer_to_exchange' AND f.kind = 'enrollment'
     AND f.delivered_at >= :since AND f.delivered_at < :end AND {OF_ASKED.format("f")}
-), timed AS (
-  SELECT w.*, due.drop_at AS due FROM awaited w JOIN clock c USING (partner_id)
+), moment AS (
+  SELECT m.*, due.drop_at AS due
+  FROM (SELECT DISTINCT partner_id, since FROM awaited) m JOIN clock c USING (partner_id)
   CROSS JOIN LATERAL (
     SELECT drop_at FROM generate_series(0, c.drops) day
     CROSS JOIN unnest(c.drop_times) AS drop_time
-    CROSS JOIN LATERAL (SELECT (CAST(w.since AT TIME ZONE c.zone AS date) + day + drop_time)
+    CROSS JOIN LATERAL (SELECT (CAST(m.since AT TIME ZONE c.zone AS date) + day + drop_time)
       AT TIME ZONE c.zone AS drop_at) moment
-    WHERE drop_at > w.since ORDER BY drop_at LIMIT 1 OFFSET c.drops - 1
+    WHERE drop_at > m.since ORDER BY drop_at LIMIT 1 OFFSET c.drops - 1
   ) due
-  WHERE w.answered IS NOT NULL
-    OR drop_at < least(:end, (SELECT max(as_of) FROM ledger.run))
+), timed AS (
+  SELECT w.*, m.due FROM awaited w JOIN moment m USING (partner_id, since)
+  WHERE w.answered IS NOT NULL OR m.due < least(:end, (SELECT max(as_of) FROM ledger.run))
 )
 """  # noqa: S608
 

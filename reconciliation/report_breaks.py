@@ -163,14 +163,17 @@ FROM priced b JOIN reconciliation.break_event e USING (break_event_id) ORDER BY 
 )
 
 # Found again only counts when it came after the last time that it was gone in the report. What was
-# gone in the report lived in it.
+# gone in the report lived in it. Each break is looked up: the planner would rather read all.
 _GONE = f"""
-gone AS (
-  SELECT e.break_id, b.partner_id, {_PRODUCT}, bool_or(EXISTS (
-    SELECT FROM reconciliation.break_event a WHERE a.break_id = e.break_id
-      AND a.action = 'found again' AND a.break_event_id > e.break_event_id AND a.at < :end
-  )) AS found_again
-  FROM reconciliation.break_event e JOIN reconciliation.break b USING (break_id)
+again AS (
+  SELECT break_id, max(break_event_id) AS last FROM reconciliation.break_event
+  WHERE action = 'found again' AND at >= :since AND at < :end GROUP BY break_id
+), gone AS (
+  SELECT e.break_id, b.partner_id, {_PRODUCT},
+    bool_or(coalesce(a.last > e.break_event_id, false)) AS found_again
+  FROM reconciliation.break_event e
+  CROSS JOIN LATERAL (SELECT * FROM reconciliation.break WHERE break_id = e.break_id LIMIT 1) b
+  LEFT JOIN again a ON a.break_id = e.break_id
   WHERE e.action = 'gone' AND e.at >= :since AND e.at < :end AND {OF_ASKED.format("b")}
   GROUP BY e.break_id, b.partner_id, b.insurance_line, b.plan_year
 )

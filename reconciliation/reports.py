@@ -6,6 +6,7 @@ Each table is one statement over all looks of the time, whatever comparison they
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 
 import duckdb
 import pyarrow as pa
@@ -119,12 +120,18 @@ def rules_of(conn: sa.Connection, asked: Asked) -> list[str]:
     return list(conn.execute(sa.text(_RULES), asked.parameters).scalars())
 
 
+@cache
+def _duckdb() -> duckdb.DuckDBPyConnection:
+    """One database in memory for all pages: to open one takes longer than what is asked of it."""
+    return duckdb.connect(":memory:", config={"threads": 1})
+
+
 def require_conserved(figures: pa.Table) -> None:
     """Raises Terminal unless the fates of each look are all of it, on both sides.
 
     `all` of a measure is compared with the sum of its fates; `all` dollars with all measures'.
     """
-    with duckdb.connect(":memory:") as connection:
+    with _duckdb().cursor() as connection:
         connection.register("figures", figures)
         wrong = connection.sql("""
             WITH look AS (
@@ -156,7 +163,7 @@ def rates_of(figures: pa.Table) -> pa.Table:
 
     A row of both sides counts once. The row of all of a look has the line and year `all`.
     """
-    with duckdb.connect(":memory:") as connection:
+    with _duckdb().cursor() as connection:
         connection.register("figures", figures)
         found = connection.sql("""
             SELECT partner_id, comparison, run_id, moment, file, period,

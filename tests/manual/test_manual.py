@@ -98,11 +98,20 @@ def commands_of(page):
         yield EXIT.sub("", command), int(said[1] or 0) if said else 0
 
 
+def commands_of_the_readme():
+    """Those that stand on lines of their own, each of which ends with 0."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    for command in re.findall(r"^    \.venv/bin/(.*)$", text, re.MULTILINE):
+        yield command, 0
+
+
 def test_every_command_is_one_that_there_is():
     """With these arguments and options; `make soak` runs them."""
+    told = {page: list(commands_of(page)) for page in pages_in_order()}
+    told["README.md"] = list(commands_of_the_readme())
     unknown, asked = [], 0
-    for page in pages_in_order():
-        for command, _ in commands_of(page):
+    for page, commands in told.items():
+        for command, _ in commands:
             program, *arguments = shlex.split(command)
             if program == "edi834":
                 asked += 1
@@ -110,6 +119,18 @@ def test_every_command_is_one_that_there_is():
                     unknown.append((page, command, complaint))
     assert unknown == []
     assert asked > 30
+    assert len(told["README.md"]) > 5
+
+
+def test_every_target_of_make_is_one_that_there_is():
+    """In the README and the manual."""
+    named = set()
+    for page in (ROOT / "README.md", *DOCS.rglob("*.md")):
+        text = page.read_text("utf-8")
+        named |= set(re.findall(r"(?:^    |`)make ([a-z-]+)", text, re.MULTILINE))
+    there = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert named - there == set()
+    assert {"demo", "test", "console"} <= named
 
 
 @pytest.mark.parametrize("wrong", ["cases shw 1", "cases show 1 --nope", "nothing"])
@@ -140,28 +161,42 @@ def parse(command, arguments):
 @pytest.mark.soak
 def test_every_command_ends_as_the_manual_says(tmp_path):
     """In one folder, page after page, as somebody would who reads it from the beginning."""
+    told = [(page, *one) for page in pages_in_order() for one in commands_of(page)]
+    done, otherwise = run_in(tmp_path, told)
+    assert otherwise == []
+    assert done.count("edi834") > 30
+
+
+@pytest.mark.soak
+def test_every_command_ends_as_the_readme_says(tmp_path):
+    """One after the other, in a folder of its own."""
+    done, otherwise = run_in(tmp_path, [("README.md", *one) for one in commands_of_the_readme()])
+    assert otherwise == []
+    assert done.count("edi834") > 5
+
+
+def run_in(folder, told):
+    """The programs that were run, and what did not end as told (page, command, exit code)."""
     environment = {name: value for name, value in os.environ.items() if "EDI834" not in name}
     environment["PATH"] = f"{BIN}:{environment['PATH']}"
     done, otherwise = [], []
     try:
-        for page in pages_in_order():
-            for command, expected in commands_of(page):
-                run = subprocess.run(
-                    ["sh", "-c", command],
-                    cwd=tmp_path,
-                    env=environment,
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                done.append(shlex.split(command)[0])
-                if run.returncode != expected or "Traceback" in run.stderr:
-                    said = (run.stderr or run.stdout)[-300:]
-                    otherwise.append((page, command, run.returncode, said))
+        for page, command, expected in told:
+            run = subprocess.run(
+                ["sh", "-c", command],
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            done.append(shlex.split(command)[0])
+            if run.returncode != expected or "Traceback" in run.stderr:
+                said = (run.stderr or run.stdout)[-300:]
+                otherwise.append((page, command, run.returncode, said))
     finally:
-        stop_server(tmp_path / "var" / "postgresql")
-    assert otherwise == []
-    assert done.count("edi834") > 30
+        stop_server(folder / "var" / "postgresql")
+    return done, otherwise
 
 
 def stop_server(data):
