@@ -8,10 +8,13 @@ rejects, has not answered, or is not sent yet (`enrollment/sending_items.py`). N
 the book: the exchange decides on eligibility, and nobody is left without coverage by waiting.
 """
 
+from datetime import datetime
+from typing import Any
+
 import pyarrow as pa
 import sqlalchemy as sa
 
-from enrollment.sending_items import SENDING_ITEMS
+from enrollment.sending_items import SENDING_ITEMS, late_answers_at
 from schemas.partners import Exchange
 from schemas.postgres_copy import copy_out
 from schemas.tables import ORDINAL, TEXT
@@ -118,8 +121,27 @@ def open_items(conn: sa.Connection, partner_id: str, exchange: Exchange) -> pa.T
     asked = sa.text(_OPEN_ITEMS).bindparams(
         partner_id=partner_id,
         days_apart_max=exchange.change_in_circumstance.days_between_halves_max,
-        zone=exchange.time_zone,
-        drop_times=list(exchange.schedule.drop_times),
-        drops=exchange.schedule.answers_due_drops,
+        **_of_drops(exchange),
     )
     return copy_out(conn, asked, OPEN_ITEMS)
+
+
+def late_answers(
+    conn: sa.Connection, partner_id: str, exchange: Exchange, clock: datetime
+) -> pa.Table:
+    """The open items (OPEN_ITEMS) that are answers of the exchange which are late at that moment.
+
+    `reason` says which of TA1 and 999 has not come, `file_id` to which file of ours.
+    """
+    asked = sa.text(f"{late_answers_at(':clock')} ORDER BY f.file_id").bindparams(
+        partner_id=partner_id, clock=clock, **_of_drops(exchange)
+    )
+    return copy_out(conn, asked, OPEN_ITEMS)
+
+
+def _of_drops(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "zone": exchange.time_zone,
+        "drop_times": list(exchange.schedule.drop_times),
+        "drops": exchange.schedule.answers_due_drops,
+    }

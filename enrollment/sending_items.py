@@ -45,8 +45,13 @@ WHERE a.partner_id = :partner_id AND a.state IN ('unmatched', 'contradicts')
   AND f.recorded_at > (SELECT max(as_of) FROM ledger.run) - interval '14 days'
 """
 
-# TA1 and 999 are due at one of the exchange's drops after the delivery.
-_MISSING = """
+
+def late_answers_at(clock: str) -> str:
+    """TA1 and 999 that have not come by an expression of SQL for the hour.
+
+    They are due at one of the exchange's drops after the delivery.
+    """
+    return f"""
 SELECT 'answer-missing', f.partner_id, CAST(NULL AS text),
   concat_ws(' ', CASE WHEN t.missing THEN 'TA1' END, CASE WHEN g.missing THEN '999' END),
   CAST(NULL AS text), f.file_id, CAST(NULL AS bigint)
@@ -57,13 +62,16 @@ CROSS JOIN LATERAL (SELECT bool_or(ack IS NULL) AS missing FROM ledger.functiona
   WHERE g.file_id = f.file_id) g
 WHERE f.partner_id = :partner_id AND f.direction = 'issuer_to_exchange' AND f.kind = 'enrollment'
   AND f.delivered_at IS NOT NULL AND f.state <> 'refused' AND (t.missing OR g.missing)
-  AND (SELECT max(as_of) FROM ledger.run) > (
+  AND {clock} > (
     SELECT drop_at FROM generate_series(0, :drops) day
     CROSS JOIN unnest(CAST(:drop_times AS time[])) AS drop_time
     CROSS JOIN LATERAL (SELECT (CAST(f.delivered_at AT TIME ZONE :zone AS date) + day + drop_time)
       AT TIME ZONE :zone AS drop_at) moment
     WHERE drop_at > f.delivered_at ORDER BY drop_at LIMIT 1 OFFSET :drops - 1)
 """
+
+
+_MISSING = late_answers_at("(SELECT max(as_of) FROM ledger.run)")
 
 SENDING_ITEMS = (
     f"{_REJECTED} UNION ALL {_HELD} UNION ALL {_HINDERED} UNION ALL {_ANSWERS} UNION ALL {_MISSING}"

@@ -6,7 +6,8 @@ it. So a process that wakes up after somebody else has taken its work over canno
 
 A living process is known by a lock of its session, which ends with the process however it ends:
 what a killed one had is free at once. A scheduler has no process between its tasks; what it has
-is taken from it by another run of a scheduler, or by a person who says so.
+is taken from it by a run of a scheduler with the same clock or a later one, or by a person who says
+so. A run for a moment that is past waits for tonight's.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,12 +39,16 @@ WHERE p.partner_id = ANY(:partner_ids) ORDER BY p.partner_id
 
 @dataclass(frozen=True)
 class Worker:
-    """Somebody who wants to work for a run: what he is, his name for people, his rules' digest."""
+    """Somebody who wants to work for a run: what he is, his name for people, his rules' digest.
+
+    `as_of` is the clock of that run; None follows whichever.
+    """
 
     kind: Literal["process", "scheduler"]
     name: str
     rules_digest: str
     takes_over: bool = False  # also what a living owner has
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,9 @@ class Standing:
         """Whether that worker must leave the partner alone."""
         if worker.takes_over:
             return False
-        has_it = self.at_work and self.kind == "scheduler" and worker.kind != "scheduler"
+        is_later = worker.as_of is None or worker.as_of >= self.as_of
+        may_follow = worker.kind == "scheduler" and is_later
+        has_it = self.at_work and self.kind == "scheduler" and not may_follow
         return self.is_alive or has_it
 
     @property

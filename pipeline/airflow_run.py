@@ -1,4 +1,4 @@
-"""One night run by the Airflow DAG, in a child process with its own Airflow home.
+"""A DAG run by Airflow once, in a child process with its own Airflow home.
 
 Airflow's metadata lie in SQLite under the home: sound for one night at a time (decision 0004).
 """
@@ -16,7 +16,7 @@ from pipeline.wiring import House
 from schemas.errors import Terminal
 
 DAGS_FOLDER = Path(__file__).resolve().parent.parent / "dags"
-DAG_ID = "nightly_834"
+DAG_ID = "nightly_cycle"
 
 
 def run_night_by_airflow(house: House, as_of: datetime) -> NightResult:
@@ -24,24 +24,41 @@ def run_night_by_airflow(house: House, as_of: datetime) -> NightResult:
 
     Raises Terminal, naming the log, when Airflow itself fails.
     """
-    home = (house.settings.home / "airflow").absolute()
-    home.mkdir(parents=True, exist_ok=True)
-    log = home / f"{as_of:%Y-%m-%dT%H%M}.log"
-    with terminal.doing("Airflow prepares its metadata"):
-        code = _airflow(house, home, log, "db", "migrate")
-    if code:
-        raise Terminal(f"`airflow db migrate` ended with exit code {code}. Read {log}.")
-    conf = json.dumps({"as_of": as_of.isoformat()})
+    log = prepare(house, as_of)
     with terminal.doing(f"The Airflow DAG {DAG_ID} runs (log: {log})"):
-        code = _airflow(house, home, log, "dags", "test", DAG_ID, as_of.isoformat(), "--conf", conf)
+        code = run_by_airflow(house, as_of, log)
     result = find_night(house, as_of)
     if result is None or (code and not result.failures):
         raise Terminal(f"Airflow ended with exit code {code} before the night did. Read {log}.")
     return result
 
 
-def _airflow(house: House, home: Path, log: Path, *arguments: str) -> int:
-    environment = environment_for(
+def prepare(house: House, as_of: datetime) -> Path:
+    """The log of Airflow for that moment, once its metadata are prepared. Raises Terminal."""
+    home = _home(house)
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / f"{as_of:%Y-%m-%dT%H%M}.log"
+    with terminal.doing("Airflow prepares its metadata"):
+        code = _airflow(house, log, "db", "migrate")
+    if code:
+        raise Terminal(f"`airflow db migrate` ended with exit code {code}. Read {log}.")
+    return log
+
+
+def run_by_airflow(house: House, as_of: datetime, log: Path, dag_id: str = DAG_ID) -> int:
+    """The exit code of one run of a DAG for that moment, in a process of its own."""
+    conf = json.dumps({"as_of": as_of.isoformat()})
+    return _airflow(house, log, "dags", "test", dag_id, as_of.isoformat(), "--conf", conf)
+
+
+def _home(house: House) -> Path:
+    return (house.settings.home / "airflow").absolute()
+
+
+def environment_of(house: House) -> dict[str, str]:
+    """The environment of Airflow's processes that work on this home."""
+    home = _home(house)
+    return environment_for(
         house.settings.home,
         AIRFLOW_HOME=str(home),
         AIRFLOW__CORE__DAGS_FOLDER=str(DAGS_FOLDER),
@@ -49,11 +66,14 @@ def _airflow(house: House, home: Path, log: Path, *arguments: str) -> int:
         AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{home}/airflow.db",
         PYTHONWARNINGS="ignore",
     )
+
+
+def _airflow(house: House, log: Path, *arguments: str) -> int:
     with (
         log.open("ab") as file,
         subprocess.Popen(  # noqa: S603 - our own interpreter and fixed arguments
             [sys.executable, "-m", "pipeline.airflow_child", *arguments],
-            env=environment,
+            env=environment_of(house),
             stdin=subprocess.PIPE,  # nothing is written to it: it tells the child that we live
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -23,6 +23,7 @@ from pipeline.cases_command import cases
 from pipeline.disputes_command import disputes
 from pipeline.files_command import files
 from pipeline.gate_command import gate
+from pipeline.housekeeping_command import housekeeping
 from pipeline.matches_command import matches
 from pipeline.month_command import month
 from pipeline.outgoing_command import outgoing
@@ -444,6 +445,7 @@ def rules(
 
 app.command()(replay)
 app.command()(book)
+app.command()(housekeeping)
 app.add_typer(gate, name="gate")
 app.add_typer(outgoing, name="outgoing")
 app.add_typer(breaks, name="breaks")

@@ -58,22 +58,26 @@ def at_work(
     Raises AtWork when others work for all of these partners; `take_over` takes them from them.
     """
     with owners.sign_of_life(house.engine) as stay_alive:
-        worker = _worker(house, "process", takes_over=take_over)
+        worker = _worker(house, "process", as_of, takes_over=take_over)
         yield _open(house, as_of, partner_ids, worker, stay_alive)
 
 
 def open_for_scheduler(house: House, as_of: datetime, partner_ids: list[str]) -> Opened:
     """The run of that moment for a scheduler, whose tasks say `task_at_work`."""
-    return _open(house, as_of, partner_ids, _worker(house, "scheduler"), lambda _: None)
+    return _open(house, as_of, partner_ids, _worker(house, "scheduler", as_of), lambda _: None)
 
 
 def _worker(
-    house: House, kind: Literal["process", "scheduler"], *, takes_over: bool = False
+    house: House,
+    kind: Literal["process", "scheduler"],
+    as_of: datetime,
+    *,
+    takes_over: bool = False,
 ) -> owners.Worker:
     place = f"process {os.getpid()} on {socket.gethostname()}"
     doing = f"`edi834 night` ({place}" if kind == "process" else f"a scheduler (opened by {place}"
     name = f"{doing}, in the name of {name_of_operator(house.settings)})"
-    return owners.Worker(kind, name, house.rules.digest, takes_over)
+    return owners.Worker(kind, name, house.rules.digest, takes_over, as_of)
 
 
 def _open(

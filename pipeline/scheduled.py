@@ -1,6 +1,6 @@
-"""What a scheduler's task calls: ids in, ids out, everything opened and closed around one step."""
+"""What a task of a scheduler's night calls: ids in, ids out, nothing left open."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TypedDict
@@ -26,13 +26,6 @@ class RunIds(TypedDict):
     token: int
 
 
-class FileIds(TypedDict):
-    """A received file as it travels between tasks."""
-
-    partner_id: str
-    file_id: int
-
-
 @contextmanager
 def _house() -> Iterator[House]:
     with open_house(load_settings()) as house:
@@ -43,29 +36,40 @@ def _run(ids: RunIds) -> Run:
     return Run(ids["run_id"], datetime.fromisoformat(ids["as_of"]), ids["token"])
 
 
-def open_night(as_of: str) -> RunIds:
-    """The run of that moment (ISO format with an offset).
+def open_night(as_of: str, partner_ids: Collection[str] = ()) -> RunIds:
+    """The run of that moment (ISO format with an offset), for these partners, or for all.
 
     It is new, or the one that was interrupted, or the closed one: then nothing is left to do.
     Partners that somebody else works for are left to him; raises AtWork when that is so for all.
     """
     moment = datetime.fromisoformat(as_of)
     with _house() as house:
-        do_asked_again(house, moment, house.partner_ids)
-        closed = closed_night(house, moment, house.partner_ids)
+        wanted = [one for one in house.partner_ids if not partner_ids or one in partner_ids]
+        if not wanted:
+            raise Terminal(
+                f"None of {', '.join(partner_ids)} has a mailbox any more. Let the scheduler read "
+                "its DAGs again."
+            )
+        do_asked_again(house, moment, wanted)
+        closed = closed_night(house, moment, wanted)
         if closed is not None:
             return {"run_id": closed.run.run_id, "as_of": as_of, "token": closed.run.token}
-        opened = open_for_scheduler(house, moment, house.partner_ids)
+        opened = open_for_scheduler(house, moment, wanted)
     for sentence in opened.left:
         log.warning("partner left to somebody else", why=sentence)
     return {"run_id": opened.run.run_id, "as_of": as_of, "token": opened.run.token}
 
 
-def partner_ids(ids: RunIds) -> list[str]:
-    """The partners that are this owner's in the run; none when the run is closed."""
+def why_not(ids: RunIds | None, partner_id: str) -> str | None:
+    """Why nothing is to be done for the partner in the run; None when there is."""
+    if ids is None:
+        return "The night was not opened. The log of the task open_run says why."
     with _house() as house, house.engine.connect() as conn:
-        mine = owners.partners_of(conn, ids["token"])
-        return mine if is_open(house, ids["run_id"]) else []
+        is_mine = partner_id in owners.partners_of(conn, ids["token"])
+        if is_mine and is_open(house, ids["run_id"]):
+            return None
+    whose = "is closed" if is_mine else f"does not work for {partner_id}, or does not any more"
+    return f"Run {ids['run_id']} {whose}: nothing is to be done."
 
 
 @contextmanager
@@ -73,22 +77,6 @@ def steps(ids: RunIds, partner_id: str) -> Iterator[Steps]:
     """The steps of one partner's night."""
     with _house() as house, task_at_work(house, _run(ids)):
         yield Steps(house, _run(ids), partner_id)
-
-
-def waiting_files(ids: RunIds | None) -> list[FileIds]:
-    """All received files without a verdict, over all partners that the run works for.
-
-    None when the night was not opened: its task says why.
-    """
-    if ids is None:
-        return []
-    everyone = partner_ids(ids)
-    with _house() as house:
-        return [
-            {"partner_id": partner_id, "file_id": file_id}
-            for partner_id in everyone
-            for file_id in Steps(house, _run(ids), partner_id).waiting_files()
-        ]
 
 
 def close(ids: RunIds | None) -> str:

@@ -125,6 +125,15 @@ class ConsoleSettings(BaseModel):
     openid: OpenIdSettings | None = None  # none: local accounts
 
 
+class RetentionSettings(BaseModel):
+    """How long contents are kept: bytes, tables and reports. Ledger, book and trail stay."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    years: int | None = None  # from when they are removed, at least six; none: never
+    legal_holds: dict[str, str] = {}  # by partner id, why nothing of the partner is removed
+
+
 class Settings(BaseSettings):
     """All settings. Paths are relative to the current folder."""
 
@@ -136,6 +145,7 @@ class Settings(BaseSettings):
     database_url: str | None = None  # none: the embedded server under `home`
     partners: Path | None = None  # folder of partner files; none: those of the program
     settle_seconds: float = 2.0  # how long a waiting file must keep its size
+    look_seconds: float = Field(default=300, gt=0)  # between two looks for files that are expected
     max_file_bytes: int = 4 * 1024**3
     wire_tries: int = Field(default=3, ge=1)  # of a mailbox that cannot be reached or falls silent
     wire_wait_seconds: float = Field(default=5.0, ge=0)  # before the second; then twice as long
@@ -143,6 +153,7 @@ class Settings(BaseSettings):
     operator: str | None = None  # in whose name nights run; none: the operating system's account
     fault_point: str | None = None  # tests only: where the process dies (schemas/fault_points.py)
     console: ConsoleSettings = ConsoleSettings()
+    retention: RetentionSettings = RetentionSettings()
     mailboxes: dict[str, MailboxSettings] = {}  # by partner id
     carriers: dict[str, CarrierSettings] = {}  # by partner id
 

@@ -83,9 +83,14 @@ class MonthlyExchange(LayoutRow):
         )
 
 
+def knows_month(exchange_id: str) -> bool:
+    """Whether anything is known of a monthly reconciliation with that exchange."""
+    return (files("schemas") / "monthly" / f"{exchange_id}.toml").is_file()
+
+
 def kind_by_name(exchange_id: str, name: str) -> Literal["month_answer", "pre_audit"] | None:
     """What a file of that name is to the month at the exchange; None where it is none of it."""
-    if not (files("schemas") / "monthly" / f"{exchange_id}.toml").is_file():
+    if not knows_month(exchange_id):
         return None
     month = load_month(exchange_id)
     if month.is_answer(name):
@@ -96,8 +101,7 @@ def kind_by_name(exchange_id: str, name: str) -> Literal["month_answer", "pre_au
 @cache
 def load_month(exchange_id: str) -> MonthlyExchange:
     """The month at that exchange. Raises Terminal when nothing is known of it."""
-    known = files("schemas") / "monthly" / f"{exchange_id}.toml"
-    if not known.is_file():
+    if not knows_month(exchange_id):
         raise Terminal(
             f"Nothing is known of a monthly reconciliation with {exchange_id}. "
             f"Write schemas/monthly/{exchange_id}.toml from its guide."

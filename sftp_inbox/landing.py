@@ -120,6 +120,10 @@ class LandingZone:
         self.open(storage_key).close()
         return self.folder / storage_key
 
+    def has(self, storage_key: str) -> bool:
+        """Whether something is stored under that key, sound or not."""
+        return (self.folder / storage_key).exists()
+
     def discard_unfinished(self) -> int:
         """The number of temporary files removed that a killed process has left."""
         within = (f"{_UNFINISHED}/*", f"{BEGUN}/*/{_UNFINISHED}/*")

@@ -200,6 +200,17 @@ def test_a_scheduler_that_was_given_up_is_followed_by_the_next(world):
     assert second.left == ()
 
 
+def test_a_run_for_a_moment_that_is_past_waits_for_tonights(world):
+    """A backfill beside tonight: tonight goes on, and what is past follows when it has ended."""
+    tonight = open_for_scheduler(world.house, world.clock(2), BOTH).run
+    with pytest.raises(AtWork, match="a scheduler"):
+        open_for_scheduler(world.house, world.clock(1), BOTH)
+    Steps(world.house, tonight, CEDAR).receive()
+    assert close_night(world.house, tonight).state == "balanced"
+
+    assert open_for_scheduler(world.house, world.clock(1), BOTH).partner_ids == tuple(BOTH)
+
+
 def test_cleared_tasks_may_mend_a_night_that_nobody_has_taken_since(world):
     """Closed as failed, its owner may still write; once another night has begun, not any more."""
     scheduled = open_for_scheduler(world.house, world.clock(1), BOTH).run

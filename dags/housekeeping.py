@@ -1,0 +1,37 @@
+"""Housekeeping, each day: is everything as it was left, and what has to be renewed soon.
+
+Each chore is a task, and fails when a person has to do something; none needs another one.
+"""
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+from dags.shells import EASTERN, SINCE, TRIES, clock
+
+CHORES = ("audit-trail", "stored-files", "abandoned-files", "expiry", "retention")
+
+
+@task
+def chore(name: str) -> str:
+    """Does one chore: what it found, in a sentence."""
+    from pipeline import scheduled_watches
+
+    return scheduled_watches.do_chore(name, clock())
+
+
+@dag(
+    schedule=CronTriggerTimetable("0 12 * * *", timezone=EASTERN),  # between the nights
+    start_date=SINCE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=TRIES,
+    params={"as_of": None},  # the clock in ISO format; none: the time of the run
+    tags=["edi834"],
+    doc_md=__doc__,
+)
+def housekeeping() -> None:
+    """All chores, at once."""
+    for name in CHORES:
+        chore.override(task_id=name)(name)
+
+
+housekeeping()

@@ -1,0 +1,105 @@
+"""Housekeeping: what is wrong is told, what may go goes, and nothing that is young or held."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipeline.housekeeping import CHORES, do_chore
+from pipeline.retention import Removed, remove_old
+from pipeline.settings import RetentionSettings
+from schemas.errors import Terminal
+from tests.cases.world import CEDAR, HARBOR
+
+NOW = datetime.now(UTC)
+LONG_AGO = "interval '8 years'"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, new_database_url, open_world):
+    """A world after one night."""
+    with open_world(tmp_path_factory.mktemp("house"), new_database_url(), members=30) as opened:
+        opened.send(1)
+        opened.run(1)
+        yield opened
+
+
+def keeping(world, years, **holds):
+    """The house with another setting of retention."""
+    holds = {partner_id.replace("_", "-"): why for partner_id, why in holds.items()}
+    retention = RetentionSettings(years=years, legal_holds=holds)
+    return replace(world.house, settings=world.house.settings.model_copy(
+        update={"retention": retention}))  # fmt: skip
+
+
+def stored(world, partner_id):
+    """The storage keys of the partner's files whose bytes are there."""
+    rows = world.rows("SELECT storage_key FROM ledger.file WHERE partner_id = :p", p=partner_id)
+    return {key for (key,) in rows if world.house.landing.has(key)}
+
+
+def test_a_whole_house_is_well(world):
+    """Every chore says so, in one sentence; the command ends with 0 or tells what expires."""
+    found = [do_chore(world.house, chore, NOW) for chore in CHORES if chore != "expiry"]
+
+    assert [one.is_well for one in found] == [True] * len(found), found
+    told = world.edi834("housekeeping", "audit-trail", "stored-files", "--json")
+    assert told.code == 0, told.err
+    assert [json.loads(line)["chore"] for line in told.out.splitlines()] == [
+        "audit-trail", "stored-files"
+    ]  # fmt: skip
+
+
+def test_an_unknown_chore_is_none(world):
+    """And the known ones are named."""
+    with pytest.raises(Terminal, match=r"There is no chore 'sweep'\. There are: audit-trail, "):
+        do_chore(world.house, "sweep", NOW)
+
+
+def test_a_damaged_file_is_found_and_named(world):
+    """By its number in the ledger, and by nothing else of it."""
+    key, numbers = world.rows(
+        "SELECT storage_key, string_agg(file_id::text, ', ' ORDER BY file_id) FROM ledger.file"
+        " GROUP BY 1 LIMIT 1"
+    )[0]
+    path = world.house.landing.folder / key
+    whole = path.read_bytes()
+    path.write_bytes(b"damaged")
+    found = do_chore(world.house, "stored-files", NOW)
+    path.write_bytes(whole)
+
+    assert not found.is_well
+    assert f"files {numbers}." in found.sentence
+
+
+def test_nothing_young_is_removed_whatever_hour_somebody_says(world):
+    """Not by the setting, not by a clock of the year 2100."""
+    before = stored(world, CEDAR) | stored(world, HARBOR)
+
+    assert remove_old(world.house, NOW) is None
+    assert remove_old(keeping(world, 6), NOW + timedelta(days=365 * 75)) == Removed(0, 0)
+    with pytest.raises(Terminal, match="nothing younger than 6 years"):
+        remove_old(keeping(world, 5), NOW)
+    assert stored(world, CEDAR) | stored(world, HARBOR) == before
+
+
+def test_what_is_old_goes_unless_it_is_held(world):
+    """Bytes, tables and reports; the ledger and a note in the trail stay. Again changes nothing."""
+    house = keeping(world, 6, harbor_light_nc="Case 2026-17, by counsel")
+    kept, gone = stored(world, HARBOR), stored(world, CEDAR)
+    assert kept
+    with world.house.engine.begin() as conn:
+        conn.exec_driver_sql(f"UPDATE ledger.file SET recorded_at = recorded_at - {LONG_AGO}")
+        conn.exec_driver_sql(f"UPDATE ledger.run SET as_of = as_of - {LONG_AGO}")
+    removed = remove_old(house, NOW)
+
+    assert removed.files >= len(gone) > 0
+    assert stored(world, HARBOR) == kept
+    assert stored(world, CEDAR) == gone & kept
+    reports = world.house.settings.reports_folder
+    assert {path.name for path in reports.glob("*/*")} == {HARBOR}
+    noted = world.rows("SELECT count(*) FROM ledger.audit_entry WHERE action = 'content removed'")
+    assert noted == [(removed.files,)]
+    assert remove_old(house, NOW) == Removed(0, 0)
+    assert do_chore(world.house, "stored-files", NOW).is_well  # what has gone is not missed
