@@ -101,4 +101,11 @@ DELETE FROM candidate c USING incomplete i
 WHERE i.exchange_policy_id = c.exchange_policy_id AND i.rule = c.rule
 """)
 
-STATEMENTS = (_UNTOLD, _MAINTENANCES, _INCOMPLETE, _LEAVE_INCOMPLETE)
+STATEMENTS = (
+    _UNTOLD,
+    sa.text("ANALYZE untold_id (exchange_policy_id)"),
+    _MAINTENANCES,
+    _INCOMPLETE,
+    sa.text("ANALYZE incomplete (exchange_policy_id, rule)"),
+    _LEAVE_INCOMPLETE,
+)

@@ -133,4 +133,10 @@ LEFT JOIN ending g ON g.exchange_policy_id = q.exchange_policy_id AND q.kind = '
 WHERE q.finding IS NULL AND NOT q.is_unknown AND NOT q.is_done
 """)
 
-STATEMENTS = (_NEWEST, sa.text("ANALYZE newest_request"), _JUDGED, _FOLLOWED)
+STATEMENTS = (
+    _NEWEST,
+    sa.text("ANALYZE newest_request"),
+    _JUDGED,
+    sa.text("ANALYZE judged_request"),
+    _FOLLOWED,
+)

@@ -102,6 +102,7 @@ def _candidates(records: CarrierTables) -> tuple[sa.TextClause, ...]:
     return (
         *decision_standing.STATEMENTS,
         decision_ids.ISSUER_IDS,
+        sa.text("ANALYZE issuer_id"),
         decision_rules.MAKE_CANDIDATES,
         decision_rules.EFFECTUATIONS,
         *(() if records.is_stale else for_want_of_payment),

@@ -476,5 +476,6 @@ def simulate_file(
     from schemas.partners import load_partner
     from simulator.generate import write_enrollment_file
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     written = write_enrollment_file(path, members, seed, load_partner(partner))
     terminal.out.print(f"{path}: {members:,} members, {written:,} bytes", soft_wrap=True)

@@ -46,6 +46,19 @@ def test_a_paid_binder_confirms_every_covered_member(enrolled):
         assert (row["sponsor_name"], row["middle_name"]) == ("SAMPLE SPONSOR", "Q")
 
 
+def test_the_planner_knows_how_large_the_tables_of_a_decision_are(enrolled):
+    """Without that a night of many members looks each of them up in a table of all of them."""
+    ids = {"exchange_policy_id": "P1", "issuer_policy_id": "C-1", "issuer_subscriber_id": "I-1"}
+    enrolled.decides([("P1", "200.00")], [ids | {"exchange_member_id": "S1"}])
+    unknown = sa.text(
+        "SELECT relname FROM pg_class WHERE relpersistence = 't' AND reltuples < 0"
+        " AND relname = ANY(:joined)"
+    )
+    joined = ["standing", "candidate", "issuer_id", "untold_id", "incomplete", "judged_request"]
+    joined += ["chosen", "offered", "written", "former_id", "payment", "carrier_member"]
+    assert enrolled.conn.scalars(unknown, {"joined": joined}).all() == []
+
+
 @pytest.mark.parametrize("payments", [[], [("P1", "199.99")], [("P2", "500.00")]])
 def test_an_unpaid_binder_confirms_nothing(enrolled, payments):
     """A payment that is missing, short or somebody else's is no evidence."""
