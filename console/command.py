@@ -36,6 +36,7 @@ def serve(
         return
     from console.opening import open_console
     from console.serving import serve as serve_until_stopped
+    from pipeline.guarding import PLAIN
     from pipeline.settings import load_settings
 
     settings = load_settings()
@@ -47,6 +48,8 @@ def serve(
             f"{host} can be reached from elsewhere. Put TLS before the console, and set "
             "console.public_url to the https:// address by which browsers reach it."
         )
+    if settings.encryption is None:
+        terminal.fail(PLAIN.format(home=settings.home))
     terminal.silence_logs()
     with open_console(settings) as house:
         password = None if settings.console.openid else _first_account(house)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from importlib.resources import files
 
 from ledger.server import open_engine
+from pipeline.guarding import guard_home
 from pipeline.settings import Settings
 from pipeline.wiring import House, open_house, postgresql_url, require_own_packages
 from schemas.errors import Terminal
@@ -25,6 +26,7 @@ def open_console(settings: Settings) -> Iterator[House]:
     own = settings.console.database_url
     if own is not None:
         require_own_packages()
+        guard_home(settings)
         house = House(
             settings,
             open_engine(postgresql_url(own, "console.database_url"), _ACTOR),

@@ -13,6 +13,7 @@ from pipeline.wiring import House
 from schemas.errors import Terminal
 from schemas.guide import Segment as GuideSegment
 from schemas.guide import load_guide
+from strongroom.files import open_clear, parquet
 
 _AROUND = 12  # segments that are shown before and behind the one at fault
 _SEGMENTS_MOST = 60
@@ -83,7 +84,9 @@ def _rows(house: House, file_id: int, wanted: pc.Expression) -> list[dict[str, A
     if not path.is_file():
         return []
     names = ["segment_ordinal", "segment_id", "loop_id", "byte_start", "byte_end"]
-    rows: list[dict[str, Any]] = pq.read_table(path, columns=names, filters=wanted).to_pylist()
+    rows: list[dict[str, Any]] = pq.read_table(
+        parquet(path), columns=names, filters=wanted
+    ).to_pylist()
     return rows
 
 
@@ -124,7 +127,7 @@ def _bytes_of(house: House, storage_key: str, rows: Iterable[Mapping[str, Any]])
     except Terminal:
         return ["" for _ in rows]
     found = []
-    with path.open("rb") as content:
+    with open_clear(path) as content:
         for row in rows:
             content.seek(row["byte_start"])
             found.append(content.read(row["byte_end"] - row["byte_start"]).decode("latin-1"))

@@ -5,8 +5,12 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger import audit
 from schemas.database import control_number
+from schemas.errors import Terminal
 
+JUMPED = "control numbers left out"  # in the audit trail
+_MOST = 999_999_999
 Kind = Literal["interchange", "group", "transaction_set"]
 
 
@@ -29,3 +33,34 @@ def take_control_numbers(conn: sa.Connection, partner_id: str, kind: Kind, count
     )
     last: int = conn.execute(counted).scalar_one()
     return range(last - count + 1, last + 1)
+
+
+def jump_ahead(conn: sa.Connection, partner_id: str, kind: str, last_value: int) -> None:
+    """Leaves out all numbers up to `last_value`; the audit trail says from where to where.
+
+    After a restore nobody here knows which of them were sent since the backup. Raises Terminal when
+    there are no more numbers.
+    """
+    known = sa.select(control_number.c.last_value).where(
+        control_number.c.partner_id == partner_id, control_number.c.kind == kind
+    )
+    before = conn.execute(known.with_for_update()).scalar_one()
+    if last_value > _MOST:
+        raise Terminal(
+            f"The {kind} control numbers of {partner_id} are used up: {before:,} of {_MOST:,}. "
+            "Agree with the exchange on a new beginning."
+        )
+    conn.execute(
+        sa.update(control_number)
+        .where(control_number.c.partner_id == partner_id, control_number.c.kind == kind)
+        .values(last_value=last_value)
+    )
+    about: dict[str, int | str] = {"partner": partner_id, "kind": kind}
+    about |= {"from": int(before), "to": last_value}
+    audit.note(conn, JUMPED, "home", 0, **about)
+
+
+def last_numbers(conn: sa.Connection) -> list[sa.Row[tuple[str, str, int]]]:
+    """Of each partner and kind the number that was given last."""
+    ordered = (control_number.c.partner_id, control_number.c.kind)
+    return list(conn.execute(sa.select(*ordered, control_number.c.last_value).order_by(*ordered)))

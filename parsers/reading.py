@@ -1,12 +1,11 @@
 """A received file as a stream of stretches, in bounded memory whatever its size.
 
-The file is mapped, not read: stretches of a few megabytes are cut before an INS or a segment of the
-envelope, where nothing but the cursor needs to be carried on. (Smaller ones repeat more work,
-larger ones take more memory.)
+The file is mapped, not read; a sealed one is decrypted where it is looked at. Stretches of a few
+megabytes are cut before an INS or a segment of the envelope, where nothing but the cursor needs to
+be carried on. (Smaller ones repeat more work, larger ones take more memory.)
 """
 
 import hashlib
-import mmap
 import re
 import threading
 from collections.abc import Iterator
@@ -31,6 +30,8 @@ from parsers.tally import Cursor, tally_segments
 from schemas.declared_guide import guide_named
 from schemas.guide import ENROLLMENT, PREMIUM_PAYMENT, Guide
 from schemas.limits import Limits, load_limits
+from strongroom.files import Content, first_match, opened
+from strongroom.sealing import Sealed
 
 FileKind = Literal["enrollment", "payment", "acknowledgement", "unknown"]
 
@@ -44,7 +45,7 @@ _WIDE = (b"\xff\xfe", b"\xfe\xff", b"I\0S\0", b"\0I\0S", b"\xc9\xe2\xc1")  # UTF
 class ReceivedFile:
     """The bytes of one file, and where its interchanges are."""
 
-    content: bytes | mmap.mmap
+    content: Content
     layout: Layout
 
     @property
@@ -56,10 +57,12 @@ class ReceivedFile:
     def sha256(self) -> str:
         """SHA-256 in hex. Other threads can go on meanwhile: hashing a window holds no lock."""
         digest = hashlib.sha256()
-        with memoryview(self.content) as content:
-            for start in range(0, len(content), _HASHED_BYTES):
-                digest.update(content[start : start + _HASHED_BYTES])
-                let_pages_go(self.content)
+        content = self.content if isinstance(self.content, Sealed) else memoryview(self.content)
+        for start in range(0, len(content), _HASHED_BYTES):
+            digest.update(content[start : start + _HASHED_BYTES])
+            let_pages_go(self.content)
+        if isinstance(content, memoryview):
+            content.release()
         return digest.hexdigest()
 
     @contextmanager
@@ -75,7 +78,7 @@ class ReceivedFile:
     @property
     def is_blank(self) -> bool:
         """No bytes, or nothing but blanks and NULs."""
-        return _NOT_BLANK.search(self.content) is None
+        return first_match(_NOT_BLANK, self.content) is None
 
     @property
     def is_wide(self) -> bool:
@@ -122,7 +125,7 @@ class ReceivedFile:
     def _begins_group(self, region: Region, functional_identifier: bytes) -> bool:
         start = region.byte_start + ISA_BYTES - 1  # at the terminator of ISA
         wanted = _border(region.delimiters, b"GS", functional_identifier)
-        return wanted.search(self.content, start, region.byte_end) is not None
+        return first_match(wanted, self.content, start, region.byte_end) is not None
 
     def spans(self, limits: Limits | None = None) -> Iterator[Span]:
         """The spans of all stretches in file order. No result depends on their size."""
@@ -155,9 +158,7 @@ def at_span(cursor: Cursor, span: Span) -> Cursor:
     return cursor
 
 
-def _cut(
-    content: bytes | mmap.mmap, region: Region, limits: Limits, guide: Guide
-) -> Iterator[Span]:
+def _cut(content: Content, region: Region, limits: Limits, guide: Guide) -> Iterator[Span]:
     """Spans of about `stretch_bytes`, each beginning at an INS or a segment of the envelope.
 
     In another guide it is what begins loop 2000 there.
@@ -170,8 +171,9 @@ def _cut(
     while start < region.byte_end:
         found = None
         if start + limits.stretch_bytes < region.byte_end:
-            found = border.search(content, start + limits.stretch_bytes, region.byte_end)
-        following = found.start() + 1 if found else region.byte_end
+            behind = start + limits.stretch_bytes
+            found = first_match(border, content, behind, region.byte_end)
+        following = region.byte_end if found is None else found + 1
         end = min(following, start + limits.stretch_bytes + limits.longest_loop_bytes)
         if end < following:
             end = content.rfind(terminator, start, end) + 1 or end
@@ -205,9 +207,5 @@ def _border(
 @contextmanager
 def open_received(path: Path) -> Iterator[ReceivedFile]:
     """The file at `path`, mapped while the context is open."""
-    with path.open("rb") as file:
-        if file.seek(0, 2) == 0:
-            yield ReceivedFile(b"", Layout((), 0, malformed_isa=False))
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            yield ReceivedFile(content, locate_interchanges(content))
+    with opened(path) as content:
+        yield ReceivedFile(content, locate_interchanges(content))

@@ -12,6 +12,7 @@ from pipeline.checked_tables import read_members
 from pipeline.runs import Run
 from schemas import tables
 from schemas.cases import CASE_MEMBERS
+from strongroom.files import parquet
 
 _AMOUNTS = {"premium": "PRE AMT TOT", "aptc": "APTC AMT"}
 _DOLLARS = r"^[0-9]{1,7}(\.[0-9]{1,2})?$"
@@ -47,7 +48,7 @@ def _amounts(folder: Path, members: pa.Table, name: str) -> pa.Array:
     """What each member's set says of an amount, null where it is not told or is no amount."""
     wanted = (pc.field("name") == name) & pc.field("member_ordinal").isin(members["member_ordinal"])
     told = pq.read_table(
-        folder / "reporting_categories.parquet",
+        parquet(folder / "reporting_categories.parquet"),
         columns=["member_ordinal", "value"],
         filters=wanted,
     )

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.verdict import Verdict
+from strongroom.files import open_clear
 from validators.check import Checked
 
 _ROWS_AT_ONCE = 10_000
@@ -39,7 +40,7 @@ def json_pieces(path: Path, checked: Checked, *, reveal: bool) -> Pieces:
     yield ', "interchanges": '
     yield from _array(_interchange(verdict, row) for row in _rows(verdict.interchange_verdicts))
     yield f', "counts": {json.dumps(checked.counts)}, "issues": '
-    with path.open("rb") as file:
+    with open_clear(path) as file:
 
         def with_value(row: Row) -> Row:
             file.seek(row["byte_start"])

@@ -16,6 +16,7 @@ import typer
 
 from pipeline import terminal
 from pipeline.audit_command import audit
+from pipeline.backup_command import backup, restore
 from pipeline.book_command import book
 from pipeline.breaks_command import breaks
 from pipeline.carrier_command import carrier
@@ -24,6 +25,7 @@ from pipeline.disputes_command import disputes
 from pipeline.files_command import files
 from pipeline.gate_command import gate
 from pipeline.housekeeping_command import housekeeping
+from pipeline.keys_command import keys
 from pipeline.matches_command import matches
 from pipeline.month_command import month
 from pipeline.outgoing_command import outgoing
@@ -33,6 +35,7 @@ from pipeline.replay_command import replay
 from pipeline.report_command import report
 from pipeline.signing_command import review, sample, sign, signed
 from schemas.errors import AtWork, EnrollmentError, Terminal
+from strongroom.guards import ask_for_keys
 
 OK, OPEN_ITEMS, FAILED, LEFT_TO_OTHERS = 0, 1, 2, 3
 
@@ -64,6 +67,7 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 def main() -> None:
     """Runs the command line; failures of ours are one line and exit code 2, never a traceback."""
     signal.signal(signal.SIGINT, _interrupted)
+    ask_for_keys(_guard_home)
     try:
         app()
     except AtWork as error:
@@ -103,6 +107,14 @@ def _house(**overrides: Any) -> Iterator[Any]:
 
     with open_house(load_settings(**overrides)) as house:
         yield house
+
+
+def _guard_home() -> None:
+    """Lets a command that opens no home read what one holds: its keys, once they are needed."""
+    from pipeline.guarding import guard_home
+    from pipeline.settings import load_settings
+
+    guard_home(load_settings())
 
 
 @app.command()
@@ -446,6 +458,8 @@ def rules(
 app.command()(replay)
 app.command()(book)
 app.command()(housekeeping)
+app.command()(restore)
+app.add_typer(backup, name="backup")
 app.add_typer(gate, name="gate")
 app.add_typer(outgoing, name="outgoing")
 app.add_typer(breaks, name="breaks")
@@ -458,6 +472,7 @@ for of_audit in (sample, sign, review, signed):
 app.add_typer(carrier, name="carrier")
 app.add_typer(partners, name="partners")
 app.add_typer(files, name="files")
+app.add_typer(keys, name="keys")
 app.add_typer(month, name="month")
 app.add_typer(premium, name="premium")
 app.add_typer(report, name="report")

@@ -5,11 +5,9 @@ check as any other; a night takes it in, stages it once, and answers nobody.
 """
 
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -27,6 +25,7 @@ from pipeline.wiring import House
 from schemas.cases import case_, load_case_rules
 from schemas.errors import Terminal
 from schemas.verdict import Verdict
+from strongroom.files import drafts, parquet, read_clear
 from validators.check import check_file
 
 _EDIT = re.compile(
@@ -68,7 +67,7 @@ class Correcting:
         self.case: dict[str, Any] = dict(case)
         self.folder = house.settings.tables_folder / str(self.parent.file_id)
         self.segments = pq.read_table(
-            self.folder / "segments.parquet",
+            parquet(self.folder / "segments.parquet"),
             columns=["segment_ordinal", "segment_id", "loop_id", "byte_start", "byte_end"],
             filters=pc.field("set_ordinal") == case["set_ordinal"],
         ).to_pylist()
@@ -126,7 +125,7 @@ class Correcting:
         if not edits:
             raise Terminal("Nothing is to be corrected. Give --set, as in --set 'NM1*03=NEW'.")
         path = self.house.landing.verified_path(self.parent.storage_key)
-        content = corrected(path.read_bytes(), self._place(), edits)
+        content = corrected(read_clear(path), self._place(), edits)
         ids = {row["segment_ordinal"]: row["segment_id"] for row in self.segments}
         segment_ids = [ids[edit.segment_ordinal] for edit in edits]
         return Tried(
@@ -156,8 +155,8 @@ class Correcting:
 
     def _verdict(self, content: bytes) -> Verdict:
         """By the terms under which the night will judge it."""
-        with tempfile.TemporaryDirectory(dir=self.house.settings.home) as folder:
-            path = Path(folder) / "correction"
+        with drafts(beside=self.house.settings.home) as folder:
+            path = folder / "correction"
             path.write_bytes(content)
             terms = terms_of(self.house, self.parent, path, datetime.now(UTC).date())
             return check_file(path, as_correction(terms)).verdict

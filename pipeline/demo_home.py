@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 
 from ledger.server import drop_embedded
@@ -14,7 +15,9 @@ from pipeline.settings import Settings, configuration_file
 from reconciliation.snapshots import write_durably
 from schemas.errors import Terminal
 from simulator.server import Endpoint
+from strongroom.keyring import Keyring
 
+FIRST_KEY = date(2026, 12, 1)  # of the demo's days; keys are named by it
 BY_TABLE = "cedar-valley-tx"  # this carrier gives us a table, the others extracts
 
 
@@ -124,6 +127,7 @@ def write_configuration(settings: Settings, endpoint: Endpoint) -> None:
         "# Written by `edi834 demo`: the exchange in a box of the last run.\n",
         "settle_seconds = 0.5  # it renames its files in place, so they do not grow\n",
     ]
+    lines += ["[encryption]", f'key_file = "{_key_file(settings).absolute()}"\n']
     for partner_id, (username, key) in endpoint.users.items():
         lines += [
             f"[mailboxes.{partner_id}]",
@@ -136,6 +140,15 @@ def write_configuration(settings: Settings, endpoint: Endpoint) -> None:
             *_carrier_lines(settings, partner_id),
         ]
     write_durably(settings.home / "edi834.toml", "\n".join(lines).encode())
+
+
+def _key_file(settings: Settings) -> Path:
+    """The keys of the demo, beside its home and not in it; made when there are none."""
+    home = settings.home.absolute()
+    path = home.with_name(f"{home.name}.keys.toml")
+    if not path.exists():
+        Keyring(path).with_new_key(FIRST_KEY)
+    return path
 
 
 def _carrier_lines(settings: Settings, partner_id: str) -> list[str]:

@@ -50,9 +50,20 @@ def show_files(house: House) -> None:
             for row in rows
             if row.direction == direction
         ]
-        _last(title, " (name, state, bytes as stored)", there)
+        _last(title, " (name, state, encrypted bytes)", there)
     of_runs = sorted(house.settings.reports_folder.rglob("*.*"), key=_run_and_name)
     _last("Reports and reconciliations", "", [str(path) for path in of_runs])
+    _show_encryption(house)
+
+
+def _show_encryption(house: House) -> None:
+    """By what the home is encrypted, and how one of its files is read all the same."""
+    if house.settings.encryption is not None:
+        terminal.out.print(
+            f"These files are encrypted, by keys in {house.settings.encryption.key_file}: a copy "
+            "of the home without it tells nothing. `edi834 keys open FILE` reads one of them.",
+            soft_wrap=True,
+        )
 
 
 def _run_and_name(path: Path) -> list[tuple[bool, int, str]]:

@@ -21,6 +21,7 @@ from pipeline.operators import name_of_operator
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from schemas.gate import load_gate
+from strongroom.files import parquet
 from validators.gate import judge_batch
 
 log = structlog.get_logger()
@@ -90,7 +91,7 @@ def _staged_files(
 def named_in(checked: Path, file_ids: list[int]) -> pa.Table:
     """Whom checked files name (NAMED), members of rejected sets, too."""
     paths = [checked / str(file_id) / "members.parquet" for file_id in file_ids]
-    named = pa.concat_tables(pq.read_table(path, columns=NAMED.names) for path in paths)
+    named = pa.concat_tables(pq.read_table(parquet(path), columns=NAMED.names) for path in paths)
     return named.filter(pc.is_valid(named["exchange_policy_id"])).cast(NAMED)
 
 

@@ -12,9 +12,7 @@ What fails for some of the sets is told of these; what fails for the file is our
 reads the bytes only; the writer is asked nothing but in which order rows stand in a file.
 """
 
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +27,7 @@ from replies.issuer_order import PLAN_CHARACTERS, InOrder, in_order
 from replies.x12_writer import ControlNumbers, Envelope
 from schemas.errors import Terminal
 from schemas.verdict import Verdict
+from strongroom.files import drafts
 from validators.check import Terms, check_file
 
 _MEMBERS_FOR_PYX12 = 2_000
@@ -91,8 +90,8 @@ def prove_issuer_transactions(
 def _judged(content: bytes, envelope: Envelope) -> tuple[Verdict, _Tables]:
     parsed = _Tables()
     terms = Terms(envelope.partner, day=envelope.local_time.date(), direction="issuer_to_exchange")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "outgoing.edi"
+    with drafts() as folder:
+        path = folder / "outgoing.edi"
         path.write_bytes(content)
         return check_file(path, terms, parsed).verdict, parsed
 

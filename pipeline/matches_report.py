@@ -11,6 +11,7 @@ from rich.table import Table
 
 from pipeline import terminal
 from schemas.errors import Terminal
+from strongroom.files import parquet
 
 _SHOWN = (
     *("last_name", "first_name", "middle_name", "birth_date", "gender_code", "ssn"),
@@ -88,7 +89,7 @@ def snapshot_record(folder: Path, side: str, policy_id: str, member_id: str) -> 
     keys = [("exchange_policy_id", "==", policy_id), ("exchange_member_id", "==", member_id)]
     if not path.is_file():
         raise Terminal(f"{path} is gone, so the records cannot be shown. Restore the reports.")
-    found = pq.read_table(path, filters=keys).slice(0, 1).to_pylist()
+    found = pq.read_table(parquet(path), filters=keys).slice(0, 1).to_pylist()
     return found[0] if found else {}
 
 

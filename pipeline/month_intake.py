@@ -31,6 +31,7 @@ from reconciliation.breaks import Scope, Sighting, meet
 from reconciliation.monthly import Balance, actions_of, balance_of, differences_of, sides_of
 from schemas.business_days import load_business_days
 from schemas.monthly_exchanges import MonthlyExchange, load_month
+from strongroom.files import read_clear
 
 log = structlog.get_logger()
 
@@ -63,7 +64,7 @@ def load(house: House, run: Run, file_id: int, year: int | None = None) -> Loade
         coverage_year = month.year_of(row.name, run.as_of) or year or run.as_of.year
         asked = months.last_told(conn, partner.id, coverage_year)
     form = format_of(month)
-    came = house.landing.verified_path(row.storage_key).read_bytes()
+    came = read_clear(house.landing.verified_path(row.storage_key))
     content = unpacked(came, house.settings.max_file_bytes)
     answered = read_answer(content, form, partner)
     if asked is not None and not answered.is_refused:

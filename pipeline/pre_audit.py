@@ -6,7 +6,6 @@ It changes nothing and ends nobody. What it says is compared each night (`pre_au
 import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -29,6 +28,7 @@ from schemas.gate import Finding, load_gate
 from schemas.monthly_exchanges import load_month
 from schemas.partners import Partner
 from schemas.pre_audit import PreAuditLayout, load_pre_audit
+from strongroom.files import read_clear
 from validators.gate import judge_batch
 
 log = structlog.get_logger()
@@ -139,7 +139,7 @@ def _gathered(rows: pa.Table) -> str:
 
 def _read(house: House, partner: Partner, storage_key: str) -> tuple[PreAudit, str]:
     """The file, and the SHA-256 of what it says, however it was packed."""
-    came = Path(house.landing.verified_path(storage_key)).read_bytes()
+    came = read_clear(house.landing.verified_path(storage_key))
     content = unpacked(came, house.settings.max_file_bytes)
     if content is None:
         return nothing_of(issues("month-packed", [None])), hashlib.sha256(came).hexdigest()

@@ -1,8 +1,5 @@
 """Nothing leaves unproved: our TA1s and 999s are read back (834s: pipeline/issuer_proof.py)."""
 
-import tempfile
-from pathlib import Path
-
 import pyarrow.compute as pc
 
 from parsers.acknowledgements import Acknowledgements, read_acknowledgements
@@ -10,6 +7,7 @@ from replies.ack999 import FUNCTIONAL_IDENTIFIER
 from replies.ta1 import answered_interchanges
 from schemas.errors import Terminal
 from schemas.verdict import Verdict
+from strongroom.files import drafts
 
 
 def prove_interchange_acknowledgements(content: bytes, verdict: Verdict) -> None:
@@ -21,8 +19,8 @@ def prove_interchange_acknowledgements(content: bytes, verdict: Verdict) -> None
 
 
 def _read_back(content: bytes) -> Acknowledgements:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "outgoing.edi"
+    with drafts() as folder:
+        path = folder / "outgoing.edi"
         path.write_bytes(content)
         return read_acknowledgements(path)
 

@@ -25,6 +25,7 @@ from pipeline.replay_work import Replayer
 from pipeline.steps import defect
 from pipeline.wiring import House
 from schemas.errors import EnrollmentError
+from strongroom.files import drafts
 
 Tell = Callable[[str], None]
 _TOLD_OF_A_KIND = 20
@@ -119,9 +120,10 @@ def _compare(
             compared = list(files)
             found.compared.update(f"files: {one.kind}" for one in compared)
             _tell_of(found, [one.difference for one in compared if one.difference is not None])
-        for table in compare_tables(record, now, history.later, history.moment, scratch.folder):
-            found.compared[table.table] = table.rows
-            _tell_of(found, [f"{table.table}: {sentence}" for sentence in table.differences])
+        with drafts(beside=scratch.folder) as rows:
+            for table in compare_tables(record, now, history.later, history.moment, rows):
+                found.compared[table.table] = table.rows
+                _tell_of(found, [f"{table.table}: {sentence}" for sentence in table.differences])
         entries, unlike = compare_trails(record, now, history.told)
         found.compared["entries of the audit trail"] = entries
         _tell_of(found, unlike)

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger import audit
+from ledger.control_numbers import JUMPED
 from schemas.errors import Terminal
 from schemas.runs import run
 
@@ -50,6 +51,7 @@ _WORK = {
     ("operator word", "partner resumed"),
     ("operator word", "file released"),
     ("decision", "allowed again"),
+    ("home", JUMPED),
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.server import open_engine, upgrade
+from pipeline.guarding import guard_home, leave_home
 from pipeline.operators import name_of_operator
 from pipeline.wiring import House
 from schemas.errors import EnrollmentError, Terminal
@@ -55,10 +56,12 @@ def open_scratch(house: House, *, keep: bool) -> Iterator[Scratch]:
                 settings = house.settings.model_copy(
                     update={"home": folder, "database_url": url, "mailboxes": {}}
                 )
+                guard_home(settings)
                 landing = Overlay(settings.landing_folder, house.landing)
                 yield Scratch(House(settings, engine, landing), name, folder)
             finally:
                 engine.dispose()
+                leave_home(house.settings.model_copy(update={"home": folder}))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from enrollment.again import allow_again
 from enrollment.holds import Spoken, speak
 from ledger import audit, gates, owners
 from ledger.carrier_readings import CarrierReading, readings, record_reading
+from ledger.control_numbers import JUMPED, jump_ahead
 from ledger.files import file_row, record_received
 from ledger.operator_words import released_as
 from ledger.sent import mark_delivered, sent_file_id
@@ -50,6 +51,7 @@ from schemas.months import month_file
 from schemas.operations import operator_word
 from schemas.records import MATCH_DECISIONS
 from sftp_inbox.receive import Fetched
+from strongroom.files import parquet
 
 # Received files have the ids that they had then. Files that are sent count from here on, so that a
 # replay that sends more of them than were sent then never meets the id of a received one.
@@ -95,6 +97,7 @@ class Replayer:
             "decisions settled": self._settle,
             "errors reported": self._report,
             "file delivered": self._deliver,
+            JUMPED: self._jump,
         }
 
     def do(self, told: Told) -> None:
@@ -307,7 +310,7 @@ class Replayer:
 
     def _kept(self, reading: CarrierReading) -> CarrierRecords:
         members, payments, requests = (
-            pq.read_table(self.house.landing.verified_path(key)) for key in reading.keys
+            pq.read_table(parquet(self.house.landing.verified_path(key))) for key in reading.keys
         )
         return CarrierRecords(members, payments, requests, reading.is_stale)
 
@@ -331,7 +334,7 @@ class Replayer:
         ).scalar_one()
         if key is None:
             return MATCH_DECISIONS.empty_table()
-        return pq.read_table(self.house.landing.verified_path(key))
+        return pq.read_table(parquet(self.house.landing.verified_path(key)))
 
     def _settle(self, told: Told) -> None:
         run_id, partner_id = key = told.object_id, told.details["partner"]
@@ -340,6 +343,12 @@ class Replayer:
     def _report(self, told: Told) -> None:
         partner_id = told.details["partner"]
         report_errors(self.house, self._run(told.object_id, partner_id), partner_id)
+
+    def _jump(self, told: Told) -> None:
+        """The same numbers left out as after a restore then."""
+        about = told.details
+        with self.house.engine.begin() as conn:
+            jump_ahead(conn, about["partner"], about["kind"], about["to"])
 
     def _deliver(self, told: Told) -> None:
         run = self._run(told.object_id)

@@ -1,8 +1,6 @@
 """The night's error report: a CSV to the exchange; workbook, page and CSV for people."""
 
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +25,7 @@ from schemas.fault_points import reach
 from schemas.limits import load_report_limits
 from schemas.postgres_copy import copy_out
 from schemas.tables import DISPOSITIONS
+from strongroom.files import drafts, move_in
 
 log = structlog.get_logger()
 
@@ -52,8 +51,7 @@ def report_errors(house: House, run: Run, partner_id: str) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for left_behind in folder.glob(f"{_DRAFT}*"):  # by a process that was killed
         shutil.rmtree(left_behind, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=folder) as name:
-        draft = Path(name)
+    with drafts(_DRAFT, folder) as draft:
         with writing(house, run, partner_id, "errors reported") as conn:
             counts = _write(house, conn, run, partner_id, draft)
             already = sent_file_id(conn, "error_report", run.run_id, partner_id)
@@ -143,6 +141,4 @@ def _chunks(path: Path) -> Iterator[bytes]:
 def _put_in_place(draft: Path, folder: Path) -> None:
     """Moves the files of people to where they are looked for, each whole and on the disk."""
     for name in (CSV, WORKBOOK, PAGE):
-        with (draft / name).open("rb") as stream:
-            os.fsync(stream.fileno())
-        (draft / name).replace(folder / name)
+        move_in(draft / name, folder / name)

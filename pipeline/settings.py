@@ -115,6 +115,19 @@ class OpenIdSettings(BaseModel):
     grants: dict[str, GroupGrant]  # by group
 
 
+class EncryptionSettings(BaseModel):
+    """By which keys landing zone, tables and reports are encrypted; see docs/how-to.
+
+    `key_file` lies outside of the home, as `edi834 keys new` has made it. With `command` the keys
+    in it are wrapped: the program is called with `wrap` or `unwrap`, and reads and writes base64.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key_file: Path
+    command: list[str] = []
+
+
 class ConsoleSettings(BaseModel):
     """The console in a browser."""
 
@@ -154,6 +167,7 @@ class Settings(BaseSettings):
     fault_point: str | None = None  # tests only: where the process dies (schemas/fault_points.py)
     console: ConsoleSettings = ConsoleSettings()
     retention: RetentionSettings = RetentionSettings()
+    encryption: EncryptionSettings | None = None  # none: the home is plain, as a trial's may be
     mailboxes: dict[str, MailboxSettings] = {}  # by partner id
     carriers: dict[str, CarrierSettings] = {}  # by partner id
 
@@ -185,6 +199,11 @@ class Settings(BaseSettings):
     def reports_folder(self) -> Path:
         """Error reports and reconciliations for people, by run."""
         return self.home / "reports"
+
+    @property
+    def sealed_folders(self) -> tuple[Path, ...]:
+        """What is encrypted where a key is configured."""
+        return self.landing_folder, self.tables_folder, self.reports_folder
 
     @property
     def database_folder(self) -> Path:

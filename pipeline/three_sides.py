@@ -16,6 +16,7 @@ from pipeline.matches_report import snapshot_record
 from pipeline.wiring import House
 from schemas.columns import NAME, RESIDENCE, SINGLE
 from schemas.comparison import Kind, load_comparison
+from strongroom.files import parquet
 
 SIDES = ("file", "book", "carrier")
 _AMOUNTS = {  # by the names of reporting categories (CMS guide 7.2, table 17)
@@ -116,12 +117,16 @@ def _in_file(tables: Path, whom: Whom) -> dict[str, Any]:
         wanted = pc.field("set_ordinal") == whom.set_ordinal
     else:
         return {}
-    found = pq.read_table(folder / "members.parquet", filters=wanted).slice(0, 1).to_pylist()
+    found = (
+        pq.read_table(parquet(folder / "members.parquet"), filters=wanted).slice(0, 1).to_pylist()
+    )
     if not found:
         return {}
     mine = pc.field("member_ordinal") == found[0]["member_ordinal"]
-    coverages = pq.read_table(folder / "coverages.parquet", filters=mine).to_pylist()
-    categories = pq.read_table(folder / "reporting_categories.parquet", filters=mine).to_pylist()
+    coverages, categories = (
+        pq.read_table(parquet(folder / f"{name}.parquet"), filters=mine).to_pylist()
+        for name in ("coverages", "reporting_categories")
+    )
     amounts = {row["name"]: row["value"] for row in categories}
     return {
         **(coverages[0] if coverages else {}),

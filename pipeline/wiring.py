@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ledger.server import embedded_url, open_engine, upgrade
+from pipeline.guarding import guard_home
 from pipeline.operators import name_of_operator
 from pipeline.settings import Settings
 from schemas.errors import Terminal
@@ -29,6 +30,7 @@ _ROOMS = (
     "replies",
     "schemas",
     "sftp_inbox",
+    "strongroom",
     "validators",
 )
 
@@ -124,6 +126,7 @@ def open_house(settings: Settings) -> Iterator[House]:
     """The house with an up-to-date database; closed with the context."""
     require_own_packages()
     _arm_fault_point(settings)
+    guard_home(settings)
     if settings.database_url is None:
         url = embedded_url(settings.database_folder.absolute())
     else:

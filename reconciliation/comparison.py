@@ -35,6 +35,7 @@ from schemas.comparison import ComparedField, ComparisonRules, load_comparison
 from schemas.errors import Terminal
 from schemas.limits import load_comparison_limits
 from schemas.matching import load_matching
+from strongroom.guards import is_any_guarded
 
 _SIDES = ("book", "carrier")
 
@@ -235,6 +236,8 @@ def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
     ):
         connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
         connection.execute(f"SET temp_directory = '{folder}'")
+        if is_any_guarded():
+            connection.execute("SET temp_file_encryption = true")
         connection.execute(MACROS)
         yield connection
 

@@ -5,7 +5,7 @@ it leaves over are few, and DuckDB goes on with them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,6 +69,7 @@ class DuckDB:
         self, connection: duckdb.DuckDBPyConnection, sides: Mapping[str, Snapshot]
     ) -> Iterator[Joined]:
         """The sides as views of the connection."""
-        for name, side in sides.items():
-            side.attach(connection, name)
-        yield _InDuckDB(connection)
+        with ExitStack() as until:
+            for name, side in sides.items():
+                side.attach(connection, name, until)
+            yield _InDuckDB(connection)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import Terminal
+from strongroom.files import parquet
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -46,7 +47,7 @@ def _place(before: str) -> str:
 def damaged_place(path: Path) -> str | None:
     """Which part of a Parquet file cannot be read, for a sentence; None when all of it can."""
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(parquet(path)) as file:
             return _damaged_part(file)
     except (OSError, pa.ArrowInvalid):
         return "the end of the file, where its columns are told,"

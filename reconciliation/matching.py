@@ -19,6 +19,7 @@ from schemas import records
 from schemas.comparison import ComparedField, ComparisonRules
 from schemas.errors import Terminal
 from schemas.matching import Ids, MatchingRules
+from strongroom.files import parquet
 
 _KEYS = ", ".join(records.MATCH_KEY)
 
@@ -59,7 +60,7 @@ def read_decisions(path: Path) -> pa.Table:
     """What persons said of pairs (records.MATCH_DECISIONS); Terminal when the file is another's."""
     wanted = records.MATCH_DECISIONS
     try:
-        found = pq.read_table(path)
+        found = pq.read_table(parquet(path))
         return found.select(wanted.names).cast(wanted)
     except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError):
         raise Terminal(

@@ -1,6 +1,7 @@
 """What the exchange's pre-audit file says otherwise than the book, member by member of a year."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from reconciliation.comparison import Comparison, compare
 from reconciliation.snapshots import Snapshot, frozen
 from schemas import monthly_tables, records, tables
 from schemas.pre_audit import load_pre_audit_comparison
+from strongroom.files import parquet
 
 _NOT_TOLD = ("name_suffix", "rating_area")  # no source says how the file has them
 _SIDE = [name for name in records.CARRIER_MEMBERS.names if name not in _NOT_TOLD]
@@ -94,7 +96,7 @@ def frozen_pre_audit(rows: pa.Table, not_compared: pa.Array) -> pa.Buffer:
 def not_compared_of(path: Path) -> pa.ChunkedArray:
     """Ids of the policies of a frozen file that are not compared."""
     alone = pc.field("line").is_null()
-    return pq.read_table(path, columns=["exchange_policy_id"], filters=alone).column(0)
+    return pq.read_table(parquet(path), columns=["exchange_policy_id"], filters=alone).column(0)
 
 
 def members_told(rows: Snapshot, on_day: date) -> pa.Table:
@@ -104,8 +106,8 @@ def members_told(rows: Snapshot, on_day: date) -> pa.Table:
     a name's suffix, which no source says the file has.
     """
     schema = pa.schema([records.CARRIER_MEMBERS.field(name) for name in _SIDE])
-    with duckdb.connect(":memory:") as connection:
-        rows.attach(connection, "told")
+    with duckdb.connect(":memory:") as connection, ExitStack() as until:
+        rows.attach(connection, "told", until)
         found = connection.sql(_MEMBERS, params={"day": on_day}).to_arrow_table()
     return found.select(_SIDE).cast(schema)
 

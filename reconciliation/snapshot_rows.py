@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from reconciliation.snapshots import snapshot_files
+from strongroom.files import parquet
 
 
 def row_of_member(folder: Path, policy: str | None, member: str | None) -> dict[str, Any] | None:
@@ -18,6 +19,8 @@ def row_of_member(folder: Path, policy: str | None, member: str | None) -> dict[
     if policy is None or member is None:
         return None
     wanted = (pc.field("exchange_policy_id") == policy) & (pc.field("exchange_member_id") == member)
-    files = [str(path) for path in snapshot_files(folder)]
-    found = ds.dataset(files, format="parquet").to_table(filter=wanted).to_pylist()
-    return found[0] if found else None
+    for path in snapshot_files(folder):
+        found = pq.read_table(parquet(path), filters=wanted).to_pylist()
+        if found:
+            return dict(found[0])
+    return None

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 
 from reconciliation.extract_faults import damaged_place
 from schemas.errors import Terminal
+from strongroom.files import create, in_memory, open_clear, parquet, settle
 
 ROW_GROUP_ROWS = 131_072
 
@@ -39,10 +41,9 @@ def write_durably(path: Path, content: bytes | pa.Buffer) -> None:
     temporary = path.with_name(f".{path.name}.writing")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with create(temporary) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            settle(file)
         temporary.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
@@ -79,12 +80,16 @@ class Snapshot:
         """A table in memory."""
         return cls(frozenset(table.column_names), table)
 
-    def attach(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
-        """Makes the rows a relation of that name; files are read when they are asked for."""
+    def attach(self, connection: duckdb.DuckDBPyConnection, name: str, until: ExitStack) -> None:
+        """Makes the rows a relation of that name, of use until `until` is closed.
+
+        Files are read when they are asked for; of sealed ones a clear copy is in memory till then.
+        """
         if isinstance(self.source, pa.Table):
             connection.register(name, self.source)
         else:
-            relation = connection.read_parquet([str(path) for path in self.source])
+            paths = [str(in_memory(path, until)) for path in self.source]
+            relation = connection.read_parquet(paths)
             relation.create_view(name)
 
     @property
@@ -97,7 +102,7 @@ class Snapshot:
         """How many rows it has, as the files themselves say."""
         if isinstance(self.source, pa.Table):
             return int(self.source.num_rows)
-        return sum(pq.read_metadata(path).num_rows for path in self.source)
+        return sum(pq.read_metadata(parquet(path)).num_rows for path in self.source)
 
     def place_of_doubled(self, key: Sequence[str]) -> str | None:
         """The first row whose key an earlier row has, in words; None when there is none."""
@@ -105,7 +110,8 @@ class Snapshot:
             parts = {"row": self.source.select(key)}
         else:
             parts = {
-                f"{path}: data row": pq.read_table(path, columns=list(key)) for path in self.source
+                f"{path}: data row": pq.read_table(parquet(path), columns=list(key))
+                for path in self.source
             }
         keys = pa.concat_tables(parts.values())
         ordinals = pa.array(range(len(keys)), pa.int64())
@@ -130,7 +136,7 @@ class Snapshot:
         assert not isinstance(self.source, pa.Table), "a table in memory has no files"
         found = {}
         for path in self.files:
-            with path.open("rb") as file:
+            with open_clear(path) as file:
                 found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
         return found
 
@@ -153,7 +159,7 @@ def open_snapshot(
 
 def _schema_of(path: Path) -> pa.Schema:
     try:
-        return pq.read_schema(path)
+        return pq.read_schema(parquet(path))
     except (OSError, pa.ArrowInvalid):
         require_whole(path)
         raise

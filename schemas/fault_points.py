@@ -39,6 +39,8 @@ Border = Literal[
     "report in place",
     "outgoing file uploaded",
     "outgoing file renamed",
+    "key made",
+    "key of a file wrapped anew",
 ]
 
 # What has happened at each, and what has not yet.
@@ -52,7 +54,10 @@ BORDERS: dict[Border, str] = {
     "report in place": "The error report lies where people look; its step has not ended.",
     "outgoing file uploaded": "It is whole at the exchange under its temporary name.",
     "outgoing file renamed": "It has its own name at the exchange; the ledger has it as written.",
+    "key made": "The new key is active; the keys of all files are wrapped by older ones.",
+    "key of a file wrapped anew": "The keys of some files are wrapped by the new key.",
 }
+OF_KEYS: frozenset[Border] = frozenset({"key made", "key of a file wrapped anew"})  # no night
 BEFORE, AFTER = ", before the commit", ", after the commit"
 FAULT_POINTS: dict[str, str] = dict(BORDERS) | {
     f"{commit}{when}": sentence

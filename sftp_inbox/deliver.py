@@ -58,7 +58,8 @@ def deliver(
     doing = f"{mailbox}: delivering {outgoing.name}"
     sha256 = outgoing.storage_key.rpartition("/")[2]
     with landing.open(outgoing.storage_key) as content, wire_failures(doing):
-        size_bytes = os.fstat(content.fileno()).st_size
+        size_bytes = content.seek(0, os.SEEK_END)
+        content.seek(0)
         there = _look(client, final)
         if there is None:
             _send(client, final + TEMPORARY_ENDING, content, size_bytes)

@@ -1,7 +1,8 @@
 """Stored bytes by their own hash: what was received, and what is to be sent.
 
 A name given by somebody else never becomes a path here. Content is visible under its storage key
-only when all of it is on the disk, and it is hashed again before each use.
+only when all of it is on the disk, and it is hashed again before each use. The key is the hash of
+the clear content, sealed or not.
 """
 
 import hashlib
@@ -11,12 +12,14 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 from schemas.errors import Terminal
 from schemas.unfinished import discard_abandoned, hold
 from sftp_inbox.failures import reason_of
+from strongroom.files import create, open_clear, settle
 
 _STORAGE_KEY = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}")
 _UNFINISHED = ".unfinished"
@@ -51,10 +54,9 @@ class LandingZone:
         held: int | None = None
         try:
             unfinished, held = hold(self._new_unfinished)
-            with unfinished.open("wb") as file:
+            with create(unfinished) as file:
                 sha256, size_bytes = _write(chunks, file)
-                file.flush()
-                os.fsync(file.fileno())
+                settle(file)
             storage_key = f"{sha256[:2]}/{sha256}"
             self._put(unfinished, storage_key)
         except OSError as error:
@@ -84,17 +86,17 @@ class LandingZone:
             (self.folder / storage_key).unlink(missing_ok=True)
 
     def open(self, storage_key: str) -> BinaryIO:
-        """The stored content, at its start, after its hash was found right.
+        """The stored clear content, at its start, after its hash was found right.
 
         Raises:
             Terminal: no such content, or it is damaged.
         """
         if not _STORAGE_KEY.fullmatch(storage_key):
             raise Terminal(f"{storage_key!r} is not a storage key: two digits, slash, SHA-256.")
-        file: BinaryIO | None = None
+        file: BufferedReader | None = None
         try:
-            file = (self.folder / storage_key).open("rb")
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
+            file = open_clear(self.folder / storage_key)
+            actual = _hash_of(file)
         except OSError as error:
             if file is not None:
                 file.close()
@@ -113,6 +115,8 @@ class LandingZone:
 
     def verified_path(self, storage_key: str) -> Path:
         """The path of the stored content, after its hash was found right.
+
+        It is read by `strongroom.files`, for it may be sealed.
 
         Raises:
             Terminal: no such content, or it is damaged.
@@ -149,6 +153,14 @@ class LandingZone:
         descriptor, name = tempfile.mkstemp(dir=folder)
         os.close(descriptor)
         return Path(name)
+
+
+def _hash_of(file: BufferedReader) -> str:
+    try:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+    except Terminal:  # a sealed one that was changed
+        file.close()
+        raise
 
 
 def _write(chunks: Iterable[bytes], file: BinaryIO) -> tuple[str, int]:

@@ -21,5 +21,6 @@ class Overlay(LandingZone):
 
     def verified_path(self, storage_key: str) -> Path:
         """The path of the stored content in whichever zone it lies, as in a `LandingZone`."""
-        with self.open(storage_key) as content:
-            return Path(content.name)
+        self.open(storage_key).close()
+        own = self.folder / storage_key
+        return own if own.is_file() else self.behind.verified_path(storage_key)

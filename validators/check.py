@@ -19,6 +19,7 @@ from schemas.limits import Limits, load_limits
 from schemas.partners import Partner
 from schemas.rule_sets import Rulebook, RuleSet, load_rulebook
 from schemas.verdict import Quarantine, Verdict
+from strongroom.files import source_of
 from validators.acknowledgement_rules import find_acknowledgement_faults
 from validators.business.borders import find_faults_across_stretches
 from validators.business.judge import HandedOn
@@ -148,7 +149,8 @@ def check_file(
         if unreadable is not None:
             return _refuse(received, unreadable, rules)
         gathered = _Gathered()
-        work = Work(path, wants_tables=sink is not None, limits=terms.limits, rules=rules)
+        source = source_of(path)
+        work = Work(source, wants_tables=sink is not None, limits=terms.limits, rules=rules)
         for part in check_parts(received, work, crew):
             gathered.add(part)
             surplus = gathered.surplus(terms.limits)

@@ -7,11 +7,11 @@ and X220A1 lets it begin anew in each interchange: nothing more is asked of it.
 """
 
 from collections.abc import Callable, Collection
-from mmap import mmap
 
 import pyarrow as pa
 
 from parsers.envelope import Envelope
+from strongroom.files import Content
 from validators.envelope_rules import Fault, issue_at, issue_table
 
 _COMPARED_BYTES = 1_000_000  # at a time
@@ -26,7 +26,7 @@ def recall_nothing(_: Numbers) -> Numbers:
 
 
 def find_repeated_interchanges(
-    envelope: Envelope, content: bytes | mmap, seen: Numbers, *, is_copy: bool
+    envelope: Envelope, content: Content, seen: Numbers, *, is_copy: bool
 ) -> pa.Table:
     """Issues of interchanges whose (sender, control number) was received before.
 
@@ -49,7 +49,7 @@ def find_repeated_interchanges(
     return issue_table(issues)
 
 
-def _are_equal(content: bytes | mmap, one: Span, other: Span) -> bool:
+def _are_equal(content: Content, one: Span, other: Span) -> bool:
     """Whether two spans hold the same bytes, of which few are in memory at a time."""
     length = one[1] - one[0]
     return length == other[1] - other[0] and all(

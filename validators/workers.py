@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ from schemas.declared_guide import guide_named
 from schemas.guide import Guide
 from schemas.limits import Limits
 from schemas.rule_sets import RuleSet
+from strongroom.files import Source
 from validators.business.checks import load_checks
 from validators.crews import Crew
 from validators.element_table import element_kinds
@@ -27,7 +27,7 @@ from validators.processes import give_back_memory, keep_freed_memory
 class Work:
     """A file and what is asked of it."""
 
-    path: Path
+    source: Source
     wants_tables: bool
     limits: Limits
     rules: RuleSet
@@ -48,9 +48,7 @@ class Work:
         return tally_bytes(self._read(span), span.delimiters, guide_named(span.version).unit_id)
 
     def _read(self, span: Span) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(span.byte_start)
-            return file.read(span.byte_end - span.byte_start)
+        return self.source.read(span.byte_start, span.byte_end)
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,24 @@
 """The ledger of files: search it, and see of each what it held, what became of it and why."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response, StreamingResponse
 
 from console.visits import Admitted, Visit
 from ledger.operator_words import release_of, released_as
 from pipeline.reprocess import JUDGED
+from strongroom.files import open_clear
 
 router = APIRouter()
 
 PAGE = 50
 _LAST_ID = 2**62
 _DIGITS = 18
+_PIECE_BYTES = 1 << 20
 STATES = (
     *("received", "checked", "staged", "applied", "refused", "duplicate", "quarantined"),
     *("written", "delivered", "acknowledged"),
@@ -182,7 +186,20 @@ def raw(visit: Admitted, file_id: int) -> Response:
     path = visit.house.landing.verified_path(row.storage_key)
     with visit.acting() as conn:
         visit.note(conn, "file taken", "file", file_id, **visit.told(reason))
-    return FileResponse(path, media_type="application/octet-stream", filename=f"file-{file_id}.edi")
+    return StreamingResponse(
+        _pieces(path),
+        media_type="application/octet-stream",
+        headers={
+            "content-disposition": f'attachment; filename="file-{file_id}.edi"',
+            "content-length": str(row.size_bytes),
+        },
+    )
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with open_clear(path) as content:
+        while piece := content.read(_PIECE_BYTES):
+            yield piece
 
 
 def _found(visit: Visit, file_id: int) -> Any:

@@ -1,7 +1,6 @@
 """Reconciliation for auditors: rates, breaks, dollars and timeliness, each down to its rows."""
 
 import io
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -20,6 +19,7 @@ from pipeline.reconciliation_report import export_report
 from reconciliation.measures import Counted, rows_behind
 from reconciliation.report_breaks import COLUMNS_OF_ROWS, gone_breaks, lived_breaks
 from schemas.report_tables import AGES, DEFINITIONS, MEASURE_DEFINITIONS
+from strongroom.files import drafts
 
 router = APIRouter()
 
@@ -217,9 +217,9 @@ def export(visit: Admitted) -> Response:
     taken_by = Signer(visit.person.name, visit.account)
     with visit.reading() as conn:
         report = report_of(conn, filters.asked, clocks_of(visit.house))
-    with tempfile.TemporaryDirectory() as folder:
+    with drafts() as folder:
         kind = cast("Literal['csv', 'xlsx', 'pdf']", form)
-        files = export_report(visit.house, report, kind, Path(folder), taken_by)
+        files = export_report(visit.house, report, kind, folder, taken_by)
         content = files[0].read_bytes() if len(files) == 1 else _zipped(files)
     ending = "zip" if form == "csv" else form
     name = f"reconciliation-{filters.asked.since}-{filters.asked.until}.{ending}"

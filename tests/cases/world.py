@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pipeline.night import NightResult, run_night
-from pipeline.settings import CarrierSettings, MailboxSettings, Settings
+from pipeline.settings import CarrierSettings, EncryptionSettings, MailboxSettings, Settings
 from pipeline.wiring import House, open_house
 from schemas.database import file
 from schemas.partners import load_exchange, partners_of
@@ -111,6 +111,8 @@ class World:
             lines += [f"[mailboxes.{partner_id}]", *(_toml(*item) for item in changed.items())]
             carrier = self.house.settings.carriers[partner_id].model_dump(exclude_none=True)
             lines += [f"[carriers.{partner_id}]", *(_toml(*item) for item in carrier.items())]
+        if self.house.settings.encryption is not None:
+            lines += ["[encryption]", f'key_file = "{self.house.settings.encryption.key_file}"']
         path = self.folder / "edi834.toml"
         path.write_text("\n".join(lines) + "\n")
         return path
@@ -129,10 +131,12 @@ def opened_world(
     partner_ids: tuple[str, ...] = (CEDAR, HARBOR),
     partner_files: Path | None = None,
     faults: float = 0.0,
+    key_file: Path | None = None,
 ) -> Iterator[World]:
     """A world of about that many members; nothing has been sent.
 
-    `partner_files` is a folder of our partners' files, in place of those of the program.
+    `partner_files` is a folder of our partners' files, in place of those of the program; with a
+    `key_file` the home is encrypted.
     """
     known = partners_of("ffe")
     partners = {partner_id: known[partner_id] for partner_id in partner_ids}
@@ -153,6 +157,7 @@ def opened_world(
             settle_seconds=0,
             wire_wait_seconds=0,
             partners=partner_files,
+            encryption=EncryptionSettings(key_file=key_file) if key_file else None,
             mailboxes={partner_id: _mailbox(endpoint, partner_id) for partner_id in partners},
             carriers={partner_id: _carrier(folder, partner_id) for partner_id in partners},
         )

@@ -17,6 +17,9 @@ import sqlalchemy as sa
 
 from ledger.server import embedded_url, open_engine
 from reconciliation.snapshots import freeze
+from strongroom.files import parquet, read_clear
+from strongroom.guards import guard
+from strongroom.keyring import Keyring
 
 PARTNERS = ("cedar-valley-tx", "harbor-light-nc")
 SEED = 5
@@ -95,7 +98,13 @@ def undisturbed(tmp_path_factory):
     began = time.monotonic()
     code, out, err = demo.run()
     assert code == 0, err
-    return demo, out, time.monotonic() - began
+    took = time.monotonic() - began
+    keys = Keyring(demo.home.with_name("home.keys.toml"))
+    for name in ("tables", "reports"):
+        guard(demo.home / name, keys)
+    yield demo, out, took
+    for name in ("tables", "reports"):
+        guard(demo.home / name, None)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +222,10 @@ def test_two_snapshots_of_a_demo_are_compared_again(undisturbed, tmp_path):
     code, out, _ = demo.run(
         *("reconcile", "--book", book, "--carrier", carrier, "--out", tmp_path / "again", "--json")
     )
-    believed = pq.read_table(book).select(pq.read_table(carrier).column_names)
+    believed, theirs = (
+        pq.read_table(parquet(side / "members.parquet")) for side in (book, carrier)
+    )
+    believed = believed.select(theirs.column_names)
     freeze(believed, tmp_path / "believed", "members")
     code_of_same, told, _ = demo.run(
         *("reconcile", "--book", book, "--carrier", tmp_path / "believed"),
@@ -221,9 +233,9 @@ def test_two_snapshots_of_a_demo_are_compared_again(undisturbed, tmp_path):
     )
 
     assert (code, code_of_same) == (1, 0), told
-    assert json.loads(out) == json.loads((folder / "summary.json").read_text())["counts"]
+    assert json.loads(out) == json.loads(read_clear(folder / "summary.json"))["counts"]
     again = (tmp_path / "again" / "differences.parquet").read_bytes()
-    assert again == (folder / "differences.parquet").read_bytes()
+    assert again == read_clear(folder / "differences.parquet")
 
 
 def test_what_people_and_partners_are_shown_holds_no_person(undisturbed, tmp_path):
@@ -236,7 +248,13 @@ def test_what_people_and_partners_are_shown_holds_no_person(undisturbed, tmp_pat
     sent = list(demo.home.rglob("processed/*.csv"))
     policies = demo.rows("SELECT DISTINCT exchange_policy_id FROM book.policy ORDER BY 1 LIMIT 3")
     asked = [demo.run("book", *of, *how)[1] for of in policies for how in ((), ("--json",))]
-    told = [out, night, err, *asked, *(path.read_text() for path in [*reports, *sent, trail])]
+    told = [
+        out,
+        night,
+        err,
+        *asked,
+        *(read_clear(path).decode() for path in [*reports, *sent, trail]),
+    ]
 
     assert code == 2
     assert reports
@@ -250,7 +268,7 @@ def persons(demo):
     """SSNs, birth dates and last names in the members tables of the demo."""
     values = set()
     for path in demo.home.glob("tables/*/members.parquet"):
-        table = pq.read_table(path, columns=["ssn", "birth_date", "last_name"])
+        table = pq.read_table(parquet(path), columns=["ssn", "birth_date", "last_name"])
         values |= {value for value in table["ssn"].to_pylist() if value}
         values |= {value for value in table["last_name"].to_pylist() if value}
         for day in table["birth_date"].to_pylist():

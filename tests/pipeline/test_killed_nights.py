@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from schemas.fault_points import AFTER, BEFORE, FAULT_POINTS, TELL
+from schemas.fault_points import AFTER, BEFORE, FAULT_POINTS, OF_KEYS, TELL
 from tests.cases.payments import payments
 from tests.pipeline.killed_nights import SSHD, Stage, openssh, pool_of_forks
 from tests.pipeline.killed_story import CEDAR, Story, own_bounds
@@ -124,7 +124,7 @@ def play(played, cases):
 
 def test_a_night_comes_by_every_fault_point(played):
     """None is forgotten by the loop below: each lies between two effects of this night."""
-    assert set(played.points) == set(FAULT_POINTS) - _OF_FAILURES
+    assert set(played.points) == set(FAULT_POINTS) - _OF_FAILURES - OF_KEYS
 
 
 def test_the_night_says_and_hears_all_that_there_is(played):

@@ -1,0 +1,160 @@
+"""A backup as a home again: files, database, and what must not be taken for known.
+
+What was sent after the backup is not in it. So control numbers go on behind a gap, which the audit
+trail explains, and every partner is held until a person has looked at the exchange and resumes it.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ledger import audit
+from ledger.control_numbers import jump_ahead, last_numbers
+from ledger.corrections import Word
+from ledger.dumping import is_empty, load
+from ledger.operator_words import hold_partner, is_held
+from ledger.server import embedded_url, open_engine, upgrade
+from pipeline.backup import DATABASE, FILES, Manifest, Tell, hash_of, read_manifest
+from pipeline.guarding import guard_home, keyring_of
+from pipeline.operators import account, name_of_operator
+from pipeline.settings import Settings, environment_for
+from pipeline.wiring import postgresql_url
+from schemas.errors import Terminal
+from strongroom.files import open_clear, settle
+from strongroom.guards import guard
+
+GAP = 100_000  # control numbers left out: more than are given between two backups
+HOLD = (
+    "Restored from the backup of {taken_at}. Compare what the exchange has received since with "
+    "what is known here, then resume."
+)
+_PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore left: the manifest, whom it holds, and the trail's verification."""
+
+    manifest: Manifest
+    held: list[str]
+    entries: int
+
+
+def restore(folder: Path, settings: Settings, tell: Tell = lambda _: None) -> Restored:
+    """Puts the backup in `folder` into the empty home and the empty database of the settings.
+
+    Raises Terminal, before anything is written, when the home or the database is in use or a file
+    of the backup is not as it was written; and when the audit trail is not whole.
+    """
+    restored = put_back(folder, settings, tell)
+    with _engine(settings) as engine, engine.begin() as conn:
+        held = _hold_all(conn, restored.manifest, account())
+        for row in last_numbers(conn):
+            jump_ahead(conn, row.partner_id, row.kind, row.last_value + GAP)
+        audit.note(conn, "restored", "home", 0, head=restored.manifest.head)
+    return Restored(restored.manifest, held, restored.entries)
+
+
+def put_back(folder: Path, settings: Settings, tell: Tell = lambda _: None) -> Restored:
+    """The same without gap and holds: the home exactly as it was when it was backed up."""
+    keys = keyring_of(settings)
+    guard_home(settings)
+    guard(folder, keys)
+    try:
+        manifest = read_manifest(folder)
+        _require_empty(settings)
+        _require_whole(folder, manifest, tell)
+        _copy(folder, settings, manifest, tell)
+        tell("the database")
+        with _engine(settings) as engine:
+            with engine.connect() as conn:
+                if not is_empty(conn):
+                    raise Terminal(
+                        "The database of the settings is in use. Name an empty one in database_url."
+                    )
+            load(engine.url, environment_for(settings.home), _pieces(folder / DATABASE))
+            upgrade(engine)
+            with engine.connect() as conn:
+                anchor = audit.Anchor.of(manifest.head) if manifest.runs else None
+                found = audit.verify(audit.entries(conn), anchor)
+    finally:
+        guard(folder, None)
+    if found.fault is not None:
+        raise Terminal(
+            f"The audit trail of the backup is not whole: {found.fault.sentence}. Use another one."
+        )
+    return Restored(manifest, [], found.entries)
+
+
+class _Engine:
+    """An engine on the settings' database, disposed with the block."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.database_url is None:
+            url = embedded_url(settings.database_folder.absolute())
+        else:
+            url = postgresql_url(settings.database_url, "database_url")
+        self._engine = open_engine(url, name_of_operator(settings))
+
+    def __enter__(self) -> sa.Engine:
+        return self._engine
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.dispose()
+
+
+_engine = _Engine
+
+
+def _hold_all(conn: sa.Connection, manifest: Manifest, by: str) -> list[str]:
+    word = Word(by, by, HOLD.format(taken_at=manifest.taken_at))
+    held = [partner_id for partner_id in manifest.numbers if not is_held(conn, partner_id)]
+    for partner_id in held:
+        hold_partner(conn, partner_id, word)
+    return held
+
+
+def _require_empty(settings: Settings) -> None:
+    used = [one for one in (*settings.sealed_folders, settings.database_folder) if _is_used(one)]
+    if used:
+        raise Terminal(f"{used[0]} is in use. Restore into a home that is empty.")
+
+
+def _is_used(folder: Path) -> bool:
+    return folder.exists() and any(folder.iterdir())
+
+
+def _require_whole(folder: Path, manifest: Manifest, tell: Tell) -> None:
+    for number, (name, sha256) in enumerate(manifest.files.items(), 1):
+        tell(f"{number:,} of {len(manifest.files):,} files looked at")
+        path = folder / name
+        if not path.is_file() or hash_of(path) != sha256:
+            what = "is damaged" if path.is_file() else "is gone"
+            raise Terminal(f"{path} {what}, and nothing was restored. Use another backup.")
+
+
+def _copy(folder: Path, settings: Settings, manifest: Manifest, tell: Tell) -> None:
+    names = [name for name in manifest.files if name.startswith(f"{FILES}/")]
+    for number, name in enumerate(names, 1):
+        tell(f"{number:,} of {len(names):,} files copied")
+        target = settings.home / Path(name).relative_to(FILES)
+        if not target.resolve().is_relative_to(settings.home.resolve()):
+            raise Terminal(f"The manifest names {name}, outside of a home. Use another backup.")
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        with (folder / name).open("rb") as source, target.open("wb") as copy:
+            while piece := source.read(_PIECE_BYTES):
+                digest.update(piece)
+                copy.write(piece)
+            settle(copy)
+        if digest.hexdigest() != manifest.files[name]:
+            raise Terminal(f"{folder / name} changed while it was copied. Begin again.")
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with open_clear(path) as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece

@@ -1,0 +1,1 @@
+"""KEEP: files at rest, sealed by keys that lie elsewhere, and read as if they were plain."""

@@ -1,0 +1,92 @@
+"""F37: yesterday's backup is restored, what came since is fetched again, and nothing doubles."""
+
+import re
+import shutil
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from ledger import audit
+from ledger.corrections import Word
+from ledger.operator_words import all_partner_holds, resume_partner
+from pipeline.backup import back_up
+from pipeline.night import run_night
+from pipeline.replay import replay
+from pipeline.restore import GAP, restore
+from pipeline.wiring import open_house
+from schemas.errors import Terminal
+from strongroom.keyring import Keyring
+
+CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
+BELIEVED = (
+    "SELECT partner_id, exchange_policy_id, status, benefit_begin, benefit_end FROM book.policy"
+    " WHERE known_to = 'infinity' ORDER BY 1, 2, 4"
+)
+ISA13 = re.compile(rb"ISA(?:\*[^*]*){12}\*(\d{9})\*")
+
+
+def numbers_sent(world):
+    """How often each control number of an interchange has come to the exchange, by partner."""
+    found = Counter()
+    for partner_id in (CEDAR, HARBOR):
+        for folder in (world.inbox(partner_id), world.processed(partner_id)):
+            for path in folder.rglob("*"):
+                if path.is_file():
+                    found.update((partner_id, n) for n in ISA13.findall(path.read_bytes()))
+    return found
+
+
+def test_a_restore_of_yesterday_reaches_today(tmp_path, new_database_url, open_world):
+    """The same book; no control number twice; the gap is told, and partners are held till then."""
+    key_file = tmp_path / "keys.toml"
+    Keyring(key_file).with_new_key(date(2026, 12, 1))
+    with open_world(tmp_path, new_database_url(), key_file=key_file) as world:
+        world.send(1)
+        world.run(1)
+        world.exchange.read_answers(1)
+        back_up(world.house, tmp_path / "backup", world.clock(2))
+        world.send(2)
+        kept = {partner: tmp_path / "again" / partner for partner in (CEDAR, HARBOR)}
+        for partner, folder in kept.items():
+            shutil.copytree(world.outbox(partner), folder)
+        lost = world.run(2)
+        believed, sent = world.rows(BELIEVED), numbers_sent(world)
+        assert lost.state != "failed"
+
+        settings = world.house.settings.model_copy(
+            update={"home": tmp_path / "restored", "database_url": new_database_url()}
+        )
+        restored = restore(tmp_path / "backup", settings)
+        assert restored.held == [CEDAR, HARBOR]
+        with pytest.raises(Terminal, match=r"is in use\. Restore into a home that is empty"):
+            restore(tmp_path / "backup", settings)
+
+        with open_house(settings) as house:
+            again = replace(world, house=house)
+            with house.engine.connect() as conn:
+                held = [hold.partner_id for hold in all_partner_holds(conn)]
+            assert held == [CEDAR, HARBOR]
+            for partner, folder in kept.items():
+                shutil.copytree(folder, world.outbox(partner), dirs_exist_ok=True)
+            again.run(2)
+            assert numbers_sent(world) == sent  # held: nothing leaves
+            with house.engine.begin() as conn:
+                for partner in (CEDAR, HARBOR):
+                    resume_partner(conn, partner, Word("Ada", "ada", "Compared by telephone."))
+            run_night(house, world.clock(2).replace(hour=2))
+
+            assert again.rows(BELIEVED) == believed
+            assert max(numbers_sent(world).values()) == 1
+            assert sum(numbers_sent(world).values()) > sum(sent.values())
+            gaps = again.rows(
+                "SELECT details::jsonb FROM ledger.audit_entry"
+                " WHERE action = 'control numbers left out'"
+            )
+            assert gaps
+            assert {row[0]["to"] - row[0]["from"] for row in gaps} == {GAP}
+            with house.engine.connect() as conn:
+                assert audit.verify(audit.entries(conn)).is_whole
+            found = replay(house)
+            assert (found.differences, found.stopped) == ([], None)
