@@ -91,5 +91,5 @@ release: $(READY) ## Wheel, source archive and bill of materials of the last com
 	@scripts/release
 
 clean: ## Remove the virtual environment, caches and the local state under var/
-	rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv var var.keys.toml build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
