@@ -11,7 +11,7 @@ import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import paramiko
 
@@ -27,8 +27,6 @@ _WEAK_ALGORITHMS = {
 }
 # Counter mode needs a MAC of its own for each packet; this order takes the mode that needs none.
 _FIRST_CIPHERS = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com")
-# Larger packets are fewer: what OpenSSH takes and gives without asking.
-_PACKET_BYTES = 128 * 1024
 _DEFAULT_PATIENCE = Patience()
 
 Session: TypeAlias = paramiko.SFTPClient
@@ -174,12 +172,27 @@ def _authenticate(
         )
 
 
+class _SFTPClient(paramiko.SFTPClient):
+    """paramiko's, but a long answer is put together once, and not anew with each packet of it."""
+
+    def _read_all(self, n: int) -> bytes:
+        channel: Any = self.sock
+        parts: list[bytes] = []
+        while n > 0:
+            part = channel.recv(n)
+            if not part:
+                raise EOFError
+            parts.append(part)
+            n -= len(part)
+        return b"".join(parts)
+
+
 def _open_session(
     transport: paramiko.Transport, mailbox: Mailbox, patience: Patience
 ) -> paramiko.SFTPClient:
     transport.set_keepalive(patience.keepalive_seconds)
     with wire_failures(f"{mailbox}: opening the SFTP session"):
-        client = paramiko.SFTPClient.from_transport(transport, max_packet_size=_PACKET_BYTES)
+        client = _SFTPClient.from_transport(transport)
         channel = client.get_channel() if client else None
         if client is None or channel is None:
             raise EOFError

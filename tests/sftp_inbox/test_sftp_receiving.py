@@ -3,6 +3,8 @@
 import hashlib
 import os
 import random
+import resource
+import subprocess
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +14,7 @@ import pytest
 
 from schemas.errors import Retryable, Terminal
 from sftp_inbox.client import connect
+from sftp_inbox.landing import LandingZone
 from sftp_inbox.listing import Refused, Waiting, list_waiting
 from sftp_inbox.receive import Fetched, fetch, remove
 
@@ -346,3 +349,66 @@ def test_removal_over_a_cut_line_is_reported(exchange):
     removal = remove(client, waiting)
     assert not removal.removed
     assert removal.reason
+
+
+def test_our_disk_is_full_during_the_fetch(start_sshd, landing):
+    """F8: nothing half is visible, the file stays at the exchange, and the next attempt gets it."""
+    exchange = start_sshd()
+    content = content_of(2_000_000)
+    waiting = put(exchange, NAME, content)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with connect(exchange.mailbox) as client:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+        try:
+            with pytest.raises(Terminal, match="cannot be written"):
+                fetch(client, waiting, landing)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert stored_files(landing) == []
+        assert (exchange.outbox / NAME).read_bytes() == content
+        fetched = fetch(client, waiting, landing)
+    assert landing.verified_path(fetched.storage_key).read_bytes() == content
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of eight megabytes, where this machine lets us have one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no file system of a test's own here: it takes root and mount")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full(start_sshd, small_disk):
+    """F8: the kernel says so, at the write or when all is put on the disk; space again, and on."""
+    exchange = start_sshd()
+    content = content_of(6_000_000)
+    waiting = put(exchange, NAME, content)
+    landing = LandingZone(small_disk / "landing")
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(4_000_000))
+    with connect(exchange.mailbox) as client:
+        with pytest.raises(Terminal, match="no space left"):
+            fetch(client, waiting, landing)
+        assert stored_files(landing) == []
+        ballast.unlink()
+        fetched = fetch(client, waiting, landing)
+    assert landing.verified_path(fetched.storage_key).read_bytes() == content
+
+
+def test_a_server_that_gives_less_than_it_was_asked_for(start_asyncssh, landing):
+    """Short answers in the middle of a large file are no end of it."""
+
+    class Sparing(asyncssh.SFTPServer):
+        def read(self, file_obj, offset, size):
+            return super().read(file_obj, offset, max(1, size * 2 // 3))
+
+    exchange = start_asyncssh(Sparing)
+    content = content_of(6_000_001)
+    waiting = put(exchange, NAME, content)
+    with connect(exchange.mailbox) as client:
+        fetched = fetch(client, waiting, landing)
+    assert landing.verified_path(fetched.storage_key).read_bytes() == content
