@@ -48,6 +48,17 @@ SELECT s.run_id, s.seen_at FROM ledger.sighting s JOIN ledger.file f USING (file
 WHERE s.file_id = :file_id AND f.partner_id = ANY(:partners) ORDER BY s.seen_at LIMIT 50
 """
 
+# What the file came in, and what came in it.
+_CAME_IN = """
+SELECT w.how, o.file_id, o.name FROM ledger.wrapping w
+JOIN ledger.file o ON o.file_id = w.origin_file_id
+WHERE w.file_id = :file_id AND o.partner_id = ANY(:partners) ORDER BY o.file_id LIMIT 50
+"""
+_HOLDS = """
+SELECT f.file_id, f.name FROM ledger.wrapping w JOIN ledger.file f USING (file_id)
+WHERE w.origin_file_id = :file_id AND f.partner_id = ANY(:partners) ORDER BY w.ordinal LIMIT 100
+"""
+
 # The envelope from outside to inside. `cause` is the first fault that says why it is not accepted.
 _ENVELOPE = """
 WITH i AS (
@@ -160,6 +171,8 @@ def one_file(visit: Admitted, file_id: int) -> Response:
         envelope=visit.ask(_ENVELOPE, file_id=file_id),
         answers=visit.ask(_ANSWERS, file_id=file_id),
         copies=visit.ask(_COPIES, file_id=file_id),
+        came_in=visit.ask(_CAME_IN, file_id=file_id),
+        holds=visit.ask(_HOLDS, file_id=file_id),
         members=visit.ask(_MEMBERS, file_id=file_id),
         is_judged=row.verdict is not None and row.kind in JUDGED,
         issues=issues[:PAGE],

@@ -122,6 +122,27 @@ def _put_ta1(world, content, code):
     (world.outbox(CEDAR) / name).write_text(text, "ascii")
 
 
+def test_an_answer_that_does_not_come_is_an_open_item_until_it_does(world):
+    """F23: due at the exchange's drops after the delivery; what is sent stays as it was sent."""
+    world.send(1)
+    world.run(1)
+    sent = "SELECT name, state FROM ledger.file WHERE direction = 'issuer_to_exchange' ORDER BY 1"
+    before = world.rows(sent)
+
+    def missing():
+        items = json.loads(world.edi834("open-items", "--json").out)
+        return {item["reason"] for item in items if item["kind"] == "answer-missing"}
+
+    assert missing() == set()
+    run_night(world.house, world.clock(5))
+    assert missing() == {"TA1 999"}
+    assert world.rows(sent) == before
+
+    world.exchange.read_answers(1)
+    run_night(world.house, world.clock(6))
+    assert missing() == set()
+
+
 @pytest.mark.parametrize("rejected", [True, False])
 def test_a_business_acknowledgement_rejects_or_warns(world, rejected):
     """A reject unsays the transaction and opens an item; a warning changes nothing."""
