@@ -25,6 +25,7 @@ from console.screens import (
     files,
     held,
     looked_at,
+    metrics,
     pairs,
     partners,
     policies,
@@ -46,7 +47,7 @@ SCREENS = (
     *(tonight, files, held, triage, reconciliation, evidence, signing, rules),
     *(policies, looked_at),
     *(partners, again),
-    *(sign_in, account, accounts, reveal),
+    *(sign_in, account, accounts, reveal, metrics),
 )
 
 _SAID = {

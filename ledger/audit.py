@@ -18,7 +18,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from schemas.audit import GENESIS, audit_entry
+from schemas.audit import GENESIS, audit_entry, audit_walk
 from schemas.errors import Terminal
 
 _HASH_LENGTH = len(GENESIS)
@@ -113,6 +113,27 @@ def note(
     """Appends an entry with the transaction. `details` are ids, states, counts and hashes only."""
     told = sa.cast(details, JSONB)
     conn.execute(sa.select(sa.func.ledger.audit_note(action, object_kind, object_id, told)))
+
+
+@dataclass(frozen=True)
+class Verified:
+    """When somebody walked along the trail last, and whether it was whole."""
+
+    at: datetime
+    is_whole: bool
+
+
+def note_verification(conn: sa.Connection, found: Verification) -> None:
+    """Keeps that somebody walked along the trail, beside it: a walk does not make it longer."""
+    row = sa.insert(audit_walk).values(entries=found.entries, is_whole=found.is_whole)
+    conn.execute(row)
+
+
+def last_verification(conn: sa.Connection) -> Verified | None:
+    """The last walk that was noted; None when there was none."""
+    last = sa.select(audit_walk.c.at, audit_walk.c.is_whole)
+    found = conn.execute(last.order_by(audit_walk.c.audit_walk_id.desc()).limit(1)).one_or_none()
+    return Verified(*found) if found else None
 
 
 def head(conn: sa.Connection) -> Anchor:

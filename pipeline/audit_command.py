@@ -27,16 +27,18 @@ def verify(
 ) -> None:
     """Walk along the chain and name the first entry that was altered, removed or moved.
 
-    Without an anchor nothing tells that entries are missing at the end.
+    Without an anchor nothing tells that entries are missing at the end. The walk is noted beside
+    the trail.
 
     Exit code 0: whole; 1: not whole.
     """
     from ledger import audit as trail
     from pipeline.audit_report import show_end
+    from pipeline.chain import verify_chain
 
     known = trail.Anchor.of(anchor) if anchor else None
-    with _house() as house, house.engine.connect() as conn:
-        found = trail.verify(trail.entries(conn), known)
+    with _house() as house:
+        found = verify_chain(house, known)
     if as_json:
         print(json.dumps(asdict(found)))  # noqa: T201 - the command's output
     elif found.fault is None:

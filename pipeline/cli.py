@@ -34,6 +34,7 @@ from pipeline.premium_command import premium
 from pipeline.replay_command import replay
 from pipeline.report_command import report
 from pipeline.signing_command import review, sample, sign, signed
+from pipeline.watch_command import alerts, metrics
 from schemas.errors import AtWork, EnrollmentError, Terminal
 from strongroom.guards import ask_for_keys
 
@@ -460,6 +461,8 @@ app.command()(book)
 app.command()(housekeeping)
 app.command()(restore)
 app.add_typer(backup, name="backup")
+app.command()(metrics)
+app.command()(alerts)
 app.add_typer(gate, name="gate")
 app.add_typer(outgoing, name="outgoing")
 app.add_typer(breaks, name="breaks")

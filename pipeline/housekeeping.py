@@ -1,14 +1,15 @@
 """Housekeeping: chores that no night needs, each by itself, each as often as anybody likes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 
 import sqlalchemy as sa
 
-from ledger import audit
+from pipeline.chain import verify_chain
 from pipeline.checked_tables import discard_unfinished
+from pipeline.expiries import expiries
 from pipeline.retention import remove_old
 from pipeline.retrying import until_done
 from pipeline.wiring import House
@@ -43,8 +44,7 @@ def do_chore(house: House, chore: str, now: datetime) -> Found:
 
 def _audit_trail(house: House, now: datetime) -> tuple[bool, str]:
     del now
-    with house.engine.connect() as conn:
-        found = audit.verify(audit.entries(conn))
+    found = verify_chain(house)
     if found.fault is None:
         return (
             True,
@@ -89,24 +89,13 @@ def _abandoned_files(house: House, now: datetime) -> tuple[bool, str]:
 def _expiry(house: House, now: datetime) -> tuple[bool, str]:
     days = load_housekeeping().expiry_days
     soon = [
-        f"{what} on {last_day}"
-        for what, last_day in _last_days(house)
-        if (last_day - now.date()).days <= days
+        f"{one.labels['what']} {one.labels['name']} on {one.last_day}"
+        for one in expiries(house)
+        if (one.last_day - now.date()).days <= days
     ]
     if not soon:
         return True, f"Nothing has its last day within {days} days."
     return False, f"Last days: {'; '.join(sorted(soon))}. Renew what is still wanted."
-
-
-def _last_days(house: House) -> Iterator[tuple[str, date]]:
-    """What was agreed on with partners and ends, and when."""
-    for partner in map(house.partner, house.partner_ids):
-        for tolerance in partner.tolerances:
-            if tolerance.effective_to is not None:
-                yield f"tolerance {tolerance.rule} of {partner.id}", tolerance.effective_to
-        for bound in partner.bounds:
-            if bound.effective_to is not None:
-                yield f"bound {bound.expectation} of {partner.id}", bound.effective_to
 
 
 def _retention(house: House, now: datetime) -> tuple[bool, str]:

@@ -23,6 +23,7 @@ from ledger.step_failures import StepFailure, failures
 from pipeline.retrying import until_done
 from pipeline.runs import Run, at_work
 from pipeline.steps import Steps
+from pipeline.tracing import span
 from pipeline.wiring import House
 from reconciliation.report_figures import count_sets
 from schemas.database import result as reconciled
@@ -78,7 +79,10 @@ def run_night(
     closed = closed_night(house, as_of, wanted)
     if closed is not None:
         return closed
-    with at_work(house, as_of, wanted, take_over=take_over) as opened:
+    with (
+        at_work(house, as_of, wanted, take_over=take_over) as opened,
+        span("run", run=opened.run.run_id),
+    ):
         left = list(opened.left)
         for partner_id in opened.partner_ids:
             try:

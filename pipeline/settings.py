@@ -6,10 +6,18 @@ in EDI834_HOME).
 """
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -73,6 +81,7 @@ class MailboxSettings(BaseModel):
     inbox: str = "inbox"
     openpgp: OpenPgpSettings | None = None  # none: files come and go as they are
     archives: ArchiveSettings | None = None  # none: an archive is a file that nobody can read
+    key_last_day: date | None = None  # on which the exchange takes our key; none: it has no end
 
 
 class CarrierSettings(BaseModel):
@@ -136,6 +145,39 @@ class ConsoleSettings(BaseModel):
     database_url: str | None = None  # as a role of console/database_role.sql; none: see there
     public_url: str | None = None  # https://… by which browsers reach it; none: loopback only
     openid: OpenIdSettings | None = None  # none: local accounts
+    metrics_token: SecretStr | None = None  # of whoever reads /metrics; none: loopback only
+
+
+class WebhookSettings(BaseModel):
+    """Who hears of alerts by HTTP: each is one POST of JSON, signed with the secret."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str  # https://…, or http:// on this machine
+    secret: SecretStr
+
+
+class EmailSettings(BaseModel):
+    """Who hears of alerts by e-mail, by which server. Without STARTTLS on this machine only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str
+    port: int = 587
+    sender: str
+    recipients: list[str] = Field(min_length=1)
+    username: str | None = None
+    password: SecretStr | None = None
+    starttls: bool = True
+
+
+class AlertSettings(BaseModel):
+    """Whom `edi834 alerts` tells; without any it only shows and remembers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    webhook: WebhookSettings | None = None
+    email: EmailSettings | None = None
 
 
 class RetentionSettings(BaseModel):
@@ -168,6 +210,7 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     retention: RetentionSettings = RetentionSettings()
     encryption: EncryptionSettings | None = None  # none: the home is plain, as a trial's may be
+    alerts: AlertSettings = AlertSettings()
     mailboxes: dict[str, MailboxSettings] = {}  # by partner id
     carriers: dict[str, CarrierSettings] = {}  # by partner id
 
@@ -252,3 +295,17 @@ def spark_endpoint() -> str | None:
     if remote is None:
         os.environ.setdefault("RUST_LOG", "error")
     return remote
+
+
+def traces_exporter() -> str | None:
+    """Where spans go, by the standard variables of OpenTelemetry: `otlp`, `console` or None.
+
+    `OTEL_TRACES_EXPORTER` names it; without it, an endpoint for OTLP is enough.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    named = os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    if named:
+        return named if named in ("otlp", "console") else None
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return "otlp" if any(os.environ.get(name) for name in endpoints) else None

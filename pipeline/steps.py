@@ -29,6 +29,7 @@ from pipeline.report import report_errors
 from pipeline.retrying import until_done
 from pipeline.runs import Run, writing
 from pipeline.settle import settle_decisions
+from pipeline.tracing import span
 from pipeline.wiring import House
 from schemas.errors import EnrollmentError, Retryable, Superseded, Terminal
 
@@ -59,9 +60,11 @@ class Steps:
 
     def check(self, file_id: int) -> None:
         """Checks one file, records the verdict and writes TA1 and 999."""
-        self._do(
-            f"checking file {file_id}", lambda house, run, _: check_received(house, run, file_id)
-        )
+        with span("file", partner=self.partner_id, file=file_id):
+            self._do(
+                f"checking file {file_id}",
+                lambda house, run, _: check_received(house, run, file_id),
+            )
 
     def gate(self) -> None:
         """Judges what the checked files would do to the book, and holds what a person must see."""
@@ -104,6 +107,10 @@ class Steps:
 
     def _do(self, step: str, work: Callable[[House, Run, str], object]) -> None:
         """Does a step, and again when the database interrupted it."""
+        with span("step", run=self.run.run_id, partner=self.partner_id, step=step):
+            self._do_within(step, work)
+
+    def _do_within(self, step: str, work: Callable[[House, Run, str], object]) -> None:
         try:
             until_done(
                 step, lambda: work(self.house, self.run, self.partner_id), partner=self.partner_id

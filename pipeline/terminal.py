@@ -4,10 +4,10 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging import WARNING
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 from rich import box
@@ -23,10 +23,31 @@ if TYPE_CHECKING:  # every command draws here, and few of them need what is draw
 
 _PLAIN_WIDTH = 120  # where there is no terminal that has a width
 
+
+class _StandardError:
+    """Standard error. What it does not take is lost: no night ends for want of a place to tell."""
+
+    def write(self, text: str) -> int:
+        """Writes what can be written."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes what can be flushed."""
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(sys.stderr, name)
+
+
+_ERR = cast(TextIO, _StandardError())
+
 # No markup: sentences, paths and names hold square brackets of their own.
 out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
 err = Console(
-    stderr=True,
+    file=_ERR,
     highlight=False,
     markup=False,
     width=None if sys.stderr.isatty() else _PLAIN_WIDTH,
@@ -96,7 +117,7 @@ def silence_logs(least: int = WARNING) -> None:
             structlog.processors.add_log_level,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_ERR),
         wrapper_class=structlog.make_filtering_bound_logger(least),
         cache_logger_on_first_use=False,
     )

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ledger.server import embedded_url, open_engine, upgrade
 from pipeline.guarding import guard_home
 from pipeline.operators import name_of_operator
-from pipeline.settings import Settings
+from pipeline.settings import Settings, traces_exporter
 from schemas.errors import Terminal
 from schemas.fault_points import arm
 from schemas.partners import Exchange, Partner, load_exchange, load_partner, load_partners
@@ -127,6 +127,10 @@ def open_house(settings: Settings) -> Iterator[House]:
     require_own_packages()
     _arm_fault_point(settings)
     guard_home(settings)
+    if traces_exporter() is not None:
+        from pipeline.tracing import start_tracing
+
+        start_tracing()
     if settings.database_url is None:
         url = embedded_url(settings.database_folder.absolute())
     else:

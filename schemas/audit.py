@@ -42,3 +42,15 @@ audit_pending = sa.Table(
     *_what_happened(),
     schema="ledger",
 )
+
+# When somebody walked along the chain, and what that found: beside the chain, so that a walk leaves
+# it as it was.
+audit_walk = sa.Table(
+    "audit_walk",
+    metadata,
+    identity("audit_walk_id"),
+    sa.Column("at", INSTANT, nullable=False, server_default=sa.func.clock_timestamp()),
+    sa.Column("entries", sa.BigInteger, nullable=False),  # that hold
+    sa.Column("is_whole", sa.Boolean, nullable=False),
+    schema="ledger",
+)

@@ -19,6 +19,7 @@ class CodeSet:
     source: str
     licence: str
     effective_from: date
+    look_again: date  # by when somebody looks whether there is a newer edition: ours
 
 
 @cache

@@ -79,7 +79,7 @@ def events_of(noun: str, schema: str) -> sa.Table:
         sa.Index(f"ix_{noun}_event_at", "at"),
         sa.Index(
             f"ix_{noun}_event_waive",
-            f"{noun}_id",
+            f"{noun}_event_id",
             postgresql_where=sa.text("action = 'waive' OR action = 'allow'"),
         ),
         schema=schema,

@@ -98,7 +98,7 @@ def tables_page() -> str:
 
 def database_page() -> str:
     """Every table of the database: columns, what they refer to, and the states that there are."""
-    for name in ("database", "book", "console", "premium_database", "months", "replay"):
+    for name in ("database", "book", "console", "premium_database", "months", "replay", "watch"):
         import_module(f"schemas.{name}")
     metadata = import_module("schemas.columns").metadata
     parts = [

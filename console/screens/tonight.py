@@ -15,6 +15,7 @@ from ledger.expected_files import ExpectedFile
 from ledger.operator_words import PartnerHold, partner_holds
 from ledger.step_failures import failures
 from pipeline.expected import expected
+from schemas.watch import load_watch
 
 router = APIRouter()
 
@@ -83,6 +84,15 @@ SELECT partner_id, direction, count(*) AS files, min(since) AS since FROM (
 ) AS waiting GROUP BY partner_id, direction
 """
 
+# What is open of what is watched. A key or an agreement has the partner in its name.
+_ALERTS = """
+SELECT rule, about, opened_at FROM ledger.alert
+WHERE closed_at IS NULL AND (about ->> 'partner' = ANY(:partners)
+  OR about ->> 'what' = 'code set' OR about = '{}'
+  OR split_part(about ->> 'name', '/', 1) = ANY(:partners))
+ORDER BY alert_id
+"""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -126,7 +136,8 @@ def tonight(visit: Admitted) -> Response:
     runs = visit.ask_house(_RUNS, up_to=_LAST_ID)
     chosen = next((run for run in visit.ask_house(_RUNS, up_to=up_to)), None)
     nights = _nights(visit, chosen) if chosen else []
-    return visit.page("tonight.html", runs=runs, run=chosen, nights=nights)
+    alerts = [(load_watch().condition(one.rule), one) for one in visit.ask(_ALERTS)]
+    return visit.page("tonight.html", runs=runs, run=chosen, nights=nights, alerts=alerts)
 
 
 def _nights(visit: Visit, run: sa.Row[Any]) -> list[PartnerNight]:

@@ -47,7 +47,7 @@ CREATE TABLE ledger.case_event (
 );
 CREATE INDEX ix_case_event_case ON ledger.case_event (case_id);
 CREATE INDEX ix_case_event_at ON ledger.case_event (at);
-CREATE INDEX ix_case_event_waive ON ledger.case_event (case_id)
+CREATE INDEX ix_case_event_waive ON ledger.case_event (case_event_id)
   WHERE action = 'waive' OR action = 'allow';
 
 CREATE TABLE ledger.correction (

@@ -14,6 +14,7 @@ from schemas import (
     operations,
     premium_database,
     sign_offs,
+    watch,
     what_ifs,
     wrappings,
 )
@@ -31,6 +32,7 @@ _declared = (  # of one catalogue
     operations.operator_word,
     what_ifs.what_if,
     wrappings.wrapping,
+    watch.alert,
     console.account,
 )
 

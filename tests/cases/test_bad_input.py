@@ -23,12 +23,14 @@ ROWS = 96
 HARBOR = "harbor-light-nc"
 
 
+@pytest.mark.control("input-validation")
 def test_every_row_of_the_table_is_a_case():
     """None is missing, and a folder's number is that of its row."""
     assert sorted({case.row for case in CASES.values()}) == list(range(1, ROWS + 1))
     assert [name for name, case in CASES.items() if int(name[:2]) != case.row] == []
 
 
+@pytest.mark.control("input-validation")
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.files])
 def test_a_bad_input_has_its_answer(name, tmp_path, engine):
     """From the landing zone through the ledger to the answers and the error report."""
@@ -75,6 +77,7 @@ def test_with_member_reject_one_member_falls_alone(tmp_path, engine):
     assert_answers_agree(nights, nights.file_ids[0])
 
 
+@pytest.mark.control("input-validation")
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.extracts])
 def test_a_bad_extract_is_refused(name, tmp_path, engine):
     """With a sentence that says why; reconciliation does not begin."""

@@ -26,6 +26,7 @@ def _ask(opened, endpoint, token):
     return opened.post(path, token, {})
 
 
+@pytest.mark.control("access")
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("role", sorted(ACCESS.roles))
 def test_a_role_may_do_what_the_table_says(opened, role, endpoint):
@@ -37,6 +38,7 @@ def test_a_role_may_do_what_the_table_says(opened, role, endpoint):
     assert answer.status_code < 500
 
 
+@pytest.mark.control("access")
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_nobody_comes_in_without_a_session(opened, endpoint):
     """A page leads to the sign-in, a form is refused."""
@@ -47,6 +49,7 @@ def test_nobody_comes_in_without_a_session(opened, endpoint):
         assert answer.status_code == 403
 
 
+@pytest.mark.control("access")
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.startswith("POST")])
 @pytest.mark.parametrize(
     ("form", "headers"),
@@ -60,6 +63,7 @@ def test_only_forms_of_ours_are_taken(opened, endpoint, form, headers):
     assert answer.status_code == 403
 
 
+@pytest.mark.control("access")
 def test_the_table_and_the_routes_are_the_same(opened):
     """What is served without a row, and a row that nothing serves, do not let the console start."""
     served = set(endpoints(opened.app))
@@ -71,6 +75,7 @@ def test_the_table_and_the_routes_are_the_same(opened):
     assert endpoints(build_app(opened.world.house))
 
 
+@pytest.mark.control("transmission")
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/nowhere", "/static/console.css", "/health"])
 def test_every_answer_has_its_headers(opened, path):
     """Answers with pages, failures and files alike; only files may be kept."""
@@ -83,6 +88,7 @@ def test_every_answer_has_its_headers(opened, path):
     assert "server" not in answer.headers
 
 
+@pytest.mark.control("access")
 def test_a_person_sees_its_own_partners(opened):
     """What belongs to another partner is not there at all."""
     name = "harbor only"
@@ -100,6 +106,7 @@ def test_a_person_sees_its_own_partners(opened):
     assert opened.get(hidden, token).status_code == 404
 
 
+@pytest.mark.control("audit", "minimum-necessary")
 def test_a_value_is_shown_once_the_trail_has_noted_who_saw_it(opened):
     """Without a reason nothing; with one that value, a row in the trail, and not the reason."""
     path = place_of("/reveal", opened)
@@ -120,6 +127,7 @@ def test_a_value_is_shown_once_the_trail_has_noted_who_saw_it(opened):
     assert "Call 17" not in entry.details
 
 
+@pytest.mark.control("minimum-necessary")
 def test_a_role_uncovers_what_the_table_says(opened):
     """Operations sees no bytes of a segment; in an emergency a person may."""
     path = place_of("/reveal", opened)

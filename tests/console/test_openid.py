@@ -29,6 +29,7 @@ def console(identity):
     return Provider(OpenIdSettings(issuer=identity.issuer, client_id=CLIENT, grants=grants))
 
 
+@pytest.mark.control("unique-user")
 def test_groups_grant_roles_and_partners(console, identity):
     """Who signs in there is known here by name, with what the settings grant its groups."""
     begun = console.begin(BACK)
@@ -38,6 +39,7 @@ def test_groups_grant_roles_and_partners(console, identity):
     assert (vouched.grant.roles, vouched.grant.partners) == (["steward"], ["harbor-light-nc"])
 
 
+@pytest.mark.control("unique-user")
 @pytest.mark.parametrize(
     "claims",
     [
@@ -64,6 +66,7 @@ def test_an_answer_to_another_browser_is_refused(console, identity):
         console.finish(BACK, ours.kept, identity.sign_in(theirs.url))
 
 
+@pytest.mark.control("unique-user")
 def test_an_answer_counts_once(console, identity):
     """The same code again opens nothing."""
     begun = console.begin(BACK)
@@ -88,6 +91,7 @@ def test_a_provider_that_is_away_is_waited_for(console, identity):
         console.begin(BACK)
 
 
+@pytest.mark.control("access")
 def test_an_account_that_we_disabled_stays_out(console, identity, conn):
     """Whatever the provider says."""
     begun = console.begin(BACK)

@@ -2,6 +2,8 @@
 
 import hashlib
 
+import pytest
+
 from console.screens.files import PAGE
 from tests.cases.world import CEDAR
 from tests.console.visitor import HOSTILE
@@ -67,6 +69,7 @@ def test_a_file_says_its_answers_with_their_cause(opened):
     assert "IK5" in text
 
 
+@pytest.mark.control("audit")
 def test_the_raw_bytes_need_a_reason_and_leave_an_entry(opened):
     """Byte for byte as they came, for a steward; operations may not."""
     (row,) = opened.rows(

@@ -26,9 +26,10 @@ def test_every_page_has_a_place_in_these_tests():
     access = load_access()
     pages = {name.removeprefix("GET ") for name in {*access.endpoints, *access.open}}
     pages = {name for name in pages if not name.startswith("POST ")}
-    assert pages - {"/health", "/sign-in/openid", "/sign-in/answer"} == set(PLACES)
+    assert pages - {"/health", "/metrics", "/sign-in/openid", "/sign-in/answer"} == set(PLACES)
 
 
+@pytest.mark.control("accessibility")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nobody_is_kept_out(place, browse, scheme):
     """axe-core finds nothing, and the browser has nothing to complain about, a policy broken."""
@@ -43,6 +44,7 @@ def test_nobody_is_kept_out(place, browse, scheme):
     assert complaints == []
 
 
+@pytest.mark.control("accessibility")
 @pytest.mark.parametrize("scripts", [True, False])
 def test_nothing_is_lost_at_320_pixels(place, browse, scripts):
     """As wide as a telephone, or 1280 pixels at 400 %: only tables scroll, and each for itself."""
@@ -53,6 +55,7 @@ def test_nothing_is_lost_at_320_pixels(place, browse, scripts):
         assert page.evaluate(_WIDTH) <= 0
 
 
+@pytest.mark.control("accessibility")
 def test_the_keyboard_comes_to_the_content_at_once(place, browse):
     """The first stop of the Tab key is the link past the navigation."""
     page = browse(_who(place))
@@ -63,6 +66,7 @@ def test_the_keyboard_comes_to_the_content_at_once(place, browse):
     assert page.evaluate("location.hash") == "#content"
 
 
+@pytest.mark.control("malicious-code")
 def test_what_was_received_stays_text(place, browse):
     """Mark-up, formulas and signs that turn the direction of a text are shown, never followed."""
     page = browse(_who(place))

@@ -1,5 +1,7 @@
 """The timeline of a policy in a browser."""
 
+import pytest
+
 from tests.cases.world import CEDAR, HARBOR
 from tests.console.visitor import make_account
 
@@ -51,6 +53,7 @@ def test_the_sliders_ask_what_was_believed_of_a_day(opened, browse):
     assert first.at in page.inner_text("label[for=belief]")
 
 
+@pytest.mark.control("access")
 def test_nobody_sees_a_policy_of_another_partner(opened):
     """Neither in a search nor by its address."""
     row = _policy_of_two_beliefs(opened)

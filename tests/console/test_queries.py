@@ -21,6 +21,8 @@ SMALL = {
     "saved_view": "a few of each person",
     "rule_version": "a row for each change of the rules",
     "what_if": "a few that people keep",
+    "audit_walk": "a row for each time that somebody verified the trail",
+    "alert": "what was beyond its bound: a few a week",
 }
 # What a page is asked for besides its place.
 ASKED = (

@@ -163,6 +163,7 @@ def dearer(opened, dollars):
         assert changed.rowcount == 1
 
 
+@pytest.mark.control("audit", "activity-review")
 @pytest.mark.parametrize(("form", "begin"), [("pdf", b"%PDF"), ("xlsx", b"PK"), ("csv", b"PK")])
 def test_what_is_taken_away_is_in_the_trail(opened, auditor, form, begin):
     """By form, filters and rows, under the person's name."""
@@ -174,6 +175,7 @@ def test_what_is_taken_away_is_in_the_trail(opened, auditor, form, begin):
     assert (actor, more, '"2026-12-31"' in details) == ("auditor", [], True)
 
 
+@pytest.mark.control("access")
 def test_nobody_sees_figures_of_another_partner(opened):
     """Neither by an address nor in an export, a sample or a period; without a partner, nothing."""
     theirs = place_of("/reconciliation/periods/{period_id}", opened)

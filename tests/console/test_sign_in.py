@@ -47,6 +47,7 @@ def test_a_person_signs_in_and_out_in_a_browser(opened, browse):
     assert opened.get("/", cookie["value"]).status_code == 303
 
 
+@pytest.mark.control("logoff")
 def test_a_session_ends_when_nothing_happens(transaction, opened):
     """After 15 minutes on the server, whatever the browser keeps; the hash of its token is kept."""
     token = sessions.begin(transaction, opened.accounts["auditor"])
@@ -55,6 +56,7 @@ def test_a_session_ends_when_nothing_happens(transaction, opened):
     assert sessions.guest_of(transaction, token) is None
 
 
+@pytest.mark.control("logoff")
 def test_a_session_ends_after_half_a_day(transaction, opened):
     """However busy somebody is."""
     token = sessions.begin(transaction, opened.accounts["auditor"])
@@ -76,6 +78,7 @@ def test_an_account_that_was_disabled_is_out_at_once(transaction, opened):
     assert sessions.guest_of(transaction, token) is None
 
 
+@pytest.mark.control("unique-user")
 def test_wrong_passwords_are_counted_by_name(transaction):
     """After five none is looked at, not even the right one, nor for a name that nobody has."""
     password = make_password()
@@ -88,6 +91,7 @@ def test_wrong_passwords_are_counted_by_name(transaction):
             account_by_password(transaction, name, password, f"from {name}")
 
 
+@pytest.mark.control("idle-accounts")
 def test_an_account_that_nobody_used_lets_nobody_in(transaction):
     """After sixty days (ARC-AMPE AC-2(3))."""
     password = make_password()
@@ -105,6 +109,7 @@ def test_a_role_that_there_is_not_is_refused():
         Grant(["king"], ["*"])
 
 
+@pytest.mark.control("emergency-access")
 def test_an_emergency_needs_a_reason_and_ends(opened):
     """Break-glass: wider rights of a session for half an hour, said on every page and noted."""
     held = ["operations", EMERGENCY]
@@ -130,6 +135,7 @@ def test_an_emergency_needs_a_reason_and_ends(opened):
     assert opened.get(uncover, token).status_code in (403, 404)
 
 
+@pytest.mark.control("emergency-access")
 def test_the_table_of_roles_names_an_emergency_for_reading_only():
     """Nobody releases, disables or changes anything because of an emergency."""
     written = {

@@ -225,6 +225,7 @@ def test_the_fault_is_marked_in_words_and_its_place_is_copied_by_keyboard(opened
     page.wait_for_url(f"**/triage/case/{case}")
 
 
+@pytest.mark.control("accessibility")
 def test_a_day_by_keyboard_alone(opened, browse, case):
     """j to an item, Enter, a to take it, c to say something: no mouse, and no Tab past the row."""
     page = browse("steward")

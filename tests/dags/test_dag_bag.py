@@ -153,6 +153,8 @@ def test_what_may_pass_is_tried_again_and_what_needs_a_person_is_not(bag):
             assert task["backoff"] == 2.0, (dag_id, name)
 
 
+@pytest.mark.fault("F20")
+@pytest.mark.control("denial-of-service")
 def test_a_partners_steps_follow_one_another_and_wait_for_no_other_partner(bag):
     """From receive by gate and apply to deliver; a huge partner holds up itself alone."""
     tasks = bag["dags"]["nightly_cycle"]["tasks"]

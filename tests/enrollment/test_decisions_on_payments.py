@@ -207,6 +207,8 @@ def test_with_aptc_grace_is_three_months_of_which_the_first_is_covered(with_aptc
     assert with_aptc.evidence()["grace_begin"] == "2027-02-01"
 
 
+@pytest.mark.fault("F18")
+@pytest.mark.control("exchange-duties")
 def test_grace_with_aptc_goes_across_the_end_of_the_year(with_aptc):
     """Paid through November: December is the first month, and its end may be told from March."""
     with_aptc.paid("P1", "2000.00", on="2027-11-01", through="2027-11-30")
@@ -244,6 +246,7 @@ def test_what_the_exchange_ended_is_ended_earlier_for_want_of_payment(with_aptc,
     assert with_aptc.decides("2027-05-01") == [("P1", "grace-over-aptc", "TERM", "2027-02-28")]
 
 
+@pytest.mark.fault("F26")
 def test_by_stale_records_nobody_is_ended(desk, with_aptc):
     """The payments that are missing may have come."""
     with_aptc.records.is_stale = True

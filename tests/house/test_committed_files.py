@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -50,6 +51,7 @@ def test_no_address_of_a_package_index(house):
     assert found(house, INDEX, CONFIGURATION) == []
 
 
+@pytest.mark.control("test-data")
 def test_social_security_numbers_are_nobody_s(house):
     """Synthetic people only: a number that somebody could have is not a test value."""
     suspicious = [
@@ -70,6 +72,7 @@ def pins(house):
         yield Requirement(requirement), hashes
 
 
+@pytest.mark.control("supply-chain")
 def test_every_pin_is_exact_and_hashed(house):
     """What was reviewed is what gets installed, from whichever index."""
     loose = [
@@ -83,6 +86,7 @@ def test_every_pin_is_exact_and_hashed(house):
     assert loose == []
 
 
+@pytest.mark.control("supply-chain")
 def test_pins_cover_what_the_project_asks_for(house):
     """After a change of dependencies somebody has to run `make constraints`."""
     groups = house.project["dependency-groups"]

@@ -2,6 +2,8 @@
 
 from importlib.metadata import packages_distributions
 
+import pytest
+
 # The submodules of PyPI's `validators` 0.36: a module of ours with such a name could be swapped for
 # theirs without anybody noticing.
 # fmt: off
@@ -13,6 +15,7 @@ STRANGERS = {
 # fmt: on
 
 
+@pytest.mark.control("supply-chain")
 def test_every_room_belongs_to_this_distribution_alone(house):
     """A second owner of `validators` or `schemas` would be imported instead of ours."""
     owners = packages_distributions()

@@ -56,6 +56,7 @@ def wheel(tree, tmp_path_factory):
     return built(tree[0], tmp_path_factory.mktemp("dist"), 0o022)[".whl"]
 
 
+@pytest.mark.control("supply-chain")
 def test_the_same_commit_gives_the_same_bytes(tree, wheel, tmp_path):
     """Whoever builds it, and whenever."""
     again = built(tree[0], tmp_path, 0o077)
@@ -107,6 +108,7 @@ def licence_of(name):
     return " ".join([told.get("License-Expression") or told.get("License") or "", *classifiers])
 
 
+@pytest.mark.control("supply-chain")
 def test_packages_that_ask_more_than_to_be_named_are_known():
     """Each is told in `docs/supply-chain.md`, with what it means; no other one comes in."""
     needed = bill().needed_at_run_time()

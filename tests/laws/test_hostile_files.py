@@ -14,6 +14,8 @@ SIZE = 3000
 SMALL = replace(load_limits(), stretch_bytes=2000, longest_loop_bytes=3000, issues_of_a_rule=5)
 
 
+@pytest.mark.fault("F33", "F19")
+@pytest.mark.control("malicious-code")
 @pytest.mark.parametrize("name", CONTENTS)
 def test_hostile_contents_are_bounded(reader, name):
     """No piece is longer than its limits, no header or member has more issues than its limits."""
@@ -38,6 +40,8 @@ def test_what_follows_a_loop_that_is_too_long_is_read(reader):
     assert len(verdict.dispositions) == 3
 
 
+@pytest.mark.fault("F33")
+@pytest.mark.control("malicious-code")
 def test_a_file_of_too_many_interchanges_is_not_read(reader):
     """It is one issue, and the file goes to quarantine."""
     few = Terms(limits=replace(SMALL, interchanges=2))
@@ -55,6 +59,7 @@ def test_faults_that_are_left_out_are_told(reader):
     assert verdict.set_verdicts["ack"].to_pylist() == ["R"]
 
 
+@pytest.mark.fault("F33")
 @pytest.mark.parametrize(
     ("repeated", "limit", "rule"),
     [
@@ -74,6 +79,7 @@ def test_a_file_of_nothing_but_beginnings_is_refused(reader, repeated, limit, ru
     assert verdict.file_verdict == "unreadable"
 
 
+@pytest.mark.fault("F33")
 def test_findings_beyond_the_limit_become_no_rows(reader):
     """Far more findings than the limit of one stretch: the rows that are made stay few."""
     good = Interchange((Group((Set((*HEADER, *MEMBER)),)),)).text()

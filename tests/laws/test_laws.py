@@ -193,6 +193,7 @@ def test_two_interchanges_are_each_alone(reader, originals, data):
         assert rows == each, name
 
 
+@pytest.mark.control("input-validation")
 @some
 @given(st.binary(max_size=600), st.sampled_from([0, 106, 400]), st.integers(0, 3))
 def test_no_bytes_raise(reader, originals, junk, kept, place):

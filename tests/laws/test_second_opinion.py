@@ -39,6 +39,7 @@ def test_segments_of_samples_have_the_loops_of_pyx12(reader, name):
     assert differing == []
 
 
+@pytest.mark.control("x12")
 @needs_samples
 @pytest.mark.parametrize("name", NAMES)
 def test_samples_are_accepted_and_rejected_as_by_pyx12(reader, name):
@@ -57,6 +58,7 @@ def originals(tmp_path_factory):
     return good_files(tmp_path_factory.mktemp("good"))
 
 
+@pytest.mark.control("x12")
 def test_good_files_are_good_to_both(reader, originals):
     """What the mutants are made of is right."""
     for segments in originals:

@@ -28,6 +28,7 @@ from schemas.rule_versions import rules_in_force
 from schemas.runs import run
 from schemas.tables import ANSWERS
 
+pytestmark = [pytest.mark.control("audit", "audit-kept", "retention"), pytest.mark.fault("F34")]
 PARTNER = "cedar-valley-tx"
 ROLE = Path(__file__).resolve().parents[2] / "docs" / "application_role.sql"
 SECRET = "DOE"  # what a hostile answer may carry where a code belongs

@@ -15,6 +15,7 @@ from schemas.months import month_file
 from schemas.operations import operator_word
 from schemas.premium_database import premium_file
 from schemas.sign_offs import signed_period
+from schemas.watch import alert
 
 SCHEMAS = {"ledger", "book", "reconciliation", "console"}
 metadata = event.metadata
@@ -25,6 +26,7 @@ assert month_file.metadata is metadata
 assert operator_word.metadata is metadata
 assert premium_file.metadata is metadata
 assert signed_period.metadata is metadata
+assert alert.metadata is metadata
 
 
 def _is_ours(name, kind, _parents):
@@ -87,4 +89,4 @@ def test_three_may_upgrade_at_once(empty_database_url):
         revisions = connection.scalars(sa.text("SELECT version_num FROM edi834_version")).all()
     engine.dispose()
 
-    assert revisions == ["0001"]
+    assert revisions == ["0002"]

@@ -135,6 +135,8 @@ def test_batches_are_judged_in_order_and_only_behind_settled_ones(conn, held, to
     assert gates.files_to_apply(conn, PARTNER) == [file_id]
 
 
+@pytest.mark.fault("F39")
+@pytest.mark.control("separation")
 @pytest.mark.parametrize(
     ("decision", "why"),
     [
@@ -153,6 +155,7 @@ def test_nobody_decides_alone_or_without_a_reason(conn, held, decision, why):
     assert not gates.has_decided(conn, [PARTNER])
 
 
+@pytest.mark.fault("F36")
 def test_a_batch_is_decided_once(conn, held):
     """Neither a second release nor a refusal afterwards."""
     gates.decide(conn, held, a_decision())

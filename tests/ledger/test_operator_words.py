@@ -1,6 +1,7 @@
 """What persons say to the nights, and which files were expected."""
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -74,11 +75,30 @@ def test_a_copy_of_another_day_is_not_the_file_of_this_one(conn, run_id):
     assert [one.state for one in _expected(conn, DUE)] == ["missing"]
 
 
+@pytest.mark.fault("F18")
 def test_a_deadline_follows_the_clock_of_the_exchange(conn):
     """Through the end of summer time, too: 18:00 in New York is another hour in UTC."""
     open_run(conn, datetime(2026, 10, 31, 23, tzinfo=UTC))
     hours = [one.due_at.hour for one in _expected(conn, datetime(2026, 11, 2, 12, tzinfo=UTC))]
     assert hours == [0, 1]  # 31 October in summer time, 1 November in winter time
+
+
+@pytest.mark.fault("F18")
+@pytest.mark.parametrize(
+    ("before", "days"),
+    [
+        (datetime(2028, 2, 28, 12, tzinfo=UTC), [(2, 28), (2, 29), (3, 1)]),
+        (datetime(2027, 2, 27, 12, tzinfo=UTC), [(2, 27), (2, 28), (3, 1)]),
+        (datetime(2026, 12, 30, 12, tzinfo=UTC), [(12, 30), (12, 31), (1, 1)]),
+    ],
+    ids=["leap day", "no leap day", "end of the year"],
+)
+def test_every_day_of_the_calendar_has_its_drop_once(conn, before, days):
+    """Also the 29th of February, and the last day of a year."""
+    open_run(conn, before + timedelta(days=1))
+    found = _expected(conn, before + timedelta(days=2, hours=18))
+    told = [one.dropped_at.astimezone(ZoneInfo("America/New_York")) for one in found]
+    assert [(one.month, one.day) for one in told] == days
 
 
 def test_a_weekly_file_may_come_on_any_day_until_the_next(conn):

@@ -41,6 +41,7 @@ def may_write(engine, partner_id, token):
     return True
 
 
+@pytest.mark.fault("F15")
 def test_only_the_last_owner_may_write(engine, given, worker):
     """Tokens grow; each proves its own partners only."""
     first = take_for(engine, worker(), [ONE, OTHER], given.six_o_clock)
@@ -136,6 +137,8 @@ def test_a_change_of_owner_is_told(engine, given, worker):
     assert not standing.at_work
 
 
+@pytest.mark.fault("F28")
+@pytest.mark.control("configuration")
 def test_a_run_pins_the_rules_of_its_opening(conn, given):
     """Taken up with others it keeps them; both are known by their parts."""
     mine = rules_in_force()

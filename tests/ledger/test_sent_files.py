@@ -16,6 +16,7 @@ from schemas.database import answer, file, functional_group, interchange, transa
 from schemas.tables import ANSWERS
 
 
+@pytest.mark.fault("F17")
 def test_numbers_taken_at_once_are_all_different(engine, given):
     """Several processes share a partner's counter without a double or a gap."""
 
@@ -135,6 +136,7 @@ def test_the_exchanges_answer_reaches_the_sent_file(conn, given, run_id, codes, 
     assert list(conn.scalars(sets)) == ["A", "R"]
 
 
+@pytest.mark.fault("F24")
 def test_numbers_that_we_never_sent_come_back(conn, given, run_id):
     """An acknowledgement of something unknown is reported and changes nothing."""
     file_id = record_sent(conn, given.answer(run_id, "enrollment"), given.envelopes())
@@ -163,6 +165,7 @@ def test_another_partners_numbers_are_not_ours(conn, given, run_id):
     assert list(conn.scalars(written)) == ["written"]
 
 
+@pytest.mark.fault("F24")
 def test_an_answer_that_came_first_is_matched_when_its_number_is_sent(conn, given, run_id):
     """The exchange may be quicker than we are; nothing that it says is lost."""
     _answers(conn, given, run_id, _ta1("000000007", "R"))
@@ -173,6 +176,7 @@ def test_an_answer_that_came_first_is_matched_when_its_number_is_sent(conn, give
     assert file_row(conn, file_id).state == "refused"
 
 
+@pytest.mark.fault("F24")
 def test_the_first_answer_counts(conn, given, run_id):
     """A later one that says otherwise is kept, and changes nothing."""
     file_id = record_sent(conn, given.answer(run_id, "enrollment"), given.envelopes())

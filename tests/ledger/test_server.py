@@ -61,6 +61,7 @@ def test_a_server_that_does_not_answer_is_one_line(tmp_path):
     assert "\n" not in str(failure.value)
 
 
+@pytest.mark.control("no-phi-in-logs")
 def test_a_failed_statement_tells_no_value(conn):
     """The constraint or SQLSTATE is named, the rejected value is not."""
     with pytest.raises(Terminal) as failure:
@@ -85,6 +86,7 @@ def test_a_lock_that_is_held_may_be_free_later(engine):
             waiter.execute(sa.text("SELECT FROM ledger.run"))
 
 
+@pytest.mark.fault("F12")
 def test_a_connection_that_is_cut_is_worth_another_try(engine):
     """The statement that was cut is retryable, and the pool opens a new connection."""
     with engine.connect() as victim, engine.connect() as other:

@@ -42,6 +42,7 @@ def test_two_persons_sign_a_period_and_the_trail_knows_both(conn):
     assert "looked at" not in str(trail(conn))
 
 
+@pytest.mark.control("separation")
 @pytest.mark.parametrize("name", ["Ada Price", " ada  price ", "ADA PRICE"])
 def test_the_preparer_is_not_the_reviewer(conn, name):
     """However the name is written."""
@@ -50,6 +51,7 @@ def test_the_preparer_is_not_the_reviewer(conn, name):
         review(conn, number, Signer(name, "another"), "All.")
 
 
+@pytest.mark.control("separation")
 def test_the_database_itself_wants_two_persons(conn):
     """A program that forgets to ask is refused."""
     number = prepare(conn, FROZEN, ADA, "All.")
@@ -89,6 +91,7 @@ def test_who_alters_a_signed_period_leaves_a_trace(conn):
     assert signed_periods(conn, signed_period_id=number) == []
 
 
+@pytest.mark.control("activity-review")
 def test_an_export_is_in_the_trail_with_filters_and_rows(conn):
     """Who took what, by which filters, of which runs and how much."""
     export = Export("reconciliation", "csv", {"from": "2026-12-01"}, [1, 2], {"rates": 4}, "c" * 64)

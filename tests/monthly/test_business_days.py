@@ -9,6 +9,8 @@ from schemas.business_days import load_business_days
 DAYS = load_business_days()
 
 
+@pytest.mark.fault("F18")
+@pytest.mark.control("exchange-duties")
 @pytest.mark.parametrize(
     ("day", "is_open"),
     [
@@ -29,6 +31,8 @@ def test_nobody_is_there_on_weekends_and_federal_holidays(day, is_open):
     assert DAYS.is_open(day) is is_open
 
 
+@pytest.mark.fault("F18")
+@pytest.mark.control("exchange-duties")
 @pytest.mark.parametrize(
     ("days", "when_closed", "last"),
     [

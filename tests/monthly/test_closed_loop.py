@@ -117,6 +117,7 @@ def test_where_both_books_agree_all_records_match(months):
     assert (loaded.actions, months.actions()) == ({}, {})
 
 
+@pytest.mark.control("exchange-duties")
 def test_every_difference_is_an_action_and_after_the_actions_both_sides_agree(months):
     """Theirs is disputed, ours corrected, an id of ours taken over, what is missing comes."""
     exchange = months.exchange
@@ -160,6 +161,7 @@ def test_every_difference_is_an_action_and_after_the_actions_both_sides_agree(mo
     assert months.actions() == {}
 
 
+@pytest.mark.control("exchange-duties")
 def test_a_draft_has_its_evidence_its_dollars_and_a_deadline(months):
     """The line of the answer, and the bytes of the 834 that told us our value."""
     first = months.exchange.segments[0]

@@ -123,6 +123,8 @@ def failing(tmp_path_factory, new_database_url, open_world):
     patch.undo()
 
 
+@pytest.mark.fault("F1")
+@pytest.mark.control("denial-of-service")
 def test_a_failing_partner_fails_its_own_tasks_and_the_close(failing):
     """The other partner's tasks succeed; the last task says that the night failed."""
     groups = failing.metadata("SELECT DISTINCT task_id FROM task_instance WHERE task_id LIKE '%.%'")
@@ -162,6 +164,7 @@ def test_the_other_partners_night_is_complete(failing):
     assert kinds == [("999",), ("enrollment",), ("error_report",), ("ta1",)]
 
 
+@pytest.mark.control("no-phi-in-logs", "airflow")
 def test_airflow_keeps_ids_only(failing):
     """XCom holds run, partner and file ids; no person is in Airflow's database or logs."""
     kept = [json.loads(value) for (value,) in failing.metadata("SELECT value FROM xcom")]
@@ -294,6 +297,7 @@ def test_all_chores_are_done(watched):
     assert set(states.values()) == {"success"}
 
 
+@pytest.mark.control("no-phi-in-logs", "airflow")
 def test_no_value_of_a_member_is_where_only_ids_belong(watched):
     """Not in XCom, rendered templates or parameters (the database), logs, or names of files."""
     world = watched.world

@@ -106,6 +106,7 @@ def test_every_transaction_set_of_the_book_is_told(night):
     assert night.world.rows(counted.format("events decided")) == [(sets,)]
 
 
+@pytest.mark.fault("F35")
 def test_a_changed_byte_is_named(night, edi834, tampered, tmp_path):
     """By the command and by the script: which entry, when, and what was expected."""
     tampered("UPDATE ledger.audit_entry SET actor = actor || 'x' WHERE ordinal = 7")
@@ -123,6 +124,7 @@ def test_a_changed_byte_is_named(night, edi834, tampered, tmp_path):
     assert f"entry 7 of {fault['at']} was altered" in out
 
 
+@pytest.mark.fault("F35")
 def test_a_removed_end_is_found_by_the_printed_one(night, edi834, tampered, tmp_path):
     """Without it nothing shows, and with it the first missing entry is named."""
     ordinal = int(night.anchor.split(":")[0])
@@ -137,6 +139,7 @@ def test_a_removed_end_is_found_by_the_printed_one(night, edi834, tampered, tmp_
     assert judged(tmp_path / "trail.jsonl", night.anchor)[0] == 1
 
 
+@pytest.mark.control("integrity")
 def test_an_auditor_verifies_an_export_alone(night, edi834, tmp_path):
     """Every line that is changed, removed or moved is named by a bare interpreter."""
     export = tmp_path / "trail.jsonl"

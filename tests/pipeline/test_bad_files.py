@@ -187,6 +187,7 @@ def test_good_files_go_on_beside_bad_ones(night):
     assert accepted[HARBOR] > 0
 
 
+@pytest.mark.fault("F6")
 def test_the_same_content_under_another_name_has_no_second_effect(night):
     """The copy is a duplicate of the first, answered with TA1 025 and without a 999."""
     world, _, _ = night
@@ -228,6 +229,7 @@ def test_no_byte_of_what_was_sent_is_lost(night):
     assert not list(world.outbox(CEDAR).iterdir())
 
 
+@pytest.mark.fault("F6")
 def test_the_same_file_again_is_a_sighting(night):
     """The name and content of a former night: no new row, no new answer, removed again."""
     world, _, sent = night
@@ -244,6 +246,7 @@ def test_the_same_file_again_is_a_sighting(night):
     assert not list(world.outbox(CEDAR).iterdir())
 
 
+@pytest.mark.fault("F5")
 def test_a_known_name_with_other_content_is_a_file_of_its_own(night):
     """The corrected file under the same name is received, answered and applied."""
     world, _, _ = night

@@ -303,6 +303,7 @@ def test_the_command_falls_back_to_ascii(ask):
 EVERY_WAY = [("P1",), ("P1", "--json"), ("P1", "--known-at", "2026-12-02"), ("--member", "S1")]
 
 
+@pytest.mark.control("minimum-necessary")
 @pytest.mark.parametrize("arguments", EVERY_WAY)
 def test_nobody_is_named_unless_it_is_asked_for(ask, arguments):
     """Neither a report nor JSON nor a list says who somebody is."""
@@ -313,6 +314,7 @@ def test_nobody_is_named_unless_it_is_asked_for(ask, arguments):
         assert secret not in told.out + told.err
 
 
+@pytest.mark.control("audit", "activity-review")
 @pytest.mark.parametrize("more", [(), ("--json",)])
 def test_what_is_revealed_is_noted_in_the_audit_trail(ask, entries, more):
     """Who saw which policy, and as believed when; the note itself holds ids only."""
@@ -342,6 +344,8 @@ def test_nothing_is_noted_of_what_stays_masked(ask, entries):
     assert entries() == before
 
 
+@pytest.mark.fault("F34")
+@pytest.mark.control("audit")
 def test_nothing_is_shown_when_it_cannot_be_noted(ask, story):
     """The note comes first: without it not a line is printed."""
     rename = "ALTER FUNCTION ledger.{} RENAME TO {}"

@@ -58,6 +58,7 @@ def read_in(world, night):
     )
 
 
+@pytest.mark.fault("F26")
 @pytest.mark.parametrize("name", ["members", "payments"])
 def test_records_that_have_shrunk_are_refused_until_a_person_says_that_they_are_true(
     world, edi834, name
@@ -129,6 +130,7 @@ def test_accepted_records_are_no_leave_for_fewer(world, edi834):
     assert world.rows("SELECT used_in_run FROM ledger.carrier_acceptance") == [(None,)]
 
 
+@pytest.mark.fault("F26")
 def test_records_that_do_not_change_for_long_are_stale(world, edi834):
     """Until there is something new in them, or a person has said that they are true."""
     world.send(1)
@@ -159,6 +161,7 @@ def test_records_that_do_not_change_for_long_are_stale(world, edi834):
     assert [row[-2:] for row in read_in(world, 7)] == [(world.clock(7), False)] * 2
 
 
+@pytest.mark.fault("F27")
 def test_extracts_that_change_while_they_are_read_are_not_used(world, monkeypatch):
     """Members of one hour and payments of the next: nothing of either is kept."""
     world.send(1)

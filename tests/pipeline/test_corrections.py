@@ -50,6 +50,7 @@ def rows(desk, statement, **told):
         return [tuple(row) for row in conn.execute(sa.text(statement), told)]
 
 
+@pytest.mark.fault("F36")
 def test_a_corrected_set_takes_effect_once_and_the_case_names_it(desk):
     """It is in the book, the case is gone by it, and nobody was answered."""
     desk.night(NO_RELATION)
@@ -85,6 +86,7 @@ def test_the_original_stays_and_the_draft_says_whence_it_is(desk):
     assert b"INS*Y**021" in content
 
 
+@pytest.mark.control("separation")
 def test_who_moves_coverage_ids_or_dollars_does_not_resubmit_alone(desk):
     """Another person must; a draft that would be rejected nobody may."""
     desk.night(NO_RELATION)
@@ -94,6 +96,18 @@ def test_who_moves_coverage_ids_or_dollars_does_not_resubmit_alone(desk):
     draft(desk, "INS*02=QQ")
     with pytest.raises(Terminal, match="would be rejected"):
         resubmit(desk.house, 1, Word("Ben", "ben", "Fine."))
+
+
+@pytest.mark.fault("F36")
+def test_what_is_resubmitted_twice_is_taken_in_once(desk):
+    """Whoever clicks again is told that it is done, and there is one file of it."""
+    desk.night(NO_RELATION)
+    draft(desk, "INS*02=18")
+    resubmit(desk.house, 1, Word("Ben", "ben", "It is right."))
+    with pytest.raises(Terminal):
+        resubmit(desk.house, 1, Word("Ben", "ben", "It is right."))
+    assert len(next_night(desk)) == 1
+    assert rows(desk, "SELECT state FROM book.event_set") == [("applied",)]
 
 
 def test_what_a_person_is_like_one_person_may_correct(desk):

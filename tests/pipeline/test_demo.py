@@ -238,6 +238,7 @@ def test_two_snapshots_of_a_demo_are_compared_again(undisturbed, tmp_path):
     assert again == read_clear(folder / "differences.parquet")
 
 
+@pytest.mark.control("no-phi-in-logs")
 def test_what_people_and_partners_are_shown_holds_no_person(undisturbed, tmp_path):
     """No name, SSN or birth date in the terminal, in error reports, or in what holds states."""
     demo, out, _ = undisturbed

@@ -50,6 +50,7 @@ def canaries(world):
     }
 
 
+@pytest.mark.control("at-rest")
 def test_a_copy_of_the_disk_tells_nothing(world):
     """No byte sequence that tells a person, no segment, no Parquet, in any file of the home."""
     tokens = canaries(world) | {b"ISA*00*", b"PAR1", b"INS*", b"NM1*IL", b"last_name"}
@@ -86,6 +87,7 @@ def test_a_replay_of_it_is_identical(world):
     assert (found.differences, found.stopped) == ([], None)
 
 
+@pytest.mark.control("at-rest")
 def test_a_copied_home_without_its_key_is_refused(world, tmp_path):
     """By every command, in one sentence."""
     copied = tmp_path / "copied"
@@ -97,6 +99,8 @@ def test_a_copied_home_without_its_key_is_refused(world, tmp_path):
     assert "is encrypted, and no key is configured" in told.err
 
 
+@pytest.mark.fault("F30")
+@pytest.mark.control("at-rest")
 def test_rotation_wraps_all_keys_anew_and_goes_on_where_it_was_killed(world):
     """Killed with the new key made, and after the first file; every file opens at any time."""
     settings = world.house.settings
@@ -154,6 +158,7 @@ def test_a_key_in_the_home_that_it_protects_is_refused(edi834, tmp_path):
     assert "lies in the home that it is to protect" in told.err
 
 
+@pytest.mark.control("contingency")
 def test_the_restore_of_a_backup_is_drilled(world):
     """Taken now, put back into a scratch home, verified, and worked again: the same state."""
     found = drill(world.house, None, world.clock(3))
@@ -162,6 +167,7 @@ def test_the_restore_of_a_backup_is_drilled(world):
     assert not list(world.house.settings.home.glob("drill.*"))
 
 
+@pytest.mark.control("at-rest", "contingency")
 def test_a_backup_tells_nothing_and_misses_nothing(world, tmp_path):
     """It is sealed by the same keys, and refused as soon as a file of it is not as it was."""
     folder = tmp_path / "backup"

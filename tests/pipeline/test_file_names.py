@@ -66,6 +66,23 @@ def test_no_two_names_of_a_run_are_the_same():
     assert all(re.fullmatch(form, name) for name in names)
 
 
+@pytest.mark.fault("F18")
+def test_an_hour_that_comes_twice_gives_no_name_twice():
+    """At the end of summer time: numbers count on, and with them the thousandths of the name."""
+    partner = load_partner(CEDAR)
+    exchange = load_exchange(partner.exchange)
+    names = [
+        Writer(None, Run(1, moment), None, partner, exchange)._name(Letter("ta1", "TA1"), number)
+        for number, moment in enumerate(
+            [datetime(2026, 11, 1, hour, 30, tzinfo=UTC) for hour in (5, 6)], 451
+        )
+    ]
+    assert names == [
+        "001234567T.DSH.TA1.D261101.T013000451.P",
+        "001234567T.DSH.TA1.D261101.T013000452.P",
+    ]
+
+
 def test_another_exchange_has_names_of_its_own():
     """The pattern is the companion's."""
     (name,) = written_names("peachtree-ga", 7)

@@ -119,6 +119,7 @@ OMITTING = {
 }
 
 
+@pytest.mark.fault("F39")
 @pytest.mark.parametrize("what", OMITTING)
 def test_a_full_file_that_leaves_out_many_is_held_for_a_second_person(nights, what):
     """With policies, members and dollars; released, it makes breaks, and ends nobody."""

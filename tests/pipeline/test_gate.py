@@ -115,6 +115,7 @@ def test_an_ordinary_night_passes(story):
     assert [story.at_end[batch][0] for batch in (1, 2)] == ["passed", "passed"]
 
 
+@pytest.mark.fault("F39")
 def test_a_night_that_ends_most_coverage_changes_nothing(story):
     """Every policy of the book is as it was, and the night says exit code 1: open items."""
     assert story.ended_while_held == story.ended_at_first
@@ -260,6 +261,7 @@ def test_who_decided_is_kept(story):
     ]
 
 
+@pytest.mark.control("no-phi-in-logs")
 def test_the_gate_keeps_and_tells_nothing_of_a_person(story):
     """No name, number, address or id of a member in its tables or in what the command says."""
     tables = ("gate_batch", "gate_file", "gate_finding", "gate_decision")

@@ -57,6 +57,8 @@ def test_an_unknown_chore_is_none(world):
         do_chore(world.house, "sweep", NOW)
 
 
+@pytest.mark.fault("F11")
+@pytest.mark.control("integrity")
 def test_a_damaged_file_is_found_and_named(world):
     """By its number in the ledger, and by nothing else of it."""
     key, numbers = world.rows(
@@ -73,6 +75,7 @@ def test_a_damaged_file_is_found_and_named(world):
     assert f"files {numbers}." in found.sentence
 
 
+@pytest.mark.control("retention")
 def test_nothing_young_is_removed_whatever_hour_somebody_says(world):
     """Not by the setting, not by a clock of the year 2100."""
     before = stored(world, CEDAR) | stored(world, HARBOR)
@@ -84,6 +87,7 @@ def test_nothing_young_is_removed_whatever_hour_somebody_says(world):
     assert stored(world, CEDAR) | stored(world, HARBOR) == before
 
 
+@pytest.mark.control("retention")
 def test_what_is_old_goes_unless_it_is_held(world):
     """Bytes, tables and reports; the ledger and a note in the trail stay. Again changes nothing."""
     house = keeping(world, 6, harbor_light_nc="Case 2026-17, by counsel")

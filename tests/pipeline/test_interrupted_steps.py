@@ -92,6 +92,7 @@ FOR_SOAK = {
 }
 
 
+@pytest.mark.fault("F12", "F13")
 @pytest.mark.parametrize(
     "place",
     [pytest.param(p, marks=pytest.mark.soak) if p in FOR_SOAK else p for p in PLACES],
@@ -111,6 +112,7 @@ def test_an_interrupted_night_ends_as_if_nothing_had_happened(small_world, undis
     assert ended == undisturbed
 
 
+@pytest.mark.fault("F12", "F13")
 def test_what_is_interrupted_again_and_again_is_given_up(world):
     """After a bounded number of tries the step has failed; the other partner's night is whole."""
     world.send(1)

@@ -60,6 +60,7 @@ def proved(content, rows):
     return prove_issuer_transactions(content, rows, ENVELOPE, control_of(rows))
 
 
+@pytest.mark.control("x12")
 def test_a_file_of_every_transaction_is_proved_and_given_back():
     """The tables are those of the bytes, for the book to take in."""
     rows = table(numbered(EVERYTHING))
@@ -129,6 +130,7 @@ def test_a_coverage_that_an_end_must_not_have_is_told_of_its_set():
     assert isinstance(proved(content, rows), Disproof)
 
 
+@pytest.mark.control("x12")
 def test_sets_that_pyx12_refuses_stay_and_those_of_their_shape(monkeypatch):
     """It is shown a part of a large file: what it has not seen is built alike."""
     rows = numbered([row for _ in range(8) for row in (CONFIRMED, ENDED)])

@@ -55,6 +55,7 @@ def pump(source, target):
         target.shutdown(socket.SHUT_RDWR)
 
 
+@pytest.mark.fault("F1")
 def test_a_mailbox_that_comes_back_is_visited_within_the_night(world):
     """F1: two calls are cut, the third is answered: nothing is late."""
     world.send(1)
@@ -69,6 +70,8 @@ def test_a_mailbox_that_comes_back_is_visited_within_the_night(world):
     assert list(world.outbox(CEDAR).iterdir()) == []
 
 
+@pytest.mark.fault("F1")
+@pytest.mark.control("denial-of-service")
 def test_a_mailbox_that_stays_away_is_tried_a_few_times_and_stops_nobody(world):
     """F1: as often as the settings say, then the step has failed; the other night is whole."""
     world.send(1)
@@ -81,6 +84,7 @@ def test_a_mailbox_that_stays_away_is_tried_a_few_times_and_stops_nobody(world):
     assert list(world.outbox(HARBOR).iterdir()) == []
 
 
+@pytest.mark.fault("F2")
 def test_another_server_in_its_place_is_an_alert_that_stays(world):
     """F2: nothing is sent to it, it is not tried again, and the audit trail has both keys."""
     world.send(1)
@@ -104,6 +108,7 @@ def test_another_server_in_its_place_is_an_alert_that_stays(world):
     assert world.rows("SELECT count(*) FROM ledger.file WHERE partner_id = :p", p=CEDAR) == [(0,)]
 
 
+@pytest.mark.control("access")
 def test_a_partner_sees_its_own_mailbox_only(world):
     """Whatever is asked for with one partner's key, the other's files are not there."""
     world.send(1)

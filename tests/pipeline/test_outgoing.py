@@ -70,6 +70,7 @@ def test_a_hold_shows_each_policy_now_and_then(overdue):
     assert "edi834 outgoing release 1" in text.out
 
 
+@pytest.mark.control("separation")
 def test_two_persons_release_what_the_exchange_then_accepts(overdue):
     """It goes out with the next night, is accepted, and both books agree."""
     first = command(overdue, "release", 1, "--by", "Ada First", "--reason", "They never paid.")
@@ -89,6 +90,7 @@ def test_two_persons_release_what_the_exchange_then_accepts(overdue):
     assert command(overdue, "list").code == 0
 
 
+@pytest.mark.fault("F25")
 def test_a_rejected_interchange_is_unsaid_and_sent_again(world):
     """A TA1 that rejects makes policies initial again; the next night says them once more."""
     world.send(1)
@@ -193,6 +195,7 @@ def _put_baa(world, policy, number, severity):
     (world.outbox(CEDAR) / name).write_text(text, "utf-8")
 
 
+@pytest.mark.control("malicious-code")
 def test_a_business_acknowledgement_with_a_dtd_is_set_apart(world):
     """Nothing of it is read, and it waits for somebody with what is wrong."""
     world.send(1)
@@ -210,6 +213,7 @@ def test_a_business_acknowledgement_with_a_dtd_is_set_apart(world):
     assert rules == [("answer-with-declarations",)]
 
 
+@pytest.mark.fault("F24")
 def test_answers_for_somebody_else_or_to_nothing_of_ours_change_nothing(world):
     """A TA1 and a BAA that name another mailbox are set apart; an unknown number is an item."""
     world.send(1)

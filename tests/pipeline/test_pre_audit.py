@@ -125,6 +125,7 @@ def test_what_it_says_otherwise_is_a_break_until_a_file_agrees(audited_world):
     assert {status for (status,) in held} == {"effectuated"}, "who is left out is not ended"
 
 
+@pytest.mark.control("separation")
 def test_a_held_file_that_a_second_person_accepts_is_compared(audited_world):
     """From the next night on, with whom it leaves out as breaks; and nobody is ended."""
     world, box = audited_world

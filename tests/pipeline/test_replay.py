@@ -160,6 +160,7 @@ def entries(world):
         return list(audit.entries(conn))
 
 
+@pytest.mark.control("contingency")
 def test_the_whole_history_replays_to_the_same_bytes_and_rows(story):
     """Nothing differs, and of each thing there was some to compare."""
     found = replay(story.world.house)
@@ -229,6 +230,8 @@ def database(world):
     }
 
 
+@pytest.mark.fault("F11")
+@pytest.mark.control("integrity")
 def test_a_changed_byte_of_a_received_file_is_named(story):
     """The landing zone says that its content no longer has its hash; nothing is replayed."""
     name, path = stored(story.world, "kind = 'enrollment' AND verdict = 'accepted'")
@@ -376,6 +379,7 @@ def test_the_command_ends_with_1_when_something_differs(altered):
     assert re.search(r"[0-9]+ files: 999", altered.told.out)
 
 
+@pytest.mark.control("configuration")
 def test_another_rule_is_named_with_its_digest_and_what_follows_from_it(story, tmp_path):
     """A plan that the partner does not have any more: other answers, another book, and why."""
     world = story.world
@@ -454,6 +458,8 @@ def test_a_role_that_may_not_create_databases_is_told_what_to_do(story):
     assert world.rows("SELECT datname FROM pg_database ORDER BY 1") == before
 
 
+@pytest.mark.fault("F37")
+@pytest.mark.control("contingency")
 def test_a_kept_replay_is_a_rebuilt_book_and_a_killed_one_is_dropped_by_the_next(story):
     """Its database has the book, its folder what was sent; a left-over one of a killed is gone."""
     world = story.world

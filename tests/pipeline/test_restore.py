@@ -38,6 +38,8 @@ def numbers_sent(world):
     return found
 
 
+@pytest.mark.fault("F37")
+@pytest.mark.control("contingency")
 def test_a_restore_of_yesterday_reaches_today(tmp_path, new_database_url, open_world):
     """The same book; no control number twice; the gap is told, and partners are held till then."""
     key_file = tmp_path / "keys.toml"

@@ -28,6 +28,7 @@ def desk(tmp_path, engine):
     return desk
 
 
+@pytest.mark.control("separation")
 def test_a_waiver_above_the_bound_waits_for_another_person(desk):
     """Below it holds at once; above it is asked for, and whoever asked cannot allow it."""
     with desk.house.engine.connect() as conn:

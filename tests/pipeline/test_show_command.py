@@ -37,6 +37,7 @@ def test_every_loop_of_the_guide_has_its_line(show):
     assert {"1000C", "1100C", "2100H", "2200", "2310", "2700", "2750"} <= loops.keys()
 
 
+@pytest.mark.control("minimum-necessary")
 def test_values_of_persons_are_masked_unless_they_are_asked_for(show):
     """Names, numbers and birth dates are shown by --reveal only; codes always."""
     _, masked, _ = show(enrollment())

@@ -34,6 +34,7 @@ def test_what_was_rejected_stands_beside_what_was_last_accepted(desk):
     assert found["plan_id"].carrier is None
 
 
+@pytest.mark.control("minimum-necessary")
 def test_values_are_masked_until_they_are_revealed(desk, capsys):
     """What differs is said either way."""
     desk.night(NO_RELATION)

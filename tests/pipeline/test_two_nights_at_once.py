@@ -45,6 +45,7 @@ def trail(world):
     return world.rows("SELECT ordinal, action, object_id FROM ledger.audit_entry ORDER BY ordinal")
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize("hours", [0, 2], ids=["the same moment", "another moment"])
 def test_a_second_night_leaves_politely(world, hours):
     """Exit code 3, who works there and since when; nothing is fetched and nothing written."""
@@ -62,6 +63,7 @@ def test_a_second_night_leaves_politely(world, hours):
     assert all(list(world.outbox(partner_id).iterdir()) for partner_id in BOTH)
 
 
+@pytest.mark.fault("F20")
 def test_nights_of_different_partners_work_at_once(world):
     """One holds cedar; the other works for harbor, says so, and leaves the closing to the last."""
     world.send(1)
@@ -94,6 +96,7 @@ def test_a_run_leaves_alone_what_another_one_is_writing(world):
     assert [path.name for path in tables.iterdir()] == ["834"]
 
 
+@pytest.mark.fault("F14")
 def test_two_nights_started_together_do_all_of_it_once(world):
     """Whichever is faster works; the other one leaves, or finds nothing left to do."""
     world.send(1)
@@ -139,6 +142,7 @@ def late(world):
         yield steps
 
 
+@pytest.mark.fault("F15")
 def test_a_late_task_writes_nothing(world, late):
     """Each step of the former owner fails with a sentence, and leaves no trace of any kind."""
     before = trail(world), sorted(world.folder.rglob("home/tables/*"))
@@ -173,6 +177,7 @@ def test_whoever_takes_over_waits_for_a_transaction_that_is_about_to_end(world):
     assert second.token > first.token
 
 
+@pytest.mark.fault("F14")
 def test_a_night_beside_a_scheduler_leaves_or_takes_over_by_word(world):
     """Between its tasks a scheduler has no process: a night leaves, unless a person says so."""
     world.send(1)
@@ -200,6 +205,7 @@ def test_a_scheduler_that_was_given_up_is_followed_by_the_next(world):
     assert second.left == ()
 
 
+@pytest.mark.fault("F17")
 def test_a_run_for_a_moment_that_is_past_waits_for_tonights(world):
     """A backfill beside tonight: tonight goes on, and what is past follows when it has ended."""
     tonight = open_for_scheduler(world.house, world.clock(2), BOTH).run
@@ -211,6 +217,7 @@ def test_a_run_for_a_moment_that_is_past_waits_for_tonights(world):
     assert open_for_scheduler(world.house, world.clock(1), BOTH).partner_ids == tuple(BOTH)
 
 
+@pytest.mark.fault("F16")
 def test_cleared_tasks_may_mend_a_night_that_nobody_has_taken_since(world):
     """Closed as failed, its owner may still write; once another night has begun, not any more."""
     scheduled = open_for_scheduler(world.house, world.clock(1), BOTH).run
@@ -236,6 +243,8 @@ def test_cleared_tasks_may_mend_a_night_that_nobody_has_taken_since(world):
         steps.gate()
 
 
+@pytest.mark.fault("F28")
+@pytest.mark.control("configuration")
 def test_a_verdict_names_the_rules_that_made_it(world, tmp_path):
     """A run that is taken up by other rules is finished by them, and tells which judged what."""
     world.send(1)

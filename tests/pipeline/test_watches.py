@@ -63,6 +63,7 @@ def test_a_mailbox_that_cannot_be_reached_is_tried_again(world, monkeypatch):
         look(world.house, CEDAR, world.clock(2), world.clock(2))
 
 
+@pytest.mark.fault("F23")
 def test_answers_are_late_after_so_many_drops(world):
     """Two drops after the delivery; the file is named, and nothing is sent again by itself."""
     assert late(world.house, CEDAR, world.clock(1)) == []

@@ -38,6 +38,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.fault("F29")
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_configuration_file_is_named_with_its_fault(edi834, tmp_path, database_url, name):
     """The line names what is wrong, and nothing is done."""
@@ -71,6 +72,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(edi834, u
     assert "secret" not in line
 
 
+@pytest.mark.fault("F29")
 @pytest.mark.parametrize(
     "variables",
     [
@@ -184,6 +186,8 @@ FAULTS = {
 }
 
 
+@pytest.mark.fault("F1", "F26")
+@pytest.mark.control("denial-of-service")
 def test_a_partner_that_fails_does_not_stop_the_other(world):
     """Fault after fault of one partner in the same night, with the other's night complete.
 

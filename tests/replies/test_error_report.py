@@ -234,6 +234,7 @@ def test_csv_and_workbook_hold_the_same_rows(found, report):
     assert {path.name for path in folder.iterdir()} == {"errors.csv", "errors.html", "errors.xlsx"}
 
 
+@pytest.mark.control("minimum-necessary", "malicious-code")
 def test_no_file_of_the_report_holds_a_name_or_a_formula(found, report):
     """Only ids are taken from members, and none of them is calculated."""
     folder = report(found(members=[person(1, exchange_policy_id="=HYPERLINK(1)")]))

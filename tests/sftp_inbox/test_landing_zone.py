@@ -47,6 +47,7 @@ def test_empty_content_is_content(landing):
         assert file.read() == b""
 
 
+@pytest.mark.control("at-rest")
 def test_only_the_owner_can_read_what_is_stored(landing):
     """Received files hold protected health information."""
     path = landing.verified_path(landing.store([CONTENT]).storage_key)
@@ -55,6 +56,7 @@ def test_only_the_owner_can_read_what_is_stored(landing):
     assert landing.folder.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.fault("F3")
 def test_broken_source_leaves_nothing(landing):
     """F3: what was written before the source failed is gone, and the failure passes through."""
 
@@ -68,6 +70,7 @@ def test_broken_source_leaves_nothing(landing):
     assert unfinished(landing) == []
 
 
+@pytest.mark.fault("F8")
 def test_full_disk_leaves_nothing_and_names_the_folder(landing):
     """F8: the write fails in the middle; nothing is half visible, and the same call works later."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -90,6 +93,8 @@ def test_folder_that_cannot_exist_is_named(landing):
         landing.store([CONTENT])
 
 
+@pytest.mark.fault("F11")
+@pytest.mark.control("integrity")
 def test_damaged_content_is_not_used(landing):
     """F11: one flipped bit, and the file is named and not opened."""
     stored = landing.store([CONTENT])
@@ -101,6 +106,7 @@ def test_damaged_content_is_not_used(landing):
         assert stored.storage_key in str(caught.value)
 
 
+@pytest.mark.fault("F10")
 def test_fetching_again_heals_a_damaged_copy(landing):
     """F10: a rename that survived a power cut without its data is put right by the next fetch."""
     stored = landing.store([CONTENT])
@@ -110,6 +116,7 @@ def test_fetching_again_heals_a_damaged_copy(landing):
         assert file.read() == CONTENT
 
 
+@pytest.mark.fault("F10")
 def test_missing_content_is_named(landing):
     """Content that the ledger knows and the disk does not."""
     sha256 = hashlib.sha256(CONTENT).hexdigest()

@@ -45,6 +45,8 @@ def test_what_the_agreed_key_signed_is_opened(sides, keys, armor):
     assert opened(sealed, keys) == CONTENT
 
 
+@pytest.mark.fault("F31")
+@pytest.mark.control("authentication")
 def test_nobody_but_the_agreed_signer_is_believed(sides, keys):
     """Not signed; signed by a key that has expired; signed by one that is known and not agreed."""
     by_nobody = sides.exchange.sealed(CONTENT, sides.ours, None)
@@ -65,6 +67,7 @@ def test_an_unknown_signer_is_not_believed(sides, keys, tmp_path):
     assert "a key that we do not know" in refusal(sealed, keys)
 
 
+@pytest.mark.fault("F31")
 def test_what_is_encrypted_to_somebody_else_stays_closed(sides, keys):
     sealed = sides.exchange.sealed(CONTENT, sides.theirs, sides.theirs)
     assert "another key" in refusal(sealed, keys)
@@ -85,6 +88,7 @@ def test_what_is_not_encrypted_is_refused(sides, keys):
     refusal(signed, keys)
 
 
+@pytest.mark.fault("F31")
 @pytest.mark.parametrize("at", [0.1, 0.5, 0.99])
 def test_one_bit_is_enough(sides, keys, at):
     sealed = bytearray(sides.exchange.sealed(CONTENT, sides.ours, sides.theirs))

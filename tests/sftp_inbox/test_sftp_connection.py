@@ -37,6 +37,8 @@ def test_session_is_closed_after_its_block(exchange):
     assert client.get_channel().closed
 
 
+@pytest.mark.fault("F2")
+@pytest.mark.control("authentication")
 def test_changed_host_key_stops_us_before_any_authentication(start_sshd, keys):
     """F2: the server never hears who we are when its key is not the pinned one."""
     exchange = start_sshd()
@@ -52,6 +54,8 @@ def test_changed_host_key_stops_us_before_any_authentication(start_sshd, keys):
         assert "userauth-request" in exchange.log.read_text()
 
 
+@pytest.mark.fault("F2")
+@pytest.mark.control("authentication")
 def test_pinned_key_of_another_kind_is_a_changed_key(start_sshd, keys):
     """A server that no longer has a key of the pinned kind is not the one we know."""
     exchange = start_sshd()
@@ -72,6 +76,8 @@ def test_server_with_several_keys_is_recognised_by_the_pinned_kind(start_sshd, k
             assert "outbox" in client.listdir(".")
 
 
+@pytest.mark.fault("F2")
+@pytest.mark.control("authentication")
 @pytest.mark.parametrize(
     "host_key", ["", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-ed25519 !", "dsa AAAA"]
 )
@@ -81,6 +87,7 @@ def test_missing_host_key_is_refused_before_connecting(exchange, host_key):
     assert "no valid host key is pinned" in message
 
 
+@pytest.mark.fault("F1")
 def test_refused_port_can_be_tried_again(exchange):
     """F1: a server that is down is no reason to call a person at once."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
@@ -88,11 +95,13 @@ def test_refused_port_can_be_tried_again(exchange):
     assert "connection refused" in failure(replace(exchange.mailbox, port=port), Retryable)
 
 
+@pytest.mark.fault("F1")
 def test_unknown_host_name_can_be_tried_again(exchange):
     """F1: a failing name service is a failure of the wire."""
     failure(replace(exchange.mailbox, host="sftp.exchange.invalid"), Retryable)
 
 
+@pytest.mark.fault("F1")
 def test_silent_server_does_not_hold_up_the_night(exchange):
     """A server that accepts and never speaks is left after the agreed time."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
@@ -108,6 +117,8 @@ def test_line_cut_during_the_handshake_can_be_tried_again(start_sshd, cut_line, 
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.fault("F1")
+@pytest.mark.control("authentication")
 def test_key_that_the_exchange_does_not_know_needs_a_person(exchange, keys):
     """F1: trying a refused key again only locks accounts."""
     keys.make("stranger")
@@ -127,6 +138,7 @@ def test_unusable_private_keys_are_named(exchange, keys):
         assert str(path) in failure(replace(exchange.mailbox, private_key=path, port=1), Terminal)
 
 
+@pytest.mark.control("transmission")
 @pytest.mark.parametrize("weak", ["Ciphers aes256-cbc", "MACs hmac-sha1"])
 def test_server_with_weak_algorithms_only_is_refused(start_sshd, weak):
     """Neither CBC nor SHA-1 is agreed to, even when nothing else is on offer."""

@@ -73,6 +73,7 @@ def test_only_finished_files_are_listed(exchange):
     assert (listing.growing, listing.refused) == ((), ())
 
 
+@pytest.mark.fault("F4")
 def test_growing_file_is_left_for_the_next_listing(exchange):
     """F4: a file that changes between two looks is still being written."""
     put(exchange, "done.P")
@@ -109,6 +110,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.control("malicious-code")
 @pytest.mark.parametrize("raw", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_names_are_only_data(exchange, landing, raw):
     """Input 89: any name that a server can hold is fetched, shown safely, and names no path."""
@@ -143,6 +145,7 @@ def test_name_that_leads_out_of_the_outbox_is_refused(start_asyncssh):
     }
 
 
+@pytest.mark.control("denial-of-service")
 def test_file_above_the_cap_is_refused_and_others_go_on(exchange, landing):
     """Input 88: too large is a row; it is not read, and it stops nobody else."""
     put(exchange, "large.P", bytes(1001))
@@ -191,6 +194,7 @@ def delete_file(path):
     path.unlink()
 
 
+@pytest.mark.fault("F4")
 @pytest.mark.parametrize("change", [replace_file, truncate_file, append_to_file, delete_file])
 def test_file_that_changes_during_the_fetch_is_not_stored(start_asyncssh, landing, change):
     """F5: a mixture of two versions never becomes visible; the next listing decides."""
@@ -212,6 +216,7 @@ def test_file_that_changes_during_the_fetch_is_not_stored(start_asyncssh, landin
     assert stored_files(landing) == []
 
 
+@pytest.mark.fault("F5")
 @pytest.mark.parametrize("change", [replace_file, truncate_file, append_to_file, delete_file])
 def test_file_that_changed_since_the_listing_is_neither_fetched_nor_removed(
     exchange, landing, change
@@ -250,6 +255,7 @@ def test_changed_file_is_not_read_at_all(start_asyncssh, landing):
     assert reads == []
 
 
+@pytest.mark.fault("F3")
 def test_server_that_ends_a_file_early_is_not_believed(start_asyncssh, landing):
     """The size in the listing and the bytes that arrive have to agree."""
 
@@ -286,6 +292,7 @@ def test_cut_line_prints_nothing_from_the_thread_that_reads_ahead(
     assert printed == []
 
 
+@pytest.mark.fault("F3")
 @pytest.mark.parametrize("cut_at", [10_000, 100_000, 1_000_000, 1_999_000])
 def test_line_cut_during_the_fetch_leaves_nothing(start_sshd, landing, cut_line, cut_at, capfd):
     """F3: nothing is visible, nobody sees a traceback, and the next attempt gets the whole file."""
@@ -325,6 +332,7 @@ def test_fetched_file_is_removed_from_the_outbox(exchange, landing):
         assert remove(client, waiting).removed
 
 
+@pytest.mark.fault("F7")
 def test_refused_removal_is_reported(start_asyncssh):
     """F7: a mailbox that does not let us delete costs a line in the report, not the night."""
 
@@ -341,6 +349,7 @@ def test_refused_removal_is_reported(start_asyncssh):
     assert (exchange.outbox / NAME).exists()
 
 
+@pytest.mark.fault("F7")
 def test_removal_over_a_cut_line_is_reported(exchange):
     """F7: the wire may fail here too; the next night recognises the file by its hash."""
     waiting = put(exchange, NAME)

@@ -93,6 +93,7 @@ def test_a_line_that_is_cut_again_and_again_brings_the_file_in_the_end(
     assert landing.verified_path(fetched.storage_key).read_bytes() == content
 
 
+@pytest.mark.fault("F5")
 @pytest.mark.parametrize("later", [0, 1])
 def test_a_file_that_was_replaced_meanwhile_is_fetched_from_its_beginning(
     cut_once, landing, content, later
@@ -142,6 +143,7 @@ def test_what_came_of_a_file_that_waits_no_more_is_removed(cut_once, landing):
     assert kept(landing) == []
 
 
+@pytest.mark.control("access")
 def test_two_partners_with_a_file_of_one_name_share_nothing(cut_once, landing, content):
     """What has come for one is no part of the other's file, whatever its name, size and time."""
     exchange, waiting = cut_once
@@ -158,6 +160,7 @@ def edges(size_bytes, step):
     return [at + by for at in range(step, size_bytes + 8_000, step) for by in (-1, 0, 1)]
 
 
+@pytest.mark.fault("F3")
 @pytest.mark.parametrize(
     "step",
     [pytest.param(4_096, marks=pytest.mark.soak), 131_072],

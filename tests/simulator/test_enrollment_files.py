@@ -206,6 +206,7 @@ def test_a_household_is_the_same_for_the_same_seed(partners):
     assert household(7, cedar, 5).persons != household(7, harbor, 5).persons
 
 
+@pytest.mark.control("test-data")
 def test_nobody_has_a_number_that_is_issued_to_persons(partners):
     """Social security numbers are in the areas 900-999 with groups 10-49; some are missing."""
     people = [p for i in range(300) for p in household(7, partners["harbor-light-nc"], i).persons]

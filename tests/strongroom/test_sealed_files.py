@@ -66,6 +66,7 @@ def test_nothing_of_it_stands_on_the_disk(sealed):
     assert first[HEAD_BYTES:] != second[HEAD_BYTES:]
 
 
+@pytest.mark.control("integrity", "at-rest")
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -156,6 +156,7 @@ def test_what_cannot_be_read_has_no_answer(reader, content):
     assert len(verdict.interchange_verdicts) == 0
 
 
+@pytest.mark.control("no-phi-in-logs")
 def test_messages_hold_no_value_of_the_file(reader):
     """Whatever an element holds, the sentence about it does not repeat it."""
     secret = "XQZWV"

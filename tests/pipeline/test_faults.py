@@ -1,0 +1,113 @@
+"""Faults that no other file of tests brings about; at the end of each the invariants hold."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import pipeline.steps
+from tests.cases.world import CEDAR
+from tests.pipeline.invariants import broken
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, new_database_url, open_world):
+    """A world of one partner, in which fault follows fault from night to night."""
+    folder = tmp_path_factory.mktemp("faults")
+    with open_world(folder, new_database_url(), members=20, partner_ids=(CEDAR,)) as world:
+        yield world
+
+
+@pytest.mark.fault("F32")
+def test_a_file_that_breaks_the_rule_engine_stops_no_other(world, monkeypatch):
+    """Told by class and place, without what the defect says; once it is gone, the night ends."""
+    world.send(1)
+    check, poisoned = pipeline.steps.check_received, "SELECT max(file_id) FROM ledger.file"
+
+    def checked(house, run, file_id):
+        if [(file_id,)] == world.rows(f"{poisoned} WHERE direction = 'exchange_to_issuer'"):
+            raise ValueError("LOCKHART has an impossible date")
+        return check(house, run, file_id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline.steps, "check_received", checked)
+        result = world.run(1)
+    (failure,) = result.failures
+    verdicts = world.rows(
+        "SELECT verdict FROM ledger.file WHERE direction = 'exchange_to_issuer' ORDER BY file_id"
+    )
+    assert "Unexpected ValueError" in failure.sentence
+    assert "LOCKHART" not in failure.sentence
+    assert verdicts[-1] == (None,)
+    assert ("accepted",) in verdicts
+    assert world.run(1).state != "failed"
+    assert broken(world) == {}
+
+
+@pytest.mark.fault("F29")
+def test_a_wrong_file_of_a_partner_lets_nothing_begin(world):
+    """It is named with its fault, and no run is opened: the old one stays what it was."""
+    folder = world.folder / "partners"
+    shutil.copytree(str(files("schemas") / "partners"), folder)
+    wrong = folder / f"{CEDAR}.toml"
+    wrong.write_text(wrong.read_text().replace('usage_indicator = "P"', 'usage_indicator = "X"'))
+    before = world.rows("SELECT count(*) FROM ledger.run")
+    ended = command(world, "night", "--as-of", world.clock(2).isoformat(), EDI834_PARTNERS=folder)
+    assert ended.returncode == 2
+    assert "usage_indicator" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert world.rows("SELECT count(*) FROM ledger.run") == before
+
+
+@pytest.mark.fault("F40")
+def test_a_night_goes_on_without_a_place_for_its_logs_and_traces(world):
+    """Standard error takes nothing any more, and nobody listens for spans."""
+    world.send(2)
+    nobody = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
+    with Path("/dev/full").open("w") as full:
+        ended = command(
+            world, "night", "--as-of", world.clock(2).isoformat(), "--json", stderr=full, **nobody
+        )
+    night = json.loads(ended.stdout)
+    last = world.rows("SELECT run_id, state FROM ledger.run ORDER BY run_id DESC LIMIT 1")
+    assert last == [(night["run"], night["state"])]
+    assert night["failures"] == []
+    assert broken(world) == {}
+
+
+def command(world, *arguments, stderr=subprocess.PIPE, **environment):
+    """The real command, with standard error where the test wants it."""
+    given = {name: str(value) for name, value in environment.items()}
+    return subprocess.run(
+        [Path(sys.executable).parent / "edi834", *arguments],
+        cwd=world.folder,
+        env=os.environ | world.environment() | given,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_invariants_notice_what_breaks_them(world):
+    """Each of these does, and is taken back."""
+    (key,), *_ = world.rows("SELECT storage_key FROM ledger.file ORDER BY file_id")
+    path = world.house.settings.landing_folder / key
+    content = path.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(content + b" ")
+    noticed = broken(world)
+    path.write_bytes(content)
+    assert [name.partition(":")[0] for name in noticed] == ["I1"]
+    with world.house.engine.connect() as conn, conn.begin() as transaction:
+        conn.exec_driver_sql("ALTER TABLE ledger.interchange DISABLE TRIGGER USER")
+        conn.exec_driver_sql(
+            "UPDATE ledger.interchange SET control_number = lpad('777', 9, '0') FROM ledger.file f"
+            " WHERE f.file_id = interchange.file_id AND f.direction = 'issuer_to_exchange'"
+        )
+        transaction.rollback()

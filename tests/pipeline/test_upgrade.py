@@ -1,0 +1,103 @@
+"""An upgrade beside a half-done run: the database comes forward, and the new program ends it."""
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+import pipeline.wiring
+from ledger import audit
+from ledger.server import upgrade
+from pipeline.runs import at_work
+from pipeline.steps import Steps
+from reconciliation.comparison import reconcile_folders
+from tests.cases.world import CEDAR
+from tests.pipeline.invariants import broken
+
+FIRST = "0001"
+
+
+def bring_to_the_first(engine):
+    """The database as the first release has it."""
+    config = Config()
+    config.set_main_option("script_location", "schemas:migrations")
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, FIRST)
+
+
+def revision_of(world):
+    return world.rows("SELECT version_num FROM edi834_version")
+
+
+@pytest.mark.fault("F38")
+def test_a_run_of_the_version_before_is_ended_by_the_new_one(
+    tmp_path, new_database_url, open_world, monkeypatch
+):
+    """One night is whole and one half done in the old database; nothing of both is lost."""
+    monkeypatch.setattr(pipeline.wiring, "upgrade", bring_to_the_first)
+    with open_world(tmp_path, new_database_url(), members=20, partner_ids=(CEDAR,)) as world:
+        world.send(1)
+        world.run(1)
+        world.send(2)
+        with at_work(world.house, world.clock(2), [CEDAR]) as opened:
+            steps = Steps(world.house, opened.run, CEDAR)
+            steps.receive()
+            steps.check(steps.waiting_files()[0])
+        before = revision_of(world), kept(world)
+        assert before[0] == [(FIRST,)]
+
+        upgrade(world.house.engine)
+        assert revision_of(world) > before[0]
+        assert kept(world) == before[1]
+
+        result = world.run(2)
+        assert result.run == opened.run
+        assert result.state != "failed"
+        assert broken(world) == {}
+        compared = snapshots_compared_again(world, tmp_path / "again")
+        assert compared == world.rows(
+            "SELECT matched, differing, missing_at_carrier, missing_in_book"
+            " FROM reconciliation.result WHERE run_id = 1"
+        )
+
+
+def kept(world):
+    """How many rows every table of the first release has, and where the trail ends."""
+    tables = world.rows(
+        "SELECT table_schema || '.' || quote_ident(table_name) FROM information_schema.tables"
+        " WHERE table_schema IN ('ledger', 'book', 'reconciliation') AND table_type = 'BASE TABLE'"
+        " AND table_name NOT LIKE 'alert%' AND table_name <> 'audit_walk' ORDER BY 1"
+    )
+    counts = {name: world.rows(f"SELECT count(*) FROM {name}") for (name,) in tables}
+    with world.house.engine.connect() as conn:
+        return counts, audit.head(conn), audit.verify(audit.entries(conn)).fault
+
+
+def snapshots_compared_again(world, out):
+    """What the new program finds in the snapshots that the old one has frozen."""
+    (folder,) = (world.house.settings.reports_folder).glob(f"1/{CEDAR}/reconciliation")
+    found = reconcile_folders(folder / "book", folder / "carrier", out).counts
+    names = ("matched", "differing", "missing_at_carrier", "missing_in_book")
+    return [tuple(found[name] for name in names)]
+
+
+def test_an_old_table_keeps_its_rows_and_new_ones_are_empty(empty_database_url):
+    """Forward from the first revision, and again without anything left to do."""
+    from ledger.server import open_engine
+
+    engine = open_engine(empty_database_url)
+    bring_to_the_first(engine)
+    with engine.begin() as conn:
+        conn.execute(
+            sa.text(
+                "INSERT INTO ledger.rule_version (digest, program, parts) VALUES ('x', '0', '{}')"
+            )
+        )
+    upgrade(engine)
+    upgrade(engine)
+    with engine.connect() as conn:
+        assert conn.scalar(sa.text("SELECT digest FROM ledger.rule_version")) == "x"
+        assert conn.scalar(sa.text("SELECT count(*) FROM ledger.alert")) == 0
+    engine.dispose()
