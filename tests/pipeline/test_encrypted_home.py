@@ -81,8 +81,9 @@ def test_people_and_programs_read_it_all_the_same(world, tmp_path):
     assert (shown.code, "ST_LOOP" in shown.out or "ISA" in shown.out) == (0, True)
 
 
+@pytest.mark.soak
 def test_a_replay_of_it_is_identical(world):
-    """What is sealed is read, compared and written again, in a scratch folder that is sealed."""
+    """As the drill below shows of a restored home: read, compared, written again, and sealed."""
     found = replay(world.house)
     assert (found.differences, found.stopped) == ([], None)
 
