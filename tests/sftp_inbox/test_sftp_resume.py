@@ -3,16 +3,18 @@
 import os
 import random
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from schemas.errors import Retryable
 from sftp_inbox.begun import KEPT_FROM_BYTES, Begun
 from sftp_inbox.client import connect
-from sftp_inbox.landing import BEGUN
+from sftp_inbox.landing import BEGUN, LandingZone
 from sftp_inbox.listing import Waiting
 from sftp_inbox.receive import Fetched, fetch
+from strongroom.guards import guard
+from strongroom.keyring import Keyring
 
 NAME = "OPR.007654321T.I834.D260105.T060000000.P"
 SIZE = 3 * KEPT_FROM_BYTES
@@ -153,6 +155,26 @@ def test_two_partners_with_a_file_of_one_name_share_nothing(cut_once, landing, c
         fetched = fetch(client, replace(waiting, partner_id="cedar-valley-tx"), landing)
     assert landing.verified_path(fetched.storage_key).read_bytes() == other
     assert kept(landing) != []
+
+
+def test_what_has_come_is_sealed_like_all_else(start_sshd, tmp_path, cut_line, content):
+    """In a home with a key: no clear byte of it on the disk, and it goes on where it stopped."""
+    home = tmp_path / "home"
+    home.mkdir()
+    guard(home, Keyring(tmp_path / "keys.toml").with_new_key(date(2026, 12, 1)))
+    sealed = LandingZone(home / "landing")
+    try:
+        exchange = start_sshd()
+        waiting = put(exchange, content)
+        attempt(exchange, waiting, sealed, cut_line, 2 * KEPT_FROM_BYTES + 2_000_000)
+        assert content[:64] not in b"".join(path.read_bytes() for path in kept(sealed))
+        with cut_line(exchange.mailbox, from_server=REST) as mailbox, connect(mailbox) as client:
+            fetched = fetch(client, waiting, sealed)
+        with sealed.open(fetched.storage_key) as stored:
+            assert stored.read() == content
+        assert kept(sealed) == []
+    finally:
+        guard(home, None)
 
 
 def edges(size_bytes, step):
