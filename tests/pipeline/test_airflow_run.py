@@ -308,6 +308,9 @@ def test_no_value_of_a_member_is_where_only_ids_belong(watched):
     told = world.rows("SELECT count(*) FROM ledger.case WHERE kind = 'rejected'")
     assert (CANARY["last name"],) in known  # it has gone all the way
     assert told[0][0] > 0
+    stored = [path for path in world.house.settings.landing_folder.rglob("*") if path.is_file()]
+    received = b"".join(path.read_bytes() for path in stored).decode("latin-1")
+    assert [t for t in [*CANARY.values(), *REJECTED.values()] if t not in received] == []
     logs = [path for path in watched.home.rglob("*") if path.is_file()]
     assert any(b"file received" in path.read_bytes() for path in logs)  # ours are among them
     names = "\n".join(str(path) for path in world.folder.rglob("*"))

@@ -62,6 +62,16 @@ class Airflow:
         assert answer.ok, answer.text
         return answer.json()
 
+    def switch_on(self, dag_id):
+        """The DAG runs from now on; Airflow runs its last interval at once."""
+        answer = requests.patch(
+            f"{self.url}/api/v2/dags/{dag_id}",
+            json={"is_paused": False},
+            headers=self.headers,
+            timeout=60,
+        )
+        assert answer.ok, answer.text
+
     def trigger(self, dag_id, as_of):
         """The id of a new run with that clock."""
         run = self.post(f"/dags/{dag_id}/dagRuns", logical_date=None,
@@ -72,6 +82,11 @@ class Airflow:
         """The runs of a DAG by their ids."""
         found = self.get(f"/dags/{dag_id}/dagRuns", limit=100)
         return {one["dag_run_id"]: one for one in found["dag_runs"]} if found else {}
+
+    def begun_by_files(self):
+        """The ids of the nights that an event of the asset has begun."""
+        runs = self.runs("nightly_cycle").items()
+        return [one for one, run in runs if run["run_type"] == "asset_triggered"]
 
     def ended(self, dag_id, *ids):
         """The states of runs, those of a DAG that are told or all, once all of them have ended."""
@@ -91,9 +106,11 @@ class Airflow:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory, new_database_url, open_world):
-    """A world to which nothing has been sent."""
+    """A world to which nothing has been sent; a night has been, so that files are expected."""
     folder = tmp_path_factory.mktemp("standalone")
     with open_world(folder, new_database_url(), members=30) as opened:
+        opened.write_carrier_records(1)
+        opened.run(0)
         yield opened
 
 
@@ -105,13 +122,15 @@ def airflow(world):
         port = free.getsockname()[1]
     environment = os.environ | environment_of(world.house) | world.environment()
     environment |= {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # it starts `airflow`
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__CORE__PARALLELISM": "2",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "120",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "EDI834_LOOK_SECONDS": "5",
     }
@@ -148,17 +167,18 @@ def effects(world):
 
 def test_what_is_dropped_late_is_awaited_and_begins_a_night(airflow, world):
     """The triggerer waits; the assets' events begin the cycle for the partners that they name."""
+    airflow.switch_on("exchange_intake")
     run_id = airflow.trigger("exchange_intake", world.clock(1) - timedelta(hours=1))
     airflow.until(
         "waiting without a worker",
         lambda: "deferred" in airflow.tasks("exchange_intake", run_id).values(),
     )
+    airflow.switch_on("nightly_cycle")
     world.send(1)
 
     assert airflow.ended("exchange_intake", run_id) == ["success"]
-    assert set(airflow.ended("nightly_cycle")) == {"success"}
-    runs = airflow.runs("nightly_cycle")
-    assert {run["run_type"] for run in runs.values()} == {"asset_triggered"}
+    begun = airflow.until("a night that files have begun", airflow.begun_by_files)
+    assert set(airflow.ended("nightly_cycle", *begun)) == {"success"}
     received = world.rows("SELECT DISTINCT partner_id FROM ledger.file WHERE verdict IS NOT NULL")
     assert sorted(received) == [(CEDAR,), (HARBOR,)]
 
