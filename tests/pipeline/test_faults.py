@@ -12,21 +12,23 @@ import pytest
 
 import pipeline.steps
 from tests.cases.world import CEDAR
-from tests.pipeline.invariants import broken
+from tests.pipeline.invariants import broken, broken_in
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory, new_database_url, open_world):
-    """A world of one partner, in which fault follows fault from night to night."""
+    """A world of one partner, in which fault follows fault from night to night after a good one."""
     folder = tmp_path_factory.mktemp("faults")
     with open_world(folder, new_database_url(), members=20, partner_ids=(CEDAR,)) as world:
+        world.send(1)
+        world.run(1)
         yield world
 
 
 @pytest.mark.fault("F32")
 def test_a_file_that_breaks_the_rule_engine_stops_no_other(world, monkeypatch):
     """Told by class and place, without what the defect says; once it is gone, the night ends."""
-    world.send(1)
+    world.send(2)
     check, poisoned = pipeline.steps.check_received, "SELECT max(file_id) FROM ledger.file"
 
     def checked(house, run, file_id):
@@ -36,7 +38,7 @@ def test_a_file_that_breaks_the_rule_engine_stops_no_other(world, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(pipeline.steps, "check_received", checked)
-        result = world.run(1)
+        result = world.run(2)
     (failure,) = result.failures
     verdicts = world.rows(
         "SELECT verdict FROM ledger.file WHERE direction = 'exchange_to_issuer' ORDER BY file_id"
@@ -45,7 +47,7 @@ def test_a_file_that_breaks_the_rule_engine_stops_no_other(world, monkeypatch):
     assert "LOCKHART" not in failure.sentence
     assert verdicts[-1] == (None,)
     assert ("accepted",) in verdicts
-    assert world.run(1).state != "failed"
+    assert world.run(2).state != "failed"
     assert broken(world) == {}
 
 
@@ -57,7 +59,7 @@ def test_a_wrong_file_of_a_partner_lets_nothing_begin(world):
     wrong = folder / f"{CEDAR}.toml"
     wrong.write_text(wrong.read_text().replace('usage_indicator = "P"', 'usage_indicator = "X"'))
     before = world.rows("SELECT count(*) FROM ledger.run")
-    ended = command(world, "night", "--as-of", world.clock(2).isoformat(), EDI834_PARTNERS=folder)
+    ended = command(world, "night", "--as-of", world.clock(3).isoformat(), EDI834_PARTNERS=folder)
     assert ended.returncode == 2
     assert "usage_indicator" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -67,11 +69,11 @@ def test_a_wrong_file_of_a_partner_lets_nothing_begin(world):
 @pytest.mark.fault("F40")
 def test_a_night_goes_on_without_a_place_for_its_logs_and_traces(world):
     """Standard error takes nothing any more, and nobody listens for spans."""
-    world.send(2)
+    world.send(3)
     nobody = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
     with Path("/dev/full").open("w") as full:
         ended = command(
-            world, "night", "--as-of", world.clock(2).isoformat(), "--json", stderr=full, **nobody
+            world, "night", "--as-of", world.clock(3).isoformat(), "--json", stderr=full, **nobody
         )
     night = json.loads(ended.stdout)
     last = world.rows("SELECT run_id, state FROM ledger.run ORDER BY run_id DESC LIMIT 1")
@@ -104,10 +106,19 @@ def test_the_invariants_notice_what_breaks_them(world):
     noticed = broken(world)
     path.write_bytes(content)
     assert [name.partition(":")[0] for name in noticed] == ["I1"]
-    with world.house.engine.connect() as conn, conn.begin() as transaction:
-        conn.exec_driver_sql("ALTER TABLE ledger.interchange DISABLE TRIGGER USER")
-        conn.exec_driver_sql(
-            "UPDATE ledger.interchange SET control_number = lpad('777', 9, '0') FROM ledger.file f"
-            " WHERE f.file_id = interchange.file_id AND f.direction = 'issuer_to_exchange'"
-        )
-        transaction.rollback()
+    breaks = {
+        "I5": (
+            "interchange",
+            """UPDATE ledger.interchange SET control_number = '900000000'
+            WHERE file_id = (SELECT max(file_id) FROM ledger.file WHERE kind = 'ta1')""",
+        ),
+        "I6": ("audit_entry", "UPDATE ledger.audit_entry SET actor = 'nobody' WHERE ordinal = 2"),
+    }
+    for invariant, (table, statement) in breaks.items():
+        with world.house.engine.connect() as conn, conn.begin() as transaction:
+            conn.exec_driver_sql(f"ALTER TABLE ledger.{table} DISABLE TRIGGER USER")
+            assert conn.exec_driver_sql(statement).rowcount == 1
+            seen = [name.partition(":")[0] for name in broken_in(world, conn)]
+            transaction.rollback()
+        assert invariant in seen
+    assert broken(world) == {}
