@@ -95,7 +95,9 @@ def test_a_million_entries_are_not_even_listed(monkeypatch):
     assert "more than 5 entries" in refusal(packed)
 
 
-@pytest.mark.parametrize("inner", [gzip.compress(b"ISA*"), zipped(("a.P", b"ISA*"))])
+@pytest.mark.parametrize(
+    "inner", [gzip.compress(b"ISA*"), zipped(("a.P", b"ISA*"))], ids=["gzip", "zip"]
+)
 def test_an_archive_within_an_archive_is_refused(inner):
     assert "archive lies within" in refusal(zipped(("a.P", inner)))
     assert "archive lies within" in refusal(gzip.compress(inner))
