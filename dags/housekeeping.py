@@ -7,7 +7,9 @@ from airflow.sdk import CronTriggerTimetable, dag, task
 
 from dags.shells import EASTERN, SINCE, TRIES, clock
 
-CHORES = ("audit-trail", "stored-files", "abandoned-files", "expiry", "retention")
+CHORES = (
+    "audit-trail", "stored-files", "abandoned-files", "expiry", "retention", "restore-drill",
+)  # fmt: skip
 
 
 @task

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pipeline.chain import verify_chain
 from pipeline.checked_tables import discard_unfinished
+from pipeline.drill_chore import restore_drill
 from pipeline.expiries import expiries
 from pipeline.retention import remove_old
 from pipeline.retrying import until_done
@@ -116,4 +117,5 @@ CHORES: dict[str, Callable[[House, datetime], tuple[bool, str]]] = {
     "abandoned-files": _abandoned_files,
     "expiry": _expiry,
     "retention": _retention,
+    "restore-drill": restore_drill,
 }

@@ -210,6 +210,7 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     retention: RetentionSettings = RetentionSettings()
     encryption: EncryptionSettings | None = None  # none: the home is plain, as a trial's may be
+    backups: Path | None = None  # folder of backups, each in one of its own; none: nowhere known
     alerts: AlertSettings = AlertSettings()
     mailboxes: dict[str, MailboxSettings] = {}  # by partner id
     carriers: dict[str, CarrierSettings] = {}  # by partner id

@@ -19,10 +19,12 @@ class Retention(_Row):
 
 
 class Housekeeping(_Row):
-    """How many stored files are looked at a day, and how long before its end a thing is told."""
+    """How many stored files are looked at a day, and how many days each chore goes by."""
 
     sampled_files: int = Field(ge=1)
     expiry_days: int = Field(ge=1)
+    drill_days: int = Field(ge=1)
+    backup_days: int = Field(ge=1)
     retention: Retention
 
 

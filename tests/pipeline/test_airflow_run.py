@@ -293,7 +293,7 @@ def test_all_chores_are_done(watched):
     """Each as a task of its own."""
     states = dict(states_of(watched, "housekeeping"))
 
-    assert len(states) == 5
+    assert len(states) == 6
     assert set(states.values()) == {"success"}
 
 

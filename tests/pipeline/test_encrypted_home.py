@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from pipeline.drill import drill
+from pipeline.housekeeping import do_chore
 from pipeline.keeping import encrypt_existing, rotate, standing
 from pipeline.replay import replay
 from pipeline.settings import Settings
@@ -161,11 +162,22 @@ def test_a_key_in_the_home_that_it_protects_is_refused(edi834, tmp_path):
 
 @pytest.mark.control("contingency")
 def test_the_restore_of_a_backup_is_drilled(world):
-    """Taken now, put back into a scratch home, verified, and worked again: the same state."""
-    found = drill(world.house, None, world.clock(3))
-    assert found.holds
-    assert found.files > 100
+    """Taken now, put back into a scratch home, verified, and worked again: the same state.
+
+    A week long that is proof enough; where backups lie is looked at before anything is restored.
+    """
+    now = datetime.now(UTC)
+    empty = world.house.settings.model_copy(update={"backups": world.house.settings.home / "none"})
+    found = do_chore(replace(world.house, settings=empty), "restore-drill", now)
+    assert not found.is_well
+    assert "There is no backup in " in found.sentence
+
+    found = do_chore(world.house, "restore-drill", now)
+    assert found.is_well, found
+    assert found.sentence.endswith("was restored, and holds.")
     assert not list(world.house.settings.home.glob("drill.*"))
+    again = do_chore(world.house, "restore-drill", now + timedelta(days=6))
+    assert again.sentence.startswith("A backup was restored on ")
 
 
 @pytest.mark.control("at-rest", "contingency")
@@ -184,5 +196,6 @@ def test_a_backup_tells_nothing_and_misses_nothing(world, tmp_path):
     assert told.code == 2
     assert f"{spoilt} is damaged, and nothing was restored" in told.err
     spoilt.unlink()
-    with pytest.raises(Terminal, match="is gone"):
-        drill(world.house, folder, world.clock(3))
+    kept = world.house.settings.model_copy(update={"backups": tmp_path})
+    with pytest.raises(Terminal, match="is gone"):  # the chore takes the newest one of the folder
+        do_chore(replace(world.house, settings=kept), "restore-drill", world.clock(30))

@@ -1,0 +1,48 @@
+"""The restore drill as a chore: the newest backup, or one taken now, as seldom as is enough."""
+
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pipeline.backup import MANIFEST
+from pipeline.drill import drill
+from pipeline.wiring import House
+from schemas.housekeeping import load_housekeeping
+
+_LAST = """
+SELECT at FROM ledger.audit_entry
+WHERE action = 'restore drilled' AND details->>'outcome' = 'holds' ORDER BY ordinal DESC LIMIT 1
+"""
+
+
+def restore_drill(house: House, now: datetime) -> tuple[bool, str]:
+    """Whether a backup could be restored lately, and the sentence that tells it.
+
+    Nothing is done within `drill_days` of a drill that held. Raises Terminal when the backup cannot
+    be restored.
+    """
+    kept = load_housekeeping()
+    with house.engine.connect() as conn:
+        last = conn.execute(sa.text(_LAST)).scalar()
+    if last is not None and (now - last).days < kept.drill_days:
+        return True, f"A backup was restored on {last:%Y-%m-%d}, and held."
+    backups = house.settings.backups
+    newest = _newest(backups) if backups else None
+    if backups and newest is None:
+        return False, f"There is no backup in {backups}. Take one: `edi834 backup take`."
+    found = drill(house, newest, now)
+    told = f"The backup of {found.taken_at} with {found.files:,} files"
+    if not found.holds:
+        return False, f"{told} differs when it is worked again. See `edi834 backup drill`."
+    age = (now - datetime.fromisoformat(found.taken_at)).days
+    if age > kept.backup_days:
+        return False, f"{told} holds, but it is {age} days old. Take one: `edi834 backup take`."
+    return True, f"{told} was restored, and holds."
+
+
+def _newest(backups: Path) -> Path | None:
+    """The folder whose manifest was written last."""
+    manifests = backups.glob(f"*/{MANIFEST}")
+    newest = max(manifests, key=lambda path: path.stat().st_mtime, default=None)
+    return newest.parent if newest else None
