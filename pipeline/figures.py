@@ -117,6 +117,9 @@ WHERE state NOT IN ('resolved', 'waived') AND partner_id = ANY(:partners) GROUP 
     "edi834_audit_entries": """
 SELECT coalesce(max(ordinal), 0) AS value FROM ledger.audit_entry
 """,
+    "edi834_emergencies": """
+SELECT count(*) AS value FROM console.session WHERE emergency_until > now() - interval '1 day'
+""",
     "edi834_alerts_open": """
 SELECT rule AS alert, count(*) AS value FROM ledger.alert WHERE closed_at IS NULL GROUP BY rule
 """,

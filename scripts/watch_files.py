@@ -29,6 +29,7 @@ _PANELS = (
     ("Steps that failed", "edi834_steps_failed", "stat", "{{partner}}"),
     ("Kept back by the gate", "edi834_gate_held", "stat", "{{partner}}"),
     ("Kept back before the exchange", "edi834_outgoing_held", "stat", "{{partner}}"),
+    ("Emergency access to the console", "edi834_emergencies", "stat", "sessions"),
     ("Partners held", "edi834_partner_held", "stat", "{{partner}}"),
     ("Files of the last run", "edi834_night_files", "bars", "{{partner}} {{state}} {{verdict}}"),
     ("Transaction sets of the last run", "edi834_night_sets", "bars", "{{partner}} {{answer}}"),

@@ -14,7 +14,9 @@ from console.accounts import (
     set_local_account,
 )
 from console.passwords import make_password
+from pipeline.figures import figures
 from schemas.errors import Terminal
+from schemas.watch import load_watch
 from tests.console.visitor import make_account
 
 EVERYTHING = Grant(["auditor"], ["*"])
@@ -127,6 +129,8 @@ def test_an_emergency_needs_a_reason_and_ends(opened):
         " WHERE action = 'emergency access' AND actor = 'zoe'"
     )
     assert "telephone" not in entry.details
+    beyond = load_watch().beyond(figures(opened.world.house))
+    assert "emergency-access" in {rule.id for rule, _ in beyond}  # somebody hears of it
     with opened.world.house.engine.begin() as conn:
         conn.exec_driver_sql(
             "UPDATE console.session SET emergency_until = now() WHERE account_id = "
