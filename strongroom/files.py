@@ -174,10 +174,10 @@ def move_in(draft: Path, target: Path) -> None:
 def drafts(prefix: str = "edi834.", beside: Path | None = None) -> Iterator[Path]:
     """A folder for clear drafts, which ends with the block.
 
-    It lies in memory where anything is sealed, so that no disk ever has them; else in `beside`.
-    Raises Terminal when there is no such memory.
+    It lies in memory where `beside`, or without it anything, is sealed or has what is, so that no
+    disk ever has them; else in `beside`. Raises Terminal when there is no such memory.
     """
-    if is_any_guarded():
+    if is_any_guarded(beside):
         beside = _IN_MEMORY
         if not os.access(beside, os.W_OK):
             raise Terminal(

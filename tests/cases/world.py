@@ -11,6 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from pipeline.guarding import leave_home
 from pipeline.night import NightResult, run_night
 from pipeline.settings import CarrierSettings, EncryptionSettings, MailboxSettings, Settings
 from pipeline.wiring import House, open_house
@@ -161,8 +162,11 @@ def opened_world(
             mailboxes={partner_id: _mailbox(endpoint, partner_id) for partner_id in partners},
             carriers={partner_id: _carrier(folder, partner_id) for partner_id in partners},
         )
-        with open_house(settings) as house:
-            yield World(folder, endpoint, exchange, CarrierCore(exchange, 7), house)
+        try:
+            with open_house(settings) as house:
+                yield World(folder, endpoint, exchange, CarrierCore(exchange, 7), house)
+        finally:
+            leave_home(settings)  # the next world of this process may have no keys
 
 
 def _mailbox(endpoint: Endpoint, partner_id: str) -> MailboxSettings:

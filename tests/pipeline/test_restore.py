@@ -12,6 +12,7 @@ from ledger import audit
 from ledger.corrections import Word
 from ledger.operator_words import all_partner_holds, resume_partner
 from pipeline.backup import back_up
+from pipeline.guarding import leave_home
 from pipeline.night import run_night
 from pipeline.replay import replay
 from pipeline.restore import GAP, restore
@@ -92,3 +93,4 @@ def test_a_restore_of_yesterday_reaches_today(tmp_path, new_database_url, open_w
                 assert audit.verify(audit.entries(conn)).is_whole
             found = replay(house)
             assert (found.differences, found.stopped) == ([], None)
+        leave_home(settings)

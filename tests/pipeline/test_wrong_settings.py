@@ -103,7 +103,7 @@ def test_a_partner_without_mailbox_is_named(edi834, world):
     [
         ("check", __file__, "--partner", "nobody"),
         ("check", __file__, "--out", "/dev/null/out"),
-        ("simulate", "file", "/nowhere/file.834"),
+        ("simulate", "file", "/dev/null/file.834"),
         ("reconcile", "--book", "/nowhere", "--carrier", "/nowhere", "--out", "/dev/null/out"),
         ("rules", "no-such-rule"),
     ],

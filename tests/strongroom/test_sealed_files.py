@@ -5,6 +5,7 @@ import mmap
 import random
 import re
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +17,15 @@ from schemas.errors import Terminal
 from schemas.partners import load_partner
 from sftp_inbox.landing import LandingZone
 from simulator.generate import write_enrollment_file
-from strongroom.files import create, first_match, open_clear, opened, read_clear
+from strongroom.files import (
+    create,
+    drafts,
+    first_match,
+    move_in,
+    open_clear,
+    opened,
+    read_clear,
+)
 from strongroom.guards import guard
 from strongroom.head import CHUNK_BYTES, HEAD_BYTES
 from strongroom.keyring import Keyring
@@ -208,3 +217,23 @@ def test_a_snapshot_has_the_hash_of_its_clear_bytes(sealed, tmp_path):
     assert pq.read_table(plain).equals(table)
     snapshot = Snapshot(frozenset(table.column_names), (path,))
     assert (snapshot.rows, snapshot.hashes) == (2, {"members.parquet": sha256})
+
+
+def test_a_plain_folder_beside_a_sealed_one_stays_plain(sealed, tmp_path):
+    """Its drafts lie in it and are moved there, whatever else this process has keys for."""
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    with drafts(beside=plain) as folder:
+        assert folder.parent == plain
+        (folder / "draft").write_bytes(b"content")
+        move_in(folder / "draft", plain / "report")
+    memory = Path("/dev/shm")
+    with drafts(beside=sealed.parent) as folder:
+        assert folder.parent == memory
+    with drafts(beside=sealed) as folder:
+        assert folder.parent == memory
+        (folder / "draft").write_bytes(b"content")
+        move_in(folder / "draft", sealed / "report")
+
+    assert (plain / "report").read_bytes() == b"content"
+    assert read_clear(sealed / "report") == b"content"
