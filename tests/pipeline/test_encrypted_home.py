@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.guarding import leave_home
 from pipeline.housekeeping import do_chore
 from pipeline.keeping import encrypt_existing, rotate, standing
 from pipeline.replay import replay
@@ -151,6 +152,7 @@ def test_a_plain_home_is_encrypted_later(tmp_path, engine):
     assert b"CANARY" not in path.read_bytes()
     assert read_clear(path) == b"CANARY"
     assert standing(settings).is_settled
+    leave_home(settings)
 
 
 def test_a_key_in_the_home_that_it_protects_is_refused(edi834, tmp_path):
