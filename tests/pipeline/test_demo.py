@@ -36,6 +36,7 @@ class Demo:
         """The demo as a process of its own."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
         environment |= {"EDI834_HOME": str(self.home), "EDI834_SETTLE_SECONDS": "0"}
+        environment |= {"EDI834_WIRE_WAIT_SECONDS": "0"}
         return subprocess.Popen(
             [Path(sys.executable).parent / "edi834", *(arguments or PLAN)],
             env=environment,
