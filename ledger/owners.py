@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -33,8 +33,9 @@ SELECT p.partner_id, p.at_work, o.token, o.kind, o.name, o.since, o.run_id, r.as
     AND CAST(l.classid AS bigint) = :lock_class AND CAST(l.objid AS bigint) = o.token
 ) AS is_alive
 FROM ledger.partner_owner p JOIN ledger.run_owner o USING (token) JOIN ledger.run r USING (run_id)
-WHERE p.partner_id = ANY(:partner_ids) ORDER BY p.partner_id
+{of_whom} ORDER BY p.partner_id
 """
+_OF_SOME = "WHERE p.partner_id = ANY(:partner_ids)"
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,12 @@ class Standing:
             return False
         is_later = worker.as_of is None or worker.as_of >= self.as_of
         may_follow = worker.kind == "scheduler" and is_later
-        has_it = self.at_work and self.kind == "scheduler" and not may_follow
-        return self.is_alive or has_it
+        return self.is_alive or (self.is_scheduled and not may_follow)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether a scheduler has it, with or without a process at this moment."""
+        return self.at_work and self.kind == "scheduler"
 
     @property
     def sentence(self) -> str:
@@ -96,7 +101,17 @@ class Taken:
 
 def standings(conn: sa.Connection, partner_ids: list[str]) -> list[Standing]:
     """Who has each of the partners or had it last, in their order; none for one never worked on."""
-    rows = conn.execute(sa.text(_STANDING), {"partner_ids": partner_ids, "lock_class": _LOCK_CLASS})
+    return _standings(conn, _OF_SOME, partner_ids=partner_ids)
+
+
+def all_at_work(conn: sa.Connection) -> list[Standing]:
+    """Of each partner who works for it now, by a process or as a scheduler between its tasks."""
+    return [one for one in _standings(conn, "") if one.is_alive or one.is_scheduled]
+
+
+def _standings(conn: sa.Connection, of_whom: str, **parameters: Any) -> list[Standing]:
+    asked = sa.text(_STANDING.format(of_whom=of_whom))
+    rows = conn.execute(asked, {"lock_class": _LOCK_CLASS, **parameters})
     return [Standing(**row) for row in rows.mappings()]
 
 

@@ -12,18 +12,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import sqlalchemy as sa
 
 from ledger import audit
 from ledger.control_numbers import last_numbers
 from ledger.dumping import dump
+from ledger.locks import CONTENTS, shared
 from pipeline.guarding import keyring_of
 from pipeline.settings import Settings, configuration_file, environment_for
 from pipeline.wiring import House
-from schemas.errors import Terminal
+from schemas.errors import Retryable, Terminal
 from strongroom.files import create, read_clear, settle
 from strongroom.guards import guard
+from strongroom.walking import files_below, refuse
 
 MANIFEST, DATABASE, FILES = "manifest.json", "database.dump", "files"
 _LAYOUT = 1
@@ -53,27 +56,20 @@ class Manifest:
 def back_up(house: House, folder: Path, moment: datetime, tell: Tell = lambda _: None) -> Manifest:
     """The manifest of the new backup in `folder`, which must be empty or not there.
 
-    The manifest is written last: without one there is no backup. Raises Terminal when the folder
-    cannot be written, Retryable when the database does not answer.
+    The manifest is written last: without one there is no backup. Nothing old is removed from the
+    home meanwhile. Raises Terminal when the folder cannot be written or something of the home
+    cannot be read, Retryable when the database does not answer.
     """
     settings = house.settings
-    if folder.exists() and any(folder.iterdir()):
-        raise Terminal(f"{folder} is not empty. Give each backup a folder of its own.")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_own(folder)
     keys = keyring_of(settings)
     guard(folder, keys)
     try:
-        with house.engine.connect() as conn:
+        with house.engine.connect() as conn, shared(conn, CONTENTS):
             head, revision, runs = _standing(conn)
             numbers = _numbers(conn)
-        tell("the database")
-        with create(folder / DATABASE) as file:
-            dump(house.engine.url, environment_for(settings.home), file.write)
-            settle(file)
-        hashes = {DATABASE: hash_of(folder / DATABASE)}
-        for number, (name, path) in enumerate(_files(settings), 1):
-            tell(f"{number:,} files")
-            hashes[f"{FILES}/{name}"] = _copied(path, folder / FILES / name)
+            conn.commit()
+            hashes = _copy_all(house, folder, tell)
         used = configuration_file()
         manifest = Manifest(
             _LAYOUT, moment.isoformat(), head, runs, revision, keys.active if keys else None,
@@ -88,6 +84,35 @@ def back_up(house: House, folder: Path, moment: datetime, tell: Tell = lambda _:
         sha256 = hash_of(folder / MANIFEST)
         audit.note(conn, "backed up", "home", 0, files=len(hashes), head=head, manifest=sha256)
     return manifest
+
+
+def _make_own(folder: Path) -> None:
+    """Makes the folder, or takes an empty one: nobody else may look into it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        is_empty = not any(folder.iterdir())
+    except OSError as error:
+        raise Terminal(
+            f"{folder} cannot be made a folder for this account alone: {error.strerror}. Give "
+            "another one."
+        ) from error
+    if not is_empty:
+        raise Terminal(f"{folder} is not empty. Give each backup a folder of its own.")
+
+
+def _copy_all(house: House, folder: Path, tell: Tell) -> dict[str, str]:
+    """The hash of each file of the backup but the manifest: the database's first."""
+    settings = house.settings
+    tell("the database")
+    with create(folder / DATABASE) as file:
+        dump(house.engine.url, environment_for(settings.home), file.write)
+        settle(file)
+    hashes = {DATABASE: hash_of(folder / DATABASE)}
+    for number, (name, path) in enumerate(_files(settings), 1):
+        tell(f"{number:,} files")
+        hashes[f"{FILES}/{name}"] = _copied(path, folder / FILES / name)
+    return hashes
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -132,20 +157,35 @@ def _numbers(conn: sa.Connection) -> dict[str, dict[str, int]]:
 def _files(settings: Settings) -> Iterator[tuple[str, Path]]:
     """Every finished file of the home, by its path there."""
     for folder in settings.sealed_folders:
-        for path in sorted(folder.rglob("*")):
-            place = path.relative_to(settings.home)
-            if path.is_file() and not any(part.startswith(".") for part in place.parts):
-                yield str(place), path
+        for path in files_below(folder, _is_finished):
+            if _is_finished(path.name):
+                yield str(path.relative_to(settings.home)), path
+
+
+def _is_finished(name: str) -> bool:
+    return not name.startswith(".")
 
 
 def _copied(path: Path, target: Path) -> str:
     """The hash of the copy; what is plain in a home with a key is refused by its reader later."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    with path.open("rb") as source, target.open("wb") as copy:
+    with _opened(path) as source, target.open("wb") as copy:
         while piece := source.read(_PIECE_BYTES):
             digest.update(piece)
             copy.write(piece)
         settle(copy)
     shutil.copystat(path, target)
     return digest.hexdigest()
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise Retryable(
+            f"{path} was taken away while the home was copied. Take another backup, into another "
+            "folder."
+        ) from None
+    except PermissionError as error:
+        refuse(error)

@@ -31,6 +31,15 @@ def hold(make: Callable[[], Path]) -> tuple[Path, int]:
         os.close(descriptor)
 
 
+def settle_folder(folder: Path) -> None:
+    """Puts the folder's entries on the disk: without it a power cut may undo a rename in it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def discard_abandoned(paths: Iterable[Path]) -> int:
     """How many of these files and folders were removed: those that no living process holds."""
     return sum(_is_discarded(path) for path in paths)

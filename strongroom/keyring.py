@@ -21,10 +21,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from schemas.errors import Retryable, Terminal
+from schemas.unfinished import settle_folder
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 _COMMAND_SECONDS_MAX = 60
+_READ = "_read"  # which version of the file was read
 _HEADING = (
     "# Keys of an edi834 home. Without this file nothing in that home can be read.\n"
     "# Keep a copy apart from the home and from its backups.\n"
@@ -35,8 +37,9 @@ _HEADING = (
 class Keyring:
     """The keys of a key file; `command` wraps and unwraps them, where they do not lie open.
 
-    They are read when they are first asked for. Raises Terminal when the file or what is in it is
-    wrong, and Retryable when the command fails.
+    They are read when they are first asked for, and again before anything is wrapped if another
+    process has written the file since. Raises Terminal when the file or what is in it is wrong, and
+    Retryable when the command fails.
     """
 
     path: Path
@@ -45,8 +48,9 @@ class Keyring:
     @cached_property
     def _content(self) -> dict[str, object]:
         try:
-            mode = self.path.stat().st_mode
-            content = tomllib.loads(self.path.read_text("utf-8"))
+            with self.path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                content = tomllib.loads(file.read().decode("utf-8"))
         except FileNotFoundError:
             raise Terminal(
                 f"There is no key file {self.path}. Make one with `edi834 keys new`, or restore it."
@@ -55,11 +59,25 @@ class Keyring:
             raise Terminal(
                 f"The key file {self.path} cannot be read ({type(error).__name__}). Restore it."
             ) from error
-        if not self.command and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if not self.command and found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise Terminal(
                 f"Others than its owner may use the key file {self.path}. Set its mode to 0600."
             )
+        self.__dict__[_READ] = _version(found)
         return content
+
+    def _read_anew(self) -> None:
+        """Forgets what was read, when another process has written the file since."""
+        try:
+            is_known = self.__dict__.get(_READ) == _version(self.path.stat())
+        except OSError:
+            is_known = False  # whoever reads it says what is wrong
+        if not is_known:
+            self._forget()
+
+    def _forget(self) -> None:
+        for name in ("_content", "_keys"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def _keys(self) -> dict[str, bytes]:
@@ -93,6 +111,7 @@ class Keyring:
 
     def wrap(self, key: bytes, about: bytes) -> tuple[str, bytes]:
         """The id of the active key, and the key of a file wrapped by it, bound to `about`."""
+        self._read_anew()  # by an older key nothing is wrapped any more: it may be forgotten
         nonce = secrets.token_bytes(_NONCE_BYTES)
         wrapped = AESGCM(self._keys[self.active]).encrypt(nonce, key, about)
         return self.active, nonce + wrapped
@@ -100,8 +119,7 @@ class Keyring:
     def unwrap(self, key_id: str, wrapped: bytes, about: bytes) -> bytes | None:
         """The key of a file; None when the key of that id did not wrap it, or is not there."""
         if key_id not in self._keys:  # another process may have made it since
-            for name in ("_content", "_keys"):
-                self.__dict__.pop(name, None)
+            self._forget()
         key = self._keys.get(key_id)
         if key is None:
             return None
@@ -112,6 +130,7 @@ class Keyring:
 
     def with_new_key(self, day: date) -> "Keyring":
         """The same keys and a new one, which is active, once they are on the disk."""
+        self._read_anew()
         name = f"{day:%Y%m%d}-{secrets.token_hex(3)}"
         key = secrets.token_bytes(KEY_BYTES)
         known = self._texts() if self.path.exists() else {}
@@ -120,6 +139,7 @@ class Keyring:
 
     def without(self, key_id: str) -> "Keyring":
         """The same keys but one. Raises Terminal for the active one, or one that is not there."""
+        self._read_anew()
         if key_id == self.active or key_id not in self.ids:
             raise Terminal(f"{key_id} is no key that could be forgotten: it is active, or unknown.")
         left = {name: key for name, key in self._texts().items() if name != key_id}
@@ -148,6 +168,7 @@ class Keyring:
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(self.path)
+            settle_folder(self.path.parent)  # before any file is wrapped by a key that it has
         except OSError as error:
             raise Terminal(
                 f"The key file {self.path} cannot be written: {error.strerror}. No key was changed."
@@ -183,6 +204,11 @@ class Keyring:
                 f"{program} {doing} answered with something else than base64 in a line. Correct it."
             )
         return answer
+
+
+def _version(found: os.stat_result) -> tuple[int, int, int]:
+    """What differs as soon as somebody has written the file."""
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _decoded(text: str) -> bytes | None:

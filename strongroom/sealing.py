@@ -42,6 +42,7 @@ class SealedWriter(io.RawIOBase):
         self._rest = bytearray()
         self._is_finished = False
         file.write(head)
+        file.flush()  # from now on whoever changes keys sees by which one this file is sealed
 
     def writable(self) -> bool:
         """It is."""

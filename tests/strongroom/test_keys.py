@@ -1,10 +1,12 @@
 """Keys: in a file that nobody else may read, or wrapped by a program; changed at any moment."""
 
 import base64
+import os
 import stat
 import sys
 from contextlib import suppress
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -88,12 +90,11 @@ def test_keys_are_changed_without_rewriting_content(sealed, keys):
 
 def test_a_rotation_that_is_killed_leaves_every_file_readable(sealed, keys, monkeypatch):
     """Before anything, between the two places, and behind them: with both keys it opens."""
+    paths = [stored(sealed, b"content", f"file {number}") for number in range(3)]
     newer = keys.with_new_key(DAY)
+    guard(sealed, newer)
     put = head._put
-    for most in range(3):
-        guard(sealed, keys)
-        path = stored(sealed, b"content")
-        guard(sealed, newer)
+    for most, path in enumerate(paths):
         done = []
 
         def put_most(*about, most=most, done=done):
@@ -122,6 +123,55 @@ def test_a_key_of_another_process_is_found(sealed, keys):
 
     guard(sealed, held)
     assert read_clear(path) == b"content"
+
+
+@pytest.mark.control("at-rest")
+def test_nothing_is_wrapped_by_a_key_that_was_forgotten(sealed, keys):
+    """A process that has read the file long ago looks whether it has changed since."""
+    held = Keyring(keys.path)
+    assert held.active == keys.active
+    guard(sealed, held)
+    keys.with_new_key(DAY).without(keys.active)
+    path = stored(sealed, b"content")
+
+    guard(sealed, Keyring(keys.path))
+    assert read_clear(path) == b"content"
+
+
+def test_two_processes_that_make_keys_keep_both(keys):
+    """Each reads what the other has written before it writes."""
+    one, other = Keyring(keys.path), Keyring(keys.path)
+    assert one.ids == other.ids
+    made = {keys.active, one.with_new_key(DAY).active, other.with_new_key(DAY).active}
+    assert {*Keyring(keys.path).ids} == made
+    assert len(made) == 3
+
+
+def test_a_file_names_its_key_before_it_is_whole(sealed, keys):
+    """So it is counted, and wrapped anew, while it is being written."""
+    path = sealed / "file"
+    with create(path) as file:
+        file.write(b"the beginning ")
+        newer = keys.with_new_key(DAY)
+        assert rewrap(path, newer)
+        file.write(b"and the end")
+    guard(sealed, newer.without(keys.active))
+    assert read_clear(path) == b"the beginning and the end"
+
+
+def test_the_key_file_is_on_the_disk_before_it_is_used(keys, monkeypatch):
+    """Its content, then its name: a power cut may not leave heads that name a key of no file."""
+    flushed = []
+
+    def fsync(descriptor):
+        flushed.append((Path(f"/proc/self/fd/{descriptor}").readlink(), keys.path.read_text()))
+
+    before = keys.path.read_text()
+    monkeypatch.setattr(os, "fsync", fsync)
+    keys.with_new_key(DAY)
+    (_, then), (folder, after) = flushed
+    assert (then, folder) == (before, keys.path.parent)
+    assert after == keys.path.read_text() != before
 
 
 def test_a_program_may_wrap_the_keys(tmp_path, kms):
