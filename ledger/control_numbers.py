@@ -1,6 +1,6 @@
 """Control numbers of what we send: ISA13, GS06 and ST02, each counted per trading partner."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -12,6 +12,7 @@ from schemas.errors import Terminal
 JUMPED = "control numbers left out"  # in the audit trail
 _MOST = 999_999_999
 Kind = Literal["interchange", "group", "transaction_set"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def take_control_numbers(conn: sa.Connection, partner_id: str, kind: Kind, count: int = 1) -> range:
@@ -44,16 +45,17 @@ def jump_ahead(conn: sa.Connection, partner_id: str, kind: str, last_value: int)
     known = sa.select(control_number.c.last_value).where(
         control_number.c.partner_id == partner_id, control_number.c.kind == kind
     )
-    before = conn.execute(known.with_for_update()).scalar_one()
+    before = conn.execute(known.with_for_update()).scalar() or 0  # 0: none was ever given
     if last_value > _MOST:
         raise Terminal(
             f"The {kind} control numbers of {partner_id} are used up: {before:,} of {_MOST:,}. "
             "Agree with the exchange on a new beginning."
         )
+    put = insert(control_number).values(partner_id=partner_id, kind=kind, last_value=last_value)
     conn.execute(
-        sa.update(control_number)
-        .where(control_number.c.partner_id == partner_id, control_number.c.kind == kind)
-        .values(last_value=last_value)
+        put.on_conflict_do_update(
+            index_elements=["partner_id", "kind"], set_={"last_value": last_value}
+        )
     )
     about: dict[str, int | str] = {"partner": partner_id, "kind": kind}
     about |= {"from": int(before), "to": last_value}

@@ -5,14 +5,15 @@ trail explains, and every partner is held until a person has looked at the excha
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from ledger import audit
-from ledger.control_numbers import jump_ahead, last_numbers
+from ledger.control_numbers import KINDS, jump_ahead, last_numbers
 from ledger.corrections import Word
 from ledger.dumping import is_empty, load
 from ledger.operator_words import hold_partner, is_held
@@ -23,6 +24,7 @@ from pipeline.operators import account, name_of_operator
 from pipeline.settings import Settings, environment_for
 from pipeline.wiring import postgresql_url
 from schemas.errors import Terminal
+from schemas.unfinished import settle_folder
 from strongroom.files import open_clear, settle
 from strongroom.guards import guard
 
@@ -32,6 +34,8 @@ HOLD = (
     "what is known here, then resume."
 )
 _PIECE_BYTES = 1 << 20
+
+Then = Callable[[sa.Connection, Manifest], list[str]]
 
 
 @dataclass(frozen=True)
@@ -46,20 +50,27 @@ class Restored:
 def restore(folder: Path, settings: Settings, tell: Tell = lambda _: None) -> Restored:
     """Puts the backup in `folder` into the empty home and the empty database of the settings.
 
-    Raises Terminal, before anything is written, when the home or the database is in use or a file
-    of the backup is not as it was written; and when the audit trail is not whole.
+    Nobody opens the home before all of it has been done. Raises Terminal, before anything is
+    written, when the home or the database is in use or a file of the backup is not as it was
+    written; and when the audit trail is not whole.
     """
-    restored = put_back(folder, settings, tell)
-    with _engine(settings) as engine, engine.begin() as conn:
-        held = _hold_all(conn, restored.manifest, account())
-        for row in last_numbers(conn):
-            jump_ahead(conn, row.partner_id, row.kind, row.last_value + GAP)
-        audit.note(conn, "restored", "home", 0, head=restored.manifest.head)
-    return Restored(restored.manifest, held, restored.entries)
+
+    def then(conn: sa.Connection, manifest: Manifest) -> list[str]:
+        return _hold_back(conn, manifest, settings)
+
+    return put_back(folder, settings, tell, then)
 
 
-def put_back(folder: Path, settings: Settings, tell: Tell = lambda _: None) -> Restored:
-    """The same without gap and holds: the home exactly as it was when it was backed up."""
+def put_back(
+    folder: Path,
+    settings: Settings,
+    tell: Tell = lambda _: None,
+    then: Then = lambda _conn, _manifest: [],
+) -> Restored:
+    """The same without gap and holds: the home exactly as it was when it was backed up.
+
+    `then` is what is done in the database as soon as it is there; it names the partners it holds.
+    """
     keys = keyring_of(settings)
     guard_home(settings)
     guard(folder, keys)
@@ -67,26 +78,41 @@ def put_back(folder: Path, settings: Settings, tell: Tell = lambda _: None) -> R
         manifest = read_manifest(folder)
         _require_empty(settings)
         _require_whole(folder, manifest, tell)
-        _copy(folder, settings, manifest, tell)
-        tell("the database")
         with _engine(settings) as engine:
-            with engine.connect() as conn:
-                if not is_empty(conn):
-                    raise Terminal(
-                        "The database of the settings is in use. Name an empty one in database_url."
-                    )
-            load(engine.url, environment_for(settings.home), _pieces(folder / DATABASE))
-            upgrade(engine)
-            with engine.connect() as conn:
-                anchor = audit.Anchor.of(manifest.head) if manifest.runs else None
-                found = audit.verify(audit.entries(conn), anchor)
+            _require_empty_database(engine)
+            with _noted(settings.restoring_note):
+                _copy(folder, settings, manifest, tell)
+                tell("the database")
+                load(engine.url, environment_for(settings.home), _pieces(folder / DATABASE))
+                upgrade(engine)
+                with engine.begin() as conn:
+                    held = then(conn, manifest)
+                entries = _require_whole_trail(engine, manifest)
     finally:
         guard(folder, None)
+    return Restored(manifest, held, entries)
+
+
+@contextmanager
+def _noted(note: Path) -> Iterator[None]:
+    """The note is there from now on, and gone when all has been done; whatever fails leaves it."""
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.touch()
+    settle_folder(note.parent)
+    yield
+    note.unlink()
+
+
+def _require_whole_trail(engine: sa.Engine, manifest: Manifest) -> int:
+    """How many entries the audit trail has; it may go on behind the end that the manifest names."""
+    with engine.connect() as conn:
+        anchor = audit.Anchor.of(manifest.head) if manifest.runs else None
+        found = audit.verify(audit.entries(conn), anchor)
     if found.fault is not None:
         raise Terminal(
             f"The audit trail of the backup is not whole: {found.fault.sentence}. Use another one."
         )
-    return Restored(manifest, [], found.entries)
+    return found.entries
 
 
 class _Engine:
@@ -109,11 +135,21 @@ class _Engine:
 _engine = _Engine
 
 
-def _hold_all(conn: sa.Connection, manifest: Manifest, by: str) -> list[str]:
-    word = Word(by, by, HOLD.format(taken_at=manifest.taken_at))
-    held = [partner_id for partner_id in manifest.numbers if not is_held(conn, partner_id)]
+def _hold_back(conn: sa.Connection, manifest: Manifest, settings: Settings) -> list[str]:
+    """Holds every partner, and leaves a gap in all of its numbers; names whom it holds.
+
+    So too those of which the backup knows nothing: their first night may have been after it.
+    """
+    last = {(row.partner_id, row.kind): row.last_value for row in last_numbers(conn)}
+    partner_ids = sorted({*settings.mailboxes, *(partner_id for partner_id, _ in last)})
+    held = [partner_id for partner_id in partner_ids if not is_held(conn, partner_id)]
+    by = account()
     for partner_id in held:
-        hold_partner(conn, partner_id, word)
+        hold_partner(conn, partner_id, Word(by, by, HOLD.format(taken_at=manifest.taken_at)))
+    for partner_id in partner_ids:
+        for kind in KINDS:
+            jump_ahead(conn, partner_id, kind, last.get((partner_id, kind), 0) + GAP)
+    audit.note(conn, "restored", "home", 0, head=manifest.head)
     return held
 
 
@@ -121,6 +157,14 @@ def _require_empty(settings: Settings) -> None:
     used = [one for one in (*settings.sealed_folders, settings.database_folder) if _is_used(one)]
     if used:
         raise Terminal(f"{used[0]} is in use. Restore into a home that is empty.")
+
+
+def _require_empty_database(engine: sa.Engine) -> None:
+    with engine.connect() as conn:
+        if not is_empty(conn):
+            raise Terminal(
+                "The database of the settings is in use. Name an empty one in database_url."
+            )
 
 
 def _is_used(folder: Path) -> bool:

@@ -250,6 +250,11 @@ class Settings(BaseSettings):
         return self.landing_folder, self.tables_folder, self.reports_folder
 
     @property
+    def restoring_note(self) -> Path:
+        """There from the beginning of a restore to its end: meanwhile nobody opens the home."""
+        return self.home / "restoring"
+
+    @property
     def database_folder(self) -> Path:
         """Data of the embedded PostgreSQL server."""
         return self.home / "postgresql"

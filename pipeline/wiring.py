@@ -123,8 +123,16 @@ def require_own_packages() -> None:
 
 @contextmanager
 def open_house(settings: Settings) -> Iterator[House]:
-    """The house with an up-to-date database; closed with the context."""
+    """The house with an up-to-date database; closed with the context.
+
+    Raises Terminal when a restore of the home has not ended: it may say and send what it must not.
+    """
     require_own_packages()
+    if settings.restoring_note.exists():
+        raise Terminal(
+            f"{settings.home} is being restored, or its restore was interrupted or refused. Wait "
+            "until it has ended, or restore into an empty home and an empty database."
+        )
     _arm_fault_point(settings)
     guard_home(settings)
     if traces_exporter() is not None:

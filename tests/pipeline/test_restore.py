@@ -21,10 +21,12 @@ from schemas.errors import Terminal
 from strongroom.keyring import Keyring
 
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
+LATER = "peachtree-ga"  # its first night was after the backup
 BELIEVED = (
     "SELECT partner_id, exchange_policy_id, status, benefit_begin, benefit_end FROM book.policy"
     " WHERE known_to = 'infinity' ORDER BY 1, 2, 4"
 )
+NUMBERS_OF = "SELECT last_value FROM ledger.control_number WHERE partner_id = :partner"
 ISA13 = re.compile(rb"ISA(?:\*[^*]*){12}\*(\d{9})\*")
 
 
@@ -39,9 +41,27 @@ def numbers_sent(world):
     return found
 
 
+def require_that_nobody_opens_half_a_home(world, database_url, monkeypatch):
+    """A restore is killed with all rows there and nobody held: no night may begin on that."""
+    half = world.house.settings.model_copy(
+        update={"home": world.folder / "half", "database_url": database_url}
+    )
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.restore.upgrade", killed)
+        with pytest.raises(KeyboardInterrupt):
+            restore(world.folder / "backup", half)
+    with pytest.raises(Terminal, match="is being restored, or its restore was interrupted"):
+        open_house(half).__enter__()
+    leave_home(half)
+
+
 @pytest.mark.fault("F37")
 @pytest.mark.control("contingency")
-def test_a_restore_of_yesterday_reaches_today(tmp_path, new_database_url, open_world):
+def test_a_restore_of_yesterday_reaches_today(tmp_path, new_database_url, open_world, monkeypatch):
     """The same book; no control number twice; the gap is told, and partners are held till then."""
     key_file = tmp_path / "keys.toml"
     Keyring(key_file).with_new_key(date(2026, 12, 1))
@@ -58,11 +78,14 @@ def test_a_restore_of_yesterday_reaches_today(tmp_path, new_database_url, open_w
         believed, sent = world.rows(BELIEVED), numbers_sent(world)
         assert lost.state != "failed"
 
+        require_that_nobody_opens_half_a_home(world, new_database_url(), monkeypatch)
         settings = world.house.settings.model_copy(
             update={"home": tmp_path / "restored", "database_url": new_database_url()}
         )
-        restored = restore(tmp_path / "backup", settings)
-        assert restored.held == [CEDAR, HARBOR]
+        mailboxes = settings.mailboxes | {LATER: settings.mailboxes[CEDAR]}
+        with_later = settings.model_copy(update={"mailboxes": mailboxes})
+        restored = restore(tmp_path / "backup", with_later)
+        assert restored.held == [CEDAR, HARBOR, LATER]
         with pytest.raises(Terminal, match=r"is in use\. Restore into a home that is empty"):
             restore(tmp_path / "backup", settings)
 
@@ -70,7 +93,8 @@ def test_a_restore_of_yesterday_reaches_today(tmp_path, new_database_url, open_w
             again = replace(world, house=house)
             with house.engine.connect() as conn:
                 held = [hold.partner_id for hold in all_partner_holds(conn)]
-            assert held == [CEDAR, HARBOR]
+            assert held == [CEDAR, HARBOR, LATER]
+            assert again.rows(NUMBERS_OF, partner=LATER) == [(GAP,), (GAP,), (GAP,)]
             for partner, folder in kept.items():
                 shutil.copytree(folder, world.outbox(partner), dirs_exist_ok=True)
             again.run(2)
