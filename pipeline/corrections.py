@@ -25,7 +25,8 @@ from pipeline.wiring import House
 from schemas.cases import case_, load_case_rules
 from schemas.errors import Terminal
 from schemas.verdict import Verdict
-from strongroom.files import drafts, parquet, read_clear
+from strongroom.drafts import drafts
+from strongroom.files import parquet, read_clear
 from validators.check import check_file
 
 _EDIT = re.compile(

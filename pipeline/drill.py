@@ -1,7 +1,8 @@
 """The restore drill: a backup put back into a scratch home, and its last run worked again there."""
 
-import secrets
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from pipeline.replay import Replay, replay
 from pipeline.restore import put_back
 from pipeline.settings import Settings
 from pipeline.wiring import House, open_house
+from schemas.unfinished import discard_abandoned, hold
+
+_SCRATCH = "drill."
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,10 @@ def drill(
     """Restores a backup, or one that is taken now, into a scratch home, and looks at it.
 
     Every hash, the audit trail, and the last run, worked again from the restored bytes. The scratch
-    home and its database, on an embedded server of its own, are gone afterwards. Raises Terminal
-    when the backup cannot be restored.
+    home and its database, on an embedded server of its own, are gone afterwards; what a killed
+    drill has left is removed now. Raises Terminal when the backup cannot be restored.
     """
+    discard_drills(house.settings)
     with _scratch(house.settings) as scratch:
         if folder is None:
             folder = scratch.home / "backup"
@@ -58,12 +63,21 @@ def drill(
     return found
 
 
+def discard_drills(settings: Settings) -> int:
+    """How many scratch homes were removed that killed drills have left in the home.
+
+    A server that is still at work in one ends by itself without its folder.
+    """
+    return discard_abandoned(settings.home.glob(f"{_SCRATCH}*"))
+
+
 @contextmanager
 def _scratch(settings: Settings) -> Iterator[Settings]:
     """Settings of an empty home beside the folders of this one, without mailboxes."""
-    home = settings.home.absolute() / f"drill.{secrets.token_hex(4)}"
+    folder = settings.home.absolute()
+    home, held = hold(lambda: Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=folder)))
     scratch = settings.model_copy(update={"home": home, "database_url": None, "mailboxes": {}})
-    home.mkdir(mode=0o711)  # the embedded server may run as an account of its own
+    home.chmod(0o711)  # the embedded server may run as an account of its own
     try:
         yield scratch
     finally:
@@ -71,3 +85,4 @@ def _scratch(settings: Settings) -> Iterator[Settings]:
         if scratch.database_folder.exists():
             stop_embedded(scratch.database_folder)
         shutil.rmtree(home, ignore_errors=True)
+        os.close(held)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pipeline.chain import verify_chain
 from pipeline.checked_tables import discard_unfinished
+from pipeline.drill import discard_drills
 from pipeline.drill_chore import restore_drill
 from pipeline.expiries import expiries
 from pipeline.retention import remove_old
@@ -16,6 +17,7 @@ from pipeline.retrying import until_done
 from pipeline.wiring import House
 from schemas.errors import Terminal
 from schemas.housekeeping import load_housekeeping
+from strongroom.drafts import discard_drafts
 
 # Another sample each day, and the same one for whoever asks again.
 _SAMPLE = """
@@ -84,7 +86,8 @@ def _abandoned_files(house: House, now: datetime) -> tuple[bool, str]:
     del now
     count = house.landing.discard_unfinished()
     count += discard_unfinished(house.settings.tables_folder)
-    return True, f"{count:,} temporary files of killed processes were removed."
+    count += discard_drills(house.settings) + discard_drafts(house.settings.home)
+    return True, f"{count:,} temporary files and folders of killed processes were removed."
 
 
 def _expiry(house: House, now: datetime) -> tuple[bool, str]:

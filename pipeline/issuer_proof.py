@@ -27,7 +27,7 @@ from replies.issuer_order import PLAN_CHARACTERS, InOrder, in_order
 from replies.x12_writer import ControlNumbers, Envelope
 from schemas.errors import Terminal
 from schemas.verdict import Verdict
-from strongroom.files import drafts
+from strongroom.drafts import drafts
 from validators.check import Terms, check_file
 
 _MEMBERS_FOR_PYX12 = 2_000

@@ -1,6 +1,7 @@
 """`edi834 keys`: the keys that encrypt the home, changed without rewriting what they encrypt."""
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import asdict
@@ -114,8 +115,13 @@ def open_file(
         if out is None:
             shutil.copyfileobj(content, sys.stdout.buffer)
             return
-        with out.open("wb") as target:
+        with open(out, "wb", opener=_for_its_owner) as target:
             shutil.copyfileobj(content, target)
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    """A file that is made is its owner's alone: it is as confidential as the home."""
+    return os.open(path, flags, mode=0o600)
 
 
 def _house() -> Any:

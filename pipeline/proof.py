@@ -7,7 +7,7 @@ from replies.ack999 import FUNCTIONAL_IDENTIFIER
 from replies.ta1 import answered_interchanges
 from schemas.errors import Terminal
 from schemas.verdict import Verdict
-from strongroom.files import drafts
+from strongroom.drafts import drafts
 
 
 def prove_interchange_acknowledgements(content: bytes, verdict: Verdict) -> None:

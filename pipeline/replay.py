@@ -25,7 +25,7 @@ from pipeline.replay_work import Replayer
 from pipeline.steps import defect
 from pipeline.wiring import House
 from schemas.errors import EnrollmentError
-from strongroom.files import drafts
+from strongroom.drafts import drafts
 
 Tell = Callable[[str], None]
 _TOLD_OF_A_KIND = 20

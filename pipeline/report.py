@@ -1,6 +1,5 @@
 """The night's error report: a CSV to the exchange; workbook, page and CSV for people."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,12 +24,12 @@ from schemas.fault_points import reach
 from schemas.limits import load_report_limits
 from schemas.postgres_copy import copy_out
 from schemas.tables import DISPOSITIONS
-from strongroom.files import drafts, move_in
+from strongroom.drafts import drafts
+from strongroom.files import move_in
 
 log = structlog.get_logger()
 
 _LETTER = "letter.csv"
-_DRAFT = ".errors."
 _CHUNK_BYTES = 1 << 20
 
 
@@ -49,9 +48,7 @@ def report_errors(house: House, run: Run, partner_id: str) -> int:
     """
     folder = house.settings.reports_folder / str(run.run_id) / partner_id
     folder.mkdir(parents=True, exist_ok=True)
-    for left_behind in folder.glob(f"{_DRAFT}*"):  # by a process that was killed
-        shutil.rmtree(left_behind, ignore_errors=True)
-    with drafts(_DRAFT, folder) as draft:
+    with drafts(folder) as draft:
         with writing(house, run, partner_id, "errors reported") as conn:
             counts = _write(house, conn, run, partner_id, draft)
             already = sent_file_id(conn, "error_report", run.run_id, partner_id)

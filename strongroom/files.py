@@ -8,16 +8,15 @@ import mmap
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from schemas.errors import Terminal
-from strongroom.guards import all_keys, is_any_guarded, keys_of
+from strongroom.guards import all_keys, keys_of
 from strongroom.head import Head, file_key, read_head
 from strongroom.sealing import Sealed, SealedStream, SealedWriter
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 Content = bytes | mmap.mmap | Sealed
 
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a disk that is none: nothing of it can be copied later
 _WINDOW_BYTES = 1 << 22
 _OVERLAP_BYTES = 512  # longer than anything that is searched for
 _COPIED_BYTES = 1 << 20
@@ -41,7 +39,7 @@ class Source:
 
     path: Path
     head: Head | None = None
-    key: bytes | None = None
+    key: bytes | None = field(default=None, repr=False)  # no log and no error tells it
 
     @contextmanager
     def opened(self) -> Iterator[Content]:
@@ -168,24 +166,6 @@ def move_in(draft: Path, target: Path) -> None:
         settle(file)
     unfinished.replace(target)
     draft.unlink()
-
-
-@contextmanager
-def drafts(prefix: str = "edi834.", beside: Path | None = None) -> Iterator[Path]:
-    """A folder for clear drafts, which ends with the block.
-
-    It lies in memory where `beside`, or without it anything, is sealed or has what is, so that no
-    disk ever has them; else in `beside`. Raises Terminal when there is no such memory.
-    """
-    if is_any_guarded(beside):
-        beside = _IN_MEMORY
-        if not os.access(beside, os.W_OK):
-            raise Terminal(
-                f"{_IN_MEMORY} cannot be written to, and drafts of encrypted files are kept in "
-                "memory only. Mount a tmpfs there."
-            )
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=beside) as name:
-        yield Path(name)
 
 
 def in_memory(path: Path, until: ExitStack) -> Path:

@@ -19,7 +19,7 @@ from pipeline.reconciliation_report import export_report
 from reconciliation.measures import Counted, rows_behind
 from reconciliation.report_breaks import COLUMNS_OF_ROWS, gone_breaks, lived_breaks
 from schemas.report_tables import AGES, DEFINITIONS, MEASURE_DEFINITIONS
-from strongroom.files import drafts
+from strongroom.drafts import drafts
 
 router = APIRouter()
 

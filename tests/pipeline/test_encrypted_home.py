@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -78,6 +79,7 @@ def test_people_and_programs_read_it_all_the_same(world, tmp_path):
     opened = world.edi834("keys", "open", report, "--out", tmp_path / "errors.csv")
     assert (opened.code, opened.err) == (0, "")
     assert (tmp_path / "errors.csv").read_bytes() == read_clear(report)
+    assert stat.S_IMODE((tmp_path / "errors.csv").stat().st_mode) == 0o600
     assert world.rows("SELECT count(*) FROM ledger.audit_entry WHERE action = 'file opened'")
     shown = world.edi834("show", world.house.settings.landing_folder / key)
     assert (shown.code, "ST_LOOP" in shown.out or "ISA" in shown.out) == (0, True)

@@ -11,6 +11,7 @@ from ledger.locks import CONTENTS, alone
 from ledger.owners import Worker, sign_of_life, take
 from ledger.runs import open_run
 from pipeline.backup import back_up
+from pipeline.drill import _scratch, discard_drills
 from pipeline.keeping import encrypt_existing, forget, rotate, standing
 from pipeline.settings import Settings
 from pipeline.wiring import House
@@ -180,3 +181,15 @@ def test_a_backup_has_what_its_database_names(sealed, tmp_path):
 
     with pytest.raises(Retryable, match="was taken away while the home was copied"):
         back_up(sealed, tmp_path / "another", NOW, takes_it_away)
+
+
+def test_what_a_killed_drill_has_left_is_removed(settings):
+    """The whole database lies there, clear; a drill that goes on keeps its own."""
+    left = settings.home / "drill.0a1b2c3d"
+    (left / "postgresql").mkdir(parents=True)
+    (left / "postgresql" / "data").write_bytes(b"CANARY")
+    with _scratch(settings) as scratch:
+        assert discard_drills(settings) == 1
+        assert not left.exists()
+        assert scratch.home.is_dir()
+    assert list(settings.home.glob("drill.*")) == []

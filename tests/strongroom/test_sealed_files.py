@@ -17,14 +17,15 @@ from schemas.errors import Terminal
 from schemas.partners import load_partner
 from sftp_inbox.landing import LandingZone
 from simulator.generate import write_enrollment_file
+from strongroom.drafts import drafts
 from strongroom.files import (
     create,
-    drafts,
     first_match,
     move_in,
     open_clear,
     opened,
     read_clear,
+    source_of,
 )
 from strongroom.guards import guard
 from strongroom.head import CHUNK_BYTES, HEAD_BYTES
@@ -145,6 +146,13 @@ def test_plain_files_are_refused_where_all_is_sealed(sealed, tmp_path):
     with pytest.raises(Terminal, match="encrypt-existing"):
         read_clear(sealed / "file")
     assert read_clear(tmp_path / "own") == b"content"
+
+
+def test_no_key_is_told_with_a_source(sealed):
+    """As an error or a log would tell it."""
+    source = source_of(stored(sealed, b"content"))
+    assert source.key is not None
+    assert repr(source.key) not in repr(source)
 
 
 def test_a_search_finds_what_lies_across_windows(sealed, monkeypatch):
