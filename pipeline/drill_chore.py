@@ -12,7 +12,8 @@ from schemas.housekeeping import load_housekeeping
 
 _LAST = """
 SELECT at FROM ledger.audit_entry
-WHERE action = 'restore drilled' AND details->>'outcome' = 'holds' ORDER BY ordinal DESC LIMIT 1
+WHERE object_kind = 'home' AND object_id = 0 AND action = 'restore drilled'
+  AND details->>'outcome' = 'holds' ORDER BY ordinal DESC LIMIT 1
 """
 
 

@@ -6,19 +6,27 @@ setting `retention.years` everything is kept.
 
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from ledger import audit
+from ledger.locks import CONTENTS, alone
 from pipeline.wiring import House
 from schemas.errors import Terminal
 from schemas.housekeeping import load_housekeeping
 
-# Bytes belong to every file that has them, and go with the youngest of them.
+# Bytes belong to every file that has them, and go with the youngest of them; so do those that a
+# file of ours had on the wire, when it was wrapped.
 _OLD_CONTENT = """
 SELECT f.storage_key, array_agg(f.file_id ORDER BY f.file_id) AS file_ids
-FROM ledger.file f
+FROM (
+  SELECT storage_key, file_id, partner_id, state, recorded_at FROM ledger.file
+  UNION
+  SELECT w.storage_key, f.file_id, f.partner_id, f.state, f.recorded_at
+  FROM ledger.wrapping w JOIN ledger.file f USING (file_id) WHERE w.origin_file_id IS NULL
+) f
 GROUP BY f.storage_key
 HAVING max(f.recorded_at) < :before AND NOT bool_or(f.partner_id = ANY(:held))
   AND NOT bool_or(f.state IN ('received', 'checked', 'staged', 'written'))
@@ -26,7 +34,11 @@ HAVING max(f.recorded_at) < :before AND NOT bool_or(f.partner_id = ANY(:held))
     WHERE m.storage_key = f.storage_key AND m.as_of >= :before)
 ORDER BY f.storage_key
 """
+# Bytes that came again are written before the ledger knows of it.
+_SETTLED = timedelta(days=1)
 _OLD_RUNS = "SELECT run_id FROM ledger.run WHERE as_of < :before ORDER BY run_id"
+
+_BACKUP = "A backup is being taken, and nothing is removed meanwhile. Try again when it has ended."
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,8 @@ def remove_old(house: House, now: datetime) -> Removed | None:
 
     Each removal is an entry in the audit trail before it is done. `now` counts only up to the hour
     of this machine, so that nothing is old because somebody says a later one. Raises Terminal when
-    the settings keep less than the law wants.
+    the settings keep less than the law wants, and AtWork while a backup is taken, which has to find
+    everything that it speaks of.
     """
     years = house.settings.retention.years
     if years is None:
@@ -55,7 +68,8 @@ def remove_old(house: House, now: datetime) -> Removed | None:
         )
     before = _years_before(min(now, datetime.now(UTC)), years)
     held = sorted(house.settings.retention.legal_holds)
-    return Removed(_remove_content(house, before, held), _remove_reports(house, before, held))
+    with house.engine.connect() as conn, alone(conn, CONTENTS, _BACKUP):
+        return Removed(_remove_content(house, before, held), _remove_reports(house, before, held))
 
 
 def _years_before(moment: datetime, years: int) -> datetime:
@@ -72,7 +86,8 @@ def _remove_content(house: House, before: datetime, held: list[str]) -> int:
     count = 0
     for row in old:
         tables = [house.settings.tables_folder / str(file_id) for file_id in row.file_ids]
-        if not (house.landing.has(row.storage_key) or any(one.exists() for one in tables)):
+        content = house.landing.folder / row.storage_key
+        if not any(one.exists() for one in (content, *tables)) or _is_fresh(content):
             continue
         with house.engine.begin() as conn:
             for file_id in row.file_ids:
@@ -82,6 +97,15 @@ def _remove_content(house: House, before: datetime, held: list[str]) -> int:
             shutil.rmtree(folder, ignore_errors=True)
         count += len(row.file_ids)
     return count
+
+
+def _is_fresh(content: Path) -> bool:
+    """Whether the bytes were written lately: they may have come again, and nobody knows it yet."""
+    try:
+        written = datetime.fromtimestamp(content.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return False
+    return datetime.now(UTC) - written < _SETTLED
 
 
 def _remove_reports(house: House, before: datetime, held: list[str]) -> int:

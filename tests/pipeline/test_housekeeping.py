@@ -1,15 +1,18 @@
 """Housekeeping: what is wrong is told, what may go goes, and nothing that is young or held."""
 
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ledger.locks import CONTENTS, shared
+from ledger.wrappings import Wrapping, record_wrapping
 from pipeline.housekeeping import CHORES, do_chore
 from pipeline.retention import Removed, remove_old
 from pipeline.settings import RetentionSettings
-from schemas.errors import Terminal
+from schemas.errors import AtWork, Terminal
 from tests.cases.world import CEDAR, HARBOR
 
 NOW = datetime.now(UTC)
@@ -88,18 +91,53 @@ def test_nothing_young_is_removed_whatever_hour_somebody_says(world):
     assert stored(world, CEDAR) | stored(world, HARBOR) == before
 
 
+def wrapped(world, partner_id):
+    """The storage key of what a file of ours was on the wire."""
+    content = world.house.landing.store([b"-----BEGIN PGP MESSAGE-----"])
+    ((file_id,),) = world.rows(
+        "SELECT min(file_id) FROM ledger.file"
+        " WHERE partner_id = :p AND direction = 'issuer_to_exchange'",
+        p=partner_id,
+    )
+    told = Wrapping(file_id, "openpgp", "sent.pgp", content.sha256, 27, content.storage_key)
+    with world.house.engine.begin() as conn:
+        record_wrapping(conn, told)
+    return content.storage_key
+
+
+@pytest.mark.control("retention")
+def test_nothing_is_removed_while_a_backup_is_taken(world):
+    """It has to find everything of which its copy of the database speaks."""
+    with (
+        world.house.engine.connect() as conn,
+        shared(conn, CONTENTS),
+        pytest.raises(AtWork, match="A backup is being taken"),
+    ):
+        remove_old(keeping(world, 6), NOW)
+
+
 @pytest.mark.control("retention")
 def test_what_is_old_goes_unless_it_is_held(world):
     """Bytes, tables and reports; the ledger and a note in the trail stay. Again changes nothing."""
     house = keeping(world, 6, harbor_light_nc="Case 2026-17, by counsel")
     kept, gone = stored(world, HARBOR), stored(world, CEDAR)
     assert kept
+    on_the_wire = wrapped(world, CEDAR)
     with world.house.engine.begin() as conn:
         conn.exec_driver_sql(f"UPDATE ledger.file SET recorded_at = recorded_at - {LONG_AGO}")
         conn.exec_driver_sql(f"UPDATE ledger.run SET as_of = as_of - {LONG_AGO}")
+    for path in world.house.landing.folder.glob("*/*"):
+        os.utime(path, (0, 0))
+    again = world.house.landing.folder / min(gone - kept)
+    again.touch()  # the same bytes come again, and the ledger does not know it yet
     removed = remove_old(house, NOW)
 
+    assert again.exists()
+    os.utime(again, (0, 0))
+    later = remove_old(house, NOW)
+    removed = Removed(removed.files + later.files, removed.reports + later.reports)
     assert removed.files >= len(gone) > 0
+    assert not world.house.landing.has(on_the_wire)
     assert stored(world, HARBOR) == kept
     assert stored(world, CEDAR) == gone & kept
     reports = world.house.settings.reports_folder
