@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.catalog import Direction, Rule, load_rules
 from schemas.errors import Terminal
+from schemas.limits import Limits, load_limits
 from schemas.partners import Exchange, Partner, load_exchange, load_partner
 
 OFF = "off"  # the severity of a rule that is taken out
@@ -72,13 +73,14 @@ class RuleSet:
     """What holds for one file: the rulebook, whose file it is, the day on which it came, and where.
 
     Without a partner the implementation guide alone holds, without a day every rule whatever its
-    dates.
+    dates. `limits` say how much is told of what breaks a rule.
     """
 
     rulebook: Rulebook
     partner: Partner | None = None
     day: date | None = None
     direction: Direction = "exchange_to_issuer"
+    limits: Limits = field(default_factory=load_limits, compare=False)  # of no matter to what holds
 
     @cached_property
     def exchange(self) -> Exchange | None:
@@ -112,7 +114,7 @@ class RuleSet:
         return hash((self.rulebook, partner, self.day, self.direction))
 
     def __reduce__(self) -> tuple[type["RuleSet"], tuple[Any, ...]]:
-        return RuleSet, (self.rulebook, self.partner, self.day, self.direction)
+        return RuleSet, (self.rulebook, self.partner, self.day, self.direction, self.limits)
 
 
 @cache

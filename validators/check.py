@@ -66,9 +66,9 @@ class Terms:
     Without a partner the implementation guide alone holds, without a day every rule whatever its
     dates. `seen_interchanges` are the (ISA06, ISA13) of earlier files, `seen_groups` tells which
     (GS02, GS06) an earlier one brought, and `is_copy` whether one had the same bytes. `limits` say
-    in how large pieces a file is read. `rulebook` has the rules, companion guides and partners
-    that hold. `direction` is the way that the file goes: what is agreed on the sender of an
-    envelope is looked at in what an exchange sends only.
+    in how large pieces a file is read, and how much is told of it. `rulebook` has the rules,
+    companion guides and partners that hold. `direction` is the way that the file goes: what is
+    agreed on the sender of an envelope is looked at in what an exchange sends only.
     """
 
     partner: Partner | None = None
@@ -85,7 +85,7 @@ class Terms:
     def rules(self) -> RuleSet:
         """What holds for the file."""
         partner = self.rulebook.partner(self.partner) if self.partner else None
-        return RuleSet(self.rulebook, partner, self.day, self.direction)
+        return RuleSet(self.rulebook, partner, self.day, self.direction, self.limits)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from parsers.stretch import Stretch
 from schemas import tables
 from schemas.catalog import Rule, load_rules
 from schemas.guide import ENROLLMENT, Element, Guide, Segment
-from schemas.limits import load_limits
+from schemas.limits import Limits
 
 REPETITION = 100  # a component of a repeated element: its repetition times this, plus its place
 
@@ -48,11 +48,11 @@ class Finding:
 
 @dataclass
 class Findings:
-    """Findings of one stretch, collected check by check."""
+    """Findings of one stretch, collected check by check, as many as its limits allow."""
 
     stretch: Stretch
+    limits: Limits
     found: list[Finding] = field(default_factory=list)
-    most: int = field(default_factory=lambda: load_limits().issues_of_a_rule)
 
     def add(
         self,
@@ -65,7 +65,7 @@ class Findings:
     ) -> None:
         """Records a rule as broken at `rows`, at element `elements` (1-based; 0 = the segment).
 
-        Of one header or member at most `most` places are kept.
+        Of one header or member at most `issues_of_a_rule` places are kept.
         """
         if not len(rows):
             return
@@ -77,18 +77,19 @@ class Findings:
         )
         about = np.broadcast_to(np.asarray(nodes, dtype=np.int16), rows.shape)
         finding = Finding(rule, rows, at, within, about)
-        self.found.append(finding if len(rows) <= self.most else self._shortened(finding))
+        is_short = len(rows) <= self.limits.issues_of_a_rule
+        self.found.append(finding if is_short else self._shortened(finding))
 
     def _shortened(self, finding: Finding) -> Finding:
         """The finding with its first places in each header or member, and a word on the others."""
-        placement = self.stretch.placement
+        placement, most = self.stretch.placement, self.limits.issues_of_a_rule
         lanes = placement.lane_of[finding.rows]
         order = np.lexsort((finding.rows, lanes))
         lanes = lanes[order]
         rank = np.arange(len(order)) - np.searchsorted(lanes, lanes)
-        shortened = np.unique(lanes[(rank == self.most) & (lanes >= 0)])
+        shortened = np.unique(lanes[(rank == most) & (lanes >= 0)])
         self.add("issues-left-out", placement.lane_starts[shortened])
-        return finding.at(np.sort(order[rank < self.most]))
+        return finding.at(np.sort(order[rank < most]))
 
     def to_table(self) -> pa.Table:
         """The findings as `tables.ISSUES`, in file order, and not many more than the limit."""
@@ -99,7 +100,7 @@ class Findings:
 
     def _told(self) -> Iterator[Finding]:
         """The findings as far as they are made into rows: a file with more of them is refused."""
-        left = load_limits().issues_of_a_stretch + 1
+        left = self.limits.issues_of_a_stretch + 1
         for finding in self.found:
             if left:
                 yield finding.at(np.arange(min(left, len(finding.rows))))

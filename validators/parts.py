@@ -72,7 +72,7 @@ def check_part(  # noqa: PLR0913 - what one stretch needs, and nothing beside it
     Its `tally` is taken here, where nobody has taken it before.
     """
     stretch = parse_stretch(content, span, before)
-    structure = _judge(stretch, span)
+    structure = _judge(stretch, span, rules)
     read = _READERS[stretch.guide.version]
     contents = read(stretch, rules, wants_tables=wants_tables)
     counts = contents.counts | {"segments": len(stretch.segments)}
@@ -93,8 +93,8 @@ def check_part(  # noqa: PLR0913 - what one stretch needs, and nothing beside it
     )
 
 
-def _judge(stretch: Stretch, span: Span) -> pa.Table:
-    findings = Findings(stretch)
+def _judge(stretch: Stretch, span: Span, rules: RuleSet) -> pa.Table:
+    findings = Findings(stretch, rules.limits)
     if span.is_cut_short:
         open_lane = stretch.placement.lane_of[-1:]
         findings.add("loop-too-long", stretch.placement.lane_starts[open_lane[open_lane >= 0]])

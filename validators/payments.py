@@ -23,7 +23,7 @@ _TYPE, _AMOUNT, _TOTAL = 2, 4, 2  # RMR02, RMR04, BPR02
 def read_payments(stretch: Stretch, rules: RuleSet, *, wants_tables: bool) -> Contents:  # noqa: ARG001, as of an 834
     """The contents of a stretch of a HIX 820."""
     read = read_payment_tables(stretch)
-    findings = Findings(stretch)
+    findings = Findings(stretch, rules.limits)
     find_odd_payments(findings, read.payments)
     find_odd_totals(findings)
     return Contents(

@@ -15,7 +15,7 @@ def find_shape_faults(findings: Findings) -> None:
     The exemplars are judged first; then, row by row, all headers and members of a faulty shape.
     """
     placement = findings.stretch.placement
-    trial = Findings(findings.stretch)
+    trial = Findings(findings.stretch, findings.limits)
     _judge(trial, placement.exemplar_rows)
     if not trial.found:
         return

@@ -19,7 +19,6 @@ from parsers.reading import ReceivedFile
 from parsers.segments import Flags
 from parsers.stretch import parse_stretch
 from parsers.tally import Cursor
-from schemas.limits import load_limits
 from schemas.rule_sets import RuleSet
 from validators.business.checks import Checks, load_checks
 from validators.business.facts import Facts, Tables
@@ -50,7 +49,7 @@ def find_faults_across_stretches(
     tables = _put_together(envelope, handed)
     facts = Facts(tables, checks.meanings)
     for row in np.flatnonzero(_with_faults(facts, checks)).tolist():
-        yield _read_again(received, envelope, tables, row, checks)
+        yield _read_again(received, envelope, tables, row, rules)
 
 
 def _put_together(envelope: Envelope, handed: list[OpenSets]) -> Tables:
@@ -83,7 +82,7 @@ def _with_faults(facts: Facts, checks: Checks) -> Flags:
 
 
 def _read_again(
-    received: ReceivedFile, envelope: Envelope, tables: Tables, row: int, checks: Checks
+    received: ReceivedFile, envelope: Envelope, tables: Tables, row: int, rules: RuleSet
 ) -> pa.Table:
     """What is wrong with one set, at its places.
 
@@ -93,12 +92,12 @@ def _read_again(
     one = tables.set_headers.slice(row, 1).to_pylist()[0]
     first = one["byte_start"]
     region = next(r for r in reversed(received.layout.regions) if r.byte_start <= first)
-    last = min(one["byte_end"] + 1, region.byte_end, first + load_limits().longest_loop_bytes)
+    last = min(one["byte_end"] + 1, region.byte_end, first + rules.limits.longest_loop_bytes)
     span = Span(first, last, region.delimiters, begins_interchange=False)
     stretch = parse_stretch(bytes(received.content[first:last]), span, _before(envelope, one))
     counts = {name: column[row : row + 1] for name, column in (tables.counts or {}).items()}
     business = tables_of(read_business_tables(stretch), counts)
-    findings = Findings(stretch)
+    checks, findings = load_checks(rules), Findings(stretch, rules.limits)
     facts = StretchFacts(stretch, business, checks)
     Teller(facts, findings).tell_of_sets(checks, np.ones(1, dtype=np.bool_))
     return findings.to_table()

@@ -62,7 +62,7 @@ def find_business_faults(stretch: Stretch, business: BusinessTables, rules: Rule
     """What breaks a rule in a stretch."""
     checks = load_checks(rules)
     facts = StretchFacts(stretch, tables_of(business), checks)
-    findings = Findings(stretch)
+    findings = Findings(stretch, rules.limits)
     teller = Teller(facts, findings)
     for check in checks.of_rows:
         teller.tell(check)
