@@ -1,5 +1,6 @@
 """Who may do what: every role at every endpoint, and no other way in."""
 
+import hashlib
 import re
 
 import pytest
@@ -108,7 +109,7 @@ def test_a_person_sees_its_own_partners(opened):
 
 @pytest.mark.control("audit", "minimum-necessary")
 def test_a_value_is_shown_once_the_trail_has_noted_who_saw_it(opened):
-    """Without a reason nothing; with one that value, a row in the trail, and not the reason."""
+    """Without a reason nothing; with one that value, and in the trail the reason's hash."""
     path = place_of("/reveal", opened)
     of = path.rpartition("=")[2]
     token = opened.token("steward")
@@ -125,6 +126,7 @@ def test_a_value_is_shown_once_the_trail_has_noted_who_saw_it(opened):
     )
     assert (entry.actor, str(entry.object_id)) == ("steward", of.split("-")[0])
     assert "Call 17" not in entry.details
+    assert hashlib.sha256(b"Call 17.").hexdigest() in entry.details
 
 
 @pytest.mark.control("minimum-necessary")

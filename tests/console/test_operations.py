@@ -69,7 +69,7 @@ def test_a_file_says_its_answers_with_their_cause(opened):
     assert "IK5" in text
 
 
-@pytest.mark.control("audit")
+@pytest.mark.control("audit", "minimum-necessary")
 def test_the_raw_bytes_need_a_reason_and_leave_an_entry(opened):
     """Byte for byte as they came, for a steward; operations may not."""
     (row,) = opened.rows(

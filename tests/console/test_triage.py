@@ -40,6 +40,7 @@ def test_the_queue_leads_by_keyboard_to_an_item(opened, browse):
     assert page.locator("summary", has_text="Assign").is_visible()
 
 
+@pytest.mark.control("unique-user", "accessibility")
 def test_a_steward_takes_a_case_and_says_something_about_it(opened, browse, case):
     """The trail names the person, by the account of the console."""
     page = browse("steward", java_script_enabled=False)

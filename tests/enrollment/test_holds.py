@@ -103,6 +103,7 @@ def test_stale_records_hold_whatever_ends_coverage(decided):
     assert holds(decided.conn)[0].reasons == ["The carrier's records are stale."]
 
 
+@pytest.mark.control("separation")
 def test_two_persons_release_a_hold(decided):
     """One is not enough, and the same one twice is one."""
     hold_id = _hold(decided, endings=1)

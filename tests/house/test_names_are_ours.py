@@ -30,6 +30,7 @@ def test_modules_of_validators_are_not_named_like_the_strangers(house):
     assert ours.isdisjoint(STRANGERS)
 
 
+@pytest.mark.control("supply-chain")
 def test_the_stranger_is_banned_from_every_resolution(house):
     """uv refuses to add it, and no pinned package brings it in."""
     assert "validators<0" in house.project["tool"]["uv"]["constraint-dependencies"]

@@ -108,7 +108,6 @@ def licence_of(name):
     return " ".join([told.get("License-Expression") or told.get("License") or "", *classifiers])
 
 
-@pytest.mark.control("supply-chain")
 def test_packages_that_ask_more_than_to_be_named_are_known():
     """Each is told in `docs/supply-chain.md`, with what it means; no other one comes in."""
     needed = bill().needed_at_run_time()
@@ -123,6 +122,7 @@ def test_packages_that_ask_more_than_to_be_named_are_known():
     assert sorted(asking) == sorted(rows)
 
 
+@pytest.mark.control("supply-chain")
 def test_what_only_builds_and_tests_is_not_in_the_bill():
     """It names what runs at a carrier's."""
     needed = bill().needed_at_run_time()

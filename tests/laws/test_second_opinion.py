@@ -67,6 +67,7 @@ def test_good_files_are_good_to_both(reader, originals):
         assert reader.rules(text) == []
 
 
+@pytest.mark.control("x12")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_pyx12_rejects_we_reject_at_the_same_place(reader, originals, seed):
     """Single faults: of segments, of elements, of bytes. `make fuzz` makes more of them."""

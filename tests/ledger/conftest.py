@@ -5,9 +5,10 @@ from datetime import datetime
 import pyarrow as pa
 import pytest
 
-from ledger.files import ReceivedFile
-from ledger.runs import open_run
+from ledger.files import ReceivedFile, record_received
+from ledger.runs import close_run, open_run
 from ledger.sent import SentEnvelopes, SentFile
+from ledger.step_failures import StepFailure, record_failure
 from schemas import tables
 from schemas.verdict import Verdict
 
@@ -19,6 +20,20 @@ SIX_O_CLOCK = datetime.fromisoformat("2026-12-01T06:00:00+00:00")
 def run_id(conn):
     """The run of one night."""
     return open_run(conn, SIX_O_CLOCK)
+
+
+@pytest.fixture
+def night(engine, given):
+    """A run with a failed step: some entries to tamper with."""
+    with engine.begin() as conn:
+        run_id = open_run(conn, given.six_o_clock)
+        record_received(conn, given.file(run_id))
+    for step in ("fetching files", "judging the batch"):
+        with engine.begin() as conn:
+            record_failure(conn, run_id, StepFailure(PARTNER, step, "It broke."))
+    with engine.begin() as conn:
+        close_run(conn, run_id, "balanced")
+    return run_id
 
 
 def a_file(run_id, name="OPR.001234567T.I834.D261130.T180000000.P", content="a", **more):

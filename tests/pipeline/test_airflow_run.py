@@ -123,7 +123,6 @@ def failing(tmp_path_factory, new_database_url, open_world):
     patch.undo()
 
 
-@pytest.mark.fault("F1")
 @pytest.mark.control("denial-of-service")
 def test_a_failing_partner_fails_its_own_tasks_and_the_close(failing):
     """The other partner's tasks succeed; the last task says that the night failed."""
@@ -147,6 +146,7 @@ def test_a_failure_that_needs_a_person_is_not_tried_again(failing):
     assert tries == [(1,), (1,)]
 
 
+@pytest.mark.control("denial-of-service")
 def test_the_other_partners_night_is_complete(failing):
     """Harbor's members are in the book and its answers in the exchange's inbox."""
     world, result = failing.world, failing.result

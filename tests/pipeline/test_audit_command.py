@@ -139,6 +139,7 @@ def test_a_removed_end_is_found_by_the_printed_one(night, edi834, tampered, tmp_
     assert judged(tmp_path / "trail.jsonl", night.anchor)[0] == 1
 
 
+@pytest.mark.fault("F35")
 @pytest.mark.control("integrity")
 def test_an_auditor_verifies_an_export_alone(night, edi834, tmp_path):
     """Every line that is changed, removed or moved is named by a bare interpreter."""

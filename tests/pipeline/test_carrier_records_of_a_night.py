@@ -15,6 +15,7 @@ from schemas.records import BOOK_MEMBERS, CARRIER_MEMBERS
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
 
 
+@pytest.mark.fault("F26")
 def test_a_carrier_without_members_agrees_with_an_empty_book_only(world):
     """Before the first enrollment nobody is on record; after it, such an extract is a wrong one."""
     world.write_carrier_records(1)
@@ -72,8 +73,11 @@ def test_records_that_have_shrunk_are_refused_until_a_person_says_that_they_are_
     path = world.folder / "carrier" / CEDAR / f"{name}.csv"
     then = rows_of(path)
     now = (then - 1) // 2
+    decided = "SELECT count(*), max(decision_id) FROM book.decision WHERE partner_id = :p"
+    before = world.rows(decided, p=CEDAR)
     cut(path, now)
     refused = world.run(2)
+    assert world.rows(decided, p=CEDAR) == before
     told = world.rows(
         "SELECT partner_id FROM reconciliation.result NATURAL JOIN ledger.run WHERE as_of = :clock",
         clock=world.clock(2),

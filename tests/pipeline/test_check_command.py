@@ -220,7 +220,6 @@ def test_the_worst_file_gives_the_exit_code(edi834, good_file, faulty_file, tmp_
     assert f"{tmp_path / 'none'}: No such file or directory. Correct the path." in worst.failures[0]
 
 
-@pytest.mark.fault("F8")
 def test_a_full_disk_is_no_wrong_path(edi834):
     """What to do depends on what went wrong."""
     ended = edi834("simulate", "file", "/dev/full", "--members", 2000)

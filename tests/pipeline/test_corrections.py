@@ -50,7 +50,6 @@ def rows(desk, statement, **told):
         return [tuple(row) for row in conn.execute(sa.text(statement), told)]
 
 
-@pytest.mark.fault("F36")
 def test_a_corrected_set_takes_effect_once_and_the_case_names_it(desk):
     """It is in the book, the case is gone by it, and nobody was answered."""
     desk.night(NO_RELATION)
@@ -100,11 +99,11 @@ def test_who_moves_coverage_ids_or_dollars_does_not_resubmit_alone(desk):
 
 @pytest.mark.fault("F36")
 def test_what_is_resubmitted_twice_is_taken_in_once(desk):
-    """Whoever clicks again is told that it is done, and there is one file of it."""
+    """Whoever clicks again is told that no draft is left, and there is one file of it."""
     desk.night(NO_RELATION)
     draft(desk, "INS*02=18")
     resubmit(desk.house, 1, Word("Ben", "ben", "It is right."))
-    with pytest.raises(Terminal):
+    with pytest.raises(Terminal, match="has no draft"):
         resubmit(desk.house, 1, Word("Ben", "ben", "It is right."))
     assert len(next_night(desk)) == 1
     assert rows(desk, "SELECT state FROM book.event_set") == [("applied",)]

@@ -104,7 +104,6 @@ def test_a_copied_home_without_its_key_is_refused(world, tmp_path):
     assert "is encrypted, and no key is configured" in told.err
 
 
-@pytest.mark.fault("F30")
 @pytest.mark.control("at-rest")
 def test_rotation_wraps_all_keys_anew_and_goes_on_where_it_was_killed(world):
     """Killed with the new key made, and after the first file; every file opens at any time."""
@@ -157,6 +156,7 @@ def test_a_plain_home_is_encrypted_later(tmp_path, engine):
     leave_home(settings)
 
 
+@pytest.mark.control("at-rest")
 def test_a_key_in_the_home_that_it_protects_is_refused(edi834, tmp_path):
     """Whoever copies the home would have both."""
     told = edi834("night", EDI834_ENCRYPTION__KEY_FILE=str(tmp_path / "home" / "keys.toml"))
@@ -164,6 +164,7 @@ def test_a_key_in_the_home_that_it_protects_is_refused(edi834, tmp_path):
     assert "lies in the home that it is to protect" in told.err
 
 
+@pytest.mark.fault("F37")
 @pytest.mark.control("contingency")
 def test_the_restore_of_a_backup_is_drilled(world):
     """Taken now, put back into a scratch home, verified, and worked again: the same state.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import pipeline.steps
+import pipeline.check
 from tests.cases.world import CEDAR
 from tests.pipeline.invariants import broken, broken_in
 
@@ -29,26 +29,40 @@ def world(tmp_path_factory, new_database_url, open_world):
 def test_a_file_that_breaks_the_rule_engine_stops_no_other(world, monkeypatch):
     """Told by class and place, without what the defect says; once it is gone, the night ends."""
     world.send(2)
-    check, poisoned = pipeline.steps.check_received, "SELECT max(file_id) FROM ledger.file"
+    (world.outbox(CEDAR) / "Z.P").write_bytes(b"Dear carrier,")
+    check = pipeline.check.check_file
 
-    def checked(house, run, file_id):
-        if [(file_id,)] == world.rows(f"{poisoned} WHERE direction = 'exchange_to_issuer'"):
+    def checked(path, terms, sink):
+        done = check(path, terms, sink)  # its tables are written by now
+        if path.name == first_of_the_night(world)[1].split("/")[1]:
             raise ValueError("LOCKHART has an impossible date")
-        return check(house, run, file_id)
+        return done
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline.steps, "check_received", checked)
+        patched.setattr(pipeline.check, "check_file", checked)
         result = world.run(2)
     (failure,) = result.failures
-    verdicts = world.rows(
-        "SELECT verdict FROM ledger.file WHERE direction = 'exchange_to_issuer' ORDER BY file_id"
-    )
     assert "Unexpected ValueError" in failure.sentence
     assert "LOCKHART" not in failure.sentence
-    assert verdicts[-1] == (None,)
-    assert ("accepted",) in verdicts
+    file_id, _, verdict = first_of_the_night(world)
+    assert verdict is None
+    assert world.file_named("Z.P").verdict == "unreadable"  # it has come after it
+    tables = world.house.settings.tables_folder
+    assert not (tables / str(file_id)).exists()
+    assert [path.name for path in tables.iterdir() if "unfinished" in path.name] == []
+    for table in ("issue", "disposition"):
+        assert world.rows(f"SELECT FROM ledger.{table} WHERE file_id = :f", f=file_id) == []
     assert world.run(2).state != "failed"
     assert broken(world) == {}
+
+
+def first_of_the_night(world):
+    """Id, storage key and verdict of the first file that has come in the last run."""
+    return world.rows(
+        "SELECT file_id, storage_key, verdict FROM ledger.file JOIN"
+        " (SELECT max(run_id) AS run_id FROM ledger.run) r USING (run_id)"
+        " WHERE direction = 'exchange_to_issuer' ORDER BY file_id LIMIT 1"
+    )[0]
 
 
 @pytest.mark.fault("F29")
@@ -70,6 +84,7 @@ def test_a_wrong_file_of_a_partner_lets_nothing_begin(world):
 def test_a_night_goes_on_without_a_place_for_its_logs_and_traces(world):
     """Standard error takes nothing any more, and nobody listens for spans."""
     world.send(3)
+    (world.outbox(CEDAR) / "junk.P").write_bytes(b"nothing")  # the log tells of it
     nobody = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
     with Path("/dev/full").open("w") as full:
         ended = command(
@@ -79,6 +94,7 @@ def test_a_night_goes_on_without_a_place_for_its_logs_and_traces(world):
     last = world.rows("SELECT run_id, state FROM ledger.run ORDER BY run_id DESC LIMIT 1")
     assert last == [(night["run"], night["state"])]
     assert night["failures"] == []
+    assert world.file_named("junk.P").state == "quarantined"
     assert broken(world) == {}
 
 

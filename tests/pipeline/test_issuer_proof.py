@@ -95,6 +95,7 @@ OF_THE_FILE = {
 }
 
 
+@pytest.mark.control("x12")
 @pytest.mark.parametrize("what", OF_ONE)
 def test_a_set_that_says_something_else_does_not_leave(what):
     """Whatever is changed after the decision: told of its decision alone, without a value."""
@@ -148,6 +149,7 @@ def test_sets_that_pyx12_refuses_stay_and_those_of_their_shape(monkeypatch):
         proved(written(rows), rows)
 
 
+@pytest.mark.control("x12")
 def test_pyx12_names_the_sets_that_it_refuses():
     """By their ST02, from its own 999."""
     content = written(table(numbered(EVERYTHING)))

@@ -1,4 +1,4 @@
-"""F1, F2: mailboxes that fail for a while, servers that are not the agreed one; partners apart."""
+"""Mailboxes that fail for a while, servers that are not the agreed one; partners apart."""
 
 import socket
 import threading
@@ -9,10 +9,12 @@ import asyncssh
 import pytest
 from structlog.testing import capture_logs
 
+import pipeline.receive
 from ledger import audit
 from pipeline.night import run_night
 from schemas.errors import Terminal
 from sftp_inbox.client import connect
+from sftp_inbox.receive import Removal
 from tests.cases.world import CEDAR, HARBOR
 
 
@@ -108,7 +110,42 @@ def test_another_server_in_its_place_is_an_alert_that_stays(world):
     assert world.rows("SELECT count(*) FROM ledger.file WHERE partner_id = :p", p=CEDAR) == [(0,)]
 
 
-@pytest.mark.control("access")
+@pytest.mark.fault("F30")
+def test_with_the_new_key_the_same_night_goes_on(world, tmp_path):
+    """The exchange does not take the old one any more; the next try has its own."""
+    world.send(1)
+    old = tmp_path / "old"
+    old.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
+    old.chmod(0o600)
+    failed = run_night(with_mailbox(world, private_key=old), world.clock(1))
+    (failure,) = failed.failures
+    assert "refused our key" in failure.sentence
+    ended = run_night(world.house, world.clock(1))
+    assert (ended.run, ended.failures) == (failed.run, ())
+    assert list(world.outbox(CEDAR).iterdir()) == []
+
+
+@pytest.mark.fault("F7")
+def test_what_stays_at_the_exchange_is_a_sighting(world, monkeypatch):
+    """Told in the log; the next night knows it, and nothing follows from it."""
+    world.send(1)
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(
+            pipeline.receive, "remove", lambda _, one: Removal(one.name, removed=False, reason="no")
+        )
+        assert world.run(1).failures == ()
+    assert [line for line in logs if line["event"] == "file not removed"]
+    ((files,),) = world.rows(
+        "SELECT count(*) FROM ledger.file WHERE direction = 'exchange_to_issuer'"
+    )
+    effects = [f"SELECT count(*) FROM {t}" for t in ("book.event", "book.policy", "ledger.file")]
+    before = [world.rows(counted) for counted in effects]
+    world.write_carrier_records(1)
+    assert world.run(2).failures == ()
+    assert world.rows("SELECT count(*) FROM ledger.sighting") == [(files,)]
+    assert [world.rows(counted) for counted in effects] == before
+
+
 def test_a_partner_sees_its_own_mailbox_only(world):
     """Whatever is asked for with one partner's key, the other's files are not there."""
     world.send(1)

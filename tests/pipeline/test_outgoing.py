@@ -124,6 +124,7 @@ def _put_ta1(world, content, code):
     (world.outbox(CEDAR) / name).write_text(text, "ascii")
 
 
+@pytest.mark.fault("F23")
 def test_an_answer_that_does_not_come_is_an_open_item_until_it_does(world):
     """F23: due at the exchange's drops after the delivery; what is sent stays as it was sent."""
     world.send(1)
@@ -145,6 +146,7 @@ def test_an_answer_that_does_not_come_is_an_open_item_until_it_does(world):
     assert missing() == set()
 
 
+@pytest.mark.fault("F25")
 @pytest.mark.parametrize("rejected", [True, False])
 def test_a_business_acknowledgement_rejects_or_warns(world, rejected):
     """A reject unsays the transaction and opens an item; a warning changes nothing."""

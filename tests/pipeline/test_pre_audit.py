@@ -80,6 +80,7 @@ def decides_about_the_held_file(world):
     assert file_of(world, 4) == ("quarantined", "A second person has refused it.")
 
 
+@pytest.mark.control("separation")
 def test_what_it_says_otherwise_is_a_break_until_a_file_agrees(audited_world):
     """What is missing, extra and different, once each; half a file closes nothing."""
     world, box = audited_world
@@ -125,7 +126,6 @@ def test_what_it_says_otherwise_is_a_break_until_a_file_agrees(audited_world):
     assert {status for (status,) in held} == {"effectuated"}, "who is left out is not ended"
 
 
-@pytest.mark.control("separation")
 def test_a_held_file_that_a_second_person_accepts_is_compared(audited_world):
     """From the next night on, with whom it leaves out as breaks; and nobody is ended."""
     world, box = audited_world

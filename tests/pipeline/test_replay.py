@@ -458,7 +458,6 @@ def test_a_role_that_may_not_create_databases_is_told_what_to_do(story):
     assert world.rows("SELECT datname FROM pg_database ORDER BY 1") == before
 
 
-@pytest.mark.fault("F37")
 @pytest.mark.control("contingency")
 def test_a_kept_replay_is_a_rebuilt_book_and_a_killed_one_is_dropped_by_the_next(story):
     """Its database has the book, its folder what was sent; a left-over one of a killed is gone."""

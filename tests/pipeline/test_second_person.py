@@ -70,6 +70,7 @@ def _decide(desk, number, decision, person):
         return disputes.decide(conn, number, decision, Word(person, "ops", "Looked at."))
 
 
+@pytest.mark.control("separation")
 def test_a_dispute_is_drafted_with_its_evidence_and_released_by_another(desk, tmp_path):
     """It has dollars, bytes and a last day; released, it is the exchange's move."""
     assert _draft(desk, 1, 2) == [1, 2]

@@ -21,6 +21,7 @@ def spans(monkeypatch):
     return exporter.get_finished_spans
 
 
+@pytest.mark.control("no-phi-in-logs")
 def test_a_night_is_one_span_with_its_steps_and_files(
     spans, tmp_path, new_database_url, open_world
 ):
@@ -45,6 +46,8 @@ def test_a_night_is_one_span_with_its_steps_and_files(
     assert {"fetching files", "bringing the book up to date", "delivering files"} <= steps
     names = {name for one in found for name in one.attributes}
     assert names == {"edi834.run", "edi834.partner", "edi834.step", "edi834.file"}
+    values = {value for one in found for value in one.attributes.values()}
+    assert {value for value in values if not isinstance(value, int)} == steps | {CEDAR}
 
 
 @pytest.mark.control("no-phi-in-logs")

@@ -14,6 +14,7 @@ from pipeline.night import close_night, run_night
 from pipeline.runs import at_work, open_for_scheduler, task_at_work, writing
 from pipeline.steps import Steps
 from schemas.errors import AtWork, Superseded, Terminal
+from tests.pipeline.invariants import broken
 
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
 BOTH = [CEDAR, HARBOR]
@@ -114,6 +115,7 @@ def test_two_nights_started_together_do_all_of_it_once(world):
     assert sorted(lying) == [name for (name,) in sent]
     again = run_night(world.house, world.clock(1))
     assert again.state != "failed"
+    assert broken(world) == {}
 
 
 def test_what_a_killed_night_held_is_free_at_once(world):

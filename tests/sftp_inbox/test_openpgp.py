@@ -69,6 +69,7 @@ def test_an_unknown_signer_is_not_believed(sides, keys, tmp_path):
 
 @pytest.mark.fault("F31")
 def test_what_is_encrypted_to_somebody_else_stays_closed(sides, keys):
+    """Although the agreed key has signed it."""
     sealed = sides.exchange.sealed(CONTENT, sides.theirs, sides.theirs)
     assert "another key" in refusal(sealed, keys)
 
@@ -91,6 +92,7 @@ def test_what_is_not_encrypted_is_refused(sides, keys):
 @pytest.mark.fault("F31")
 @pytest.mark.parametrize("at", [0.1, 0.5, 0.99])
 def test_one_bit_is_enough(sides, keys, at):
+    """Flipped anywhere on the way: nothing of the file is believed."""
     sealed = bytearray(sides.exchange.sealed(CONTENT, sides.ours, sides.theirs))
     sealed[int(len(sealed) * at)] ^= 4
     refusal(bytes(sealed), keys)

@@ -110,7 +110,7 @@ def test_silent_server_does_not_hold_up_the_night(exchange):
 
 @pytest.mark.parametrize("byte", [1, 20, 60, 500, 1200, 1700])
 def test_line_cut_during_the_handshake_can_be_tried_again(start_sshd, cut_line, byte, capfd):
-    """F3: wherever the line is cut, one sentence comes out and no traceback."""
+    """Wherever the line is cut, one sentence comes out and no traceback."""
     exchange = start_sshd()
     with cut_line(exchange.mailbox, from_server=byte) as mailbox:
         failure(mailbox, Retryable, Patience())
@@ -139,8 +139,15 @@ def test_unusable_private_keys_are_named(exchange, keys):
 
 
 @pytest.mark.control("transmission")
-@pytest.mark.parametrize("weak", ["Ciphers aes256-cbc", "MACs hmac-sha1"])
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "Ciphers aes256-cbc",
+        "MACs hmac-sha1",
+        "KexAlgorithms diffie-hellman-group14-sha1",
+    ],
+)
 def test_server_with_weak_algorithms_only_is_refused(start_sshd, weak):
-    """Neither CBC nor SHA-1 is agreed to, even when nothing else is on offer."""
+    """Neither CBC nor SHA-1, in MACs or key exchange, even when nothing else is on offer."""
     exchange = start_sshd(weak, "Ciphers aes256-ctr")
     assert "algorithms that are not allowed" in failure(exchange.mailbox, Terminal)

@@ -106,6 +106,7 @@ def test_line_cut_during_delivery_shows_no_half_file(start_sshd, landing, cut_li
     assert inbox(exchange) == {NAME: content}
 
 
+@pytest.mark.fault("F22")
 def test_longer_leftover_is_written_over(exchange, landing):
     """What an earlier attempt left does not shine through."""
     (exchange.inbox / f"{NAME}.part").write_bytes(bytes(90_000))
@@ -123,6 +124,7 @@ def test_different_file_of_that_name_is_never_replaced(exchange, landing, other)
     assert inbox(exchange) == {NAME: other}
 
 
+@pytest.mark.fault("F22")
 def test_file_that_came_in_between_is_never_replaced(start_asyncssh, landing):
     """Between our look and our rename somebody else may deliver under that name."""
 
@@ -138,6 +140,7 @@ def test_file_that_came_in_between_is_never_replaced(start_asyncssh, landing):
     assert inbox(exchange)[NAME] == b"theirs"
 
 
+@pytest.mark.fault("F22")
 @pytest.mark.parametrize("fails_at", [0, 32768, 98304])
 def test_full_disk_at_the_exchange_is_noticed(start_asyncssh, landing, fails_at):
     """A single refused write, the last one too, keeps the file from getting its name."""
@@ -195,6 +198,7 @@ def test_only_a_plain_name_is_delivered(exchange, landing, name):
     assert inbox(exchange) == {}
 
 
+@pytest.mark.fault("F11")
 def test_damaged_content_is_not_sent(exchange, landing):
     """F11: what we stored is hashed again before it leaves."""
     outgoing = outgoing_of(landing, b"ISA*")

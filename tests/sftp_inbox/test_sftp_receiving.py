@@ -125,6 +125,7 @@ def test_hostile_names_are_only_data(exchange, landing, raw):
     assert list(exchange.outbox.iterdir()) == []
 
 
+@pytest.mark.control("malicious-code")
 def test_name_that_leads_out_of_the_outbox_is_refused(start_asyncssh):
     """Input 87: only a hostile server sends such a name, and it gets neither fetch nor removal."""
 
@@ -145,7 +146,7 @@ def test_name_that_leads_out_of_the_outbox_is_refused(start_asyncssh):
     }
 
 
-@pytest.mark.control("denial-of-service")
+@pytest.mark.control("malicious-code")
 def test_file_above_the_cap_is_refused_and_others_go_on(exchange, landing):
     """Input 88: too large is a row; it is not read, and it stops nobody else."""
     put(exchange, "large.P", bytes(1001))
@@ -194,7 +195,7 @@ def delete_file(path):
     path.unlink()
 
 
-@pytest.mark.fault("F4")
+@pytest.mark.fault("F4", "F5")
 @pytest.mark.parametrize("change", [replace_file, truncate_file, append_to_file, delete_file])
 def test_file_that_changes_during_the_fetch_is_not_stored(start_asyncssh, landing, change):
     """F5: a mixture of two versions never becomes visible; the next listing decides."""
@@ -234,6 +235,7 @@ def test_file_that_changed_since_the_listing_is_neither_fetched_nor_removed(
     assert stored_files(landing) == []
 
 
+@pytest.mark.fault("F5")
 def test_changed_file_is_not_read_at_all(start_asyncssh, landing):
     """F5: a large file that is no longer the listed one costs no transfer."""
     reads = []
@@ -360,6 +362,7 @@ def test_removal_over_a_cut_line_is_reported(exchange):
     assert removal.reason
 
 
+@pytest.mark.fault("F8")
 def test_our_disk_is_full_during_the_fetch(start_sshd, landing):
     """F8: nothing half is visible, the file stays at the exchange, and the next attempt gets it."""
     exchange = start_sshd()
@@ -391,6 +394,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.fault("F8")
 def test_a_disk_that_is_really_full(start_sshd, small_disk):
     """F8: the kernel says so, at the write or when all is put on the disk; space again, and on."""
     exchange = start_sshd()

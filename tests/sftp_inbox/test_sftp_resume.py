@@ -67,6 +67,7 @@ def kept(landing):
     return [path for path in (landing.folder / BEGUN).rglob("*") if path.is_file()]
 
 
+@pytest.mark.fault("F3")
 def test_a_cut_download_goes_on_where_it_stopped(cut_once, landing, cut_line, content):
     """The second line carries less than the file, and is enough."""
     exchange, waiting = cut_once
@@ -121,6 +122,7 @@ def test_a_file_that_changes_after_the_cut_leaves_nothing(cut_once, landing):
     assert kept(landing) == []
 
 
+@pytest.mark.fault("F11")
 def test_what_has_come_is_hashed_before_it_is_used(cut_once, landing, content):
     """F11: a bit flips in it meanwhile: the file comes whole and right all the same."""
     exchange, waiting = cut_once
@@ -145,7 +147,6 @@ def test_what_came_of_a_file_that_waits_no_more_is_removed(cut_once, landing):
     assert kept(landing) == []
 
 
-@pytest.mark.control("access")
 def test_two_partners_with_a_file_of_one_name_share_nothing(cut_once, landing, content):
     """What has come for one is no part of the other's file, whatever its name, size and time."""
     exchange, waiting = cut_once
@@ -157,6 +158,7 @@ def test_two_partners_with_a_file_of_one_name_share_nothing(cut_once, landing, c
     assert kept(landing) != []
 
 
+@pytest.mark.control("at-rest")
 def test_what_has_come_is_sealed_like_all_else(start_sshd, tmp_path, cut_line, content):
     """In a home with a key: no clear byte of it on the disk, and it goes on where it stopped."""
     home = tmp_path / "home"

@@ -67,6 +67,7 @@ def test_what_was_written_is_read(sealed, size):
         assert clear[:] == content
 
 
+@pytest.mark.control("at-rest")
 def test_nothing_of_it_stands_on_the_disk(sealed):
     """Neither the content nor, wrapped as it is, its key; and the same content differs."""
     content = b"NM1*IL*1*CANARY" * 100_000
@@ -76,7 +77,7 @@ def test_nothing_of_it_stands_on_the_disk(sealed):
     assert first[HEAD_BYTES:] != second[HEAD_BYTES:]
 
 
-@pytest.mark.control("integrity", "at-rest")
+@pytest.mark.control("integrity")
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -129,6 +130,7 @@ def test_another_key_opens_nothing(sealed, tmp_path):
         read_clear(path)
 
 
+@pytest.mark.control("at-rest")
 def test_without_any_key_it_is_said_what_is_missing(sealed):
     """A copied home."""
     path = stored(sealed, b"content")
