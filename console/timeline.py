@@ -77,7 +77,7 @@ def timeline(answer: Answer) -> Timeline | None:
     for heading, tracks in (
         ("Who is covered", coverage_tracks(answer)),
         ("What is owed a month", amount_tracks(answer)),
-        ("The policy, as believed since (UTC)", belief_tracks(answer)),
+        ("Believed since (UTC)", belief_tracks(answer)),
     ):
         if not tracks:
             continue
