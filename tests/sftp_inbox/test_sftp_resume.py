@@ -88,7 +88,7 @@ def test_a_line_that_is_cut_again_and_again_brings_the_file_in_the_end(
     exchange = start_sshd()
     waiting = put(exchange, content)
     for _ in range(2):
-        attempt(exchange, waiting, landing, cut_line, KEPT_FROM_BYTES + 1_500_000)
+        attempt(exchange, waiting, landing, cut_line, KEPT_FROM_BYTES + 3_000_000)
         assert received(landing) == []
         assert len(kept(landing)) == 2  # the bytes, and the note of whose they are
     with cut_line(exchange.mailbox, from_server=REST) as mailbox, connect(mailbox) as client:
