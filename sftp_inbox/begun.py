@@ -14,10 +14,12 @@ from typing import BinaryIO
 from schemas.errors import Retryable, Terminal
 from sftp_inbox.landing import BEGUN, LandingZone, Stored
 from sftp_inbox.listing import Waiting
+from strongroom.files import settle
 
 KEPT_FROM_BYTES = 8 * 1024**2  # what is shorter is fetched anew
 _CHUNK_BYTES = 1024**2
 _NOTE = ".note"
+_UNFINISHED = ".new"
 
 
 class Changed(Retryable):
@@ -58,8 +60,10 @@ class Begun:
         self._forget(note, but=stored.storage_key)
         if arriving.cut is None:
             return stored
-        unfinished = note.with_suffix(".new")
-        unfinished.write_text(f"{stored.storage_key} {stored.size_bytes}", "ascii")
+        unfinished = note.with_suffix(_UNFINISHED)
+        with unfinished.open("wb") as file:
+            file.write(f"{stored.storage_key} {stored.size_bytes}".encode())
+            settle(file)
         unfinished.replace(note)
         raise arriving.cut
 
@@ -68,10 +72,12 @@ class Begun:
         known = {self._note(each) for each in waiting}
         kept = set()
         for note in self.zone.folder.glob(f"*{_NOTE}"):
-            if note in known:
-                kept.add(self._noted(note)[0])
-            else:
+            if note not in known:
                 note.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                kept.add(self._noted(note)[0])
+        for unfinished in self.zone.folder.glob(f"*{_UNFINISHED}"):
+            unfinished.unlink(missing_ok=True)
         for content in self.zone.folder.glob("[0-9a-f][0-9a-f]/*"):
             storage_key = f"{content.parent.name}/{content.name}"
             if storage_key not in kept:
@@ -85,9 +91,16 @@ class Begun:
                 self.zone.discard(storage_key)
 
     def _noted(self, note: Path) -> tuple[str, int]:
-        """The storage key of what has come, and its size."""
-        storage_key, _, size_bytes = note.read_text("ascii").partition(" ")
-        return storage_key, int(size_bytes)
+        """The storage key of what has come, and its size.
+
+        Raises FileNotFoundError without a note, and for one that says something else: it goes.
+        """
+        try:
+            storage_key, size_bytes = note.read_text("ascii").split(" ")
+            return storage_key, int(size_bytes)
+        except ValueError:  # a power cut has left it empty
+            note.unlink(missing_ok=True)
+            raise FileNotFoundError(note) from None
 
     def _note(self, waiting: Waiting) -> Path:
         """Where is written which content has come: by name, size and time at the server."""

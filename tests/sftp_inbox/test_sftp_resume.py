@@ -147,6 +147,21 @@ def test_what_came_of_a_file_that_waits_no_more_is_removed(cut_once, landing):
     assert kept(landing) == []
 
 
+@pytest.mark.parametrize("left", ["", "\0" * 67, "ab/abcd"])
+def test_a_note_that_a_power_cut_has_left_stops_nobody(cut_once, landing, content, left):
+    """It is none: nothing of what it told is kept, and the file is fetched from its beginning."""
+    exchange, waiting = cut_once
+    [note] = [path for path in kept(landing) if path.suffix == ".note"]
+    note.write_text(left)
+    note.with_suffix(".new").write_text("")
+    Begun.of(landing, waiting.partner_id).forget_all_but([waiting])
+    assert kept(landing) == []
+    note.write_text(left)
+    with connect(exchange.mailbox) as client:
+        fetched = fetch(client, waiting, landing)
+    assert landing.verified_path(fetched.storage_key).read_bytes() == content
+
+
 def test_two_partners_with_a_file_of_one_name_share_nothing(cut_once, landing, content):
     """What has come for one is no part of the other's file, whatever its name, size and time."""
     exchange, waiting = cut_once
