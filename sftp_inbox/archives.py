@@ -4,6 +4,7 @@ Nothing is written under a name of the archive, and nothing of it is given away 
 unpacked once and found within the limits.
 """
 
+import errno
 import gzip
 import stat
 import zipfile
@@ -22,7 +23,7 @@ _FREE_BYTES = 1024**2  # the ratio is not asked for below: a short text packs we
 _DIRECTORY_BYTES = 1024  # of an entry in the directory of an archive; ours have 46 and the name
 _FAILURES = (
     zipfile.BadZipFile, zipfile.LargeZipFile, gzip.BadGzipFile, zlib.error, EOFError,
-    RuntimeError, UnicodeError, ValueError,
+    OverflowError, RuntimeError, UnicodeError, ValueError,
 )  # fmt: skip
 
 
@@ -69,6 +70,10 @@ def _opening() -> Iterator[None]:
         yield
     except _FAILURES as error:  # never with its text, which may hold a name
         raise NotOpenedError(f"the archive is damaged ({type(error).__name__})") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # the disk's
+            raise
+        raise NotOpenedError("the archive is damaged (it names a place that no file has)") from None
 
 
 def _of_gzip(content: BinaryIO, name: str) -> list[Entry]:

@@ -123,6 +123,42 @@ def test_a_damaged_archive_is_refused(make, damage):
     assert refusal(bytes(packed))
 
 
+def beginning_at(place):
+    """A zip whose entry says, in the form for large archives, that it begins there."""
+    packed = zipped(("a.P", CONTENT))
+    directory, end = packed.rindex(b"PK\x01\x02"), packed.rindex(b"PK\x05\x06")
+    entry = bytearray(packed[directory:end])
+    entry[30:32] = struct.pack("<H", 12)
+    entry[42:46] = b"\xff" * 4
+    entry += struct.pack("<HHQ", 1, 8, place)
+    trailer = bytearray(packed[end:])
+    trailer[12:16] = struct.pack("<I", len(entry))
+    return packed[:directory] + bytes(entry + trailer)
+
+
+def longer_directory():
+    """A zip that says of its directory that it is longer than all of it."""
+    packed = bytearray(zipped(("a.P", b"ISA*")))
+    end = packed.rindex(b"PK\x05\x06")
+    packed[end + 12 : end + 16] = struct.pack("<I", len(packed) + 1)
+    return bytes(packed)
+
+
+@pytest.mark.control("malicious-code")
+@pytest.mark.parametrize(
+    "packed",
+    [*(beginning_at(1 << power) for power in (30, 45, 62, 63)), longer_directory()],
+    ids=["2^30", "2^45", "2^62", "2^63", "directory"],
+)
+def test_a_place_that_no_file_has_is_damage_and_no_failure_of_the_disk(packed, tmp_path):
+    """On a real disk, where it may be an error of the system to go there."""
+    assert entries(beginning_at(0), "a.P") == [("a.P", CONTENT)]
+    path = tmp_path / "a.zip"
+    path.write_bytes(packed)
+    with path.open("rb") as content, pytest.raises(NotOpenedError, match="damaged"):
+        entries_of(content, len(packed), "a.P", "zip", LIMITS)
+
+
 def test_a_locked_entry_is_refused():
     packed = bytearray(zipped(("a.P", CONTENT)))
     directory = packed.rindex(b"PK\x01\x02")
