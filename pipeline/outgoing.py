@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -25,9 +25,10 @@ from pipeline.wire import visit
 from pipeline.wiring import House
 from pipeline.wrapped import for_the_wire
 from replies.x12_writer import Envelope
+from schemas.errors import Superseded, Terminal
 from schemas.fault_points import reach
 from schemas.partners import Exchange, Partner
-from sftp_inbox.client import connect
+from sftp_inbox.client import Session, connect
 from sftp_inbox.deliver import deliver
 
 log = structlog.get_logger()
@@ -125,7 +126,8 @@ def deliver_files(house: House, run: Run, partner_id: str) -> list[str]:
     """Names of the files that now lie in the exchange's inbox and did not before.
 
     Calling it again after any failure sends nothing twice. Raises Retryable or Terminal when the
-    mailbox cannot be reached or holds another file of the same name.
+    mailbox cannot be reached, and Terminal for the first file that needs a person, such as one of
+    whose name another one lies there: after the others are delivered.
     """
     delivered: list[str] = []
     visit(house, run, partner_id, lambda: _fill_inbox(house, run, partner_id, delivered))
@@ -138,17 +140,33 @@ def _fill_inbox(house: House, run: Run, partner_id: str, delivered: list[str]) -
     if not waiting:
         return
     mailbox = house.mailbox(partner_id)
+    failures: list[Terminal] = []
     with connect(mailbox) as client:
         for row in waiting:
-            outgoing = for_the_wire(house, run, row)
-            # The partner is held meanwhile: nobody else delivers the same file at the same time.
-            with writing(house, run, partner_id, "file delivered") as conn:
-                if is_held(conn, partner_id):
-                    break  # said meanwhile
-                if not lock_undelivered(conn, row.file_id):
-                    continue
-                deliver(client, mailbox, house.landing, outgoing)
-                mark_delivered(conn, row.file_id, run.as_of)
-                journal(conn, run, "file delivered", file=row.file_id)
-            log.info("file delivered", partner=partner_id, file_id=row.file_id)
-            delivered.append(row.name)
+            known = {"partner": partner_id, "file_id": row.file_id}
+            try:
+                is_delivered = _deliver(house, run, client, row)
+            except Superseded:
+                raise
+            except Terminal as error:  # what a person does about this one keeps no other waiting
+                log.warning("file not delivered", **known, why=str(error))
+                failures.append(error)
+                continue
+            if is_delivered:
+                log.info("file delivered", **known)
+                delivered.append(row.name)
+    if failures:
+        raise failures[0]
+
+
+def _deliver(house: House, run: Run, client: Session, row: sa.Row[Any]) -> bool:
+    """Whether the file was delivered; not when somebody said or did otherwise meanwhile."""
+    outgoing = for_the_wire(house, run, row)
+    # The partner is held meanwhile: nobody else delivers the same file at the same time.
+    with writing(house, run, row.partner_id, "file delivered") as conn:
+        if is_held(conn, row.partner_id) or not lock_undelivered(conn, row.file_id):
+            return False
+        deliver(client, house.mailbox(row.partner_id), house.landing, outgoing)
+        mark_delivered(conn, row.file_id, run.as_of)
+        journal(conn, run, "file delivered", file=row.file_id)
+    return True

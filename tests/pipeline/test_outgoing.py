@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import sqlalchemy as sa
 
 from pipeline.books import compare_books
 from pipeline.night import run_night
@@ -88,6 +89,26 @@ def test_two_persons_release_what_the_exchange_then_accepts(overdue):
     assert summary.rejected == ()
     assert compare_books(overdue.house, overdue.exchange.book(), overdue.clock(_DAYS + 3)).agree
     assert command(overdue, "list").code == 0
+
+
+@pytest.mark.fault("F22")
+def test_a_name_that_is_taken_keeps_back_its_own_file_only(overdue):
+    """What was written after it is delivered, and the step says what a person has to do."""
+    ours = "SELECT file_id, name FROM ledger.file WHERE direction = 'issuer_to_exchange'"
+    rows = overdue.rows(f"{ours} ORDER BY file_id DESC LIMIT 2")
+    (later, later_name), (earlier, earlier_name) = rows
+    with overdue.house.engine.begin() as conn:
+        written = "UPDATE ledger.file SET state = 'written', delivered_at = NULL WHERE file_id IN "
+        conn.execute(sa.text(f"{written} ({earlier}, {later})"))
+    (overdue.inbox(CEDAR) / earlier_name).write_bytes(b"of somebody else")
+    result = run_night(overdue.house, overdue.clock(_DAYS + 10))
+
+    assert [one.step for one in result.failures] == ["delivering files"]
+    assert earlier_name in result.failures[0].sentence
+    state = "SELECT state FROM ledger.file WHERE file_id = :file"
+    assert overdue.rows(state, file=earlier) == [("written",)]
+    assert overdue.rows(state, file=later) == [("delivered",)]
+    assert (overdue.inbox(CEDAR) / later_name).is_file()
 
 
 @pytest.mark.fault("F25")
