@@ -1,4 +1,8 @@
-"""The tables and the verdict of a checked file as Parquet, written whole or not at all."""
+"""The tables and the verdict of a checked file as Parquet, written whole or not at all.
+
+The ledger says of a file that it is checked, and nobody checks it again. So all of it is on the
+disk before that is said.
+"""
 
 import json
 import os
@@ -15,7 +19,7 @@ import pyarrow.parquet as pq
 
 from schemas import premium_tables, tables
 from schemas.details import detail_schemas
-from schemas.unfinished import discard_abandoned, hold
+from schemas.unfinished import discard_abandoned, hold, settle_files, settle_folder
 from schemas.verdict import Quarantine, Verdict
 from strongroom.files import create, parquet, read_clear
 
@@ -92,8 +96,12 @@ class ParquetSink:
         os.close(self._held)
 
     def put_in_place(self) -> None:
-        """Moves the folder to where it is looked for; nothing can be written after that."""
+        """Moves the folder to where it is looked for; nothing can be written after that.
+
+        It is on the disk when this returns.
+        """
         self._close()
+        settle_files(self._unfinished)
         shutil.rmtree(self.folder, ignore_errors=True)
         try:
             self._unfinished.rename(self.folder)
@@ -101,6 +109,7 @@ class ParquetSink:
             if not self.folder.is_dir():
                 raise
             # Another task was faster, and its tables are the same.
+        settle_folder(self.folder.parent)
         self._is_wanted = False
 
     def discard(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from schemas.errors import Terminal
-from schemas.unfinished import discard_abandoned, hold
+from schemas.unfinished import discard_abandoned, hold, settle_folder
 from sftp_inbox.failures import reason_of
 from strongroom.files import create, open_clear, settle
 
@@ -137,8 +137,8 @@ class LandingZone:
         target = self.folder / storage_key
         target.parent.mkdir(mode=0o700, exist_ok=True)
         source.replace(target)
-        _sync_folder(target.parent)
-        _sync_folder(self.folder)
+        settle_folder(target.parent)
+        settle_folder(self.folder)
 
     def _not_writable(self, error: OSError) -> Terminal:
         return Terminal(
@@ -171,12 +171,3 @@ def _write(chunks: Iterable[bytes], file: BinaryIO) -> tuple[str, int]:
         size_bytes += len(chunk)
         file.write(chunk)
     return digest.hexdigest(), size_bytes
-
-
-def _sync_folder(folder: Path) -> None:
-    """Puts the folder's entries on the disk: without it a power cut may undo the rename."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
