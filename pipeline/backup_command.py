@@ -38,7 +38,7 @@ def drill(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Restore a backup into a scratch home, verify it, and work its last run again.
+    """Restore a backup into a scratch home, verify it, and work its history again.
 
     Exit code 0: the same state; 1: something differs; 2: the backup cannot be restored.
     """
@@ -51,7 +51,7 @@ def drill(
     if as_json:
         told = {
             "taken_at": found.taken_at, "holds": found.holds, "files": found.files,
-            "entries": found.entries, "differences": differences,
+            "entries": found.entries, "removed": found.removed, "differences": differences,
         }  # fmt: skip
         print(json.dumps(told))  # noqa: T201 - the command's output
     else:
@@ -60,6 +60,12 @@ def drill(
             f"{found.entries:,} entries of the audit trail in one chain.",
             soft_wrap=True,
         )
+        if found.removed:
+            terminal.out.print(
+                f"{found.removed:,} files are older than they have to be kept, and gone: their "
+                "history is not worked again.",
+                soft_wrap=True,
+            )
         for sentence in differences:
             terminal.out.print(f"  {terminal.visible(sentence)}", soft_wrap=True)
         terminal.out.print("the same state" if found.holds else "differs")

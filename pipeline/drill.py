@@ -1,4 +1,7 @@
-"""The restore drill: a backup put back into a scratch home, and its last run worked again there."""
+"""The restore drill: a backup put back into a scratch home, and its history worked again there.
+
+Where contents were removed by their age, nothing can be worked again: hashes and trail it is then.
+"""
 
 import os
 import shutil
@@ -8,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from ledger import audit
 from ledger.server import stop_embedded
@@ -21,15 +26,23 @@ from schemas.unfinished import discard_abandoned, hold
 
 _SCRATCH = "drill."
 
+_REMOVED = """
+SELECT count(*) FROM ledger.audit_entry WHERE object_kind = 'file' AND action = 'content removed'
+"""
+
 
 @dataclass(frozen=True)
 class Drill:
-    """What the drill found: the files and entries that hold, and the replay of the last run."""
+    """What the drill found: the files and entries that hold, and the replay of the history.
+
+    That is None before the first run, and where contents of `removed` files are gone by their age.
+    """
 
     taken_at: str
     files: int
     entries: int
-    replayed: Replay | None  # None before the first run
+    replayed: Replay | None
+    removed: int = 0
 
     @property
     def holds(self) -> bool:
@@ -42,9 +55,10 @@ def drill(
 ) -> Drill:
     """Restores a backup, or one that is taken now, into a scratch home, and looks at it.
 
-    Every hash, the audit trail, and the last run, worked again from the restored bytes. The scratch
-    home and its database, on an embedded server of its own, are gone afterwards; what a killed
-    drill has left is removed now. Raises Terminal when the backup cannot be restored.
+    Every hash, the audit trail, and the history, worked again from the restored bytes if all of
+    them are kept. The scratch home and its database, on an embedded server of its own, are gone
+    afterwards; what a killed drill has left is removed now. Raises Terminal when the backup cannot
+    be restored.
     """
     discard_drills(house.settings)
     with _scratch(house.settings) as scratch:
@@ -53,14 +67,22 @@ def drill(
             back_up(house, folder, moment, tell)
         restored = put_back(folder, scratch, tell)
         with open_house(scratch) as again:
-            replayed = replay(again, tell=tell) if restored.manifest.runs else None
-    found = Drill(
-        restored.manifest.taken_at, len(restored.manifest.files), restored.entries, replayed
-    )
+            removed = _removed(again)
+            replayed = replay(again, tell=tell) if restored.manifest.runs and not removed else None
+    manifest = restored.manifest
+    found = Drill(manifest.taken_at, len(manifest.files), restored.entries, replayed, removed)
     with house.engine.begin() as conn:
         outcome = "holds" if found.holds else "differs"
-        audit.note(conn, "restore drilled", "home", 0, outcome=outcome, files=found.files)
+        audit.note(
+            conn, "restore drilled", "home", 0, outcome=outcome, files=found.files, removed=removed
+        )
     return found
+
+
+def _removed(house: House) -> int:
+    """How many files there are in the ledger whose bytes have gone by their age."""
+    with house.engine.connect() as conn:
+        return int(conn.scalar(sa.text(_REMOVED)) or 0)
 
 
 def discard_drills(settings: Settings) -> int:

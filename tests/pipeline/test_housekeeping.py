@@ -146,3 +146,17 @@ def test_what_is_old_goes_unless_it_is_held(world):
     assert noted == [(removed.files,)]
     assert remove_old(house, NOW) == Removed(0, 0)
     assert do_chore(world.house, "stored-files", NOW).is_well  # what has gone is not missed
+
+
+@pytest.mark.control("retention", "contingency")
+def test_a_home_of_which_contents_were_removed_is_drilled_all_the_same(world):
+    """Hashes and trail are compared; that nothing is worked again is said."""
+    told = world.edi834("backup", "drill")
+
+    assert told.code == 0, told.err
+    ((removed,),) = world.rows(
+        "SELECT count(*) FROM ledger.audit_entry WHERE action = 'content removed'"
+    )
+    assert f"{removed} files are older than they have to be kept" in told.out
+    found = do_chore(world.house, "restore-drill", NOW)
+    assert found.is_well, found
