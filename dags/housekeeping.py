@@ -1,23 +1,14 @@
 """Housekeeping, each day: is everything as it was left, and what has to be renewed soon.
 
-Each chore is a task, and fails when a person has to do something; none needs another one.
+Each chore is a task, and fails when a person has to do something; none needs another one. What may
+take a day has a DAG of its own: `restore_drill`.
 """
 
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import CronTriggerTimetable, dag
 
-from dags.shells import EASTERN, SINCE, TRIES, clock
+from dags.shells import EASTERN, LONGEST_RUN, SINCE, TRIES, chore
 
-CHORES = (
-    "audit-trail", "stored-files", "abandoned-files", "expiry", "retention", "restore-drill",
-)  # fmt: skip
-
-
-@task
-def chore(name: str) -> str:
-    """Does one chore: what it found, in a sentence."""
-    from pipeline import scheduled_watches
-
-    return scheduled_watches.do_chore(name, clock())
+CHORES = ("audit-trail", "stored-files", "abandoned-files", "expiry", "retention")
 
 
 @dag(
@@ -25,6 +16,7 @@ def chore(name: str) -> str:
     start_date=SINCE,
     catchup=False,
     max_active_runs=1,
+    dagrun_timeout=LONGEST_RUN,
     default_args=TRIES,
     params={"as_of": None},  # the clock in ISO format; none: the time of the run
     tags=["edi834"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from dags.shells import EASTERN, SINCE, TRIES, clock
+from dags.shells import EASTERN, LONGEST_RUN, SINCE, TRIES, clock
 
 if TYPE_CHECKING:
     from pipeline.scheduled_watches import YearIds
@@ -35,6 +35,7 @@ def rcni(of: "YearIds") -> int:
     start_date=SINCE,
     catchup=False,
     max_active_runs=1,
+    dagrun_timeout=LONGEST_RUN,
     default_args=TRIES,
     params={"as_of": None},  # the clock in ISO format; none: the time of the run
     tags=["edi834"],

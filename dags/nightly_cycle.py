@@ -20,6 +20,7 @@ from dags.shells import (
     AFTER_ALL,
     EASTERN,
     FILES,
+    LONGEST_RUN,
     SINCE,
     TRIES,
     clock,
@@ -116,6 +117,7 @@ def close(run: "RunIds") -> str:
     start_date=SINCE,
     catchup=False,
     max_active_runs=1,
+    dagrun_timeout=LONGEST_RUN,
     default_args=TRIES,
     params={"as_of": None},  # the night's clock in ISO format; none: the time of the run
     tags=["edi834"],

@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
+from airflow.sdk import (
+    Asset,
+    ExceptionRetryPolicy,
+    RetryAction,
+    RetryRule,
+    get_current_context,
+    task,
+)
 from airflow.sdk.exceptions import AirflowSkipException
 
 if TYPE_CHECKING:
@@ -19,9 +26,14 @@ EASTERN = "America/New_York"  # the federal exchange's clock
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 AFTER_ALL: dict[str, Any] = {"trigger_rule": "all_done"}  # whatever became of what was before
 
+# One run at a time of almost every DAG: one that hangs would keep all later ones waiting. A task is
+# interrupted, with its step told as failed; a run is ended, and the processes of its tasks killed.
+LONGEST_TASK, LONGEST_RUN = timedelta(hours=6), timedelta(hours=12)
+
 # What may pass by itself is tried again, later each time and not by all at once: Airflow spreads
 # the delay between once and twice its length by a hash of task and try. What needs a person is not.
 TRIES: dict[str, Any] = {
+    "execution_timeout": LONGEST_TASK,
     "retries": 4,
     "retry_delay": timedelta(minutes=1),
     "retry_exponential_backoff": 2.0,
@@ -30,6 +42,7 @@ TRIES: dict[str, Any] = {
         rules=[
             RetryRule("schemas.errors.Retryable", RetryAction.RETRY),
             RetryRule("schemas.errors.Terminal", RetryAction.FAIL),
+            RetryRule("airflow.sdk.exceptions.AirflowTaskTimeout", RetryAction.FAIL),
         ]
     ),
 }
@@ -68,3 +81,11 @@ def clock() -> str:
     context = get_current_context()
     given: str | None = context["params"].get("as_of")
     return given or context["dag_run"].run_after.isoformat()
+
+
+@task
+def chore(name: str) -> str:
+    """Does one chore of housekeeping: what it found, in a sentence."""
+    from pipeline import scheduled_watches
+
+    return scheduled_watches.do_chore(name, clock())

@@ -128,7 +128,9 @@ class Steps:
             )
             self._record(step, failure)
             raise failure from None
-        except Exception as error:  # noqa: BLE001 - a defect stops this step, and no other partner
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a defect, or a scheduler whose time is up
             failure = defect(error)
             self._record(step, failure)
             raise failure from None
@@ -157,7 +159,7 @@ def _settle(house: House, run: Run, partner_id: str) -> None:
     settle_decisions(house, run, partner_id, records)
 
 
-def defect(error: Exception) -> Terminal:
+def defect(error: BaseException) -> Terminal:
     """What an unexpected exception is told as: its type and place.
 
     Never its message, which may hold a value of a file.

@@ -16,6 +16,7 @@ ALL = [
     "housekeeping",
     "monthly_reconciliation",
     "nightly_cycle",
+    "restore_drill",
 ]
 MAILBOX = """
 [mailboxes.{partner_id}]
@@ -40,8 +41,9 @@ bag = DagBag(dag_folder=sys.argv[1], collect_dags=True)
 rooms = "enrollment ledger pipeline reconciliation replies sftp_inbox simulator validators".split()
 loaded = {name for name in set(sys.modules) - before if name.split(".")[0] in rooms}
 
+from airflow.sdk.exceptions import AirflowTaskTimeout
 from schemas.errors import AtWork, Retryable, Superseded, Terminal
-known = (AtWork, Retryable, Superseded, Terminal, ValueError)
+known = (AirflowTaskTimeout, AtWork, Retryable, Superseded, Terminal, ValueError)
 
 def decisions(task):
     policy = task.retry_policy
@@ -54,6 +56,7 @@ print(json.dumps({
             "schedule": dag.timetable.summary if hasattr(dag.timetable, "summary") else None,
             "catchup": dag.catchup,
             "max_active_runs": dag.max_active_runs,
+            "hours": dag.dagrun_timeout and dag.dagrun_timeout.total_seconds() / 3600,
             "params": {name: value for name, value in dag.params.dump().items()},
             "serialized": json.dumps(DagSerialization.serialize_dag(dag), default=str),
             "tasks": {
@@ -62,6 +65,7 @@ print(json.dumps({
                     "upstream": sorted(task.upstream_task_ids),
                     "mapped": task.is_mapped,
                     "at_once": task.max_active_tis_per_dagrun,
+                    "hours": task.execution_timeout.total_seconds() / 3600,
                     "retries": task.retries,
                     "backoff": task.retry_exponential_backoff,
                     "decisions": decisions(task),
@@ -143,6 +147,7 @@ def test_what_may_pass_is_tried_again_and_what_needs_a_person_is_not(bag):
     for dag_id, dag in bag["dags"].items():
         for name, task in dag["tasks"].items():
             assert task["decisions"] == {
+                "AirflowTaskTimeout": "fail",
                 "AtWork": "retry",
                 "Retryable": "retry",
                 "Superseded": "fail",
@@ -183,7 +188,19 @@ def test_a_partner_that_is_looked_at_is_a_task_of_its_own(bag):
 
 
 def test_every_chore_is_a_task(bag):
-    """What `edi834 housekeeping` does, the DAG does."""
+    """What `edi834 housekeeping` does, the DAGs do; a long drill keeps no other chore waiting."""
     from pipeline.housekeeping import CHORES
 
-    assert sorted(bag["dags"]["housekeeping"]["tasks"]) == sorted(CHORES)
+    drill, others = bag["dags"]["restore_drill"]["tasks"], bag["dags"]["housekeeping"]["tasks"]
+    assert [*drill] == ["restore-drill"]
+    assert sorted([*drill, *others]) == sorted(CHORES)
+
+
+@pytest.mark.control("denial-of-service")
+def test_what_hangs_is_ended(bag):
+    """A task by its own time, and a run by the scheduler before two of its DAG's are missed."""
+    for dag_id, dag in bag["dags"].items():
+        longest = 22 if dag_id == "restore_drill" else 36 if dag_id == "exchange_intake" else 12
+        assert 0 < dag["hours"] <= longest, dag_id
+        for name, task in dag["tasks"].items():
+            assert 0 < task["hours"] < dag["hours"], (dag_id, name)

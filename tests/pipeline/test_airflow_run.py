@@ -234,6 +234,7 @@ def watched(failing):
         ("acknowledgement_watch", late),
         ("monthly_reconciliation", world.clock(15)),
         ("housekeeping", late),
+        ("restore_drill", late),
     ]
     arguments = json.dumps([(dag_id, moment.isoformat()) for dag_id, moment in asked])
     log = home / "watches.log"
@@ -291,7 +292,7 @@ def test_the_month_is_written_and_waits(watched):
 
 def test_all_chores_are_done(watched):
     """Each as a task of its own."""
-    states = dict(states_of(watched, "housekeeping"))
+    states = dict(states_of(watched, "housekeeping") + states_of(watched, "restore_drill"))
 
     assert len(states) == 6
     assert set(states.values()) == {"success"}
