@@ -1,6 +1,7 @@
 """Alerts: when a condition that is watched began to hold, when it ceased to, and who has heard."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -8,9 +9,11 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from schemas.errors import Retryable
 from schemas.watch import Figure, alert, alert_told
 
 _ALERTS_LOCK = 834_005_012  # one evaluation at a time: the second finds what the first has opened
+_TELLING_LOCK = 834_005_014  # one call at a time tells the sinks
 
 Event = Literal["opened", "closed"]
 Sink = Literal["webhook", "email"]
@@ -88,6 +91,19 @@ def untold(conn: sa.Connection, sink: Sink, since: datetime) -> list[tuple[Alert
         if one.closed_at is not None and heard_of_it and (one.alert_id, "closed") not in heard:
             found.append((one, "closed"))
     return found
+
+
+@contextmanager
+def telling(engine: sa.Engine) -> Iterator[bool]:
+    """Whether the sinks are told here; if not, another call is at it, and tells what there is."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
+        is_ours = bool(session.scalar(sa.select(sa.func.pg_try_advisory_lock(_TELLING_LOCK))))
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                with suppress(Retryable):  # with the connection the lock has gone, too
+                    session.execute(sa.select(sa.func.pg_advisory_unlock(_TELLING_LOCK)))
 
 
 def mark_told(conn: sa.Connection, alert_id: int, event: Event, sink: Sink, now: datetime) -> None:

@@ -136,6 +136,12 @@ def last_verification(conn: sa.Connection) -> Verified | None:
     return Verified(*found) if found else None
 
 
+def begin(conn: sa.Connection) -> datetime | None:
+    """The hour of the first entry; None without any."""
+    first = sa.select(audit_entry.c.at).order_by(audit_entry.c.ordinal).limit(1)
+    return conn.execute(first).scalar()
+
+
 def head(conn: sa.Connection) -> Anchor:
     """The end of the chain: what an auditor should have a copy of."""
     last = sa.select(audit_entry.c.ordinal, audit_entry.c.hash)

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger.audit import last_verification
+from ledger.audit import begin, last_verification
 from ledger.balance import balance
 from ledger.expected_files import clock_of
 from pipeline.expected import expected
@@ -218,7 +218,9 @@ def _late_answers(house: House, conn: sa.Connection, clock: datetime) -> Iterato
 
 def _verified(conn: sa.Connection, clock: datetime) -> Iterator[Figure]:
     last = last_verification(conn)
-    if last is not None:
-        age = max((clock - last.at).total_seconds(), 0)
+    since = last.at if last is not None else begin(conn)
+    if since is not None:
+        age = max((clock - since).total_seconds(), 0)
         yield Figure("edi834_audit_verified_age_seconds", age)
+    if last is not None:
         yield Figure("edi834_audit_whole", int(last.is_whole))

@@ -20,6 +20,7 @@ class _Hook(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.asked += 1
+        self.server.before()
         status = self.server.answers.pop(0) if self.server.answers else 204
         if status < 300:
             self.server.taken.append((dict(self.headers), body))
@@ -37,6 +38,7 @@ def webhook(*answers, port=0):
     server = ThreadingHTTPServer(("127.0.0.1", port), _Hook)
     server.answers, server.taken, server.asked = list(answers), [], 0
     with _at_work(server):
+        server.before = lambda: None
         server.url = f"http://127.0.0.1:{server.server_port}/hook"
         yield server
 

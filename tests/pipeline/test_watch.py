@@ -184,6 +184,38 @@ def test_what_is_over_before_a_sink_hears_of_it_is_not_told(story):
     assert ("opened", "no-run") not in {(one["event"], one["rule"]) for one in told}
 
 
+def test_a_rule_that_is_no_more_keeps_no_message_back(story):
+    """After an upgrade its alert is closed, and nobody is told of it; of the others they are."""
+    late = story.clock(6)
+    with webhook() as hook:
+        house = alerting(story, webhook=WebhookSettings(url=hook.url, secret=SECRET))
+        close_all(house)
+        with house.engine.begin() as conn:
+            columns = "ledger.alert (rule, about, value, opened_at)"
+            conn.execute(sa.text(f"INSERT INTO {columns} VALUES ('gone', '{{}}', 1, :at)"), {"at": late})
+            heard = "INSERT INTO ledger.alert_told SELECT alert_id, 'opened', 'webhook', :at"
+            conn.execute(sa.text(f"{heard} FROM ledger.alert WHERE rule = 'gone'"), {"at": late})
+        found = evaluate(house, late)
+        again = evaluate(house, late)
+    told = [json.loads(body)["rule"] for _, body in hook.taken]
+    assert found.failures == ()
+    assert "no-run" in told
+    assert "gone" not in told
+    assert (len(told), again.told) == (found.told, 0)
+
+
+def test_two_calls_at_once_tell_once(story):
+    """The second begins and ends while the webhook is still with the first."""
+    once, second = iter([True]), []
+    with webhook() as hook:
+        house = alerting(story, webhook=WebhookSettings(url=hook.url, secret=SECRET))
+        close_all(house)
+        hook.before = lambda: second.extend(evaluate(house, story.clock(6)) for _ in once)
+        first = evaluate(house, story.clock(6))
+    assert [(one.told, one.failures) for one in second] == [(0, ())]
+    assert first.told == len(first.open) == len(hook.taken) > 0
+
+
 def hold(world, say):
     with world.house.engine.begin() as conn:
         say(conn, CEDAR, ROSA)
@@ -269,9 +301,12 @@ def test_what_a_mail_server_refuses_is_said(story, certificate, refuses, starttl
 @pytest.mark.fault("F35")
 @pytest.mark.control("integrity")
 def test_a_walk_along_the_trail_is_known_and_a_broken_one_is_an_alert(story):
-    """It is noted when somebody walked, and what was found."""
+    """It is noted when somebody walked, and what was found; that nobody ever has is an alert."""
     before = told_by(story)
     assert ("edi834_audit_whole",) not in before
+    ((began,),) = story.rows("SELECT at FROM ledger.audit_entry WHERE ordinal = 1")
+    assert not of_rule(evaluate(story.house, began + timedelta(days=7)), "chain-not-verified")
+    assert of_rule(evaluate(story.house, began + timedelta(days=9)), "chain-not-verified")
     assert verify_chain(story.house).is_whole
     assert told_by(story)[("edi834_audit_whole",)] == 1
     change = "UPDATE ledger.audit_entry SET actor = {} WHERE ordinal = 3"
