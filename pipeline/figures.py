@@ -67,6 +67,13 @@ FROM last_run l JOIN ledger.file f ON f.run_id = l.run_id AND f.partner_id = l.p
 JOIN ledger.transaction_set s USING (file_id)
 WHERE f.direction = 'exchange_to_issuer' GROUP BY 1, 2
 """,
+    "edi834_files_left": """
+SELECT l.partner_id AS partner, coalesce((array_agg(CAST(e.details ->> 'count' AS integer)
+  ORDER BY e.ordinal DESC))[1], 0) AS value
+FROM last_run l LEFT JOIN ledger.audit_entry e ON e.object_kind = 'run' AND e.object_id = l.run_id
+  AND e.action = 'files left' AND e.details ->> 'partner' = l.partner_id
+GROUP BY 1
+""",
     "edi834_quarantined_files": """
 SELECT p.partner, count(f.file_id) AS value FROM unnest(CAST(:partners AS text[])) AS p (partner)
 LEFT JOIN ledger.file f ON f.partner_id = p.partner AND f.state = 'quarantined'

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field, replace
 
+import sqlalchemy as sa
 import structlog
 
+from ledger import audit
 from ledger.files import FileKind, Recorded, record_received
 from pipeline.described import describe
 from pipeline.runs import Run, writing
@@ -19,13 +21,23 @@ from sftp_inbox.receive import Fetched, fetch, remove
 
 log = structlog.get_logger()
 
+_LEFT = """
+SELECT (array_agg(CAST(details ->> 'count' AS integer) ORDER BY ordinal DESC))[1]
+FROM ledger.audit_entry WHERE object_kind = 'run' AND object_id = :run_id
+  AND action = 'files left' AND details ->> 'partner' = :partner
+"""
+
 
 @dataclass
 class Reception:
-    """What one visit to a mailbox brought: ids in the ledger, and what stays for a later visit."""
+    """What one visit to a mailbox brought: ids in the ledger, and what stays for a later visit.
+
+    Of what stays `growing` is not whole yet, and `left` could not be taken.
+    """
 
     file_ids: list[int] = field(default_factory=list)
     seen_before: int = 0
+    growing: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
 
@@ -37,9 +49,20 @@ def receive_files(house: House, run: Run, partner_id: str) -> Reception:
     """
     reception = Reception()
     visit(house, run, partner_id, lambda: _empty_outbox(house, run, partner_id, reception))
-    for sentence in reception.left:
+    for sentence in (*reception.growing, *reception.left):
         log.warning("file left in the outbox", partner=partner_id, why=sentence)
+    _note_left(house, run, partner_id, len(reception.left))
     return reception
+
+
+def _note_left(house: House, run: Run, partner_id: str, count: int) -> None:
+    """Notes in the trail how many files could not be taken, when that is news in this run."""
+    known = {"run_id": run.run_id, "partner": partner_id}
+    with house.engine.connect() as conn:
+        told = conn.scalar(sa.text(_LEFT), known)
+    if count != (told or 0):
+        with writing(house, run, partner_id, "files left") as conn:
+            audit.note(conn, "files left", "run", run.run_id, partner=partner_id, count=count)
 
 
 def _empty_outbox(house: House, run: Run, partner_id: str, reception: Reception) -> None:
@@ -47,8 +70,8 @@ def _empty_outbox(house: House, run: Run, partner_id: str, reception: Reception)
     with connect(mailbox) as client:
         listing = list_waiting(client, mailbox, house.settings.settle_seconds)
         Begun.of(house.landing, partner_id).forget_all_but(listing.waiting)
-        reception.left = [f"{name}: still growing" for name in listing.growing]
-        reception.left += [f"{item.name}: {item.reason}" for item in listing.refused]
+        reception.growing = [f"{name}: still growing" for name in listing.growing]
+        reception.left = [f"{item.name}: {item.reason}" for item in listing.refused]
         for waiting in listing.waiting:
             _receive(house, run, client, waiting, reception)
 

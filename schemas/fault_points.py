@@ -14,6 +14,7 @@ Commit = Literal[
     "run closed",
     "step went through",
     "step failed",
+    "files left",
     "file recorded",
     "file checked",
     "answers read",

@@ -33,6 +33,7 @@ _PANELS = (
     ("Partners held", "edi834_partner_held", "stat", "{{partner}}"),
     ("Files of the last run", "edi834_night_files", "bars", "{{partner}} {{state}} {{verdict}}"),
     ("Transaction sets of the last run", "edi834_night_sets", "bars", "{{partner}} {{answer}}"),
+    ("Files left in the outbox", "edi834_files_left", "stat", "{{partner}}"),
     ("Files expected", "edi834_files_expected", "stat", "{{partner}} {{kind}}"),
     ("Files set apart", "edi834_quarantined_files", "stat", "{{partner}}"),
     ("Seconds of the last run by stage", "edi834_stage_seconds", "bars", "{{partner}} {{stage}}"),

@@ -16,7 +16,9 @@ AT_ONCE = 2
 MOST_LIVES = 15
 # What a night without any failure does not come by.
 _OF_FAILURES = {
-    f"{commit}{when}" for commit in ("step failed", "step went through") for when in (BEFORE, AFTER)
+    f"{commit}{when}"
+    for commit in ("step failed", "step went through", "files left")
+    for when in (BEFORE, AFTER)
 }
 # Transactions in which something happens outside of the database, too.
 WITH_OTHER_EFFECTS = ("run opened", "file checked", "decisions settled", "file delivered")

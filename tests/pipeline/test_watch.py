@@ -2,7 +2,9 @@
 
 import json
 import re
+import signal
 import socket
+import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -19,8 +21,12 @@ from pipeline.alerts import evaluate
 from pipeline.chain import verify_chain
 from pipeline.exposition import exposition
 from pipeline.figures import figures
+from pipeline.receive import receive_files
+from pipeline.runs import at_work
 from pipeline.settings import AlertSettings, EmailSettings, WebhookSettings
+from pipeline.steps import Steps
 from pipeline.telling import MOMENT, SIGNATURE, signature
+from schemas.errors import Terminal
 from schemas.watch import load_watch
 from tests.cases.world import CEDAR
 from tests.pipeline.sinks import mail_server, make_certificate, webhook
@@ -192,7 +198,9 @@ def test_a_rule_that_is_no_more_keeps_no_message_back(story):
         close_all(house)
         with house.engine.begin() as conn:
             columns = "ledger.alert (rule, about, value, opened_at)"
-            conn.execute(sa.text(f"INSERT INTO {columns} VALUES ('gone', '{{}}', 1, :at)"), {"at": late})
+            conn.execute(
+                sa.text(f"INSERT INTO {columns} VALUES ('gone', '{{}}', 1, :at)"), {"at": late}
+            )
             heard = "INSERT INTO ledger.alert_told SELECT alert_id, 'opened', 'webhook', :at"
             conn.execute(sa.text(f"{heard} FROM ledger.alert WHERE rule = 'gone'"), {"at": late})
         found = evaluate(house, late)
@@ -346,3 +354,49 @@ def test_the_command_shows_what_is_open_and_what_to_do(story):
     assert f"critical: no-run ({CEDAR})" in ended.out
     as_json = json.loads(story.edi834("alerts", "--as-of", "2026-12-09T00:00:00", "--json").out)
     assert "no-run" in {one["rule"] for one in as_json["open"]}
+
+
+def test_what_could_not_be_taken_is_counted_until_it_is(story):
+    """A file that is too large lies in the outbox, and no row of the ledger tells of it."""
+    (story.outbox(CEDAR) / "large.P").write_bytes(bytes(2000))
+    settings = story.house.settings.model_copy(update={"max_file_bytes": 1000})
+    with at_work(story.house, story.clock(2), [CEDAR]) as opened:
+        for _ in range(2):
+            receive_files(replace(story.house, settings=settings), opened.run, CEDAR)
+            assert told_by(story)["edi834_files_left", CEDAR] == 1
+        (left,) = of_rule(evaluate(story.house, story.clock(2)), "file-left")
+        receive_files(story.house, opened.run, CEDAR)
+    assert left.about == {"partner": CEDAR}
+    assert told_by(story)["edi834_files_left", CEDAR] == 0
+    noted = "SELECT details ->> 'count' FROM ledger.audit_entry WHERE action = 'files left'"
+    assert story.rows(f"{noted} ORDER BY ordinal") == [("1",), ("0",)]
+
+
+class TimeIsUpError(BaseException):
+    """As Airflow raises when a task has taken too long."""
+
+
+def test_a_step_that_a_scheduler_ends_is_told_as_failed(story):
+    """A server that accepts and says nothing: the step's line says that it was ended."""
+
+    def end(*_):
+        raise TimeIsUpError
+
+    before = signal.signal(signal.SIGUSR1, end)
+    main = threading.main_thread().ident
+    ending = threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGUSR1))
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        settings = story.house.settings
+        mailbox = settings.mailboxes[CEDAR].model_copy(update={"port": silent.getsockname()[1]})
+        house = replace(
+            story.house, settings=settings.model_copy(update={"mailboxes": {CEDAR: mailbox}})
+        )
+        try:
+            with at_work(house, story.clock(3), [CEDAR]) as opened:
+                ending.start()
+                with pytest.raises(Terminal, match="Unexpected TimeIsUpError at "):
+                    Steps(house, opened.run, CEDAR).receive()
+        finally:
+            ending.join()
+            signal.signal(signal.SIGUSR1, before)
+    assert told_by(story)["edi834_steps_failed", CEDAR] == 1
