@@ -1,18 +1,25 @@
 """Files that we send: recorded with their control numbers before they leave, delivered once."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger import audit
+from ledger.corrections import Word
+from schemas.audit import audit_entry
 from schemas.database import file, functional_group, interchange, transaction_set
 from schemas.errors import Terminal
 from schemas.postgres_copy import copy_into
 
 _TO_EXCHANGE = "issuer_to_exchange"
+
+Decided = Literal["delivery arrived", "delivery lost"]
+Delivery = Literal["delivery begun", "delivery arrived", "delivery lost"]
 
 
 @dataclass(frozen=True)
@@ -127,6 +134,40 @@ def lock_undelivered(conn: sa.Connection, file_id: int) -> bool:
     """Whether the file still waits for its delivery; nobody else delivers it until the end."""
     waiting = sa.select(file.c.file_id).where(file.c.file_id == file_id, file.c.state == "written")
     return conn.execute(waiting.with_for_update()).scalar() is not None
+
+
+def delivery_of(conn: sa.Connection, file_id: int) -> Delivery | None:
+    """How far the delivery of a written file has come; None while it has no name at the exchange.
+
+    Begun: it has one, or was about to get it. Arrived, or lost: a person has said so.
+    """
+    of_file = (audit_entry.c.object_kind == "file") & (audit_entry.c.object_id == file_id)
+    told = sa.select(audit_entry.c.ordinal, audit_entry.c.action).where(
+        of_file, audit_entry.c.action.in_(get_args(Delivery))
+    )
+    last = max(conn.execute(told).all(), key=lambda row: row.ordinal, default=None)
+    return last.action if last is not None and last.action != "delivery lost" else None
+
+
+def begin_delivery(conn: sa.Connection, file_id: int) -> None:
+    """Keeps that the file is about to get its name at the exchange."""
+    audit.note(conn, "delivery begun", "file", file_id)
+
+
+def decide_delivery(conn: sa.Connection, file_id: int, decided: Decided, word: Word) -> None:
+    """A person's word for a file of which nobody can see whether the exchange has it.
+
+    With it the next night takes the file as delivered, or sends the same bytes again. Raises
+    Terminal when its delivery is not in doubt.
+    """
+    word.require("decide about a delivery")
+    if not lock_undelivered(conn, file_id) or delivery_of(conn, file_id) != "delivery begun":
+        raise Terminal(f"Whether file {file_id} has arrived is not in doubt. Nothing was changed.")
+    reason = hashlib.sha256(word.reason.strip().encode()).hexdigest()
+    audit.note(
+        *(conn, decided, "file", file_id),
+        by=word.person.strip(), account=word.account, reason_sha256=reason,
+    )  # fmt: skip
 
 
 def mark_delivered(conn: sa.Connection, file_id: int, delivered_at: datetime) -> None:

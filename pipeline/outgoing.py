@@ -14,6 +14,8 @@ from ledger.operator_words import is_held
 from ledger.sent import (
     SentEnvelopes,
     SentFile,
+    begin_delivery,
+    delivery_of,
     lock_undelivered,
     mark_delivered,
     record_sent,
@@ -29,7 +31,9 @@ from schemas.errors import Superseded, Terminal
 from schemas.fault_points import reach
 from schemas.partners import Exchange, Partner
 from sftp_inbox.client import Session, connect
-from sftp_inbox.deliver import deliver
+from sftp_inbox.deliver import GoneError, Outgoing, put_in_place, upload
+from sftp_inbox.landing import LandingZone
+from sftp_inbox.mailbox import Mailbox
 
 log = structlog.get_logger()
 
@@ -160,13 +164,40 @@ def _fill_inbox(house: House, run: Run, partner_id: str, delivered: list[str]) -
 
 
 def _deliver(house: House, run: Run, client: Session, row: sa.Row[Any]) -> bool:
-    """Whether the file was delivered; not when somebody said or did otherwise meanwhile."""
+    """Whether the file was delivered; not when somebody said or did otherwise meanwhile.
+
+    Before it gets its name at the exchange that is kept: when the answer is lost and the exchange
+    has moved the file away, nobody could tell it from one that never came.
+    """
     outgoing = for_the_wire(house, run, row)
+    where = (client, house.mailbox(row.partner_id), house.landing, outgoing)
     # The partner is held meanwhile: nobody else delivers the same file at the same time.
-    with writing(house, run, row.partner_id, "file delivered") as conn:
-        if is_held(conn, row.partner_id) or not lock_undelivered(conn, row.file_id):
+    with writing(house, run, row.partner_id, "delivery begun") as conn:
+        if not _may_leave(conn, row):
             return False
-        deliver(client, house.mailbox(row.partner_id), house.landing, outgoing)
+        begun = delivery_of(conn, row.file_id)
+        if begun is None:
+            upload(*where)
+            begin_delivery(conn, row.file_id)
+    with writing(house, run, row.partner_id, "file delivered") as conn:
+        if not _may_leave(conn, row):
+            return False
+        if begun != "delivery arrived":  # a person's word: the exchange has it
+            _put_in_place(where, row.file_id)
         mark_delivered(conn, row.file_id, run.as_of)
         journal(conn, run, "file delivered", file=row.file_id)
     return True
+
+
+def _may_leave(conn: sa.Connection, row: sa.Row[Any]) -> bool:
+    return not is_held(conn, row.partner_id) and lock_undelivered(conn, row.file_id)
+
+
+def _put_in_place(where: tuple[Session, Mailbox, LandingZone, Outgoing], file_id: int) -> None:
+    try:
+        put_in_place(*where)
+    except GoneError as error:
+        raise Terminal(
+            f"{error} Then `edi834 outgoing arrived {file_id}` when the exchange has it, or "
+            f"`edi834 outgoing lost {file_id}`, and the next night sends it again."
+        ) from None

@@ -16,6 +16,7 @@ outgoing = typer.Typer(
 )
 
 Hold = Annotated[int, typer.Argument(metavar="ID", help="The hold.")]
+SentFile = Annotated[int, typer.Argument(metavar="FILE", help="Our file, by its number.")]
 By = Annotated[str, typer.Option(help="Who says so; each person once.")]
 Reason = Annotated[str, typer.Option(help="Why, in a sentence without anybody's data.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -124,6 +125,31 @@ def again(
         f"Noted. The next `edi834 night` sends it again if it still follows: edi834 outgoing "
         f"preview --partner {partner}."
     )
+
+
+@outgoing.command()
+def arrived(file: SentFile, by: By, reason: Reason) -> None:
+    """Say that the exchange has a file of ours that is in doubt: it is not sent again."""
+    _decide(file, "delivery arrived", by, reason)
+    terminal.out.print(f"Noted. The next `edi834 night` has file {file} as delivered.")
+
+
+@outgoing.command()
+def lost(file: SentFile, by: By, reason: Reason) -> None:
+    """Say that the exchange has not got a file of ours that is in doubt: it is sent again."""
+    _decide(file, "delivery lost", by, reason)
+    terminal.out.print(f"Noted. The next `edi834 night` sends file {file} again, as it is.")
+
+
+def _decide(
+    file_id: int, decided: Literal["delivery arrived", "delivery lost"], by: str, reason: str
+) -> None:
+    from ledger.corrections import Word
+    from ledger.sent import decide_delivery
+    from pipeline.operators import account
+
+    with _house() as house, house.engine.begin() as conn:
+        decide_delivery(conn, file_id, decided, Word(by, account(), reason))
 
 
 def _speak(hold: int, word: Literal["released", "refused"], by: str, reason: str) -> Any:

@@ -28,6 +28,7 @@ Commit = Literal[
     "decisions settled",
     "errors reported",
     "month told",
+    "delivery begun",
     "file delivered",
 ]
 Border = Literal[

@@ -1,11 +1,14 @@
 """Stored files into the exchange's inbox: whole or not at all, and once.
 
-A file travels under a temporary name and gets its own only when all of it has arrived. Whether an
-earlier attempt arrived is decided by looking, never by remembering.
+A file travels under a temporary name (`upload`) and gets its own only when all of it has arrived
+(`put_in_place`). Between the two the caller keeps that it comes to that. Whether an earlier attempt
+arrived is decided by looking; where nothing is seen any more, by a person.
 """
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -32,6 +35,10 @@ class Outgoing:
     storage_key: str
 
 
+class GoneError(Terminal):
+    """What an earlier attempt has uploaded is not there any more: the exchange may have it."""
+
+
 @dataclass(frozen=True)
 class Delivered:
     """A file that lies in the inbox under its own name; `already_there` if not sent just now."""
@@ -42,37 +49,73 @@ class Delivered:
     already_there: bool
 
 
-def deliver(
+def upload(
+    client: paramiko.SFTPClient, mailbox: Mailbox, landing: LandingZone, outgoing: Outgoing
+) -> None:
+    """Has all of the file lie in the inbox under a temporary name, or under its own already.
+
+    Calling it again after any failure is safe, until `put_in_place` is called. Raises as that does.
+    """
+    with _delivering(mailbox, landing, outgoing) as (final, content, size_bytes):
+        if not _is_there(client, final, outgoing, size_bytes):
+            _send(client, final + TEMPORARY_ENDING, content, size_bytes)
+            reach("outgoing file uploaded")
+
+
+def put_in_place(
     client: paramiko.SFTPClient, mailbox: Mailbox, landing: LandingZone, outgoing: Outgoing
 ) -> Delivered:
-    """The delivered file. Calling it again after any failure is safe and sends nothing twice.
+    """The uploaded file under its own name. Calling it again after any failure sends nothing twice.
 
     Raises:
-        Retryable: the wire failed; whether the file arrived shows at the next call.
-        Terminal: a different file has that name, the inbox is missing or closed to us, or the
-            stored content is damaged.
+        Retryable: the wire failed; whether the file has its name shows at the next call.
+        Terminal: a different file has that name, the inbox is missing or closed to us, the stored
+            content is damaged, or the file is not there any more.
     """
+    with _delivering(mailbox, landing, outgoing) as (final, _, size_bytes):
+        is_there = _is_there(client, final, outgoing, size_bytes)
+        if not is_there:
+            uploaded = _look(client, final + TEMPORARY_ENDING)
+            if uploaded is None or uploaded.st_size != size_bytes:
+                raise GoneError(
+                    f"{mailbox}: {outgoing.name} was about to get its name, and it does not lie "
+                    "in the inbox any more. The exchange may have taken it: ask. Nothing was sent "
+                    "again."
+                )
+            # Not posix_rename, which would silently replace a file that came in between.
+            client.rename(final + TEMPORARY_ENDING, final)
+            reach("outgoing file renamed")
+    sha256 = outgoing.storage_key.rpartition("/")[2]
+    return Delivered(outgoing.name, sha256, size_bytes, already_there=is_there)
+
+
+@contextmanager
+def _delivering(
+    mailbox: Mailbox, landing: LandingZone, outgoing: Outgoing
+) -> Iterator[tuple[str, BinaryIO, int]]:
+    """The path at the exchange, and the stored content with its size."""
     if "/" in outgoing.name or not outgoing.name.strip("."):
         raise Terminal(f"{outgoing.name!r} is not a file name. Correct the naming pattern.")
     final = f"{mailbox.inbox.rstrip('/')}/{outgoing.name}"
     doing = f"{mailbox}: delivering {outgoing.name}"
-    sha256 = outgoing.storage_key.rpartition("/")[2]
     with landing.open(outgoing.storage_key) as content, wire_failures(doing):
         size_bytes = content.seek(0, os.SEEK_END)
         content.seek(0)
-        there = _look(client, final)
-        if there is None:
-            _send(client, final + TEMPORARY_ENDING, content, size_bytes)
-            reach("outgoing file uploaded")
-            # Not posix_rename, which would silently replace a file that came in between.
-            client.rename(final + TEMPORARY_ENDING, final)
-            reach("outgoing file renamed")
-        elif there.st_size != size_bytes or not _has_content(client, final, sha256, size_bytes):
-            raise Terminal(
-                f"{doing}: a different file has that name already. Nothing was sent. Find out who "
-                "delivered it before this one goes out under another name and control number."
-            )
-    return Delivered(outgoing.name, sha256, size_bytes, already_there=there is not None)
+        yield final, content, size_bytes
+
+
+def _is_there(client: paramiko.SFTPClient, final: str, outgoing: Outgoing, size_bytes: int) -> bool:
+    """Whether the file lies there under its own name. Raises Terminal when another one does."""
+    there = _look(client, final)
+    if there is None:
+        return False
+    sha256 = outgoing.storage_key.rpartition("/")[2]
+    if there.st_size != size_bytes or not _has_content(client, final, sha256, size_bytes):
+        raise Terminal(
+            f"{final}: a different file has that name already. Nothing was sent. Find out who "
+            "delivered it before this one goes out under another name and control number."
+        )
+    return True
 
 
 def _look(client: paramiko.SFTPClient, path: str) -> paramiko.SFTPAttributes | None:

@@ -91,24 +91,69 @@ def test_two_persons_release_what_the_exchange_then_accepts(overdue):
     assert command(overdue, "list").code == 0
 
 
+def as_if_answers_were_lost(world, before=0):
+    """Number and name of two files of ours, which the exchange has taken and we do not know.
+
+    As when a process dies after the rename, and the exchange has moved the files away.
+    """
+    ours = "SELECT file_id, name FROM ledger.file WHERE direction = 'issuer_to_exchange'"
+    rows = world.rows(f"{ours} ORDER BY file_id DESC LIMIT 2 OFFSET {before}")[::-1]
+    with world.house.engine.begin() as conn:
+        for file_id, name in rows:
+            written = "UPDATE ledger.file SET state = 'written', delivered_at = NULL"
+            conn.execute(sa.text(f"{written} WHERE file_id = {file_id}"))
+            (world.inbox(CEDAR) / name).unlink(missing_ok=True)
+    return rows
+
+
+def state_of(world, file_id):
+    ((state,),) = world.rows("SELECT state FROM ledger.file WHERE file_id = :f", f=file_id)
+    return state
+
+
+@pytest.mark.fault("F21", "F23")
+def test_what_the_exchange_may_have_is_not_sent_again_before_a_person_says_so(overdue):
+    """He is told what to ask, and by his word the next night sends it, or takes it as delivered."""
+    (one, name), (other, other_name) = as_if_answers_were_lost(overdue)
+    result = run_night(overdue.house, overdue.clock(_DAYS + 10))
+
+    assert [failure.step for failure in result.failures] == ["delivering files"]
+    assert f"edi834 outgoing lost {one}" in result.failures[0].sentence
+    assert {state_of(overdue, file_id) for file_id in (one, other)} == {"written"}
+    assert not {name, other_name} & {path.name for path in overdue.inbox(CEDAR).iterdir()}
+
+    said = ("--by", "Ada First", "--reason", "By telephone with the exchange.")
+    assert command(overdue, "lost", one, *said).code == 0
+    assert command(overdue, "lost", one, *said).code == 2
+    assert command(overdue, "arrived", other, *said).code == 0
+    result = run_night(overdue.house, overdue.clock(_DAYS + 11))
+
+    assert result.failures == ()
+    assert {state_of(overdue, file_id) for file_id in (one, other)} == {"delivered"}
+    there = {path.name for path in overdue.inbox(CEDAR).iterdir()}
+    assert (name in there, other_name in there) == (True, False)
+    by = "SELECT details ->> 'by' FROM ledger.audit_entry WHERE action = 'delivery lost'"
+    assert overdue.rows(by) == [("Ada First",)]
+
+
 @pytest.mark.fault("F22")
 def test_a_name_that_is_taken_keeps_back_its_own_file_only(overdue):
     """What was written after it is delivered, and the step says what a person has to do."""
-    ours = "SELECT file_id, name FROM ledger.file WHERE direction = 'issuer_to_exchange'"
-    rows = overdue.rows(f"{ours} ORDER BY file_id DESC LIMIT 2")
-    (later, later_name), (earlier, earlier_name) = rows
-    with overdue.house.engine.begin() as conn:
-        written = "UPDATE ledger.file SET state = 'written', delivered_at = NULL WHERE file_id IN "
-        conn.execute(sa.text(f"{written} ({earlier}, {later})"))
-    (overdue.inbox(CEDAR) / earlier_name).write_bytes(b"of somebody else")
-    result = run_night(overdue.house, overdue.clock(_DAYS + 10))
+    (taken, name), (later, later_name) = as_if_answers_were_lost(overdue, before=2)
+    (overdue.inbox(CEDAR) / name).write_bytes(b"of somebody else")
+    (overdue.inbox(CEDAR) / f"{later_name}.part").write_bytes(stored(overdue, later))
+    result = run_night(overdue.house, overdue.clock(_DAYS + 12))
 
-    assert [one.step for one in result.failures] == ["delivering files"]
-    assert earlier_name in result.failures[0].sentence
-    state = "SELECT state FROM ledger.file WHERE file_id = :file"
-    assert overdue.rows(state, file=earlier) == [("written",)]
-    assert overdue.rows(state, file=later) == [("delivered",)]
+    assert [failure.step for failure in result.failures] == ["delivering files"]
+    assert name in result.failures[0].sentence
+    assert (state_of(overdue, taken), state_of(overdue, later)) == ("written", "delivered")
     assert (overdue.inbox(CEDAR) / later_name).is_file()
+
+
+def stored(world, file_id):
+    ((key,),) = world.rows("SELECT storage_key FROM ledger.file WHERE file_id = :f", f=file_id)
+    with world.house.landing.open(key) as content:
+        return content.read()
 
 
 @pytest.mark.fault("F25")

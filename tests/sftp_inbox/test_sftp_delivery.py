@@ -8,7 +8,7 @@ import pytest
 
 from schemas.errors import Retryable, Terminal
 from sftp_inbox.client import connect
-from sftp_inbox.deliver import READ_BACK_BYTES, Outgoing, deliver
+from sftp_inbox.deliver import READ_BACK_BYTES, GoneError, Outgoing, put_in_place, upload
 
 NAME = "007654321T.DSH.IC834.D260105.T070000000.P"
 
@@ -23,7 +23,14 @@ def outgoing_of(landing, content, name=NAME):
 
 def send(exchange, landing, outgoing):
     with connect(exchange.mailbox) as client:
-        return deliver(client, exchange.mailbox, landing, outgoing)
+        upload(client, exchange.mailbox, landing, outgoing)
+        return put_in_place(client, exchange.mailbox, landing, outgoing)
+
+
+def go_on(exchange, landing, outgoing):
+    """What follows once it is kept that the file was about to get its name."""
+    with connect(exchange.mailbox) as client:
+        return put_in_place(client, exchange.mailbox, landing, outgoing)
 
 
 def inbox(exchange):
@@ -87,6 +94,40 @@ def test_answer_lost_after_the_rename_is_found_by_looking(start_asyncssh, landin
     assert len(server.written) == 1
 
 
+@pytest.mark.fault("F21")
+def test_a_file_that_is_not_there_any_more_is_for_a_person(start_asyncssh, landing):
+    """The answer was lost, and a gateway has moved the file away: it is not sent twice."""
+    server = counting()
+
+    class TakingAway(server):
+        def rename(self, oldpath, newpath):
+            super().rename(oldpath, newpath)
+            (exchange.inbox / NAME).unlink()
+            self.channel.get_connection().abort()
+
+    exchange = start_asyncssh(TakingAway)
+    outgoing = outgoing_of(landing, content_of(100_000))
+    with pytest.raises(Retryable, match=f"delivering {NAME}"):
+        send(exchange, landing, outgoing)
+    with pytest.raises(GoneError, match="The exchange may have taken it: ask"):
+        go_on(exchange, landing, outgoing)
+    assert len(server.written) == 1
+
+
+@pytest.mark.fault("F21")
+def test_what_was_uploaded_gets_its_name_without_being_sent_again(start_asyncssh, landing):
+    """The line was cut just before the rename."""
+    server = counting()
+    exchange = start_asyncssh(server)
+    content = content_of(100_000)
+    outgoing = outgoing_of(landing, content)
+    with connect(exchange.mailbox) as client:
+        upload(client, exchange.mailbox, landing, outgoing)
+    assert not go_on(exchange, landing, outgoing).already_there
+    assert inbox(exchange) == {NAME: content}
+    assert len(server.written) == 1
+
+
 @pytest.mark.fault("F22")
 @pytest.mark.parametrize("cut_at", [4_000, 100_000, 1_000_000])
 def test_line_cut_during_delivery_shows_no_half_file(start_sshd, landing, cut_line, cut_at, capfd):
@@ -129,9 +170,9 @@ def test_file_that_came_in_between_is_never_replaced(start_asyncssh, landing):
     """Between our look and our rename somebody else may deliver under that name."""
 
     class Racing(asyncssh.SFTPServer):
-        def close(self, file_obj):
-            super().close(file_obj)
+        def rename(self, oldpath, newpath):
             (exchange.inbox / NAME).write_bytes(b"theirs")
+            super().rename(oldpath, newpath)
 
     exchange = start_asyncssh(Racing)
     outgoing = outgoing_of(landing, b"ISA*")
