@@ -39,6 +39,8 @@ def restore_drill(house: House, now: datetime) -> tuple[bool, str]:
     age = (now - datetime.fromisoformat(found.taken_at)).days
     if age > kept.backup_days:
         return False, f"{told} holds, but it is {age} days old. Take one: `edi834 backup take`."
+    if found.removed:
+        return True, f"{told} holds by hashes and trail. Old contents are gone: no run was worked."
     return True, f"{told} was restored, and holds."
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from schemas.errors import Terminal
+from schemas.unfinished import settle_folder
 from strongroom.guards import all_keys, keys_of
 from strongroom.head import Head, file_key, read_head
 from strongroom.sealing import Sealed, SealedStream, SealedWriter
@@ -159,12 +160,14 @@ def move_in(draft: Path, target: Path) -> None:
         with draft.open("rb") as stream:
             os.fsync(stream.fileno())
         draft.replace(target)
+        settle_folder(target.parent)
         return
     unfinished = target.with_name(f".{target.name}.writing")
     with draft.open("rb") as stream, create(unfinished) as file:
         shutil.copyfileobj(stream, file, _COPIED_BYTES)
         settle(file)
     unfinished.replace(target)
+    settle_folder(target.parent)
     draft.unlink()
 
 
