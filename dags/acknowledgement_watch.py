@@ -6,7 +6,7 @@ take answers in. What is late is an open item and needs a person, so it is not t
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from dags.shells import EASTERN, LONGEST_RUN, SINCE, TRIES, clock
+from dags.shells import EASTERN, ONE_AT_A_TIME, clock
 
 
 @task
@@ -27,14 +27,8 @@ def answers(partner_id: str) -> None:
 
 @dag(
     schedule=CronTriggerTimetable("15 7,19 * * *", timezone=EASTERN),  # after the nights
-    start_date=SINCE,
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=LONGEST_RUN,
-    default_args=TRIES,
-    params={"as_of": None},  # the clock in ISO format; none: the time of the run
-    tags=["edi834"],
     doc_md=__doc__,
+    **ONE_AT_A_TIME,
 )
 def acknowledgement_watch() -> None:
     """A look at each partner."""

@@ -6,21 +6,15 @@ take a day has a DAG of its own: `restore_drill`.
 
 from airflow.sdk import CronTriggerTimetable, dag
 
-from dags.shells import EASTERN, LONGEST_RUN, SINCE, TRIES, chore
+from dags.shells import EASTERN, ONE_AT_A_TIME, chore
 
 CHORES = ("audit-trail", "stored-files", "abandoned-files", "expiry", "retention")
 
 
 @dag(
     schedule=CronTriggerTimetable("0 12 * * *", timezone=EASTERN),  # between the nights
-    start_date=SINCE,
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=LONGEST_RUN,
-    default_args=TRIES,
-    params={"as_of": None},  # the clock in ISO format; none: the time of the run
-    tags=["edi834"],
     doc_md=__doc__,
+    **ONE_AT_A_TIME,
 )
 def housekeeping() -> None:
     """All chores, at once."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from dags.shells import EASTERN, LONGEST_RUN, SINCE, TRIES, clock
+from dags.shells import EASTERN, ONE_AT_A_TIME, clock
 
 if TYPE_CHECKING:
     from pipeline.scheduled_watches import YearIds
@@ -32,14 +32,8 @@ def rcni(of: "YearIds") -> int:
 
 @dag(
     schedule=CronTriggerTimetable("0 21 15 * *", timezone=EASTERN),
-    start_date=SINCE,
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=LONGEST_RUN,
-    default_args=TRIES,
-    params={"as_of": None},  # the clock in ISO format; none: the time of the run
-    tags=["edi834"],
     doc_md=__doc__,
+    **ONE_AT_A_TIME,
 )
 def monthly_reconciliation() -> None:
     """A file of each partner and coverage year."""

@@ -20,9 +20,7 @@ from dags.shells import (
     AFTER_ALL,
     EASTERN,
     FILES,
-    LONGEST_RUN,
-    SINCE,
-    TRIES,
+    ONE_AT_A_TIME,
     clock,
     left_to_others,
     partner_steps,
@@ -114,14 +112,8 @@ def close(run: "RunIds") -> str:
     schedule=AssetOrTimeSchedule(
         assets=FILES, timetable=CronTriggerTimetable("30 6,18 * * *", timezone=EASTERN)
     ),
-    start_date=SINCE,
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=LONGEST_RUN,
-    default_args=TRIES,
-    params={"as_of": None},  # the night's clock in ISO format; none: the time of the run
-    tags=["edi834"],
     doc_md=__doc__,
+    **ONE_AT_A_TIME,
 )
 def nightly_cycle() -> None:
     """Of each partner receive, check, gate, apply, settle, report, deliver; then close."""

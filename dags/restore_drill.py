@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, dag
 
-from dags.shells import EASTERN, SINCE, TRIES, chore
+from dags.shells import EASTERN, ONE_AT_A_TIME, TRIES, chore
 
 CHORE = "restore-drill"
 LONGEST = timedelta(hours=20)
@@ -17,14 +17,9 @@ LONGEST_RUN = timedelta(hours=22)  # it has ended before the next day's
 
 @dag(
     schedule=CronTriggerTimetable("0 13 * * *", timezone=EASTERN),  # between the nights
-    start_date=SINCE,
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=LONGEST_RUN,
-    default_args=TRIES | {"execution_timeout": LONGEST},
-    params={"as_of": None},  # the clock in ISO format; none: the time of the run
-    tags=["edi834"],
     doc_md=__doc__,
+    **ONE_AT_A_TIME
+    | {"dagrun_timeout": LONGEST_RUN, "default_args": TRIES | {"execution_timeout": LONGEST}},
 )
 def restore_drill() -> None:
     """One chore."""

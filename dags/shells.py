@@ -47,6 +47,17 @@ TRIES: dict[str, Any] = {
     ),
 }
 
+# What a DAG is that needs no second run beside it, and that nobody catches up with.
+ONE_AT_A_TIME: dict[str, Any] = {
+    "start_date": SINCE,
+    "catchup": False,
+    "max_active_runs": 1,
+    "dagrun_timeout": LONGEST_RUN,
+    "default_args": TRIES,
+    "params": {"as_of": None},  # the clock in ISO format; none: the time of the run
+    "tags": ["edi834"],
+}
+
 # A partner's files lie finished in the exchange's outbox. The event names the partner.
 FILES = Asset(name="exchange_files", uri="edi834://exchange/files")
 
