@@ -30,10 +30,11 @@ from replies.x12_writer import Envelope
 from schemas.errors import Superseded, Terminal
 from schemas.fault_points import reach
 from schemas.partners import Exchange, Partner
-from sftp_inbox.client import Session, connect
+from sftp_inbox.client import connect
 from sftp_inbox.deliver import GoneError, Outgoing, put_in_place, upload
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.mailbox import Mailbox
+from sftp_inbox.session import Session
 
 log = structlog.get_logger()
 

@@ -15,9 +15,10 @@ from pipeline.wrapped import take_in_all, unwrapped
 from schemas.errors import Retryable
 from schemas.fault_points import reach
 from sftp_inbox.begun import Begun
-from sftp_inbox.client import Session, connect, is_alive
+from sftp_inbox.client import connect, is_alive
 from sftp_inbox.listing import Refused, Waiting, list_waiting
 from sftp_inbox.receive import Fetched, fetch, remove
+from sftp_inbox.session import Session
 
 log = structlog.get_logger()
 

@@ -11,13 +11,14 @@ import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
 
 import paramiko
 
 from schemas.errors import Retryable, Terminal
+from sftp_inbox.arrivals import EagerSocket
 from sftp_inbox.failures import WIRE_FAILURES, reason_of, wire_failures
 from sftp_inbox.mailbox import Mailbox, Patience
+from sftp_inbox.session import Session
 
 # What paramiko still offers although OpenSSH's defaults refuse it: CBC ciphers and MACs over SHA-1
 # and MD5. Without CBC no encrypt-then-MAC mode is left that Terrapin (CVE-2023-48795) could cut.
@@ -28,8 +29,6 @@ _WEAK_ALGORITHMS = {
 # Counter mode needs a MAC of its own for each packet; this order takes the mode that needs none.
 _FIRST_CIPHERS = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com")
 _DEFAULT_PATIENCE = Patience()
-
-Session: TypeAlias = paramiko.SFTPClient
 
 # paramiko logs a traceback for each cut connection; the one line that we raise says it all.
 _LOG_CHANNEL = "sftp_inbox.paramiko"
@@ -47,9 +46,7 @@ class UntrustedServer(Terminal):
 
 
 @contextmanager
-def connect(
-    mailbox: Mailbox, patience: Patience = _DEFAULT_PATIENCE
-) -> Iterator[paramiko.SFTPClient]:
+def connect(mailbox: Mailbox, patience: Patience = _DEFAULT_PATIENCE) -> Iterator[Session]:
     """An SFTP session with the mailbox, closed when the block ends.
 
     Raises:
@@ -114,7 +111,9 @@ def _reach(mailbox: Mailbox, patience: Patience) -> paramiko.Transport:
             f"{mailbox} cannot be reached: {reason_of(error)}. "
             "It can be tried again; if it stays so, check host, port and network."
         ) from error
-    transport = paramiko.Transport(connection, disabled_algorithms=_WEAK_ALGORITHMS)
+    # Else a request waits in the kernel until the server has acknowledged the one before it.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    transport = paramiko.Transport(EagerSocket(connection), disabled_algorithms=_WEAK_ALGORITHMS)
     transport.set_log_channel(_LOG_CHANNEL)
     transport.banner_timeout = patience.banner_seconds
     transport.channel_timeout = patience.answer_seconds
@@ -172,29 +171,7 @@ def _authenticate(
         )
 
 
-class _SFTPClient(paramiko.SFTPClient):
-    """paramiko's, but a long answer is put together once, and not anew with each packet of it."""
-
-    def _read_all(self, n: int) -> bytes:
-        channel: Any = self.sock
-        parts: list[bytes] = []
-        while n > 0:
-            part = channel.recv(n)
-            if not part:
-                raise EOFError
-            parts.append(part)
-            n -= len(part)
-        return b"".join(parts)
-
-
-def _open_session(
-    transport: paramiko.Transport, mailbox: Mailbox, patience: Patience
-) -> paramiko.SFTPClient:
+def _open_session(transport: paramiko.Transport, mailbox: Mailbox, patience: Patience) -> Session:
     transport.set_keepalive(patience.keepalive_seconds)
     with wire_failures(f"{mailbox}: opening the SFTP session"):
-        client = _SFTPClient.from_transport(transport)
-        channel = client.get_channel() if client else None
-        if client is None or channel is None:
-            raise EOFError
-        channel.settimeout(patience.answer_seconds)
-    return client
+        return Session.over(transport, patience.answer_seconds)

@@ -20,6 +20,7 @@ from sftp_inbox.failures import wire_failures
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.mailbox import Mailbox
 from sftp_inbox.reading import read_ahead
+from sftp_inbox.session import Session
 
 TEMPORARY_ENDING = ".part"
 # Up to here a file that is already there is read back and compared; above, by its size alone.
@@ -49,9 +50,7 @@ class Delivered:
     already_there: bool
 
 
-def upload(
-    client: paramiko.SFTPClient, mailbox: Mailbox, landing: LandingZone, outgoing: Outgoing
-) -> None:
+def upload(client: Session, mailbox: Mailbox, landing: LandingZone, outgoing: Outgoing) -> None:
     """Has all of the file lie in the inbox under a temporary name, or under its own already.
 
     Calling it again after any failure is safe, until `put_in_place` is called. Raises as that does.
@@ -63,7 +62,7 @@ def upload(
 
 
 def put_in_place(
-    client: paramiko.SFTPClient, mailbox: Mailbox, landing: LandingZone, outgoing: Outgoing
+    client: Session, mailbox: Mailbox, landing: LandingZone, outgoing: Outgoing
 ) -> Delivered:
     """The uploaded file under its own name. Calling it again after any failure sends nothing twice.
 
@@ -104,7 +103,7 @@ def _delivering(
         yield final, content, size_bytes
 
 
-def _is_there(client: paramiko.SFTPClient, final: str, outgoing: Outgoing, size_bytes: int) -> bool:
+def _is_there(client: Session, final: str, outgoing: Outgoing, size_bytes: int) -> bool:
     """Whether the file lies there under its own name. Raises Terminal when another one does."""
     there = _look(client, final)
     if there is None:
@@ -118,7 +117,7 @@ def _is_there(client: paramiko.SFTPClient, final: str, outgoing: Outgoing, size_
     return True
 
 
-def _look(client: paramiko.SFTPClient, path: str) -> paramiko.SFTPAttributes | None:
+def _look(client: Session, path: str) -> paramiko.SFTPAttributes | None:
     """What the server says of a file, or None when there is no such file."""
     try:
         return client.stat(path)
@@ -126,7 +125,7 @@ def _look(client: paramiko.SFTPClient, path: str) -> paramiko.SFTPAttributes | N
         return None
 
 
-def _has_content(client: paramiko.SFTPClient, path: str, sha256: str, size_bytes: int) -> bool:
+def _has_content(client: Session, path: str, sha256: str, size_bytes: int) -> bool:
     """Whether a remote file of the right size has that hash; taken for granted if it is large."""
     if size_bytes > READ_BACK_BYTES:
         return True
@@ -137,7 +136,7 @@ def _has_content(client: paramiko.SFTPClient, path: str, sha256: str, size_bytes
     return digest.hexdigest() == sha256
 
 
-def _send(client: paramiko.SFTPClient, path: str, content: BinaryIO, size_bytes: int) -> None:
+def _send(client: Session, path: str, content: BinaryIO, size_bytes: int) -> None:
     """Writes the whole content to `path`, over whatever an earlier attempt left there."""
     try:
         remote = client.open(path, "wb")

@@ -19,6 +19,7 @@ from typing import BinaryIO
 from schemas.errors import Terminal
 from schemas.unfinished import discard_abandoned, hold, settle_folder
 from sftp_inbox.failures import reason_of
+from sftp_inbox.settling import SettlingBehind
 from strongroom.files import create, open_clear, settle
 
 _STORAGE_KEY = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}")
@@ -166,8 +167,10 @@ def _hash_of(file: BufferedReader) -> str:
 def _write(chunks: Iterable[bytes], file: BinaryIO) -> tuple[str, int]:
     digest = hashlib.sha256()
     size_bytes = 0
-    for chunk in chunks:
-        digest.update(chunk)
-        size_bytes += len(chunk)
-        file.write(chunk)
+    with SettlingBehind(file) as behind:
+        for chunk in chunks:
+            digest.update(chunk)
+            size_bytes += len(chunk)
+            file.write(chunk)
+            behind.wrote(len(chunk))
     return digest.hexdigest(), size_bytes

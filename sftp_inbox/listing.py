@@ -16,6 +16,7 @@ from paramiko.sftp import CMD_CLOSE, CMD_HANDLE, CMD_NAME, CMD_OPENDIR, CMD_READ
 from schemas.errors import Terminal
 from sftp_inbox.failures import wire_failures
 from sftp_inbox.mailbox import Mailbox
+from sftp_inbox.session import Session
 
 # How senders mark what they have not finished.
 _TEMPORARY_ENDINGS = (b".part", b".tmp")
@@ -53,7 +54,7 @@ class Listing:
     refused: tuple[Refused, ...]
 
 
-def list_waiting(client: paramiko.SFTPClient, mailbox: Mailbox, settle_seconds: float) -> Listing:
+def list_waiting(client: Session, mailbox: Mailbox, settle_seconds: float) -> Listing:
     """The files of the outbox whose size and time stayed the same for `settle_seconds`.
 
     Folders, links, temporary names (`.part`, `.tmp`, leading dot) are passed over. Give at least
@@ -111,7 +112,7 @@ def _folder_path(mailbox: Mailbox) -> bytes:
     return mailbox.outbox.rstrip("/").encode()
 
 
-def _sample(client: paramiko.SFTPClient, mailbox: Mailbox) -> dict[bytes, paramiko.SFTPAttributes]:
+def _sample(client: Session, mailbox: Mailbox) -> dict[bytes, paramiko.SFTPAttributes]:
     """The finished-looking files of the outbox by raw name, as they are now."""
     with wire_failures(f"{mailbox}: listing {mailbox.outbox}"):
         try:
@@ -129,9 +130,7 @@ def _looks_finished(raw: bytes, entry: paramiko.SFTPAttributes) -> bool:
     return is_file and not is_hidden and not raw.lower().endswith(_TEMPORARY_ENDINGS)
 
 
-def _read_folder(
-    client: paramiko.SFTPClient, folder: bytes
-) -> dict[bytes, paramiko.SFTPAttributes]:
+def _read_folder(client: Session, folder: bytes) -> dict[bytes, paramiko.SFTPAttributes]:
     """All entries of a remote folder by the bytes of their names.
 
     `SFTPClient.listdir_attr` decodes names as UTF-8, and a single name that is not would hide the

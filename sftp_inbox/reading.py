@@ -12,26 +12,39 @@ from typing import Any
 import paramiko
 from paramiko.sftp import CMD_DATA, CMD_EXTENDED, CMD_EXTENDED_REPLY, CMD_READ, int64
 
+from sftp_inbox.failures import WIRE_FAILURES
+from sftp_inbox.session import Session
+
 _PLAIN_BYTES = 32 * 1024  # what every server gives at once
 _MOST_BYTES = 255 * 1024  # what OpenSSH gives at once; more would not pass paramiko's sanity check
-_AHEAD_BYTES = 4 * 1024**2  # asked for and not taken yet
+_AHEAD_BYTES = 8 * 1024**2  # asked for and not taken yet
 _LIMITS = "limits@openssh.com"
 
 
 def read_ahead(
-    client: paramiko.SFTPClient, remote: paramiko.SFTPFile, size_bytes: int, begin: int = 0
+    client: Session, remote: paramiko.SFTPFile, size_bytes: int, begin: int = 0
 ) -> Iterator[bytes]:
-    """The bytes of the file from `begin` to `size_bytes`, in order; fewer when it has fewer."""
+    """The bytes of the file from `begin` to `size_bytes`, in order; fewer when it has fewer.
+
+    When the line is cut, what has come by then is given out before the failure is raised.
+    """
     at_once = _PLAIN_BYTES if size_bytes - begin <= _AHEAD_BYTES else _read_length(client)
     answers = _Answers(client, remote)
     asked: deque[tuple[int, int, int]] = deque()  # number, offset, bytes
     ahead, offset = begin, begin
+    cut: Exception | None = None
     try:
         while offset < size_bytes:
-            while ahead < size_bytes and ahead - offset < _AHEAD_BYTES:
+            while cut is None and ahead < size_bytes and ahead - offset < _AHEAD_BYTES:
                 wanted = min(at_once, size_bytes - ahead)
-                asked.append((answers.ask(ahead, wanted), ahead, wanted))
-                ahead += wanted
+                try:
+                    asked.append((answers.ask(ahead, wanted), ahead, wanted))
+                except WIRE_FAILURES as error:
+                    cut = error
+                else:
+                    ahead += wanted
+            if cut is not None and not asked:
+                raise cut
             number, at, wanted = asked.popleft()
             chunk = answers.take(number)[:wanted]
             if not chunk:
@@ -48,7 +61,7 @@ def read_ahead(
 class _Answers:
     """Requests to read one file, and the answers that came before their turn."""
 
-    def __init__(self, client: paramiko.SFTPClient, remote: paramiko.SFTPFile) -> None:
+    def __init__(self, client: Session, remote: paramiko.SFTPFile) -> None:
         # What these ask paramiko for, in its own words, has no public name.
         self._session: Any = client
         self._handle: Any = remote.handle
@@ -85,7 +98,7 @@ class _Answers:
         self._early[number] = (kind, message)
 
 
-def _read_length(client: paramiko.SFTPClient) -> int:
+def _read_length(client: Session) -> int:
     """How many bytes the server gives in one answer; what all of them give if it does not tell."""
     session: Any = client
     try:

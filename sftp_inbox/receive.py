@@ -16,6 +16,7 @@ from sftp_inbox.failures import WIRE_FAILURES, reason_of, wire_failures
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.listing import Refused, Waiting, modification_time
 from sftp_inbox.reading import read_ahead
+from sftp_inbox.session import Session
 
 DEFAULT_MAX_BYTES = 4 * 1024**3
 
@@ -42,7 +43,7 @@ class Removal:
 
 
 def fetch(
-    client: paramiko.SFTPClient,
+    client: Session,
     waiting: Waiting,
     landing: LandingZone,
     max_bytes: int = DEFAULT_MAX_BYTES,
@@ -76,7 +77,7 @@ def fetch(
     )
 
 
-def remove(client: paramiko.SFTPClient, waiting: Waiting) -> Removal:
+def remove(client: Session, waiting: Waiting) -> Removal:
     """Whether the file is gone from the outbox. Call it only after the fetch is recorded.
 
     Never raises for the wire: what stays there is recognised by its hash when it is fetched again.
@@ -97,7 +98,7 @@ class _NotReadableError(Exception):
     """The server has the file but does not give it to us."""
 
 
-def _download(client: paramiko.SFTPClient, waiting: Waiting, begin: int) -> Iterator[bytes]:
+def _download(client: Session, waiting: Waiting, begin: int) -> Iterator[bytes]:
     """The file's bytes from `begin` in order, never more than were listed.
 
     The last step checks that the file is still the listed one, so that whoever stores the chunks

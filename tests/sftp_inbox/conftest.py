@@ -206,14 +206,20 @@ def cut(
 
 
 def pump(source: socket.socket, target: socket.socket, limit: int | None) -> None:
-    """Copies bytes until one side ends or the limit is reached, then ends both."""
+    """Copies bytes until one side ends or the limit is reached, then ends both.
+
+    What comes later is read and thrown away: bytes that nobody reads reset a line, and then what
+    was on its way to the other side is lost, too.
+    """
     with suppress(OSError):
         while limit != 0 and (data := source.recv(min(limit or 65536, 65536))):
             target.sendall(data)
             limit = None if limit is None else limit - len(data)
-    for end in (source, target):
-        with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+    with suppress(OSError):
+        while source.recv(65536):
+            pass
 
 
 def free_port() -> int:
