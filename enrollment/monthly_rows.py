@@ -5,7 +5,8 @@ from datetime import date, datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from enrollment.segments import SEGMENTS, whole_book
+from enrollment.segments import SEGMENTS
+from enrollment.whole_book import whole_book
 from schemas import monthly_tables
 from schemas.columns import MAILING, RESIDENCE
 from schemas.postgres_copy import copy_out

@@ -1,12 +1,11 @@
 """The book of a partner cut into financial segments: who was covered, and for which amounts."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
 
+from enrollment.whole_book import whole_book
 from schemas import monthly_tables
 from schemas.postgres_copy import copy_out
 
@@ -120,18 +119,6 @@ LEFT JOIN amount i ON i.exchange_policy_id = c.exchange_policy_id AND i.name = '
   AND coalesce(i.valid_to, 'infinity') >= c.segment_begin
 ORDER BY c.exchange_policy_id, c.segment_begin, m.is_subscriber DESC, c.exchange_member_id
 """
-
-
-@contextmanager
-def whole_book(conn: sa.Connection) -> Iterator[None]:
-    """For a statement over all policies: every join by a hash or in order, none row by row.
-
-    The planner takes what a common table expression gives for a few rows, and would read it once
-    for each policy: of 6,000 policies that did not end in 90 seconds, and takes one without.
-    """
-    conn.execute(sa.text("SET LOCAL enable_nestloop = off"))
-    yield
-    conn.execute(sa.text("SET LOCAL enable_nestloop = on"))
 
 
 def book_segments(conn: sa.Connection, partner_id: str, known_at: datetime) -> pa.Table:

@@ -5,15 +5,14 @@ from datetime import date, datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
+from enrollment.whole_book import whole_book
 from schemas import records
 from schemas.postgres_copy import copy_out
 
 # `:known_at` picks what was believed, `:valid_on` the day whose amounts are shown, moved into the
 # coverage where it lies outside. Of a member's spans the last counts, with those that end on the
 # day before it: a change of plan is no new begin. The file is the exchange's: of what we have said
-# ourselves come the issuer's ids only, whichever side said them last. Each table is joined by its
-# own key: the planner takes a member with a coverage for a rare thing, and would read whatever has
-# no key once for each.
+# ourselves come the issuer's ids only, whichever side said them last.
 _SNAPSHOT = """
 WITH policy AS (
   SELECT *, greatest(benefit_begin, least(CAST(:valid_on AS date), benefit_end)) AS on_day
@@ -66,25 +65,27 @@ JOIN book.event pe ON pe.event_id = p.event_id
 LEFT JOIN ledger.file pf ON pf.file_id = pe.file_id AND pf.direction = 'exchange_to_issuer'
 JOIN book.event me ON me.event_id = m.event_id
 JOIN book.event ce ON ce.event_id = c.event_id
-LEFT JOIN LATERAL (
-  SELECT max(v.amount) FILTER (WHERE v.name = 'PRE AMT TOT') AS premium_total,
+LEFT JOIN (
+  SELECT v.exchange_policy_id,
+    max(v.amount) FILTER (WHERE v.name = 'PRE AMT TOT') AS premium_total,
     max(v.amount) FILTER (WHERE v.name = 'APTC AMT') AS aptc,
     max(v.amount) FILTER (WHERE v.name = 'CSR AMT') AS csr,
     max(v.amount) FILTER (WHERE v.name = 'TOT RES AMT') AS responsible_amount
-  FROM book.amount v
-  WHERE m.is_subscriber
-    AND v.partner_id = p.partner_id AND v.exchange_policy_id = p.exchange_policy_id
-    AND v.known_from <= :known_at AND v.known_to > :known_at
+  FROM book.amount v JOIN policy p ON p.exchange_policy_id = v.exchange_policy_id
+  WHERE v.partner_id = :partner_id AND v.known_from <= :known_at AND v.known_to > :known_at
     AND p.on_day BETWEEN v.valid_from AND coalesce(v.valid_to, 'infinity')
-) a ON true
-LEFT JOIN LATERAL (
-  SELECT max(v.value) FILTER (WHERE v.kind = 'issuer_subscriber_id') AS issuer_subscriber_id,
+  GROUP BY v.exchange_policy_id
+) a ON a.exchange_policy_id = m.exchange_policy_id AND m.is_subscriber
+LEFT JOIN (
+  SELECT v.exchange_policy_id, v.exchange_member_id,
+    max(v.value) FILTER (WHERE v.kind = 'issuer_subscriber_id') AS issuer_subscriber_id,
     max(v.value) FILTER (WHERE v.kind = 'issuer_member_id') AS issuer_member_id
   FROM book.identifier v
-  WHERE v.partner_id = p.partner_id AND v.exchange_policy_id = m.exchange_policy_id
-    AND v.exchange_member_id = m.exchange_member_id AND v.valid_to IS NULL
+  WHERE v.partner_id = :partner_id AND v.valid_to IS NULL
     AND v.known_from <= :known_at AND v.known_to > :known_at
-) said ON true
+  GROUP BY v.exchange_policy_id, v.exchange_member_id
+) said ON said.exchange_policy_id = m.exchange_policy_id
+  AND said.exchange_member_id = m.exchange_member_id
 LEFT JOIN book.amount own ON own.partner_id = p.partner_id
   AND own.exchange_policy_id = m.exchange_policy_id
   AND own.exchange_member_id = m.exchange_member_id AND own.name = 'PRE AMT 1'
@@ -118,4 +119,5 @@ def book_snapshot(
     query = sa.text(_SNAPSHOT).bindparams(
         partner_id=partner_id, known_at=known_at, valid_on=valid_on or known_at.date()
     )
-    return copy_out(conn, query, records.BOOK_MEMBERS)
+    with whole_book(conn):
+        return copy_out(conn, query, records.BOOK_MEMBERS)
