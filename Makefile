@@ -31,7 +31,7 @@ test: check ## All checks, then the whole test suite
 	@scripts/install-chromium
 	$(VENV)/pytest $(ON_ALL_CORES)
 
-soak: $(READY) ## What takes minutes: a night killed at every point, a hundred lives of policies
+soak: $(READY) ## What takes hours: a night killed at every point, a hundred lives of policies, a year of nights
 	@scripts/install-sshd
 	@scripts/soak
 
