@@ -9,15 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.dags.dag_ids import ALL
+
 DAGS = Path(__file__).resolve().parents[2] / "dags"
-ALL = [
-    "acknowledgement_watch",
-    "exchange_intake",
-    "housekeeping",
-    "monthly_reconciliation",
-    "nightly_cycle",
-    "restore_drill",
-]
 MAILBOX = """
 [mailboxes.{partner_id}]
 host = "127.0.0.1"

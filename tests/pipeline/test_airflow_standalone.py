@@ -14,18 +14,11 @@ import requests
 
 from pipeline.airflow_run import environment_of
 from tests.cases.world import CEDAR, HARBOR
+from tests.dags.dag_ids import ALL
 
 pytestmark = pytest.mark.soak
 PATIENCE_SECONDS = 900  # a bound for what hangs, not a measure
 ENDED = {"success", "failed"}
-DAGS = {
-    "acknowledgement_watch",
-    "exchange_intake",
-    "housekeeping",
-    "monthly_reconciliation",
-    "nightly_cycle",
-    "restore_drill",
-}
 
 
 class Airflow:
@@ -159,7 +152,7 @@ def airflow(world):
     started = Airflow(port, process, log)
     try:
         started.until("the API", started.sign_in)
-        started.until("the DAGs", lambda: started.dags() == DAGS)
+        started.until("the DAGs", lambda: started.dags() == set(ALL))
         yield started
     finally:
         os.killpg(process.pid, signal.SIGTERM)
