@@ -16,6 +16,9 @@ from schemas.limits import load_limits
 from schemas.partners import load_partner
 from schemas.spark import spark_session
 from simulator.generate import write_enrollment_file
+from strongroom.files import read_clear
+from strongroom.guards import guard
+from strongroom.keyring import Keyring
 from tests.cases.reading import Tables
 from tests.reconciliation.small_sides import book_of, carrier_of, row_of_book
 from tests.validators.test_several_processes import require_same, write_spoilt
@@ -174,6 +177,27 @@ def test_folders_are_compared_by_spark_and_nothing_is_left_behind(session, tmp_p
         assert (tmp_path / "spark" / file).read_bytes() == (tmp_path / "duckdb" / file).read_bytes()
     summary = json.loads((tmp_path / "spark/summary.json").read_text("utf-8"))
     assert summary["counts"]["differing"] == 1
+
+
+def test_sealed_snapshots_are_compared_by_spark_and_no_clear_file_is_left(
+    session, tmp_path, request
+):
+    """The rows go to the endpoint; what it finds lies sealed, as what DuckDB finds."""
+    guard(tmp_path, Keyring(tmp_path / "keys.toml").with_new_key(NIGHT.date()))
+    request.addfinalizer(lambda: guard(tmp_path, None))
+    for side, made in (("book", book_of), ("carrier", carrier_of)):
+        other = row_of_book(3, city="DALLAS" if side == "book" else "AUSTIN")
+        freeze(made(row_of_book(1), row_of_book(2), other), tmp_path / side, "members")
+    for name in ("duckdb", "spark"):
+        out = tmp_path / name
+        engine = SparkEngine(session, out) if name == "spark" else None
+        reconcile_folders(tmp_path / "book", tmp_path / "carrier", out, engine)
+
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "keys.toml"]
+    assert all(path.read_bytes().startswith(b"edi834 sealed") for path in left)
+    for file in ("differences.parquet", "matches.parquet", "summary.json"):
+        assert read_clear(tmp_path / "spark" / file) == read_clear(tmp_path / "duckdb" / file)
+    assert json.loads(read_clear(tmp_path / "spark/summary.json"))["counts"]["differing"] == 1
 
 
 def test_a_key_that_stands_twice_is_refused_by_spark_too(session, tmp_path):
