@@ -85,7 +85,7 @@ constraints: ## Renew constraints.txt to the newest versions (needs uv; scripts/
 	@scripts/renew-constraints
 
 docs: $(READY) ## The manual as pages that need no other host, in build/manual/
-	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict --quiet && echo "build/manual/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict && echo "build/manual/index.html"
 
 release: $(READY) ## Wheel, source archive and bill of materials of the last commit, in dist/
 	@scripts/release

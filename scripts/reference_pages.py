@@ -11,6 +11,7 @@ import tokenize
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 
 import pyarrow as pa
@@ -25,15 +26,27 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The files of the manual with those that are made here."""
+    docs = Path(config.docs_dir)
     pages = {
-        "settings": settings_page(),
-        "tables": tables_page(),
-        "database": database_page(),
-        "console": console_page(Path(config.docs_dir) / "screens"),
+        "reference/settings": settings_page(),
+        "reference/tables": tables_page(),
+        "reference/database": database_page(),
+        "reference/console": console_page(docs / "screens"),
+        "decisions/index": decisions_page(docs / "decisions"),
     }
     for name, content in pages.items():
-        files.append(File.generated(config, f"reference/{name}.md", content=content))
+        files.append(File.generated(config, f"{name}.md", content=content))
     return files
+
+
+def decisions_page(folder: Path) -> str:
+    """The titles of all decisions, each with its page."""
+    titles = {
+        path.name: path.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+        for path in sorted(folder.glob("[0-9]*.md"))
+    }
+    parts = [f"- [{title}]({name})" for name, title in titles.items()]
+    return "\n".join(["# Decisions\n", *parts, ""])
 
 
 def settings_page() -> str:
@@ -98,8 +111,9 @@ def tables_page() -> str:
 
 def database_page() -> str:
     """Every table of the database: columns, what they refer to, and the states that there are."""
-    for name in ("database", "book", "console", "premium_database", "months", "replay", "watch"):
-        import_module(f"schemas.{name}")
+    for found in iter_modules(import_module("schemas").__path__, "schemas."):
+        if not found.ispkg:
+            import_module(found.name)
     metadata = import_module("schemas.columns").metadata
     parts = [
         "# The database\n",

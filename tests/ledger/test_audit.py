@@ -243,7 +243,7 @@ def test_no_table_with_a_state_is_left_out(conn):
 
 @pytest.mark.control("retention")
 def test_the_application_needs_no_right_to_the_trail(engine, database_url, given):
-    """With the role of docs/application_role.sql nights run, and the trail can only grow."""
+    """With the role of docs/application_role.sql files are judged, and the trail can only grow."""
     with engine.begin() as conn:
         conn.execute(sa.text(ROLE.read_text()))
     url = sa.make_url(database_url).set(username="edi834_app")

@@ -14,6 +14,8 @@ import pytest
 from schemas.partners import load_partner
 from simulator.generate import write_enrollment_file
 
+ROOT = Path(__file__).resolve().parents[2]
+
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
 MEMBERS = 2_000
 
@@ -236,6 +238,23 @@ def test_with_a_partner_its_terms_are_checked_too(edi834, good_file):
 
     assert ended.code == 1
     assert found["interchanges"][0]["ta1"]["code"] == "R"
+
+
+def test_a_partner_of_a_folder_of_one_s_own_is_known(edi834, tmp_path):
+    """As the manual says: a file of that partner is made and checked before any night."""
+    folder = tmp_path / "partners"
+    folder.mkdir()
+    known = (ROOT / "schemas/partners/cedar-valley-tx.toml").read_text("utf-8")
+    mine = known.replace('"cedar-valley-tx"', '"mine"').replace("001234567", "009876543")
+    (folder / "mine.toml").write_text(mine)
+    file = tmp_path / "first.834"
+    for arguments in (
+        ("simulate", "file", file, "--members", "5", "--partner", "mine"),
+        ("check", file, "--partner", "mine"),
+    ):
+        ended = edi834(*arguments, EDI834_PARTNERS=str(folder))
+        assert ended.code == 0, ended.err
+    assert "009876543T" in file.read_text("ascii")
 
 
 def test_two_files_of_one_name_need_two_folders(edi834, good_file):
