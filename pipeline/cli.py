@@ -139,10 +139,9 @@ def check(  # noqa: PLR0913 - one parameter an option
     """
     from pipeline.check_command import CheckOptions, check_one
     from pipeline.check_json import json_pieces
-    from pipeline.settings import load_settings
-    from schemas.partners import load_partner
+    from pipeline.settings import known_partner
 
-    known = load_partner(partner, load_settings().partners) if partner else None
+    known = known_partner(partner) if partner else None
     options = CheckOptions(known, _moment(as_of), out)
     names = [path.name for path in files]
     if out is not None and len(set(names)) < len(names):
@@ -492,11 +491,10 @@ def simulate_file(
     partner: Annotated[str, typer.Option(help="For which partner.")] = "cedar-valley-tx",
 ) -> None:
     """Write one file of synthetic initial enrollments, of any size."""
-    from pipeline.settings import load_settings
-    from schemas.partners import load_partner
+    from pipeline.settings import known_partner
     from simulator.generate import write_enrollment_file
 
-    known = load_partner(partner, load_settings().partners)
+    known = known_partner(partner)
     path.parent.mkdir(parents=True, exist_ok=True)
     written = write_enrollment_file(path, members, seed, known)
     terminal.out.print(f"{path}: {members:,} members, {written:,} bytes", soft_wrap=True)

@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from schemas.errors import Terminal
+from schemas.partners import Partner, load_partner
 
 Fingerprint = Annotated[str, Field(pattern=r"^([0-9A-F]{40}|[0-9A-F]{64})$")]
 
@@ -301,6 +302,11 @@ def spark_endpoint() -> str | None:
     if remote is None:
         os.environ.setdefault("RUST_LOG", "error")
     return remote
+
+
+def known_partner(partner_id: str) -> Partner:
+    """The partner of that id, of the folder that is set. Raises Terminal when there is none."""
+    return load_partner(partner_id, load_settings().partners)
 
 
 def traces_exporter() -> str | None:
