@@ -15,25 +15,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from schemas.errors import Terminal
-from sftp_inbox.wrapping import NotOpenedError
+from sftp_inbox.gnupg_status import require_sound, status_of
 
 _CHUNK_BYTES = 256 * 1024
 _WAITING_CHUNKS = 16
 _SECONDS = 1.0
 _QUIET = ("--pinentry-mode", "loopback", "--disable-dirmngr", "--no-auto-key-locate")
 _ENDINGS = (".pgp", ".gpg", ".asc")
-
-# What GnuPG says in its status lines, and what people are told. The first that holds counts.
-_FAULTS = {
-    "NODATA": "it is not encrypted",
-    "NO_SECKEY": "it is encrypted to another key than ours",
-    "BADSIG": "its signature is wrong: it was altered",
-    "EXPSIG": "its signature has expired",
-    "EXPKEYSIG": "the key that signed it has expired",
-    "REVKEYSIG": "the key that signed it was revoked",
-    "ERRSIG": "it is signed by a key that we do not know",
-    "BAD_PASSPHRASE": "the passphrase of our key is wrong",
-}
 
 # GnuPG's lines name users and files: no log of ours has them.
 logging.getLogger("gnupg").addHandler(logging.NullHandler())
@@ -63,47 +51,37 @@ def decrypted(content: BinaryIO, keys: Keys, max_bytes: int) -> Iterator[bytes]:
     """The clear bytes. They may be used only when the iterator has ended without raising.
 
     Raises:
-        NotOpenedError: not encrypted to our key, or not signed by one of the partner's.
+        NotOpenedError: not encrypted to our key, or not signed by one of the partner's, as
+            `gnupg_status` judges.
         Terminal: GnuPG or its folder cannot be used.
     """
-    extra = [*_QUIET, "--max-output", str(max_bytes)]
+    extra = [*_QUIET, "--max-output", str(max_bytes), "--try-secret-key", str(keys.decrypt_with)]
     gpg, passphrase = _gpg(keys), _passphrase(keys)
-    _require_known(gpg, keys)
+    ours = _known(gpg, keys)
 
     def work() -> Any:
         return gpg.decrypt_file(content, always_trust=True, passphrase=passphrase, extra_args=extra)
 
     result = yield from _streamed(gpg, work)
-    _require_sound(result, keys)
+    require_sound(status_of(result.stderr), result.returncode, ours, keys.verify_with)
 
 
-def _require_known(gpg: Any, keys: Keys) -> None:
-    """That a key is missing here is our fault, and no file's."""
-    ours = {key["fingerprint"] for key in gpg.list_keys(secret=True)}
+def _known(gpg: Any, keys: Keys) -> set[str]:
+    """Our key's fingerprint, with the ids of it and of the keys below it.
+
+    That a key is missing here is our fault, and no file's: raises Terminal.
+    """
+    ours = {key["fingerprint"]: key for key in gpg.list_keys(secret=True)}
     theirs = {key["fingerprint"] for key in gpg.list_keys()}
-    missing = {str(keys.decrypt_with)} - ours | set(keys.verify_with) - theirs
+    fingerprint = str(keys.decrypt_with)
+    missing = {fingerprint} - ours.keys() | set(keys.verify_with) - theirs
     if missing:
         raise Terminal(
             f"The keys in {keys.home} lack {', '.join(sorted(missing))}. Import it with gpg "
             "--homedir …, or correct the fingerprint in the settings."
         )
-
-
-def _require_sound(result: Any, keys: Keys) -> None:
-    status = _status(result)
-    if "DECRYPTION_OKAY" not in status:
-        raise NotOpenedError(_fault(status, "it cannot be decrypted"))
-    ours = status.get("DECRYPTION_KEY", [])
-    if keys.decrypt_with not in ours:
-        raise NotOpenedError("it is encrypted to another key than ours")
-    signer = status.get("VALIDSIG", [""])[-1]
-    is_good = "GOODSIG" in status and not status.keys() & _FAULTS.keys()
-    if not is_good or signer not in keys.verify_with or result.returncode:
-        raise NotOpenedError(_fault(status, "it is not signed by a key that was agreed"))
-
-
-def _fault(status: dict[str, list[str]], otherwise: str) -> str:
-    return next((text for word, text in _FAULTS.items() if word in status), otherwise)
+    key = ours[fingerprint]
+    return {fingerprint, key["keyid"], *(below[0] for below in key["subkeys"])}
 
 
 def encrypted(content: BinaryIO, keys: Keys) -> Iterator[bytes]:
@@ -126,7 +104,7 @@ def encrypted(content: BinaryIO, keys: Keys) -> Iterator[bytes]:
         )
 
     result = yield from _streamed(gpg, work)
-    status = _status(result)
+    status = status_of(result.stderr)
     if "END_ENCRYPTION" not in status or "SIG_CREATED" not in status:
         said = next((word for word in ("INV_RECP", "INV_SGNR", "KEYEXPIRED") if word in status), "")
         raise Terminal(
@@ -145,12 +123,6 @@ def _passphrase(keys: Keys) -> str | None:
             f"Passphrase file {keys.passphrase_file} cannot be read: {error.strerror}. "
             "Correct the path or its permissions."
         ) from None
-
-
-def _status(result: Any) -> dict[str, list[str]]:
-    """The words of GnuPG's status lines, each with what followed it."""
-    lines = (line.split() for line in result.stderr.splitlines() if line.startswith("[GNUPG:] "))
-    return {words[1]: words[2:] for words in lines if len(words) > 1}
 
 
 def _gpg(keys: Keys) -> Any:

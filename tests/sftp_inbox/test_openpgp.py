@@ -14,6 +14,7 @@ from tests.cases.gnupg_keys import GPG, WITHOUT_GPG, both_sides, keyring
 pytestmark = pytest.mark.skipif(GPG is None, reason=WITHOUT_GPG)
 
 CONTENT = b"ISA*00*" + random.Random(1).randbytes(3_000_000)
+SHORT = b"ISA*00*" * 70  # packed by GnuPG in a packet of known length: more may follow
 ENOUGH = 10**9
 
 
@@ -80,6 +81,97 @@ def test_our_key_is_the_one_that_was_agreed(sides, keys):
     sides.carrier.give(sides.exchange, second)
     sealed = sides.exchange.sealed(CONTENT, second, sides.theirs)
     assert "another key" in refusal(sealed, keys)
+
+
+ARCHIVE_FIRST = ("--recipient", "archive", "--recipient", "ours")
+OURS_FIRST = ("--recipient", "ours", "--recipient", "archive")
+
+
+@pytest.fixture(scope="module")
+def archive(sides):
+    """A key of the exchange's own, to which it encrypts what it sends as well."""
+    return sides.exchange.new_key("archive")
+
+
+def sealed_to(sides, names, recipients, *more, by=None):
+    """Something for several recipients, in that order, by one signer or several."""
+    signed = [word for one in by or (sides.theirs,) for word in ("--local-user", one)]
+    to = [names.get(word, word) for word in recipients]
+    return sides.exchange.gpg(*more, *to, *signed, "--sign", "--encrypt", given=SHORT)
+
+
+def hidden(recipients, *who):
+    """The same recipients, some of them without their names."""
+    pairs = zip(recipients[::2], recipients[1::2], strict=True)
+    return [
+        word
+        for option, name in pairs
+        for word in ("--hidden-recipient" if name in who else option, name)
+    ]
+
+
+@pytest.mark.parametrize("recipients", [ARCHIVE_FIRST, OURS_FIRST])
+@pytest.mark.parametrize("who", [(), ("ours",), ("archive",), ("ours", "archive")])
+def test_who_else_can_read_it_does_not_matter(sides, keys, archive, recipients, who):
+    """A sender's own archive, named or hidden, before us or behind us: it is for us all the same.
+
+    GnuPG says of it that it lacks the archive's key; and it ends with an error when it has tried
+    whether we are the one that is hidden.
+    """
+    names = {"ours": sides.ours, "archive": archive}
+    sealed = sealed_to(sides, names, hidden(recipients, *who))
+    assert opened(sealed, keys) == SHORT
+
+
+@pytest.mark.parametrize("who", [(), ("archive",)])
+def test_who_else_can_read_it_excuses_nothing(sides, keys, archive, who):
+    """More behind the message, or within than we take; another signer; a flipped bit."""
+    names, to = {"ours": sides.ours, "archive": archive}, hidden(ARCHIVE_FIRST, *who)
+    sealed = sealed_to(sides, names, to)
+    assert "damaged, or not one whole" in refusal(sealed + b"junk of somebody", keys)
+    assert "damaged" in refusal(sealed + sides.exchange.gpg("--store", given=b"more"), keys)
+    refusal(sealed + sealed, keys)
+    refusal(sealed[:-1], keys)
+    refusal(sealed, keys, max_bytes=len(SHORT) // 2)
+    assert "not signed" in refusal(sealed_to(sides, names, to, by=(archive,)), known(keys, sides))
+    flipped = bytearray(sealed)
+    flipped[len(sealed) // 2] ^= 4
+    refusal(bytes(flipped), keys)
+
+
+def known(keys, sides):
+    """The same keys; ours knows the archive's public half too."""
+    listed = sides.exchange.gpg("--export", "archive@example.com")
+    sides.carrier.gpg("--import", given=listed)
+    return keys
+
+
+def test_a_key_of_ours_that_is_replaced_may_be_a_recipient_too(sides, keys):
+    """Our folder has both secret keys, and GnuPG takes whichever comes first."""
+    former = sides.carrier.new_key("ours-before")
+    sides.carrier.give(sides.exchange, former)
+    names = {"ours": sides.ours, "archive": former}
+    for recipients in (ARCHIVE_FIRST, OURS_FIRST):
+        assert opened(sealed_to(sides, names, recipients), keys) == SHORT
+
+
+@pytest.mark.control("authentication")
+def test_of_two_signatures_each_must_be_good_and_one_agreed(sides, keys, tmp_path):
+    """In any order. One that nobody can check is refused until its key is known here, too."""
+    second = sides.exchange.new_key("second-signer")
+    names, to = {"ours": sides.ours}, ("--recipient", "ours")
+    orders = [(sides.theirs, second), (second, sides.theirs)]
+    both = [sealed_to(sides, names, to, by=by) for by in orders]
+    for sealed in both:
+        assert "an agreed key, and by one that we do not know" in refusal(sealed, keys)
+    sides.exchange.give(sides.carrier, second)
+    for sealed in both:
+        assert opened(sealed, keys) == SHORT
+    past = ("--faked-system-time", "20200601T000000")
+    with_expired = sealed_to(sides, names, to, *past, by=(sides.expired, sides.theirs))
+    assert "has expired" in refusal(with_expired, keys)
+    by_second = sealed_to(sides, names, to, by=(second,))
+    assert "not signed by a key that was agreed" in refusal(by_second, keys)
 
 
 def test_what_is_not_encrypted_is_refused(sides, keys):
