@@ -19,6 +19,11 @@ from schemas.postgres_copy import translated
 
 _UPGRADE_LOCK = 834_005_010
 _CONNECT_SECONDS_MAX = 10
+# A host that vanishes without a word (power, network, failover) is noticed by either side after a
+# minute and a half, however long a statement may take: a night does not wait for a server that is
+# gone, and what a worker that is gone had locked is free.
+_ASKED_AFTER_SECONDS, _ASKED_EVERY_SECONDS, _ASKED_TIMES = 30, 10, 6
+_SILENT_MS_MAX = 1000 * (_ASKED_AFTER_SECONDS + _ASKED_EVERY_SECONDS * _ASKED_TIMES)
 _STARTS_MAX = 3
 _TEMPORARY_MEMORY = "128MB"  # of a session's temporary tables, as far as it has any
 # Texts sort by their bytes, whatever the machine's language: a comparison is one of memory, and an
@@ -108,7 +113,14 @@ def open_engine(url: str, actor: str = "", role: str | None = None) -> sa.Engine
         connect_args={
             "application_name": "edi834",
             "connect_timeout": _CONNECT_SECONDS_MAX,
+            "keepalives_idle": _ASKED_AFTER_SECONDS,
+            "keepalives_interval": _ASKED_EVERY_SECONDS,
+            "keepalives_count": _ASKED_TIMES,
+            "tcp_user_timeout": _SILENT_MS_MAX,
             "options": f"-c timezone=UTC -c temp_buffers={_TEMPORARY_MEMORY}"
+            f" -c tcp_keepalives_idle={_ASKED_AFTER_SECONDS}"
+            f" -c tcp_keepalives_interval={_ASKED_EVERY_SECONDS}"
+            f" -c tcp_keepalives_count={_ASKED_TIMES}"
             f" -c edi834.actor={_escaped(actor)}" + (f" -c role={role}" if role else ""),
         },
     )

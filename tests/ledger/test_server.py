@@ -1,7 +1,11 @@
 """The embedded server is shared by processes; failures are one clear line without values."""
 
+import os
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import pytest
 import sqlalchemy as sa
@@ -62,6 +66,53 @@ def test_a_server_that_does_not_answer_is_one_line(tmp_path):
 
 
 @pytest.mark.control("no-phi-in-logs")
+@contextmanager
+def by_tcp(url):
+    """The URL of the same database by a port of this machine, as it is of one elsewhere."""
+    with socket.create_server(("127.0.0.1", 0)) as door, ThreadPoolExecutor(4) as threads:
+
+        def carry(source, target):
+            with suppress(OSError):
+                while piece := source.recv(65536):
+                    target.sendall(piece)
+            with suppress(OSError):
+                target.shutdown(socket.SHUT_WR)
+
+        def let_in():
+            came, _ = door.accept()
+            there = socket.socket(socket.AF_UNIX)
+            there.connect(f"{sa.make_url(url).query['host']}/.s.PGSQL.5432")
+            threads.submit(carry, came, there)
+            threads.submit(carry, there, came)
+
+        threads.submit(let_in)
+        here = sa.make_url(url).set(host="127.0.0.1", port=door.getsockname()[1], query={})
+        yield here.render_as_string(hide_password=False)
+
+
+def test_a_server_that_vanishes_is_not_waited_for(database_url):
+    """Its host is asked for life while a statement takes its time, on every connection by TCP."""
+    with by_tcp(database_url) as url:
+        engine = open_engine(url)
+        with engine.connect() as conn:
+            assert conn.scalar(sa.text("SELECT 1")) == 1
+            descriptor = os.dup(conn.connection.dbapi_connection.fileno())
+            with socket.socket(fileno=descriptor) as wire:
+                asked = [
+                    wire.getsockopt(*option)
+                    for option in (
+                        (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
+                        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+                    )
+                ]
+        engine.dispose()
+
+    assert asked == [1, 30, 10, 6, 90_000]
+
+
 def test_a_failed_statement_tells_no_value(conn):
     """The constraint or SQLSTATE is named, the rejected value is not."""
     with pytest.raises(Terminal) as failure:
