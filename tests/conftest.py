@@ -36,8 +36,9 @@ _LONG = (
     "pipeline/test_gate.py",
     "pipeline/test_whatif.py",
 )
-# No test kills this server, so what it has written need not reach the disk.
-_IN_MEMORY = ("fsync", "synchronous_commit", "full_page_writes")
+# No test kills this server, so what it has written need not reach the disk; and with a database for
+# each test there would be a process that looks after one of them several times a second.
+_OFF = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum")
 _FOLDER = pytest.StashKey[Path]()
 
 
@@ -100,7 +101,7 @@ def server_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("postgresql") / "data"
     engine = open_engine(embedded_url(folder, "postgres"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for setting in _IN_MEMORY:
+        for setting in _OFF:
             connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
         connection.execute(sa.text("SELECT pg_reload_conf()"))
     engine.dispose()

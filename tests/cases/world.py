@@ -1,8 +1,5 @@
 """A small world: an exchange's SFTP server, a carrier's records, a database, and the command."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +17,7 @@ from schemas.partners import load_exchange, partners_of
 from simulator.carrier import CarrierCore
 from simulator.exchange import ExchangeInABox
 from simulator.server import Endpoint, serve
+from tests.cases.commands import Ended, run_edi834
 
 FIRST_NIGHT = date(2026, 12, 1)
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
@@ -98,7 +96,7 @@ class World:
             **more,
         }
 
-    def edi834(self, *arguments: object) -> "Ended":
+    def edi834(self, *arguments: object) -> Ended:
         """A real `edi834` in this world, with whatever it printed."""
         return run_edi834(self.folder, arguments, self.environment())
 
@@ -185,31 +183,3 @@ def _carrier(folder: Path, partner_id: str) -> CarrierSettings:
     return CarrierSettings(
         kind="file", members=f"{extracts}/members.csv", payments=f"{extracts}/payments.csv"
     )
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def failures(self) -> list[str]:
-        """The lines on standard error that say what failed."""
-        return [line for line in self.err.splitlines() if line.startswith("edi834: ")]
-
-
-def run_edi834(folder: Path, arguments: tuple[object, ...], environment: dict[str, str]) -> Ended:
-    """The real command in that folder and environment, and none of ours."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
-    done = subprocess.run(
-        [Path(sys.executable).parent / "edi834", *map(str, arguments)],
-        cwd=folder,
-        env=kept | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)

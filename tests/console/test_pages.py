@@ -1,7 +1,10 @@
 """Every page: for eyes, ears and keyboards, at 320 pixels, without scripts, in light and dark."""
 
+from dataclasses import dataclass
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 
 from console.access import load_access
 from tests.console.places import PLACES, place_of
@@ -12,14 +15,34 @@ CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 _WIDTH = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-@pytest.fixture(params=sorted(PLACES))
+@dataclass(frozen=True)
+class Visit:
+    """A page in the browser, and what the browser had to say since it was asked for."""
+
+    page: Page
+    status: int
+    complaints: list[str]
+    dialogs: list[str]
+
+
+@pytest.fixture(scope="module", params=sorted(PLACES))
 def place(request, opened):
     """The address of each page, by the path of its route."""
     return place_of(request.param, opened)
 
 
-def _who(place):
-    return None if place == "/sign-in" else ALL
+@pytest.fixture(scope="module")
+def visit(place, opened, chromium):
+    """Each page, opened once for all that look at it with scripts."""
+    with chromium.new_context(base_url=opened.url, color_scheme="light") as context:
+        if place != "/sign-in":
+            context.add_cookies([opened.cookie(ALL)])
+        page = context.new_page()
+        complaints, dialogs = [], []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: dialogs.append(dialog.message) or dialog.dismiss())
+        yield Visit(page, page.goto(place).status, complaints, dialogs)
 
 
 def test_every_page_has_a_place_in_these_tests():
@@ -31,54 +54,49 @@ def test_every_page_has_a_place_in_these_tests():
 
 
 @pytest.mark.control("accessibility")
-def test_nobody_is_kept_out(place, browse):
+def test_the_keyboard_comes_to_the_content_at_once(visit):
+    """The first stop of the Tab key is the link past the navigation."""
+    visit.page.keyboard.press("Tab")
+    assert visit.page.evaluate("document.activeElement.className") == "skip"
+    visit.page.keyboard.press("Enter")
+    assert visit.page.evaluate("location.hash") == "#content"
+
+
+@pytest.mark.control("accessibility")
+def test_nobody_is_kept_out(visit):
     """axe-core finds nothing, and the browser has nothing to complain about, a policy broken.
 
     What is dark differs from what is light by its colours only.
     """
-    page = browse(_who(place), color_scheme="light")
-    complaints = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    answer = page.goto(place)
-    assert answer.status == 200
-    found = Axe().run(page, options=GUIDELINES)
+    assert visit.status == 200
+    found = Axe().run(visit.page, options=GUIDELINES)
     assert found.violations_count == 0, found.generate_report()
-    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    found = Axe().run(page, options=CONTRAST)
+    visit.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    found = Axe().run(visit.page, options=CONTRAST)
     assert found.violations_count == 0, found.generate_report()
-    assert complaints == []
-
-
-@pytest.mark.control("accessibility")
-@pytest.mark.parametrize("scripts", [True, False])
-def test_nothing_is_lost_at_320_pixels(place, browse, scripts):
-    """As wide as a telephone, or 1280 pixels at 400 %: only tables scroll, and each for itself."""
-    page = browse(_who(place), viewport={"width": 320, "height": 640}, java_script_enabled=scripts)
-    page.goto(place)
-    assert page.locator("h1").is_visible()
-    if scripts:
-        assert page.evaluate(_WIDTH) <= 0
-
-
-@pytest.mark.control("accessibility")
-def test_the_keyboard_comes_to_the_content_at_once(place, browse):
-    """The first stop of the Tab key is the link past the navigation."""
-    page = browse(_who(place))
-    page.goto(place)
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
-    page.keyboard.press("Enter")
-    assert page.evaluate("location.hash") == "#content"
+    assert visit.complaints == []
 
 
 @pytest.mark.control("malicious-code")
-def test_what_was_received_stays_text(place, browse):
+def test_what_was_received_stays_text(visit):
     """Mark-up, formulas and signs that turn the direction of a text are shown, never followed."""
-    page = browse(_who(place))
-    dialogs = []
-    page.on("dialog", lambda dialog: dialogs.append(dialog.message) or dialog.dismiss())
+    assert visit.dialogs == []
+    assert visit.page.locator("img[onerror]").count() == 0
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in visit.page.content()
+
+
+@pytest.mark.control("accessibility")
+def test_nothing_is_lost_at_320_pixels(visit):
+    """As wide as a telephone, or 1280 pixels at 400 %: only tables scroll, and each for itself."""
+    visit.page.set_viewport_size({"width": 320, "height": 640})
+    assert visit.page.locator("h1").is_visible()
+    assert visit.page.evaluate(_WIDTH) <= 0
+
+
+@pytest.mark.control("accessibility")
+def test_nothing_is_lost_without_scripts(place, browse):
+    """At 320 pixels, too."""
+    who = None if place == "/sign-in" else ALL
+    page = browse(who, viewport={"width": 320, "height": 640}, java_script_enabled=False)
     page.goto(place)
-    assert dialogs == []
-    assert page.locator("img[onerror]").count() == 0
-    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in page.content()
+    assert page.locator("h1").is_visible()

@@ -1,12 +1,16 @@
 """Fixtures for worlds: an exchange in a box beside our house, and the command."""
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from ledger.server import embedded_url
-from tests.cases.world import Ended, World, opened_world, run_edi834
+from ledger.server import embedded_url, open_engine
+from tests.cases.world import CEDAR, HARBOR, Ended, World, opened_world, run_edi834
 
 _numbers = itertools.count(1)
 
@@ -27,6 +31,70 @@ def open_world():
 def world(tmp_path, new_database_url) -> Iterator[World]:
     """A world of the test's own."""
     with opened_world(tmp_path, new_database_url()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def cedar_world(tmp_path, new_database_url) -> Iterator[World]:
+    """A world of the test's own with one partner: a night takes half as long."""
+    with opened_world(tmp_path, new_database_url(), partner_ids=(CEDAR,)) as opened:
+        yield opened
+
+
+@dataclass(frozen=True)
+class FirstNights:
+    """Worlds after their first night, each played once in this process and then copied."""
+
+    folder: Path
+    new_database_url: Callable[[], str]
+    played: dict[tuple[str, ...], tuple[Path, str]] = field(default_factory=dict)
+
+    def copied_to(self, folder: Path, partner_ids: tuple[str, ...]) -> str:
+        """Fills the folder with such a world's; the URL of a database with what it knows."""
+        if partner_ids not in self.played:
+            self.played[partner_ids] = self._play(partner_ids)
+        source, url = self.played[partner_ids]
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        template, copy = (sa.make_url(one) for one in (url, self.new_database_url()))
+        engine = open_engine(url_of(template.set(database="postgres")))
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+            conn.exec_driver_sql(f"DROP DATABASE {copy.database}")
+            conn.exec_driver_sql(f"CREATE DATABASE {copy.database} TEMPLATE {template.database}")
+        engine.dispose()
+        return url_of(copy)
+
+    def _play(self, partner_ids: tuple[str, ...]) -> tuple[Path, str]:
+        folder, url = self.folder / "-".join(partner_ids), self.new_database_url()
+        with opened_world(folder, url, partner_ids=partner_ids) as world:
+            world.send(1)
+            assert world.run(1).state != "failed"
+        return folder, url
+
+
+def url_of(url: sa.URL) -> str:
+    """The URL as text, with its password."""
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def first_nights(tmp_path_factory, new_database_url) -> FirstNights:
+    """Worlds after their first night, to be copied."""
+    return FirstNights(tmp_path_factory.mktemp("first-nights"), new_database_url)
+
+
+@pytest.fixture
+def after_a_night(tmp_path, first_nights) -> Iterator[World]:
+    """A world of the test's own in which the first night is over; the exchange has read nothing."""
+    url = first_nights.copied_to(tmp_path, (CEDAR, HARBOR))
+    with opened_world(tmp_path, url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def cedar_after_a_night(tmp_path, first_nights) -> Iterator[World]:
+    """The same with one partner."""
+    url = first_nights.copied_to(tmp_path, (CEDAR,))
+    with opened_world(tmp_path, url, partner_ids=(CEDAR,)) as opened:
         yield opened
 
 

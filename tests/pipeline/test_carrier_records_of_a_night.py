@@ -62,14 +62,13 @@ def read_in(world, night):
 @pytest.mark.fault("F26")
 @pytest.mark.parametrize("name", ["members", "payments"])
 def test_records_that_have_shrunk_are_refused_until_a_person_says_that_they_are_true(
-    world, edi834, name
+    after_a_night, edi834, name
 ):
     """Nobody is missing, nothing is decided, until they are whole or somebody takes them as true.
 
     What he says holds for the next reading alone.
     """
-    world.send(1)
-    world.run(1)
+    world = after_a_night
     path = world.folder / "carrier" / CEDAR / f"{name}.csv"
     then = rows_of(path)
     now = (then - 1) // 2
@@ -119,10 +118,9 @@ def test_records_that_have_shrunk_are_refused_until_a_person_says_that_they_are_
     assert "acceptance used" in told.out
 
 
-def test_accepted_records_are_no_leave_for_fewer(world, edi834):
+def test_accepted_records_are_no_leave_for_fewer(cedar_after_a_night, edi834):
     """What was accepted was counted: the next reading may not hold half of that."""
-    world.send(1)
-    world.run(1)
+    world = cedar_after_a_night
     path = world.folder / "carrier" / CEDAR / "members.csv"
     half = rows_of(path) // 2 - 1
     cut(path, half)
@@ -135,10 +133,10 @@ def test_accepted_records_are_no_leave_for_fewer(world, edi834):
 
 
 @pytest.mark.fault("F26")
-def test_records_that_do_not_change_for_long_are_stale(world, edi834):
+def test_records_that_do_not_change_for_long_are_stale(after_a_night, edi834):
     """Until there is something new in them, or a person has said that they are true."""
-    world.send(1)
-    results = {night: world.run(night) for night in (1, 4, 5)}
+    world = after_a_night
+    results = {night: world.run(night) for night in (4, 5)}
     clock = world.clock(1)
     ended = edi834("night", "--as-of", world.clock(6).isoformat(), **world.environment())
     edi834(
@@ -166,8 +164,9 @@ def test_records_that_do_not_change_for_long_are_stale(world, edi834):
 
 
 @pytest.mark.fault("F27")
-def test_extracts_that_change_while_they_are_read_are_not_used(world, monkeypatch):
+def test_extracts_that_change_while_they_are_read_are_not_used(cedar_world, monkeypatch):
     """Members of one hour and payments of the next: nothing of either is kept."""
+    world = cedar_world
     world.send(1)
     path = world.folder / "carrier" / CEDAR / "members.csv"
     read_payments = pipeline.carrier.read_payments

@@ -58,8 +58,9 @@ def pump(source, target):
 
 
 @pytest.mark.fault("F1")
-def test_a_mailbox_that_comes_back_is_visited_within_the_night(world):
+def test_a_mailbox_that_comes_back_is_visited_within_the_night(cedar_world):
     """F1: two calls are cut, the third is answered: nothing is late."""
+    world = cedar_world
     world.send(1)
     with out_of_order(world, 2) as (house, answered), capture_logs() as logs:
         result = run_night(house, world.clock(1))
@@ -87,8 +88,9 @@ def test_a_mailbox_that_stays_away_is_tried_a_few_times_and_stops_nobody(world):
 
 
 @pytest.mark.fault("F2")
-def test_another_server_in_its_place_is_an_alert_that_stays(world):
+def test_another_server_in_its_place_is_an_alert_that_stays(cedar_world):
     """F2: nothing is sent to it, it is not tried again, and the audit trail has both keys."""
+    world = cedar_world
     world.send(1)
     key = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
     house = with_mailbox(world, host_key=key)
@@ -111,8 +113,9 @@ def test_another_server_in_its_place_is_an_alert_that_stays(world):
 
 
 @pytest.mark.fault("F30")
-def test_with_the_new_key_the_same_night_goes_on(world, tmp_path):
+def test_with_the_new_key_the_same_night_goes_on(cedar_world, tmp_path):
     """The exchange does not take the old one any more; the next try has its own."""
+    world = cedar_world
     world.send(1)
     old = tmp_path / "old"
     old.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
@@ -126,8 +129,9 @@ def test_with_the_new_key_the_same_night_goes_on(world, tmp_path):
 
 
 @pytest.mark.fault("F7")
-def test_what_stays_at_the_exchange_is_a_sighting(world, monkeypatch):
+def test_what_stays_at_the_exchange_is_a_sighting(cedar_world, monkeypatch):
     """Told in the log; the next night knows it, and nothing follows from it."""
+    world = cedar_world
     world.send(1)
     with monkeypatch.context() as patched, capture_logs() as logs:
         patched.setattr(

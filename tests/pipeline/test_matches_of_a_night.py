@@ -30,8 +30,9 @@ def lose_ids(rows):
 
 
 @pytest.fixture
-def night_with_lost_ids(world):
+def night_with_lost_ids(cedar_world):
     """A night after which one pair is matched and one waits."""
+    world = cedar_world
     world.send(1)
     rewrite(world.folder / "carrier" / CEDAR / "members.csv", lose_ids)
     world.run(1)

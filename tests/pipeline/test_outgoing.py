@@ -91,6 +91,12 @@ def test_two_persons_release_what_the_exchange_then_accepts(overdue):
     assert command(overdue, "list").code == 0
 
 
+@pytest.fixture
+def world(cedar_after_a_night):
+    """After the first night of one partner."""
+    return cedar_after_a_night
+
+
 def as_if_answers_were_lost(world, before=0):
     """Number and name of two files of ours, which the exchange has taken and we do not know.
 
@@ -157,10 +163,9 @@ def stored(world, file_id):
 
 
 @pytest.mark.fault("F25")
-def test_a_rejected_interchange_is_unsaid_and_sent_again(world):
+def test_a_rejected_interchange_is_unsaid_and_sent_again(after_a_night):
     """A TA1 that rejects makes policies initial again; the next night says them once more."""
-    world.send(1)
-    world.run(1)
+    world = after_a_night
     confirmed = states(world, "effectuation")["sent"]
     sent = "SELECT name, storage_key FROM ledger.file WHERE kind = 'enrollment' AND partner_id = :p"
     ((_, key),) = world.rows(sent + " AND direction = 'issuer_to_exchange'", p=CEDAR)
@@ -193,8 +198,6 @@ def _put_ta1(world, content, code):
 @pytest.mark.fault("F23")
 def test_an_answer_that_does_not_come_is_an_open_item_until_it_does(world):
     """F23: due at the exchange's drops after the delivery; what is sent stays as it was sent."""
-    world.send(1)
-    world.run(1)
     sent = "SELECT name, state FROM ledger.file WHERE direction = 'issuer_to_exchange' ORDER BY 1"
     before = world.rows(sent)
 
@@ -216,8 +219,6 @@ def test_an_answer_that_does_not_come_is_an_open_item_until_it_does(world):
 @pytest.mark.parametrize("rejected", [True, False])
 def test_a_business_acknowledgement_rejects_or_warns(world, rejected):
     """A reject unsays the transaction and opens an item; a warning changes nothing."""
-    world.send(1)
-    world.run(1)
     ((policy, number),) = world.rows(
         "SELECT d.exchange_policy_id, s.control_number FROM book.decision d"
         " JOIN ledger.transaction_set s ON s.file_id = d.sent_file_id"
@@ -266,8 +267,6 @@ def _put_baa(world, policy, number, severity):
 @pytest.mark.control("malicious-code")
 def test_a_business_acknowledgement_with_a_dtd_is_set_apart(world):
     """Nothing of it is read, and it waits for somebody with what is wrong."""
-    world.send(1)
-    world.run(1)
     name = "OPR.001234567T.BAA.D261202.T200000000.P"
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><BusinessApplicationAcknowledgment>&a;</Business>'
     (world.outbox(CEDAR) / name).write_text(bomb, "utf-8")
@@ -284,8 +283,6 @@ def test_a_business_acknowledgement_with_a_dtd_is_set_apart(world):
 @pytest.mark.fault("F24")
 def test_answers_for_somebody_else_or_to_nothing_of_ours_change_nothing(world):
     """A TA1 and a BAA that name another mailbox are set apart; an unknown number is an item."""
-    world.send(1)
-    world.run(1)
     before = states(world, "effectuation")
     sent = "SELECT storage_key FROM ledger.file WHERE kind = 'enrollment' AND partner_id = :p"
     ((key,),) = world.rows(sent + " AND direction = 'issuer_to_exchange'", p=CEDAR)

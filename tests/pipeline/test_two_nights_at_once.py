@@ -98,8 +98,9 @@ def test_a_run_leaves_alone_what_another_one_is_writing(world):
 
 
 @pytest.mark.fault("F14")
-def test_two_nights_started_together_do_all_of_it_once(world):
+def test_two_nights_started_together_do_all_of_it_once(cedar_world):
     """Whichever is faster works; the other one leaves, or finds nothing left to do."""
+    world = cedar_world
     world.send(1)
     as_of = world.clock(1).isoformat()
     nights = [start(world, "--as-of", as_of) for _ in range(2)]
@@ -111,15 +112,16 @@ def test_two_nights_started_together_do_all_of_it_once(world):
     assert world.rows("SELECT * FROM ledger.step_failure") == []
     assert {state for (state,) in world.rows("SELECT state FROM ledger.run")} & {"open"} == set()
     sent = world.rows("SELECT name FROM ledger.file WHERE state = 'delivered' ORDER BY name")
-    lying = [path.name for partner_id in BOTH for path in world.inbox(partner_id).iterdir()]
+    lying = [path.name for path in world.inbox(CEDAR).iterdir()]
     assert sorted(lying) == [name for (name,) in sent]
     again = run_night(world.house, world.clock(1))
     assert again.state != "failed"
     assert broken(world) == {}
 
 
-def test_what_a_killed_night_held_is_free_at_once(world):
+def test_what_a_killed_night_held_is_free_at_once(cedar_world):
     """The database knows that its process is gone: no time passes, and nobody takes over."""
+    world = cedar_world
     world.send(1)
     process = start(world, "--as-of", world.clock(1).isoformat())
     while not world.rows("SELECT FROM ledger.file"):
@@ -180,10 +182,11 @@ def test_whoever_takes_over_waits_for_a_transaction_that_is_about_to_end(world):
 
 
 @pytest.mark.fault("F14")
-def test_a_night_beside_a_scheduler_leaves_or_takes_over_by_word(world):
+def test_a_night_beside_a_scheduler_leaves_or_takes_over_by_word(cedar_world):
     """Between its tasks a scheduler has no process: a night leaves, unless a person says so."""
+    world = cedar_world
     world.send(1)
-    scheduled = open_for_scheduler(world.house, world.clock(1), BOTH).run
+    scheduled = open_for_scheduler(world.house, world.clock(1), [CEDAR]).run
     with pytest.raises(AtWork, match=f"{CEDAR} is being worked on by a scheduler"):
         run_night(world.house, world.clock(1))
     result = run_night(world.house, world.clock(1), take_over=True)
@@ -220,12 +223,12 @@ def test_a_run_for_a_moment_that_is_past_waits_for_tonights(world):
 
 
 @pytest.mark.fault("F16")
-def test_cleared_tasks_may_mend_a_night_that_nobody_has_taken_since(world):
+def test_cleared_tasks_may_mend_a_night_that_nobody_has_taken_since(cedar_world):
     """Closed as failed, its owner may still write; once another night has begun, not any more."""
-    scheduled = open_for_scheduler(world.house, world.clock(1), BOTH).run
+    world = cedar_world
+    scheduled = open_for_scheduler(world.house, world.clock(1), [CEDAR]).run
     world.send(1)
-    for partner_id in BOTH:
-        Steps(world.house, scheduled, partner_id).receive()
+    Steps(world.house, scheduled, CEDAR).receive()
     key = world.rows("SELECT storage_key FROM ledger.file ORDER BY file_id LIMIT 1")[0][0]
     stored = world.house.settings.landing_folder / key
     content = stored.read_bytes()
@@ -247,11 +250,12 @@ def test_cleared_tasks_may_mend_a_night_that_nobody_has_taken_since(world):
 
 @pytest.mark.fault("F28")
 @pytest.mark.control("configuration")
-def test_a_verdict_names_the_rules_that_made_it(world, tmp_path):
+def test_a_verdict_names_the_rules_that_made_it(cedar_world, tmp_path):
     """A run that is taken up by other rules is finished by them, and tells which judged what."""
+    world = cedar_world
     world.send(1)
     house = world.house
-    opened = open_for_scheduler(house, world.clock(1), BOTH).run
+    opened = open_for_scheduler(house, world.clock(1), [CEDAR]).run
     steps = Steps(house, opened, CEDAR)
     steps.receive()
     first, *others = steps.waiting_files()

@@ -321,7 +321,7 @@ STATES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(states=STATES, shuffler=st.randoms(use_true_random=False))
 def test_order_of_rows_changes_nothing_and_nothing_is_lost(
     states, shuffler, book, carrier, book_row
