@@ -83,14 +83,14 @@ def fails(findings):
     return [(one.sentence, one.broken_by[:5]) for one in findings if not one.holds]
 
 
-@pytest.mark.parametrize("seed", range(1, 4))  # both partners, and each share of faults
+@pytest.mark.parametrize("seed", [1, 2])  # both partners, and both shares of faults
 def test_a_life_ends_in_two_equal_books(tmp_path, database_url, seed):
     """Books equal, each confirmed once who should be, nothing rejected that is right."""
     assert fails(play(tmp_path, database_url, seed)) == []
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(4, 104))
+@pytest.mark.parametrize("seed", range(3, 103))
 def test_a_hundred_lives_end_in_two_equal_books(tmp_path, database_url, seed):
     """The same for a hundred more."""
     assert fails(play(tmp_path, database_url, seed)) == []
