@@ -1,14 +1,20 @@
 -- The console's role of the database: reads what screens show, writes what named use cases need,
 -- and can neither change a file's verdict or the book nor forge the audit trail. Run it as the owner
--- of the database, again after an upgrade; then `console.database_url` names a login that has this
--- role. Without that setting `edi834 console` runs it itself and works as this role.
+-- of the database, again after an upgrade or a restore; then `console.database_url` names a login
+-- that has this role. Without that setting `edi834 console` runs it itself and works as this role.
+-- Who may not make roles runs it where a superuser has made this one (deploy/create-databases.sql).
 
 DO $$ BEGIN
-  CREATE ROLE edi834_console NOLOGIN;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'edi834_console') THEN
+    CREATE ROLE edi834_console NOLOGIN;
+  END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 DO $$ BEGIN
-  EXECUTE format('GRANT edi834_console TO %I WITH SET TRUE', current_user);
+  IF NOT pg_has_role('edi834_console', 'SET') THEN
+    EXECUTE format('GRANT edi834_console TO %I WITH SET TRUE', current_user);
+  END IF;
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO edi834_console', current_database());
 END $$;
 
 GRANT USAGE ON SCHEMA ledger, book, reconciliation, console TO edi834_console;

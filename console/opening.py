@@ -58,6 +58,7 @@ def make_role(house: House) -> None:
             conn.exec_driver_sql(script.replace("%", "%%"))
     except Terminal:
         raise Terminal(
-            "The database's role may not make that of the console. Let the owner run "
-            "console/database_role.sql, and set console.database_url."
+            f"The role of the database URL may not make or use the console's, {ROLE}. Let a "
+            "superuser make it and a login that has it (deploy/create-databases.sql), let the "
+            "owner run console/database_role.sql, and set console.database_url to that login."
         ) from None

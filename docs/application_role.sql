@@ -5,8 +5,9 @@
 -- server.
 
 DO $$ BEGIN
-  CREATE ROLE edi834_app LOGIN;
-EXCEPTION WHEN duplicate_object THEN NULL;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'edi834_app') THEN
+    CREATE ROLE edi834_app LOGIN;  -- an owner who may not: deploy/create-databases.sql has made it
+  END IF;
 END $$;
 
 DO $$ BEGIN
