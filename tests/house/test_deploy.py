@@ -1,8 +1,10 @@
 """The files of deploy/: their form, and that what they name is there. Nothing of it is started."""
 
+import importlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from pydantic import BaseModel
 
 from pipeline.settings import Settings, load_settings
@@ -120,6 +123,88 @@ def test_pods_mount_what_is_declared():
     mounted = {one["name"] for one in values["volumeMounts"]}
     assert mounted == {one["name"] for one in values["volumes"]}
     assert not any("URL" in one["name"] or "KEY" in one["name"] for one in values["env"])
+    ways, name = values["config"]["core"]["auth_manager"].rsplit(".", 1)
+    assert isinstance(getattr(importlib.import_module(ways), name), type)  # it is in the image
+
+
+def test_the_console_has_in_a_cluster_what_the_nights_have():
+    """The same storage, keys and settings; the claim is made, and each secret is told of."""
+    text = (DEPLOY / "helm-values.yaml").read_text("utf-8")
+    values = yaml.safe_load(text)
+    made = [*yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8"))]
+    claim, console, service = made
+    pod = console["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    assert volumes == {one["name"]: one for one in values["volumes"]}
+    assert container["volumeMounts"] == values["volumeMounts"]
+    assert volumes["home"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    image = values["images"]["airflow"]
+    assert container["image"] == f"{image['repository']}:{image['tag']}"
+    assert container["command"][:2] == ["edi834", "console"]
+    assert service["spec"]["selector"] == console["spec"]["template"]["metadata"]["labels"]
+    secrets = {one["secret"]["secretName"] for one in volumes.values() if "secret" in one}
+    secrets |= {one["secretName"] for one in values["secret"]} | {
+        one["valueFrom"]["secretKeyRef"]["name"] for one in container["env"] if "valueFrom" in one
+    }
+    secrets.add(values["data"]["metadataSecretName"])
+    assert secrets == set(re.findall(r"kubectl create secret generic (\S+)", text))
+
+
+def test_drafts_of_encrypted_files_have_room_in_containers():
+    """They lie in /dev/shm only, where a container has 64 MB by itself."""
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    ours = [one for one in compose["services"].values() if one["image"].startswith("edi834")]
+    assert {one["shm_size"] for one in ours} == {"2gb"}
+    values = yaml.safe_load((DEPLOY / "helm-values.yaml").read_text("utf-8"))
+    (name,) = [one["name"] for one in values["volumeMounts"] if one["mountPath"] == "/dev/shm"]
+    (volume,) = [one for one in values["volumes"] if one["name"] == name]
+    assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": "2Gi"}
+
+
+def test_urls_name_roles_that_are_made_and_drivers_that_are_installed():
+    """Airflow and Celery take the driver that a URL names, or one that is not installed."""
+    roles = set(re.findall(r"CREATE ROLE (\w+) LOGIN", texts()["create-databases.sql"]))
+    urls = [
+        (line, *found)
+        for text in texts().values()
+        for line in text.splitlines()
+        for found in re.findall(r"((?:db\+)?postgresql(?:\+\w+)?)://(\w+):", line)
+    ]
+    assert {role for _, _, role in urls} == roles - {"edi834"}  # the owner's is written nowhere
+    for line, scheme, role in urls:
+        assert scheme.endswith("postgresql+psycopg2") == (role == "airflow"), line
+
+
+def test_the_image_fits_the_providers_to_versions_without_hashes(tmp_path):
+    """Beside a file that has hashes pip takes nothing that has none."""
+    text = texts()["Dockerfile"]
+    (made,) = re.findall(r"(sed -En .*) /build/constraints.txt > /build/versions.txt", text)
+    done = subprocess.run(
+        [*shlex.split(made), DEPLOY.parent / "constraints.txt"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    versions = [Requirement(line) for line in done.stdout.splitlines()]
+    pinned = (DEPLOY.parent / "constraints.txt").read_text("utf-8").count("==")
+    assert sum(len([*one.specifier]) for one in versions) > 200
+    assert done.stdout.count("==") == pinned
+    assert "--hash" not in done.stdout
+    assert "pip install --no-cache-dir -c /build/versions.txt" in text
+
+
+def test_the_manual_installs_what_units_and_settings_name():
+    """Every file under the name by which it is read, and the folder of the keys."""
+    page = (DEPLOY.parent / "docs" / "how-to" / "deploy.md").read_text("utf-8")
+    units = "".join(text for name, text in texts().items() if name.startswith("systemd/"))
+    installed = set(re.findall(r"^install .* (/etc/\S+)$", page, re.MULTILINE))
+    assert set(re.findall(r"EnvironmentFile=(\S+)", units)) <= installed
+    assert set(re.findall(r"EDI834_CONFIG=(\S+)", units)) <= installed
+    for key in re.findall(r'private_key = "(\S+)/[^/"]+"', texts()["edi834.toml.example"]):
+        assert re.search(rf"^install -d -o edi834 .* {key}$", page, re.MULTILINE)
 
 
 def test_units_are_what_systemd_takes(tmp_path, airflow):
@@ -148,5 +233,6 @@ def test_units_are_what_systemd_takes(tmp_path, airflow):
 def test_what_was_not_run_says_so():
     """Whoever takes a file as it is knows what he takes."""
     for name, mark in (("Dockerfile", "NOT BUILT"), ("compose.yaml", "NOT RUN"),
-                       ("helm-values.yaml", "NOT INSTALLED")):  # fmt: skip
+                       ("helm-values.yaml", "NOT INSTALLED"),
+                       ("kubernetes.yaml", "NOT APPLIED")):  # fmt: skip
         assert mark in (DEPLOY / name).read_text("utf-8")
