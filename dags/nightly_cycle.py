@@ -1,7 +1,7 @@
 """The nightly cycle: for each partner the steps of a night, and the balance of all at the end.
 
-It runs as soon as a partner's files lie at the exchange, for that partner, and half an hour after
-each drop for all of them. Partners are independent of each other: what one of them has to do or
+It runs as soon as a partner's files lie at the exchange, for that partner, and at 06:30 and 18:30
+Eastern for all of them. Partners are independent of each other: what one of them has to do or
 what fails there makes no other wait, and no partner has more than a few files checked at a time.
 """
 
