@@ -27,10 +27,17 @@ from pipeline.wire import visit
 from pipeline.wiring import House
 from pipeline.wrapped import for_the_wire
 from replies.x12_writer import Envelope
-from schemas.errors import Superseded, Terminal
+from schemas.errors import (
+    AtWork,
+    EnrollmentError,
+    Interrupted,
+    Retryable,
+    Superseded,
+    Terminal,
+)
 from schemas.fault_points import reach
 from schemas.partners import Exchange, Partner
-from sftp_inbox.client import connect
+from sftp_inbox.client import connect, is_alive
 from sftp_inbox.deliver import GoneError, Outgoing, put_in_place, upload
 from sftp_inbox.landing import LandingZone
 from sftp_inbox.mailbox import Mailbox
@@ -131,8 +138,8 @@ def deliver_files(house: House, run: Run, partner_id: str) -> list[str]:
     """Names of the files that now lie in the exchange's inbox and did not before.
 
     Calling it again after any failure sends nothing twice. Raises Retryable or Terminal when the
-    mailbox cannot be reached, and Terminal for the first file that needs a person, such as one of
-    whose name another one lies there: after the others are delivered.
+    mailbox cannot be reached, and, after the others are delivered, for a file that the exchange
+    does not take, or that needs a person, such as one of whose name another one lies there.
     """
     delivered: list[str] = []
     visit(house, run, partner_id, lambda: _fill_inbox(house, run, partner_id, delivered))
@@ -145,15 +152,17 @@ def _fill_inbox(house: House, run: Run, partner_id: str, delivered: list[str]) -
     if not waiting:
         return
     mailbox = house.mailbox(partner_id)
-    failures: list[Terminal] = []
+    failures: list[EnrollmentError] = []
     with connect(mailbox) as client:
         for row in waiting:
             known = {"partner": partner_id, "file_id": row.file_id}
             try:
                 is_delivered = _deliver(house, run, client, row)
-            except Superseded:
+            except (Superseded, Interrupted, AtWork):
                 raise
-            except Terminal as error:  # what a person does about this one keeps no other waiting
+            except (Retryable, Terminal) as error:  # what is amiss with one keeps no other waiting
+                if isinstance(error, Retryable) and not is_alive(client):
+                    raise
                 log.warning("file not delivered", **known, why=str(error))
                 failures.append(error)
                 continue
@@ -161,7 +170,19 @@ def _fill_inbox(house: House, run: Run, partner_id: str, delivered: list[str]) -
                 log.info("file delivered", **known)
                 delivered.append(row.name)
     if failures:
-        raise failures[0]
+        raise _of_all(failures)
+
+
+def _of_all(failures: list[EnrollmentError]) -> EnrollmentError:
+    """One failure for those of several files: the first that needs a person and the first other.
+
+    It may be tried again when one of them may.
+    """
+    passing = [error for error in failures if isinstance(error, Retryable)]
+    lasting = [error for error in failures if not isinstance(error, Retryable)]
+    if not passing or not lasting:
+        return failures[0]
+    return Retryable(f"{lasting[0]} {passing[0]}")
 
 
 def _deliver(house: House, run: Run, client: Session, row: sa.Row[Any]) -> bool:

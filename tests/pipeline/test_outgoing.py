@@ -156,6 +156,30 @@ def test_a_name_that_is_taken_keeps_back_its_own_file_only(overdue):
     assert (overdue.inbox(CEDAR) / later_name).is_file()
 
 
+@pytest.mark.fault("F1", "F22")
+def test_what_the_exchange_does_not_take_keeps_back_its_own_file_only(overdue):
+    """A failure at the first name while the line holds: later ones go out, and all is told."""
+    (asked, _), _ = as_if_answers_were_lost(overdue, before=6)
+    (kept, name), (later, later_name) = as_if_answers_were_lost(overdue, before=4)
+    folder = overdue.inbox(CEDAR) / f"{name}.part"
+    for file_id in (kept, later):
+        assert (
+            command(overdue, "lost", file_id, "--by", "Ada First", "--reason", "Asked.").code == 0
+        )
+    folder.mkdir()
+    result = run_night(overdue.house, overdue.clock(_DAYS + 13))
+
+    failed = {failure.step: failure.sentence for failure in result.failures}
+    assert f"delivering {name}" in failed["delivering files"]
+    assert f"edi834 outgoing lost {asked}" in failed["delivering files"]
+    assert (state_of(overdue, kept), state_of(overdue, later)) == ("written", "delivered")
+    assert (overdue.inbox(CEDAR) / later_name).is_file()
+
+    folder.rmdir()
+    run_night(overdue.house, overdue.clock(_DAYS + 13))
+    assert state_of(overdue, kept) == "delivered"
+
+
 def stored(world, file_id):
     ((key,),) = world.rows("SELECT storage_key FROM ledger.file WHERE file_id = :f", f=file_id)
     with world.house.landing.open(key) as content:
