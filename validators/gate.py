@@ -63,9 +63,8 @@ class _Validator:
 
     def __init__(self) -> None:
         # A Spark client that is installed beside it costs a second, and ends a process that has no
-        # main file (a worker of tests or of Airflow): it takes itself for under test there. The
-        # grammars of a format of addresses that no schema here names cost jsonschema two seconds.
-        with warnings.catch_warnings(), hidden("pyspark"), hidden("rfc3987_syntax"):
+        # main file (a worker of tests or of Airflow): it takes itself for under test there.
+        with warnings.catch_warnings(), hidden("pyspark"):
             warnings.simplefilter("ignore")  # deprecations inside the library are not ours to mend
             import great_expectations as gx
             from great_expectations.data_context.types.base import (
