@@ -4,8 +4,9 @@ A transaction that waits, half of a change in circumstance, a member whom two po
 insurance line cover on the same day, what an audit says otherwise, a change that names another
 begin of coverage than the book's, further coverages on one INS, of which a policy has one only,
 what nothing follows from of the carrier's payments and requests, and what of ours the exchange
-rejects, has not answered, or is not sent yet (`enrollment/sending_items.py`). Nothing here changes
-the book: the exchange decides on eligibility, and nobody is left without coverage by waiting.
+rejects, has not answered, may have or not, or is not sent yet (`enrollment/sending_items.py`).
+Nothing here changes the book: the exchange decides on eligibility, and nobody is left without
+coverage by waiting.
 """
 
 from datetime import datetime
@@ -23,11 +24,12 @@ OPEN_ITEMS = pa.schema(
     [
         # waits | half-a-change | covered-twice | other-begin | further-coverage
         # | payment | request | member | rejected | held | cannot-be-sent | answer | answer-missing
+        # | in-doubt
         ("kind", TEXT),
         ("partner_id", TEXT),
         ("exchange_policy_id", TEXT),
         # why it waits, the missing half, the other policy, the field, the member, the insurance
-        # lines, the rule, what hinders it
+        # lines, the rule, what hinders it, the name of a file of ours
         ("reason", TEXT),
         ("transaction", TEXT),  # null for what is covered twice and of the carrier's records
         ("file_id", pa.int64()),  # the file and set that brought it; null as above

@@ -1,4 +1,7 @@
-"""What of our own sending is open: rejected, held, not to be sent, unanswered, unknown answers."""
+"""What of our own sending is open.
+
+Rejected, held, not to be sent, unanswered, in doubt whether it has arrived, and unknown answers.
+"""
 
 # A rejection is open until the same is decided again, or something newer is said of its policy.
 _REJECTED = """
@@ -46,6 +49,20 @@ WHERE a.partner_id = :partner_id AND a.state IN ('unmatched', 'contradicts')
 """
 
 
+# Whether the exchange has a file of ours: its delivery was begun, or it waited in a backup.
+_IN_DOUBT = """
+SELECT 'in-doubt', f.partner_id, CAST(NULL AS text), f.name, CAST(NULL AS text), f.file_id,
+  CAST(NULL AS bigint)
+FROM ledger.file f
+CROSS JOIN LATERAL (SELECT e.action FROM ledger.audit_entry e
+  WHERE e.object_kind = 'file' AND e.object_id = f.file_id
+    AND e.action IN ('delivery begun', 'delivery arrived', 'delivery lost')
+  ORDER BY e.ordinal DESC LIMIT 1) last
+WHERE f.partner_id = :partner_id AND f.direction = 'issuer_to_exchange' AND f.state = 'written'
+  AND last.action = 'delivery begun'
+"""
+
+
 def late_answers_at(clock: str) -> str:
     """TA1 and 999 that have not come by an expression of SQL for the hour.
 
@@ -73,6 +90,7 @@ WHERE f.partner_id = :partner_id AND f.direction = 'issuer_to_exchange' AND f.ki
 
 _MISSING = late_answers_at("(SELECT max(as_of) FROM ledger.run)")
 
-SENDING_ITEMS = (
-    f"{_REJECTED} UNION ALL {_HELD} UNION ALL {_HINDERED} UNION ALL {_ANSWERS} UNION ALL {_MISSING}"
-)
+SENDING_ITEMS = f"""
+{_REJECTED} UNION ALL {_HELD} UNION ALL {_HINDERED} UNION ALL {_ANSWERS} UNION ALL {_MISSING}
+UNION ALL {_IN_DOUBT}
+"""

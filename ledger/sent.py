@@ -154,6 +154,25 @@ def begin_delivery(conn: sa.Connection, file_id: int) -> None:
     audit.note(conn, "delivery begun", "file", file_id)
 
 
+def doubt_deliveries(conn: sa.Connection) -> list[int]:
+    """The written files of which nobody can see from now on whether the exchange has them.
+
+    For who knows that files may have left without our knowing, as after a restore: none of them is
+    sent before the exchange's inbox shows it, or a person has decided.
+    """
+    waiting = sa.select(file.c.file_id).where(
+        file.c.direction == _TO_EXCHANGE, file.c.state == "written"
+    )
+    in_doubt = []
+    for file_id in conn.execute(waiting.order_by(file.c.file_id)).scalars().all():
+        known = delivery_of(conn, file_id)
+        if known is None:
+            begin_delivery(conn, file_id)
+        if known != "delivery arrived":
+            in_doubt.append(file_id)
+    return in_doubt
+
+
 def decide_delivery(conn: sa.Connection, file_id: int, decided: Decided, word: Word) -> None:
     """A person's word for a file of which nobody can see whether the exchange has it.
 

@@ -90,6 +90,13 @@ def restore(
         f"{home} is as of {found.manifest.taken_at}. Control numbers go on {GAP:,} further on.",
         soft_wrap=True,
     )
+    if found.in_doubt:
+        terminal.out.print(
+            f"{len(found.in_doubt):,} files of ours were not delivered yet when the backup was "
+            "taken, and the exchange may have them since: `edi834 open-items` names them. Ask, "
+            "then `edi834 outgoing arrived` or `edi834 outgoing lost`.",
+            soft_wrap=True,
+        )
     for partner_id in found.held:
         terminal.out.print(
             f"{partner_id} is held: see what the exchange has received since, then "

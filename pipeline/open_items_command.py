@@ -24,6 +24,7 @@ KINDS = {
     "cannot-be-sent": "cannot be sent:",
     "answer": "an answer of the exchange",
     "answer-missing": "no answer yet from the exchange",
+    "in-doubt": "nobody knows whether the exchange has",
 }
 
 

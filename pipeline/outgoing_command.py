@@ -16,7 +16,9 @@ outgoing = typer.Typer(
 )
 
 Hold = Annotated[int, typer.Argument(metavar="ID", help="The hold.")]
-SentFile = Annotated[int, typer.Argument(metavar="FILE", help="Our file, by its number.")]
+SentFiles = Annotated[
+    list[int], typer.Argument(metavar="FILE...", help="Files of ours, by their numbers.")
+]
 By = Annotated[str, typer.Option(help="Who says so; each person once.")]
 Reason = Annotated[str, typer.Option(help="Why, in a sentence without anybody's data.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -128,28 +130,31 @@ def again(
 
 
 @outgoing.command()
-def arrived(file: SentFile, by: By, reason: Reason) -> None:
-    """Say that the exchange has a file of ours that is in doubt: it is not sent again."""
-    _decide(file, "delivery arrived", by, reason)
-    terminal.out.print(f"Noted. The next `edi834 night` has file {file} as delivered.")
+def arrived(files: SentFiles, by: By, reason: Reason) -> None:
+    """Say that the exchange has files of ours that are in doubt: they are not sent again."""
+    named = _decide(files, "delivery arrived", by, reason)
+    terminal.out.print(f"Noted. The next `edi834 night` has {named} as delivered.")
 
 
 @outgoing.command()
-def lost(file: SentFile, by: By, reason: Reason) -> None:
-    """Say that the exchange has not got a file of ours that is in doubt: it is sent again."""
-    _decide(file, "delivery lost", by, reason)
-    terminal.out.print(f"Noted. The next `edi834 night` sends file {file} again, as it is.")
+def lost(files: SentFiles, by: By, reason: Reason) -> None:
+    """Say that the exchange has not got files of ours that are in doubt: they are sent again."""
+    named = _decide(files, "delivery lost", by, reason)
+    terminal.out.print(f"Noted. The next `edi834 night` sends {named} again, unchanged.")
 
 
 def _decide(
-    file_id: int, decided: Literal["delivery arrived", "delivery lost"], by: str, reason: str
-) -> None:
+    file_ids: list[int], decided: Literal["delivery arrived", "delivery lost"], by: str, reason: str
+) -> str:
+    """Decides about all of them, or none; what they are called in a sentence."""
     from ledger.corrections import Word
     from ledger.sent import decide_delivery
     from pipeline.operators import account
 
     with _house() as house, house.engine.begin() as conn:
-        decide_delivery(conn, file_id, decided, Word(by, account(), reason))
+        for file_id in sorted(set(file_ids)):
+            decide_delivery(conn, file_id, decided, Word(by, account(), reason))
+    return " and ".join(f"file {file_id}" for file_id in sorted(set(file_ids)))
 
 
 def _speak(hold: int, word: Literal["released", "refused"], by: str, reason: str) -> Any:

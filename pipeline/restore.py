@@ -1,13 +1,14 @@
 """A backup as a home again: files, database, and what must not be taken for known.
 
 What was sent after the backup is not in it. So control numbers go on behind a gap, which the audit
-trail explains, and every partner is held until a person has looked at the exchange and resumes it.
+trail explains, every partner is held until a person has looked at the exchange and resumes it, and
+what waited for its delivery in the backup is not sent before it is known that it was not.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from ledger.control_numbers import KINDS, jump_ahead, last_numbers
 from ledger.corrections import Word
 from ledger.dumping import is_empty, load
 from ledger.operator_words import hold_partner, is_held
+from ledger.sent import doubt_deliveries
 from ledger.server import embedded_url, open_engine, upgrade
 from pipeline.backup import DATABASE, FILES, Manifest, Tell, hash_of, read_manifest
 from pipeline.guarding import guard_home, keyring_of
@@ -35,16 +37,26 @@ HOLD = (
 )
 _PIECE_BYTES = 1 << 20
 
-Then = Callable[[sa.Connection, Manifest], list[str]]
+
+@dataclass(frozen=True)
+class HeldBack:
+    """The partners that were held, and the files of ours that may have left since the backup."""
+
+    partner_ids: list[str] = field(default_factory=list)
+    in_doubt: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restore left: the manifest, whom it holds, and the trail's verification."""
+    """What a restore left: the manifest, what it holds back, and the trail's verification."""
 
     manifest: Manifest
     held: list[str]
     entries: int
+    in_doubt: list[int]
+
+
+Then = Callable[[sa.Connection, Manifest], HeldBack]
 
 
 def restore(folder: Path, settings: Settings, tell: Tell = lambda _: None) -> Restored:
@@ -55,7 +67,7 @@ def restore(folder: Path, settings: Settings, tell: Tell = lambda _: None) -> Re
     written; and when the audit trail is not whole.
     """
 
-    def then(conn: sa.Connection, manifest: Manifest) -> list[str]:
+    def then(conn: sa.Connection, manifest: Manifest) -> HeldBack:
         return _hold_back(conn, manifest, settings)
 
     return put_back(folder, settings, tell, then)
@@ -65,11 +77,11 @@ def put_back(
     folder: Path,
     settings: Settings,
     tell: Tell = lambda _: None,
-    then: Then = lambda _conn, _manifest: [],
+    then: Then = lambda _conn, _manifest: HeldBack(),
 ) -> Restored:
     """The same without gap and holds: the home exactly as it was when it was backed up.
 
-    `then` is what is done in the database as soon as it is there; it names the partners it holds.
+    `then` is what is done in the database as soon as it is there; it names what it holds back.
     """
     keys = keyring_of(settings)
     guard_home(settings)
@@ -90,7 +102,7 @@ def put_back(
                 entries = _require_whole_trail(engine, manifest)
     finally:
         guard(folder, None)
-    return Restored(manifest, held, entries)
+    return Restored(manifest, held.partner_ids, entries, held.in_doubt)
 
 
 @contextmanager
@@ -135,10 +147,11 @@ class _Engine:
 _engine = _Engine
 
 
-def _hold_back(conn: sa.Connection, manifest: Manifest, settings: Settings) -> list[str]:
-    """Holds every partner, and leaves a gap in all of its numbers; names whom it holds.
+def _hold_back(conn: sa.Connection, manifest: Manifest, settings: Settings) -> HeldBack:
+    """Holds every partner, and leaves a gap in all of its numbers.
 
-    So too those of which the backup knows nothing: their first night may have been after it.
+    So too those of which the backup knows nothing: their first night may have been after it. What
+    was written and not delivered may have been delivered since.
     """
     last = {(row.partner_id, row.kind): row.last_value for row in last_numbers(conn)}
     partner_ids = sorted({*settings.mailboxes, *(partner_id for partner_id, _ in last)})
@@ -149,8 +162,9 @@ def _hold_back(conn: sa.Connection, manifest: Manifest, settings: Settings) -> l
     for partner_id in partner_ids:
         for kind in KINDS:
             jump_ahead(conn, partner_id, kind, last.get((partner_id, kind), 0) + GAP)
+    in_doubt = doubt_deliveries(conn)
     audit.note(conn, "restored", "home", 0, head=manifest.head)
-    return held
+    return HeldBack(held, in_doubt)
 
 
 def _require_empty(settings: Settings) -> None:

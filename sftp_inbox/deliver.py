@@ -77,7 +77,7 @@ def put_in_place(
             uploaded = _look(client, final + TEMPORARY_ENDING)
             if uploaded is None or uploaded.st_size != size_bytes:
                 raise GoneError(
-                    f"{mailbox}: {outgoing.name} was about to get its name, and it does not lie "
+                    f"{mailbox}: {outgoing.name} may have had its name there, and it does not lie "
                     "in the inbox any more. The exchange may have taken it: ask. Nothing was sent "
                     "again."
                 )

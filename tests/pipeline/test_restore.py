@@ -1,5 +1,6 @@
 """F37: yesterday's backup is restored, what came since is fetched again, and nothing doubles."""
 
+import json
 import re
 import shutil
 from collections import Counter
@@ -10,7 +11,7 @@ import pytest
 
 from ledger import audit
 from ledger.corrections import Word
-from ledger.operator_words import all_partner_holds, resume_partner
+from ledger.operator_words import all_partner_holds, hold_partner, resume_partner
 from pipeline.backup import back_up
 from pipeline.guarding import leave_home
 from pipeline.night import run_night
@@ -115,6 +116,77 @@ def test_a_restore_of_yesterday_reaches_today(tmp_path, new_database_url, open_w
             assert {row[0]["to"] - row[0]["from"] for row in gaps} == {GAP}
             with house.engine.connect() as conn:
                 assert audit.verify(audit.entries(conn)).is_whole
+            found = replay(house)
+            assert (found.differences, found.stopped) == ([], None)
+        leave_home(settings)
+
+
+SAID = ("--by", "Ada First", "--reason", "By telephone with the exchange.")
+
+
+def undelivered(world):
+    return world.rows(
+        "SELECT file_id, name FROM ledger.file WHERE state = 'written'"
+        " AND direction = 'issuer_to_exchange' ORDER BY 1"
+    )
+
+
+def held(world, *, is_held):
+    with world.house.engine.begin() as conn:
+        word = Word("Ada", "ada", "Agreed by telephone.")
+        (hold_partner if is_held else resume_partner)(conn, CEDAR, word)
+
+
+@pytest.mark.fault("F23", "F37")
+@pytest.mark.control("contingency")
+def test_what_waited_in_the_backup_is_not_sent_a_second_time(
+    tmp_path, new_database_url, open_world
+):
+    """It was delivered after the backup and taken away: a person learns so, and it stays sent once.
+
+    Of another that never left the person learns that, too, and it goes out under its number.
+    """
+    with open_world(tmp_path, new_database_url(), partner_ids=(CEDAR,)) as world:
+        held(world, is_held=True)
+        world.send(1)
+        world.run(1)
+        waiting = undelivered(world)
+        assert len(waiting) > 1
+        back_up(world.house, tmp_path / "backup", world.clock(2))
+        held(world, is_held=False)
+        world.run(2)
+        world.exchange.read_answers(2)
+        for path in world.inbox(CEDAR).iterdir():
+            path.unlink()
+        (never_left, name), *taken = waiting
+        for path in world.processed(CEDAR).rglob(name):
+            path.unlink()
+        assert max(numbers_sent(world).values()) == 1
+
+        settings = world.house.settings.model_copy(
+            update={"home": tmp_path / "restored", "database_url": new_database_url()}
+        )
+        restored = restore(tmp_path / "backup", settings)
+        assert restored.in_doubt == [file_id for file_id, _ in waiting]
+        with open_house(settings) as house:
+            again = replace(world, house=house)
+            held(again, is_held=False)
+            assert [failure.step for failure in again.run(2).failures] == ["delivering files"]
+            assert max(numbers_sent(world).values()) == 1  # he has resumed without asking
+            assert undelivered(again) == waiting
+            items = json.loads(again.edi834("open-items", "--json").out)
+            doubts = {
+                (item["file_id"], item["reason"]) for item in items if item["kind"] == "in-doubt"
+            }
+            assert doubts == set(waiting)
+
+            arrived = [file_id for file_id, _ in taken]
+            assert again.edi834("outgoing", "arrived", *arrived, *SAID).code == 0
+            assert again.edi834("outgoing", "lost", never_left, *SAID).code == 0
+            assert run_night(house, world.clock(3)).failures == ()
+            assert undelivered(again) == []
+            assert max(numbers_sent(world).values()) == 1
+            assert (world.inbox(CEDAR) / name).is_file()
             found = replay(house)
             assert (found.differences, found.stopped) == ([], None)
         leave_home(settings)
