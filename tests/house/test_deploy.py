@@ -29,12 +29,14 @@ OF_PROVIDERS = {"AIRFLOW__CELERY__BROKER_URL", "AIRFLOW__CELERY__RESULT_BACKEND"
 # Runs in an interpreter of its own: Airflow reads its environment when it is imported.
 ASK = """
 import json, sys
-from airflow.cli.cli_parser import ALL_COMMANDS_DICT
+from airflow.cli.cli_parser import ALL_COMMANDS_DICT, get_parser
 from airflow.configuration import conf
 known = {
     f"AIRFLOW__{section.upper()}__{key.upper()}"
     for section, told in conf.configuration_description.items() for key in told["options"]
 }
+for command in json.loads(sys.argv[1]):
+    get_parser().parse_args(command)  # ends with a code when there is no such option
 print(json.dumps({"commands": sorted(ALL_COMMANDS_DICT), "variables": sorted(known)}))
 """
 
@@ -43,8 +45,14 @@ print(json.dumps({"commands": sorted(ALL_COMMANDS_DICT), "variables": sorted(kno
 def airflow(tmp_path_factory):
     """The commands of the installed Airflow, and the variables that it knows."""
     environment = os.environ | {"AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow"))}
+    units = "".join(text for name, text in texts().items() if name.startswith("systemd/"))
+    commands = [line.split() for line in re.findall(r"ExecStart=\S+/airflow (.+)", units)]
     done = subprocess.run(
-        [sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", ASK, json.dumps(commands)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -228,6 +236,13 @@ def test_units_are_what_systemd_takes(tmp_path, airflow):
     )
     said = [line for line in done.stderr.splitlines() if "edi834" in line]
     assert (done.returncode, said) == (0, []), done.stderr
+
+
+def test_no_unit_serves_logs_to_the_network():
+    """Airflow's servers of logs listen everywhere; on one machine its pages read the files."""
+    told = {name: text for name, text in texts().items() if name.startswith("systemd/")}
+    for name in ("scheduler", "triggerer"):
+        assert "--skip-serve-logs\n" in told[f"systemd/edi834-airflow-{name}.service"]
 
 
 def test_what_was_not_run_says_so():
