@@ -40,18 +40,20 @@ def drill(
 ) -> None:
     """Restore a backup into a scratch home, verify it, and work its history again.
 
-    Exit code 0: the same state; 1: something differs; 2: the backup cannot be restored.
+    Exit code 0: the same state; 1: something differs, and no rules or program since explain it;
+    2: the backup cannot be restored.
     """
     from pipeline.drill import drill as try_out
 
     terminal.silence_logs(CRITICAL)
     with _house() as house, terminal.doing("The restore is tried") as say:
         found = try_out(house, folder, datetime.now(UTC).replace(microsecond=0), say)
-    differences = found.replayed.differences if found.replayed else []
+    differences = _differences(found.replayed)
     if as_json:
         told = {
             "taken_at": found.taken_at, "holds": found.holds, "files": found.files,
             "entries": found.entries, "removed": found.removed, "differences": differences,
+            "other_rules": found.other_rules,
         }  # fmt: skip
         print(json.dumps(told))  # noqa: T201 - the command's output
     else:
@@ -67,9 +69,24 @@ def drill(
                 soft_wrap=True,
             )
         for sentence in differences:
-            terminal.out.print(f"  {terminal.visible(sentence)}", soft_wrap=True)
-        terminal.out.print("the same state" if found.holds else "differs")
+            _say(sentence)
+        for sentence in found.other_rules:
+            _say(f"Rules or program were others then: {sentence}")
+        how = ", by hashes and audit trail" if found.is_by_hashes else ""
+        terminal.out.print(f"the same state{how}" if found.holds else "differs")
     raise typer.Exit(OK if found.holds else OPEN_ITEMS)
+
+
+def _differences(replayed: Any) -> list[str]:
+    """What the replay of the restored history has found, in sentences."""
+    if replayed is None:
+        return []
+    more = [f"and {replayed.untold:,} more differences"] if replayed.untold else []
+    return [*replayed.differences, *more, *([replayed.stopped] if replayed.stopped else [])]
+
+
+def _say(sentence: str) -> None:
+    terminal.out.print(f"  {terminal.visible(sentence)}", soft_wrap=True, markup=False)
 
 
 def restore(

@@ -1,6 +1,7 @@
 """The restore drill: a backup put back into a scratch home, and its history worked again there.
 
 Where contents were removed by their age, nothing can be worked again: hashes and trail it is then.
+So too where the history comes out otherwise because rules or program are others than they were.
 """
 
 import os
@@ -45,9 +46,25 @@ class Drill:
     removed: int = 0
 
     @property
+    def other_rules(self) -> list[str]:
+        """The rules and programs of the time, where a history that differs may come of them."""
+        if self.replayed is None or self.replayed.is_identical:
+            return []
+        return self.replayed.other_rules
+
+    @property
     def holds(self) -> bool:
-        """Whether what was restored is what was backed up, as far as that can be told."""
-        return self.replayed is None or self.replayed.is_identical
+        """Whether what was restored is what was backed up, as far as that can be told.
+
+        Hashes and trail hold, or there is no drill. Its history must be the same, too, when it can
+        be worked again by the rules and the program of then.
+        """
+        return self.replayed is None or self.replayed.is_identical or bool(self.other_rules)
+
+    @property
+    def is_by_hashes(self) -> bool:
+        """Whether it holds by hashes and trail alone."""
+        return self.holds and bool(self.removed or self.other_rules)
 
 
 def drill(
@@ -74,7 +91,11 @@ def drill(
     with house.engine.begin() as conn:
         outcome = "holds" if found.holds else "differs"
         audit.note(
-            conn, "restore drilled", "home", 0, outcome=outcome, files=found.files, removed=removed
+            *(conn, "restore drilled", "home", 0),
+            outcome=outcome,
+            files=found.files,
+            removed=removed,
+            other_rules=len(found.other_rules),
         )
     return found
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pipeline.backup import MANIFEST
-from pipeline.drill import drill
+from pipeline.drill import Drill, drill
 from pipeline.wiring import House
 from schemas.housekeeping import load_housekeeping
 
 _LAST = """
-SELECT at FROM ledger.audit_entry
+SELECT at, details->>'removed' <> '0' OR coalesce(details->>'other_rules', '0') <> '0' AS by_hashes
+FROM ledger.audit_entry
 WHERE object_kind = 'home' AND object_id = 0 AND action = 'restore drilled'
   AND details->>'outcome' = 'holds' ORDER BY ordinal DESC LIMIT 1
 """
@@ -25,22 +26,32 @@ def restore_drill(house: House, now: datetime) -> tuple[bool, str]:
     """
     kept = load_housekeeping()
     with house.engine.connect() as conn:
-        last = conn.execute(sa.text(_LAST)).scalar()
-    if last is not None and (now - last).days < kept.drill_days:
-        return True, f"A backup was restored on {last:%Y-%m-%d}, and held."
+        last = conn.execute(sa.text(_LAST)).one_or_none()
+    if last is not None and (now - last.at).days < kept.drill_days:
+        how = " by hashes and trail" if last.by_hashes else ""
+        return True, f"A backup was restored on {last.at:%Y-%m-%d}, and held{how}."
     backups = house.settings.backups
     newest = _newest(backups) if backups else None
     if backups and newest is None:
         return False, f"There is no backup in {backups}. Take one: `edi834 backup take`."
-    found = drill(house, newest, now)
+    return _told(drill(house, newest, now), now, kept.backup_days)
+
+
+def _told(found: Drill, now: datetime, backup_days: int) -> tuple[bool, str]:
     told = f"The backup of {found.taken_at} with {found.files:,} files"
     if not found.holds:
         return False, f"{told} differs when it is worked again. See `edi834 backup drill`."
     age = (now - datetime.fromisoformat(found.taken_at)).days
-    if age > kept.backup_days:
+    if age > backup_days:
         return False, f"{told} holds, but it is {age} days old. Take one: `edi834 backup take`."
     if found.removed:
         return True, f"{told} holds by hashes and trail. Old contents are gone: no run was worked."
+    if found.other_rules:
+        rules = "; ".join(found.other_rules)
+        return True, (
+            f"{told} holds by hashes and trail. By today's rules and program its history comes out "
+            f"otherwise than by those of then ({rules}): `edi834 backup drill` tells what differs."
+        )
     return True, f"{told} was restored, and holds."
 
 

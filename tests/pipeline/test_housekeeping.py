@@ -2,13 +2,17 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from ledger.locks import CONTENTS, shared
 from ledger.wrappings import Wrapping, record_wrapping
+from pipeline.drill import drill
 from pipeline.housekeeping import CHORES, do_chore
 from pipeline.retention import Removed, remove_old
 from pipeline.settings import RetentionSettings
@@ -77,6 +81,48 @@ def test_a_damaged_file_is_found_and_named(world):
 
     assert not found.is_well
     assert f"files {numbers}." in found.sentence
+
+
+@pytest.fixture
+def house_without_a_plan(world, tmp_path):
+    """Ours after a change of a partner's file: a plan of the first night has another id now."""
+    partners = tmp_path / "partners"
+    shutil.copytree(Path(__file__).parents[2] / "schemas" / "partners", partners)
+    cedar = partners / f"{CEDAR}.toml"
+    cedar.write_text(cedar.read_text().replace("91001TX0010002", "91001TX0010009"))
+    settings = world.house.settings.model_copy(update={"partners": partners})
+    return replace(world.house, settings=settings)
+
+
+@pytest.mark.fault("F37")
+@pytest.mark.control("contingency", "configuration")
+def test_a_drill_after_a_changed_rule_holds_by_hashes_and_names_the_rule(house_without_a_plan):
+    """The old files would be answered otherwise today: that says nothing against the backup.
+
+    So it is proof enough for a week, as every drill that held.
+    """
+    found = do_chore(house_without_a_plan, "restore-drill", NOW)
+    assert found.is_well, found
+    assert "holds by hashes and trail. By today's rules" in found.sentence
+    assert "run 1: other partners (" in found.sentence
+
+    again = do_chore(house_without_a_plan, "restore-drill", NOW + timedelta(days=5))
+    assert again.is_well
+    assert again.sentence.endswith("and held by hashes and trail.")
+
+
+@pytest.mark.fault("F37")
+@pytest.mark.control("contingency", "integrity")
+def test_a_drill_fails_when_no_other_rule_explains_what_differs(world):
+    """A row that somebody has altered by hand: the history does not come to it."""
+    with world.house.engine.begin() as conn:
+        conn.execute(sa.text("UPDATE book.member SET last_name = 'Q' || last_name"))
+    found = drill(world.house, None, NOW)
+    with world.house.engine.begin() as conn:
+        conn.execute(sa.text("UPDATE book.member SET last_name = substr(last_name, 2)"))
+
+    assert (found.holds, found.other_rules) == (False, [])
+    assert any(one.startswith("book.member: ") for one in found.replayed.differences)
 
 
 @pytest.mark.control("retention")
