@@ -23,18 +23,27 @@ _database_numbers = itertools.count(1)
 # (`--dist loadfile`), and at the end there should be little ones left.
 _LONG = (
     "pipeline/test_demo.py",
-    "pipeline/test_killed_nights.py",
+    "console/test_pages.py",
+    "cases/test_bad_input.py",
     "pipeline/test_replay.py",
     "pipeline/test_whole_lives.py",
-    "enrollment/test_against_the_model.py",
-    "enrollment/test_cases_that_broke_carriers.py",
-    "laws/test_laws.py",
-    "laws/test_second_opinion.py",
-    "pipeline/test_interrupted_steps.py",
+    "pipeline/test_killed_nights.py",
     "pipeline/test_airflow_run.py",
+    "pipeline/test_carrier_records_of_a_night.py",
+    "pipeline/test_outgoing.py",
     "pipeline/test_two_nights_at_once.py",
+    "pipeline/test_wrong_settings.py",
     "pipeline/test_gate.py",
+    "pipeline/test_encrypted_home.py",
+    "pipeline/test_interrupted_steps.py",
+    "validators/test_rules_by_example.py",
+    "pipeline/test_premium_loop.py",
+    "pipeline/test_operators.py",
+    "pipeline/test_restore.py",
     "pipeline/test_whatif.py",
+    "laws/test_laws.py",
+    "reconciliation/test_comparison.py",
+    "pipeline/test_book_command.py",
 )
 # No test kills this server, so what it has written need not reach the disk; and with a database for
 # each test there would be a process that looks after one of them several times a second.

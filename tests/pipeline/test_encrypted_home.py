@@ -19,9 +19,8 @@ from pipeline.settings import Settings
 from schemas.errors import Terminal
 from strongroom.files import read_clear
 from strongroom.keyring import Keyring
-from tests.cases.world import run_edi834
-
-CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
+from tests.cases.commands import run_edi834
+from tests.cases.world import CEDAR
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,8 @@ def world(tmp_path_factory, new_database_url, open_world):
     folder = tmp_path_factory.mktemp("encrypted")
     key_file = folder / "home.keys.toml"
     Keyring(key_file).with_new_key(date(2026, 12, 1))
-    with open_world(folder, new_database_url(), faults=0.3, key_file=key_file) as opened:
+    options = {"partner_ids": (CEDAR,), "faults": 0.3, "key_file": key_file}
+    with open_world(folder, new_database_url(), **options) as opened:
         for night in (1, 2):
             opened.send(night)
             opened.run(night)

@@ -3,11 +3,8 @@
 import gzip
 import hashlib
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -36,6 +33,7 @@ from schemas.replay import load_uncompared
 from schemas.sign_offs import signed_period
 from simulator.monthly import MonthlyExchange, segments_of
 from simulator.premiums import Seeds, pay_month
+from tests.cases.commands import run_edi834
 
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
 
@@ -180,9 +178,23 @@ def test_the_whole_history_replays_to_the_same_bytes_and_rows(story):
         assert found.compared[what] > 0, what
 
 
-def test_an_earlier_run_is_compared_as_it_was_then(story):
+def everything(world):
+    """Files of the home and the mailboxes, every row, every database, and the audit trail."""
+    databases = world.rows("SELECT datname FROM pg_database ORDER BY 1")
+    files = tree(world.house.settings.home, world.folder / "exchange")
+    return files, database(world), databases, entries(world)
+
+
+@pytest.fixture(scope="module")
+def replayed(story):
+    """What a replay to the end of the second night found; all that there was before and after."""
+    before = everything(story.world)
+    return replay(story.world.house, story.second.run.run_id), before, everything(story.world)
+
+
+def test_an_earlier_run_is_compared_as_it_was_then(replayed):
     """What the third night has changed since is no difference; the second was run twice."""
-    found = replay(story.world.house, story.second.run.run_id)
+    found, *_ = replayed
 
     assert found.is_identical, found.differences
     assert found.has_later
@@ -190,23 +202,15 @@ def test_an_earlier_run_is_compared_as_it_was_then(story):
     assert found.runs == 3
 
 
-def test_a_replay_changes_nothing_but_for_its_note(story):
-    """Files of the home and the mailboxes, every row, every database: only the trail has more."""
-    world = story.world
-    places = (world.house.settings.home, world.folder / "exchange")
-    before, rows, trail = tree(*places), database(world), entries(world)
-    databases = world.rows("SELECT datname FROM pg_database ORDER BY 1")
+def test_a_replay_changes_nothing_but_for_its_note(story, replayed):
+    """Only the trail has more."""
+    _, (*before, trail), (*after, longer) = replayed
 
-    replay(world.house, story.first.run.run_id)
-
-    assert tree(*places) == before
-    assert database(world) == rows
-    assert world.rows("SELECT datname FROM pg_database ORDER BY 1") == databases
-    added = entries(world)[len(trail) :]
-    assert [(e.action, e.object_kind, e.object_id) for e in added] == [
-        ("replayed", "run", story.first.run.run_id)
+    assert after == before
+    assert [(e.action, e.object_kind, e.object_id) for e in longer[len(trail) :]] == [
+        ("replayed", "run", story.second.run.run_id)
     ]
-    assert json.loads(added[0].details) == {"outcome": "identical", "differences": 0}
+    assert json.loads(longer[-1].details) == {"outcome": "identical", "differences": 0}
 
 
 def tree(*folders):
@@ -420,16 +424,8 @@ def partners_without_a_plan(tmp_path):
 
 def command(world, *arguments, **environment):
     """Exit code, output and error of a real `edi834 replay` in this world."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
-    done = subprocess.run(
-        [Path(sys.executable).parent / "edi834", "replay", *map(str, arguments)],
-        env=kept | world.environment(**environment),
-        cwd=world.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return SimpleNamespace(code=done.returncode, out=done.stdout, err=done.stderr)
+    environment = world.environment(**environment)
+    return run_edi834(world.folder, ("replay", *arguments), environment)
 
 
 def test_a_run_that_never_was_cannot_be_replayed(story):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -126,6 +127,7 @@ def test_what_a_killed_night_held_is_free_at_once(cedar_world):
     process = start(world, "--as-of", world.clock(1).isoformat())
     while not world.rows("SELECT FROM ledger.file"):
         assert process.poll() is None
+        time.sleep(0.05)
     process.kill()
     process.communicate()
     code, err = night(world, 1)
