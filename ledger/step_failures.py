@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ledger.files import unchecked_files
 from schemas.runs import step_failure
+
+_CHECKING = "checking file "
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,11 @@ class StepFailure:
     partner_id: str
     step: str
     sentence: str
+
+
+def checking(file_id: int) -> str:
+    """What the step is called that checks a file: it is the same one in every run."""
+    return f"{_CHECKING}{file_id}"
 
 
 def record_failure(conn: sa.Connection, run_id: int, failure: StepFailure) -> None:
@@ -36,6 +44,30 @@ def has_failed(conn: sa.Connection, run_id: int, partner_id: str, step: str) -> 
 def clear_failure(conn: sa.Connection, run_id: int, partner_id: str, step: str) -> None:
     """Forgets the failure of a step that has gone through now."""
     conn.execute(sa.delete(step_failure).where(*_of_step(run_id, partner_id, step)))
+
+
+def has_checked_since(conn: sa.Connection, partner_id: str) -> bool:
+    """Whether a file of the partner whose check has failed once does not wait for it any more."""
+    failed = sa.select(sa.exists().where(*_checked_since(conn, partner_id)))
+    return bool(conn.execute(failed).scalar_one())
+
+
+def clear_checked_since(conn: sa.Connection, partner_id: str) -> None:
+    """Forgets failed checks of files that were checked since, in whichever run: none does it again.
+
+    Else the run in which one failed would never end.
+    """
+    conn.execute(sa.delete(step_failure).where(*_checked_since(conn, partner_id)))
+
+
+def _checked_since(conn: sa.Connection, partner_id: str) -> list[sa.ColumnElement[bool]]:
+    waiting = [checking(row.file_id) for row in unchecked_files(conn, partner_id)]
+    columns = step_failure.c
+    return [
+        columns.partner_id == partner_id,
+        columns.step.startswith(_CHECKING),
+        columns.step.not_in(waiting),
+    ]
 
 
 def _of_step(run_id: int, partner_id: str, step: str) -> list[sa.ColumnElement[bool]]:

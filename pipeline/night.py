@@ -19,7 +19,7 @@ from ledger import audit, gates, owners
 from ledger.balance import balance
 from ledger.carrier_readings import CarrierReading, stale_readings
 from ledger.operator_words import PartnerHold, all_partner_holds, asked_again, partner_holds
-from ledger.step_failures import StepFailure, failures
+from ledger.step_failures import StepFailure, checking, failures
 from pipeline.retrying import until_done
 from pipeline.runs import Run, at_work
 from pipeline.steps import Steps
@@ -109,7 +109,7 @@ def _run_partner(steps: Steps, tell: Tell) -> None:
     """One partner's steps. After a failed step, later ones do what they can without it."""
     _try(steps.receive, steps, "fetching files", tell)
     for file_id in steps.waiting_files():
-        _try(partial(steps.check, file_id), steps, f"checking file {file_id}", tell)
+        _try(partial(steps.check, file_id), steps, checking(file_id), tell)
     _try(steps.gate, steps, "judging the batch", tell)
     _try(steps.apply, steps, "bringing the book up to date", tell)
     _try(steps.settle, steps, "reconciling and deciding", tell)

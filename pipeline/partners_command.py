@@ -165,7 +165,10 @@ def retry(
         with house.engine.begin() as conn:
             failed = [one for one in failures(conn, run) if one.partner_id == partner_id]
             if not failed:
-                raise Terminal(f"Nothing of {partner_id} has failed in run {run}.")
+                raise Terminal(
+                    f"Nothing of {partner_id} has failed in run {run}, or it is done since. If the "
+                    "run is open, `edi834 night --as-of` with its clock ends it."
+                )
             for one in failed:
                 ask_again(conn, run, partner_id, one.step, _word(by, reason))
         with terminal.doing("The failed steps are done again") as say:

@@ -13,7 +13,15 @@ import structlog
 
 from ledger.files import unchecked_files
 from ledger.operator_words import is_held
-from ledger.step_failures import StepFailure, clear_failure, has_failed, record_failure
+from ledger.step_failures import (
+    StepFailure,
+    checking,
+    clear_checked_since,
+    clear_failure,
+    has_checked_since,
+    has_failed,
+    record_failure,
+)
 from pipeline.apply import apply_to_book
 from pipeline.carrier import keep_carrier_records, read_carrier_records
 from pipeline.check import check_received
@@ -52,6 +60,7 @@ class Steps:
 
     def waiting_files(self) -> list[int]:
         """Ids of the received files that have no verdict yet."""
+        until_done("listing files", self._forget_checked, partner=self.partner_id)
         return until_done("listing files", self._waiting_files, partner=self.partner_id)
 
     def _waiting_files(self) -> list[int]:
@@ -61,10 +70,9 @@ class Steps:
     def check(self, file_id: int) -> None:
         """Checks one file, records the verdict and writes TA1 and 999."""
         with span("file", partner=self.partner_id, file=file_id):
-            self._do(
-                f"checking file {file_id}",
-                lambda house, run, _: check_received(house, run, file_id),
-            )
+            step = checking(file_id)
+            self._do(step, lambda house, run, _: check_received(house, run, file_id))
+            until_done(step, self._forget_checked, partner=self.partner_id)
 
     def gate(self) -> None:
         """Judges what the checked files would do to the book, and holds what a person must see."""
@@ -141,6 +149,14 @@ class Steps:
                 return
         with writing(self.house, self.run, self.partner_id, "step went through") as conn:
             clear_failure(conn, self.run.run_id, self.partner_id, step)
+
+    def _forget_checked(self) -> None:
+        """Takes back failed checks of files that were checked since: of former runs, too."""
+        with self.house.engine.connect() as conn:
+            if not has_checked_since(conn, self.partner_id):
+                return
+        with writing(self.house, self.run, self.partner_id, "step went through") as conn:
+            clear_checked_since(conn, self.partner_id)
 
     def _record(self, step: str, error: EnrollmentError) -> None:
         log.info("step failed", partner=self.partner_id, step=step, why=str(error))

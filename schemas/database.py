@@ -193,6 +193,18 @@ disposition = sa.Table(
     schema="ledger",
 )
 
+# In which run's error report a received file stands: its verdict, and that a person has refused its
+# batch. What is not here yet is told in the next report.
+reported_file = sa.Table(
+    "reported_file",
+    metadata,
+    _file_key(),
+    sa.Column("kind", sa.Text, primary_key=True),
+    reference("run_id", "ledger.run.run_id"),
+    one_of("kind", "verdict", "refusal"),
+    schema="ledger",
+)
+
 control_number = sa.Table(
     "control_number",
     metadata,

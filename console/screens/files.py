@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from console.visits import Admitted, Visit
 from ledger.operator_words import release_of, released_as
+from ledger.step_failures import checking
 from pipeline.reprocess import JUDGED
 from strongroom.files import open_clear
 
@@ -187,7 +188,7 @@ def _said_of(visit: Visit, file_id: int) -> dict[str, Any]:
         return {
             "release": release_of(conn, file_id),
             "taken_as": released_as(conn, file_id),
-            "failed": visit.ask(_FAILED, step=f"checking file {file_id}"),
+            "failed": visit.ask(_FAILED, step=checking(file_id)),
         }
 
 

@@ -5,8 +5,10 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+import pipeline.report
 import pipeline.wiring
 from ledger import audit
+from ledger.reported import ToReport
 from ledger.server import upgrade
 from pipeline.runs import at_work
 from pipeline.steps import Steps
@@ -27,6 +29,27 @@ def bring_to_the_first(engine):
         command.upgrade(config, FIRST)
 
 
+def reported_in_the_first(conn, run_id, partner_id):
+    """What the first release reports: the files that came in the run."""
+    rows = conn.execute(
+        sa.text(
+            "SELECT file_id, name, kind, storage_key FROM ledger.file WHERE run_id = :run"
+            " AND partner_id = :partner AND direction = 'exchange_to_issuer'"
+            " AND verdict IS NOT NULL ORDER BY file_id"
+        ),
+        {"run": run_id, "partner": partner_id},
+    )
+    return [ToReport(*row, parts=("verdict",), untold=()) for row in rows]
+
+
+def told_again(world):
+    """How many files with a verdict the next report would have, of each run that received them."""
+    return world.rows(
+        "SELECT run_id, count(*) FROM ledger.file f WHERE verdict IS NOT NULL AND NOT EXISTS"
+        " (SELECT FROM ledger.reported_file r WHERE r.file_id = f.file_id) GROUP BY 1"
+    )
+
+
 def revision_of(world):
     return world.rows("SELECT version_num FROM edi834_version")
 
@@ -37,6 +60,7 @@ def test_a_run_of_the_version_before_is_ended_by_the_new_one(
 ):
     """One night is whole and one half done in the old database; nothing of both is lost."""
     monkeypatch.setattr(pipeline.wiring, "upgrade", bring_to_the_first)
+    monkeypatch.setattr(pipeline.report, "to_report", reported_in_the_first)
     with open_world(tmp_path, new_database_url(), members=20, partner_ids=(CEDAR,)) as world:
         world.send(1)
         world.run(1)
@@ -51,6 +75,8 @@ def test_a_run_of_the_version_before_is_ended_by_the_new_one(
         upgrade(world.house.engine)
         assert revision_of(world) > before[0]
         assert kept(world) == before[1]
+        assert told_again(world) == [(opened.run.run_id, 1)]
+        monkeypatch.undo()
 
         result = world.run(2)
         assert result.run == opened.run
@@ -68,7 +94,8 @@ def kept(world):
     tables = world.rows(
         "SELECT table_schema || '.' || quote_ident(table_name) FROM information_schema.tables"
         " WHERE table_schema IN ('ledger', 'book', 'reconciliation') AND table_type = 'BASE TABLE'"
-        " AND table_name NOT LIKE 'alert%' AND table_name <> 'audit_walk' ORDER BY 1"
+        " AND table_name NOT LIKE 'alert%' AND table_name <> 'audit_walk'"
+        " AND table_name <> 'reported_file' ORDER BY 1"
     )
     counts = {name: world.rows(f"SELECT count(*) FROM {name}") for (name,) in tables}
     with world.house.engine.connect() as conn:
