@@ -2,28 +2,32 @@
 
 import sqlalchemy as sa
 
+from enrollment.decision_words import same_words
 from schemas.book import decision
 from schemas.errors import Terminal
+
+_REJECTED = sa.text(f"""
+SELECT d.decision_id, d.again_by FROM book.decision d
+WHERE d.partner_id = :partner_id AND d.exchange_policy_id = :exchange_policy_id
+  AND d.state = 'rejected'
+  AND NOT EXISTS (
+    SELECT FROM book.decision l
+    WHERE l.partner_id = d.partner_id AND l.exchange_policy_id = d.exchange_policy_id
+      AND l.state = 'rejected' AND l.decision_id > d.decision_id AND {same_words("l", "d")}
+  )
+ORDER BY d.again_by IS NULL DESC, d.decision_id DESC LIMIT 1 FOR UPDATE OF d
+""")
 
 
 def allow_again(conn: sa.Connection, partner_id: str, exchange_policy_id: str, by: str) -> int:
     """The id of the rejected decision of the policy that the next night may make again.
 
-    The latest one that was not let out yet: said once more, the word lets out the one before it.
-    Raises Terminal when nothing of the policy was rejected, or all of it was let out before.
+    The latest one that was not let out yet, which lets out all earlier attempts to say the same.
+    Said once more, the word lets out what else was rejected before it. Raises Terminal when
+    nothing of the policy was rejected, or all of it was let out before.
     """
-    rejected = (
-        sa.select(decision.c.decision_id, decision.c.again_by)
-        .where(
-            decision.c.partner_id == partner_id,
-            decision.c.exchange_policy_id == exchange_policy_id,
-            decision.c.state == "rejected",
-        )
-        .order_by(decision.c.again_by.is_(None).desc(), decision.c.decision_id.desc())
-        .limit(1)
-        .with_for_update()
-    )
-    found = conn.execute(rejected).one_or_none()
+    about = {"partner_id": partner_id, "exchange_policy_id": exchange_policy_id}
+    found = conn.execute(_REJECTED, about).one_or_none()
     if found is None:
         raise Terminal(
             f"The exchange has rejected nothing of policy {exchange_policy_id} at {partner_id}. "

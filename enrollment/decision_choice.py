@@ -9,17 +9,12 @@ its id and its state, one that no longer follows is withdrawn.
 import sqlalchemy as sa
 
 from enrollment.decision_requests import CANNOT_REINSTATE, OUTSIDE_WINDOW
+from enrollment.decision_words import same_words
 
-# The same is what answers the same enrollment with the same words, for the same request, ids or end
-# to be taken back. What was rejected may be said again when something newer has come from the
-# exchange since, when a person says so, or when the exchange could not read the interchange: then
-# the words were not at fault.
-_SAME = """d.event_id = c.event_id AND d.kind = c.kind
-    AND d.additional_maintenance_reason = c.reason
-    AND d.coverage_end IS NOT DISTINCT FROM c.coverage_end
-    AND d.evidence -> 'request' IS NOT DISTINCT FROM c.evidence -> 'request'
-    AND d.evidence -> 'ids' IS NOT DISTINCT FROM c.evidence -> 'ids'
-    AND d.evidence -> 'reverses' IS NOT DISTINCT FROM c.evidence -> 'reverses'"""
+# What was rejected may be said again when something newer has come from the exchange since, when a
+# person says so (of the last attempt, which lets out those before it), or when the exchange could
+# not read the interchange: then the words were not at fault.
+_SAME = same_words("d", "c", candidate=True)
 
 _ATTEMPTS = 3  # to have an interchange read, before a person has to look
 
@@ -28,7 +23,12 @@ _SAID = f"""EXISTS (
   LEFT JOIN ledger.file f ON f.file_id = d.sent_file_id
   WHERE d.exchange_policy_id = c.exchange_policy_id AND d.partner_id = :partner_id
     AND d.state IN ('sent', 'refused', 'rejected') AND {_SAME}
-    AND NOT (d.state = 'rejected' AND (d.again_by IS NOT NULL
+    AND NOT (d.state = 'rejected' AND (EXISTS (
+        SELECT FROM book.decision l
+        WHERE l.exchange_policy_id = d.exchange_policy_id AND l.partner_id = d.partner_id
+          AND l.again_by IS NOT NULL AND l.decision_id >= d.decision_id
+          AND {same_words("l", "d")}
+      )
       OR d.rejected_by = 'interchange' AND (
         SELECT count(*) FROM book.decision a
         WHERE a.exchange_policy_id = d.exchange_policy_id AND a.partner_id = d.partner_id

@@ -167,6 +167,12 @@ class Desk:
             self.carrier.says(*sets)
         return rows
 
+    def is_not_understood(self):
+        """The exchange rejects the interchange of this night: its TA1 says R."""
+        number = f"{self.carrier.run_id:09d}"
+        ta1 = {"level": "interchange", "interchange_number": number, "code": "R"}
+        self.carrier.hears(dict.fromkeys(tables.ANSWERS.names) | ta1)
+
 
 _OF_MEMBER = (
     *("is_subscriber", "relationship_code", "maintenance_type", "maintenance_reason"),

@@ -189,6 +189,25 @@ def test_a_request_that_was_followed_does_not_take_back_a_later_end(effectuated,
     assert effectuated.findings() == []
 
 
+def test_what_could_not_be_read_three_times_waits_for_a_person_each_time_after(desk):
+    """One word lets out all attempts to say the same, and is good for one more."""
+    desk.paid("P1", "200.00", on="2026-12-15")
+    for day in (16, 17, 18):
+        assert rules(desk.sends(f"2026-12-{day}")) == [("effectuation", "CONFIRM")] * 2
+        desk.is_not_understood()
+    assert desk.sends("2026-12-19") == []
+
+    for day in (20, 22):
+        allow_again(desk.conn, PARTNER, "P1", "Ada First")
+        with pytest.raises(Terminal, match="was let out again before"):
+            allow_again(desk.conn, PARTNER, "P1", "Ada First")
+        assert rules(desk.sends(f"2026-12-{day}")) == [("effectuation", "CONFIRM")] * 2
+        desk.is_not_understood()
+        assert desk.sends(f"2026-12-{day + 1}") == []
+
+    assert [state for _, state in desk.decisions()] == ["rejected"] * 5
+
+
 def test_what_was_rejected_is_let_out_one_by_one_from_the_last(effectuated):
     """Each word of a person is about one decision, also when several of a policy stand rejected."""
     effectuated.sends("2027-05-01")

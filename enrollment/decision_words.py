@@ -1,0 +1,20 @@
+"""When two decisions say the same to the exchange."""
+
+
+def same_words(one: str, other: str, *, candidate: bool = False) -> str:
+    """The condition, as SQL, that two decisions by these aliases say the same of one policy.
+
+    They answer the same enrollment with the same words, for the same request, ids or end to be
+    taken back. `candidate`: the other one is a candidate, which has a column `reason`. The policy
+    and the partner are not compared.
+    """
+    reason = "reason" if candidate else "additional_maintenance_reason"
+    evidence = " ".join(
+        f"AND {one}.evidence -> '{name}' IS NOT DISTINCT FROM {other}.evidence -> '{name}'"
+        for name in ("request", "ids", "reverses")
+    )
+    return (
+        f"{one}.event_id = {other}.event_id AND {one}.kind = {other}.kind"
+        f" AND {one}.additional_maintenance_reason = {other}.{reason}"
+        f" AND {one}.coverage_end IS NOT DISTINCT FROM {other}.coverage_end {evidence}"
+    )
