@@ -60,7 +60,8 @@ LEFT JOIN matched m ON m.is_earlier = p.is_earlier AND m.payment = p.payment;
 """
 
 # What is due of each policy and month, of all amounts: the share of the month that each financial
-# segment covers. `covers` has also the months in which nothing is due.
+# segment covers. `covered` has also the months in which nothing is due. Whole numbers, millionths of
+# a cent times days, as half a cent is no binary fraction; it is rounded away from zero.
 EXPECTED = """
 CREATE TABLE wanted AS
 SELECT DISTINCT month, policy FROM part WHERE outside IS NULL
@@ -80,18 +81,22 @@ JOIN segment s ON s.exchange_policy_id = w.policy AND s.segment_begin <= last_da
   AND s.is_confirmed AND s.policy_status IN (SELECT status FROM paid_status);
 
 CREATE TABLE due AS
-SELECT policy, month, amount_type, sum(cents)::BIGINT AS cents FROM (
-  SELECT policy, month, amount_type,
-    round(sum(amount * CASE WHEN is_prorated THEN days / days_of_month ELSE 1 END)) AS cents
+SELECT policy, month, amount_type,
+  (sign(shares) * ((2 * abs(shares) + whole) // (2 * whole)))::BIGINT AS cents
+FROM (
+  SELECT policy, month, amount_type, max(days_of_month)::HUGEINT * 1000000 AS whole,
+    sum(millionths * CASE WHEN is_prorated THEN days ELSE days_of_month END)::HUGEINT AS shares
   FROM (
     SELECT c.*, r.amount_type, r.is_prorated,
-      CASE r.amount_type WHEN 'aptc' THEN aptc * 100 WHEN 'csr' THEN csr * 100
-        ELSE -100 * premium_total * f.rate END::DOUBLE AS amount
+      CASE r.amount_type WHEN 'aptc' THEN round(aptc * 100)::HUGEINT * 1000000
+        WHEN 'csr' THEN round(csr * 100)::HUGEINT * 1000000
+        ELSE -round(premium_total * 100)::HUGEINT * round(f.rate * 1000000)::HUGEINT
+      END AS millionths
     FROM covered c CROSS JOIN amount_rule r
     LEFT JOIN user_fee f ON f.plan_year = year(c.month)
-  ) WHERE amount IS NOT NULL
+  ) WHERE millionths IS NOT NULL
   GROUP BY policy, month, amount_type
-) GROUP BY policy, month, amount_type HAVING sum(cents) <> 0;
+) WHERE cents <> 0;
 """
 
 # One row per policy, month and amount: payments of this file, of earlier ones, and what is due; of

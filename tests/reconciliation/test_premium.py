@@ -136,6 +136,15 @@ def test_a_part_of_a_month_is_due_in_part():
     assert told(matched([payment(amount=aptc), payment("UF", -fee)], halves)) == []
 
 
+def test_half_a_cent_is_rounded_up():
+    """17 of 28 days of 200.06 are 121.465, which no binary fraction is."""
+    part = segment(segment_begin=date(2026, 2, 12), aptc=Decimal("200.06"), premium_total=Decimal(0))
+    assert told(matched([payment("APTC", "121.47", month=FEBRUARY)], [part])) == []
+    assert told(matched([payment("APTC", "121.46", month=FEBRUARY)], [part])) == [
+        ("short", "4567", FEBRUARY, "aptc", -1)
+    ]
+
+
 def test_a_payment_of_several_months_is_split_to_the_cent():
     """The first months have the cents that are left."""
     three = payment("APTCADJ", "-100.00", date(2025, 12, 1), period_end=date(2026, 2, 28))
