@@ -12,10 +12,12 @@ import json
 import os
 import pkgutil
 import sys
+import tempfile
 import threading
 import time
 import traceback
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 # What is for other processes, or for packages that are imported only where they are asked for.
@@ -28,6 +30,23 @@ def _import_all() -> None:
     for module in pkgutil.iter_modules(pipeline.__path__):
         if module.name not in _NOT_BEFOREHAND:
             import_module(f"pipeline.{module.name}")
+
+
+def _read_all() -> None:
+    """Reads what each process reads once and no setting changes: guide, rules, slow libraries."""
+    from pipeline.second_opinion import pyx12_accepts
+    from schemas.partners import load_partners
+    from tests.cases.examples import BASES, edited
+    from validators.check import Terms, check_file
+    from validators.gate import judge_batch
+
+    judge_batch({}, [])
+    content = edited(BASES["ffe-initial"], {})
+    pyx12_accepts(content)
+    with tempfile.TemporaryDirectory(prefix="edi834-command.") as folder:
+        path = Path(folder, "file.834")
+        path.write_bytes(content)
+        check_file(path, Terms(partner=load_partners()["harbor-light-nc"]))
 
 
 def _become(order: dict[str, Any]) -> None:
@@ -72,6 +91,7 @@ def serve() -> None:
     """Answers orders until standard input ends."""
     import_module("console.command")
     _import_all()
+    _read_all()
     gc.freeze()  # no fork looks through what all of them have
     for line in sys.stdin:
         child = os.fork()
