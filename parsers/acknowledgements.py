@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parsers.reading import open_received
+from parsers.delimiters import Region
+from parsers.reading import ReceivedFile, open_received
 from parsers.segments import Ints, Segments, split_segments
+from parsers.unread import holds_segments, is_headless
 from schemas.tables import ANSWERS, TEXT
 
 
@@ -22,13 +24,15 @@ class Acknowledgements:
     `interchanges` has control_number (TA101), code (TA104) and note (TA105). `groups` has
     group_control_number (AK102) and ack (AK901). `sets` has group_control_number, control_number
     (AK202) and ack (IK501). An answer that is cut off has a null ack. `parties` has sender_id and
-    receiver_id of each interchange that they came in (ISA06, ISA08).
+    receiver_id of each interchange that they came in (ISA06, ISA08). `unread` names the rules that
+    say why some of the file is not read: an interchange with a damaged header tells no answers.
     """
 
     interchanges: pa.Table
     groups: pa.Table
     sets: pa.Table
     parties: pa.Table
+    unread: tuple[str, ...] = ()
 
     @property
     def answers(self) -> pa.Table:
@@ -44,16 +48,35 @@ class Acknowledgements:
 
 def read_acknowledgements(path: Path) -> Acknowledgements:
     """All TA1 and 999 answers in a file; empty tables when it holds none."""
-    parts = [_read(segments) for segments in _interchanges(path)]
+    parts, unread = [], set()
+    with open_received(path) as received:
+        if is_headless(received):
+            unread.add(_WITHOUT_HEADER)
+        for region in received.layout.regions:
+            if region.is_damaged:
+                unread.add("interchange-header-malformed")
+                continue
+            segments = _split(received, region)
+            parts.append(_read(segments))
+            if holds_segments(received, _behind_trailer(segments, region), region.byte_end):
+                unread.add(_WITHOUT_HEADER)
     parts.append(Acknowledgements(*(_empty(names) for names in _COLUMNS)))
     return Acknowledgements(
         pa.concat_tables([part.interchanges for part in parts]),
         pa.concat_tables([part.groups for part in parts]),
         pa.concat_tables([part.sets for part in parts]),
         pa.concat_tables([part.parties for part in parts]),
+        tuple(sorted(unread)),
     )
 
 
+def _behind_trailer(segments: Segments, region: Region) -> int:
+    """Where the first IEA of an interchange ends; its end when it has none."""
+    trailers = _rows(segments, "IEA")
+    return int(segments.byte_ends[trailers[0]]) if len(trailers) else region.byte_end
+
+
+_WITHOUT_HEADER = "interchange-without-header"
 _INTERCHANGE = {"control_number": "interchange_number", "code": "code", "note": "note"}
 _GROUP = {"group_control_number": "group_number", "ack": "code"}
 _SET = {"group_control_number": "group_number", "control_number": "set_number", "ack": "code"}
@@ -78,16 +101,9 @@ def _empty(names: tuple[str, ...]) -> pa.Table:
     return pa.schema([(name, TEXT) for name in names]).empty_table()
 
 
-def _interchanges(path: Path) -> list[Segments]:
-    with open_received(path) as received:
-        return [
-            split_segments(
-                bytes(received.content[region.byte_start : region.byte_end]),
-                region.byte_start,
-                region.delimiters,
-            )
-            for region in received.layout.regions
-        ]
+def _split(received: ReceivedFile, region: Region) -> Segments:
+    content = bytes(received.content[region.byte_start : region.byte_end])
+    return split_segments(content, region.byte_start, region.delimiters)
 
 
 def _rows(segments: Segments, segment_id: str) -> Ints:

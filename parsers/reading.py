@@ -87,10 +87,16 @@ class ReceivedFile:
 
     @property
     def interchange_keys(self) -> list[tuple[str, str]]:
-        """Sender id and control number (ISA06, ISA13) of each interchange, by fixed places."""
+        """Sender id and control number (ISA06, ISA13) of each interchange, by fixed places.
+
+        One whose ISA is damaged has none. NUL, which no database takes, becomes U+FFFD.
+        """
         headers = [
-            self.content[region.byte_start : region.byte_start + ISA_BYTES].decode("latin-1")
+            self.content[region.byte_start : region.behind_isa]
+            .decode("latin-1")
+            .replace("\0", "\ufffd")
             for region in self.layout.regions
+            if not region.is_damaged
         ]
         return [(header[35:50].rstrip(), header[90:99]) for header in headers]
 
@@ -117,13 +123,13 @@ class ReceivedFile:
         return any(self._opens_with_answer(region) for region in self.layout.regions)
 
     def _opens_with_answer(self, region: Region) -> bool:
-        start = region.byte_start + ISA_BYTES
+        start = region.behind_isa
         following = self.content[start : start + ISA_BYTES].lstrip()
         separator = bytes([region.delimiters.element])
         return following.startswith((b"TA1" + separator, b"GS" + separator + b"FA" + separator))
 
     def _begins_group(self, region: Region, functional_identifier: bytes) -> bool:
-        start = region.byte_start + ISA_BYTES - 1  # at the terminator of ISA
+        start = region.behind_isa - 1  # at the terminator of ISA
         wanted = _border(region.delimiters, b"GS", functional_identifier)
         return first_match(wanted, self.content, start, region.byte_end) is not None
 

@@ -1,5 +1,6 @@
 """Answers of the exchange that came: TA1, 999 and business acknowledgements, to the ledger."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ def take_acknowledgement(house: House, run: Run, row: sa.Row[Any], path: Path) -
     """Records the exchange's answers to what we sent. The word `acknowledgement`.
 
     A business acknowledgement that cannot be read, and TA1 or 999 that are not the exchange's to
-    this partner, are quarantined, with what is wrong with them: numbers of partners are alike.
+    this partner, are quarantined, with what is wrong with them: numbers of partners are alike. So
+    is a file of which some is not read; the answers of its good interchanges hold.
     """
     exchange = house.exchange(row.partner_id)
     is_business = row.function_code == exchange.function_codes.business_acknowledgement
@@ -51,9 +53,10 @@ def take_acknowledgement(house: House, run: Run, row: sa.Row[Any], path: Path) -
             set_answer_file(conn, row.file_id, told.issues, is_refused=told.is_refused)
         else:
             said = read_acknowledgements(path)
-            issues = _of_strangers(said, house, row.partner_id)
+            issues = _told(_strange(said, house, row.partner_id))
             if not issues.num_rows:
                 _record(conn, row, _known(said))
+                issues = _told(said.unread)
             set_answer_file(conn, row.file_id, issues, is_refused=bool(issues.num_rows))
         journal(conn, run, "file checked", file=row.file_id)
     return "acknowledgement"
@@ -67,8 +70,8 @@ def record_answers_within(conn: sa.Connection, row: sa.Row[Any], path: Path) -> 
         _record(conn, row, _known(read_acknowledgements(path)))
 
 
-def _of_strangers(said: Acknowledgements, house: House, partner_id: str) -> pa.Table:
-    """Who the interchanges are from or for instead, a row a rule (BUSINESS_ANSWER_ISSUES)."""
+def _strange(said: Acknowledgements, house: House, partner_id: str) -> list[str]:
+    """The rules that say who the interchanges are from or for instead."""
     partner, exchange = house.partner(partner_id), house.exchange(partner_id)
     broken = set()
     for party in said.parties.to_pylist():
@@ -78,7 +81,12 @@ def _of_strangers(said: Acknowledgements, house: House, partner_id: str) -> pa.T
             broken.add("receiver-of-another-mailbox")
         elif party["receiver_id"] != partner.trading_partner_id:
             broken.add("receiver-unknown")
-    rules = [load_rules()[name] for name in sorted(broken)]
+    return sorted(broken)
+
+
+def _told(broken: Sequence[str]) -> pa.Table:
+    """What is wrong with the file, a row a rule (BUSINESS_ANSWER_ISSUES)."""
+    rules = [load_rules()[name] for name in broken]
     rows = [{"rule": one.id, "severity": "reject", "message": one.wording} for one in rules]
     return pa.Table.from_pylist(rows, schema=BUSINESS_ANSWER_ISSUES)
 

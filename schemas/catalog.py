@@ -28,6 +28,7 @@ Outcome = Literal[
     "group rejected",
     "set rejected",
     "member rejected",
+    "partially accepted",
     "accepted with errors",
     "accepted",
 ]

@@ -42,6 +42,7 @@ from validators.parts import ONCE_AN_INTERCHANGE, Part
 from validators.payment_balance import find_imbalances
 from validators.processes import give_back_memory
 from validators.quarantine import quarantine_of, spread_over_file
+from validators.unread import find_unread, is_partly_unread
 from validators.verdict import judge_file, judge_groups, judge_interchanges, judge_sets, weigh
 from validators.workers import Work, check_parts
 
@@ -183,13 +184,6 @@ def _refuse(received: ReceivedFile, rule_id: str, rules: RuleSet) -> Checked:
     return Checked(verdict, _Gathered().counts | _envelope_counts(verdict))
 
 
-def _leading(received: ReceivedFile) -> pa.Table:
-    if not received.layout.leading:
-        return issue_table([])
-    shown = {"byte_start": 0, "byte_end": received.layout.leading}
-    return issue_table([issue("leading-bytes", "ISA", shown)])
-
-
 def _conclude(
     received: ReceivedFile,
     gathered: _Gathered,
@@ -213,9 +207,10 @@ def _issues(
     rules: RuleSet,
 ) -> pa.Table:
     """All issues of the file, in its order, as severe as the rules that hold have them."""
-    about_envelope = find_envelope_faults(envelope, received.guide)
-    found = [_leading(received), find_delimiter_faults(received.layout.regions), about_envelope]
-    found.append(find_acknowledgement_faults(envelope))
+    regions = received.layout.regions
+    about_envelope = find_envelope_faults(envelope, regions, received.guide)
+    found = [find_unread(received, envelope), find_delimiter_faults(envelope, regions)]
+    found += [about_envelope, find_acknowledgement_faults(envelope)]
     found.extend(_of_known_types(about_envelope, gathered.issues))
     across = find_faults_across_stretches(received, envelope, gathered.handed_on, rules)
     found.extend(_of_known_types(about_envelope, list(across)))
@@ -274,6 +269,8 @@ def _verdict(
     groups = judge_groups(envelope, issues, interchanges, sets)
     dispositions = dispose_members(envelope, issues, sets, members)
     file_verdict = judge_file(interchanges, groups, sets, dispositions)
+    if file_verdict != "rejected" and is_partly_unread(issues):
+        file_verdict = "partially_accepted"
     return Verdict(
         sha256=received.sha256,
         size_bytes=received.size_bytes,

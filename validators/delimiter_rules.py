@@ -4,19 +4,21 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from parsers.delimiters import ISA_BYTES, Delimiters, Region
+from parsers.delimiters import Delimiters, Region
+from parsers.envelope import Envelope
 from validators.envelope_rules import issue, issue_table
 
 
-def find_delimiter_faults(regions: tuple[Region, ...]) -> pa.Table:
+def find_delimiter_faults(envelope: Envelope, regions: tuple[Region, ...]) -> pa.Table:
     """Issues (`tables.ISSUES`) of delimiters that cannot be told from text or from one another."""
+    interchanges = envelope.interchanges.select(["byte_start", "interchange_ordinal"])
+    ordinals = dict(zip(*(column.to_pylist() for column in interchanges.columns), strict=True))
     issues = []
-    for ordinal, region in enumerate(regions, 1):
-        start = region.byte_start
+    for region in regions:
         isa = {
-            "interchange_ordinal": ordinal,
-            "byte_start": start,
-            "byte_end": start + ISA_BYTES - 1,
+            "interchange_ordinal": ordinals.get(region.byte_start),
+            "byte_start": region.byte_start,
+            "byte_end": region.behind_isa - 1,
         }
         issues += [issue(rule, "ISA", isa) for rule in _faults(region.delimiters)]
     return issue_table(issues)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parsers.delimiters import ISA_BYTES
+from parsers.delimiters import ISA_BYTES, Region
 from parsers.envelope import KINDS, Envelope
 from parsers.segments import Ints
 from schemas import tables
@@ -48,7 +48,6 @@ _PAIRS: dict[tuple[str, str], tuple[str, ...]] = {
     **{(before, "TA1"): ("n:segment-outside-transaction-set",) for before in _OPEN_GROUP},
     ("GE", "TA1"): ("n:segment-outside-transaction-set",),
     ("ISA", "IEA"): ("n:interchange-without-group",),
-    ("IEA", "other"): ("n:bytes-after-interchange",),
     **{
         (before, "other"): ("n:segment-outside-transaction-set",)
         for before in ("ISA", "GS", "SE", "GE", "TA1")
@@ -58,12 +57,15 @@ _Row = dict[str, str | int | None]
 _NUMBER = re.compile(r"[0-9]+")
 
 
-def find_envelope_faults(envelope: Envelope, guide: Guide) -> pa.Table:
-    """Issues (`tables.ISSUES`) of the envelope of a file that is read by that guide; SNIP 1."""
+def find_envelope_faults(envelope: Envelope, regions: tuple[Region, ...], guide: Guide) -> pa.Table:
+    """Issues (`tables.ISSUES`) of the envelope of a file that is read by that guide; SNIP 1.
+
+    `regions` are the interchanges as they were found by their headers.
+    """
     issues: list[dict[str, object]] = []
     issues.extend(_order_faults(envelope))
     for found, ordinal in (
-        (_interchange_faults(envelope), "interchange_ordinal"),
+        (_interchange_faults(envelope, regions), "interchange_ordinal"),
         (_group_faults(envelope, guide), "group_ordinal"),
     ):
         issues.extend(issue_at(envelope, fault, ordinal) for fault in found)
@@ -174,11 +176,12 @@ def _control_issue(
 # ---- interchanges and groups: dozens a file ------------------------------------------------------
 
 
-def _interchange_faults(envelope: Envelope) -> Iterable[Fault]:
+def _interchange_faults(envelope: Envelope, regions: tuple[Region, ...]) -> Iterable[Fault]:
+    good = {region.byte_start for region in regions if not region.is_damaged}
     for row in envelope.interchanges.to_pylist():
         ordinal = row["interchange_ordinal"]
         start, end = envelope.span("ISA", ordinal)
-        if end - start != ISA_BYTES - 1:  # an ISA that opened no interchange of its own
+        if start not in good or end - start != ISA_BYTES - 1:
             yield Fault("interchange-header-malformed", "ISA", row)
             continue
         yield from _header_faults(row)

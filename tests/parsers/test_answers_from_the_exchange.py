@@ -1,5 +1,7 @@
 """TA1 and 999 as rows by our own control numbers."""
 
+import pytest
+
 from parsers.acknowledgements import read_acknowledgements
 from tests.cases.enrollment import Interchange, enrollment
 
@@ -67,3 +69,21 @@ def test_a_file_without_answers_has_empty_tables(reader):
     for content in (enrollment(), b"", b"no X12"):
         answers = read_acknowledgements(reader.path(content))
         assert [len(t) for t in (answers.interchanges, answers.groups, answers.sets)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "rule"),
+    [
+        (ISA.replace(" *ZZ", "*ZZ", 1), "interchange-header-malformed"),
+        ("IEA*0*000000009", "interchange-without-header"),
+    ],
+)
+def test_an_answer_that_is_not_read_is_told(reader, damaged, rule):
+    """The answer of the good interchange beside it holds."""
+    lost = (damaged, "TA1*000000001*260101*1200*R*001", "IEA*0*000000001")
+    good = (ISA, "TA1*000000002*260101*1200*A*000", "IEA*0*000000002")
+    for segments in ((*lost, *good), (*good, *(one.replace("*", "|") for one in lost))):
+        answers = _read(reader, *segments)
+        assert answers.unread == (rule,)
+        assert answers.interchanges["control_number"].to_pylist() == ["000000002"]
+    assert _read(reader, *good, *good).unread == ()

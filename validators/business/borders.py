@@ -91,7 +91,7 @@ def _read_again(
     """
     one = tables.set_headers.slice(row, 1).to_pylist()[0]
     first = one["byte_start"]
-    region = next(r for r in reversed(received.layout.regions) if r.byte_start <= first)
+    region = received.layout.region_at(first)
     last = min(one["byte_end"] + 1, region.byte_end, first + rules.limits.longest_loop_bytes)
     span = Span(first, last, region.delimiters, begins_interchange=False)
     stretch = parse_stretch(bytes(received.content[first:last]), span, _before(envelope, one))
