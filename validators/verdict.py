@@ -45,14 +45,19 @@ def weigh(issues: pa.Table, partner: Partner | None) -> pa.Table:
 
 
 def judge_interchanges(envelope: Envelope, issues: pa.Table) -> pa.Table:
-    """`tables.INTERCHANGE_VERDICTS`: A, E or R with the note of the first fault."""
+    """`tables.INTERCHANGE_VERDICTS`: A, E or R with the note of the first fault that has made it so.
+
+    What only warns, or is tolerated, has no note: A goes with 000.
+    """
     count = len(envelope.interchanges)
     rejected = _has(issues, "reject", "interchange_ordinal", count, ("TA105",))
     noted = _has(issues, "error", "interchange_ordinal", count, ("TA105",))
     notes = np.full(count + 1, "000", dtype=object)
-    faults = issues.filter(pc.equal(issues["x12_field"], "TA105"))
-    ordinals = faults["interchange_ordinal"].to_numpy()[::-1]
-    notes[ordinals] = faults["x12_code"].to_numpy()[::-1]
+    told = issues.filter(pc.equal(issues["x12_field"], "TA105"))
+    for severity in ("error", "reject"):  # the worst is written last, and of each the first
+        faults = told.filter(pc.equal(told["severity"], severity))
+        ordinals = faults["interchange_ordinal"].to_numpy()[::-1]
+        notes[ordinals] = faults["x12_code"].to_numpy()[::-1]
     codes = np.where(rejected, "R", np.where(noted, "E", "A"))
     return pa.table(
         {

@@ -7,10 +7,11 @@ import pytest
 from schemas.agreements import Tolerance
 from schemas.catalog import load_rules
 from schemas.partners import load_partner, load_partners
-from tests.cases.examples import contents
+from tests.cases.examples import BASES, contents, edited
 from tests.cases.reading import Reader
 from validators.check import Terms
 
+GS = "GS*BE*NC0*91002NC0010001*20260101*1200*1*X*005010X220A1"
 RULE = load_rules()["payer-is-somebody-else"]
 AGREED = Tolerance(
     rule=RULE.id,
@@ -63,3 +64,29 @@ def test_partners_tolerate_rules_that_exist():
     named = {one.rule for partner in load_partners().values() for one in partner.tolerances}
     assert named
     assert named <= load_rules().keys()
+
+
+@pytest.mark.parametrize(
+    ("edits", "answer"),
+    [
+        ({}, ("A", "000")),
+        ({"IEA": ["IEA*1*000000009"]}, ("R", "001")),
+        (
+            {
+                "GS": ["TA1*1*260101*1200*A*000", GS],  # an error, and no reason to reject
+                "IEA": ["IEA*1*000000009"],
+            },
+            ("R", "001"),
+        ),
+        ({"GS": ["TA1*1*260101*1200*A*000", GS]}, ("E", "022")),
+    ],
+)
+def test_what_is_tolerated_is_no_note_of_a_ta1(reader, edits, answer):
+    """TA105 tells why TA104 is as it is: the worst fault, and 000 when there is none."""
+    agreed = AGREED.model_copy(update={"rule": "interchange-date-invalid"})
+    partner = load_partner("harbor-light-nc").model_copy(update={"tolerances": (agreed,)})
+    content = edited(BASES["ffe-initial"], {**edits, "*260101*1200*^": "*260230*1200*^"})
+    verdict = reader.verdict(content, Terms(partner, day=date(2026, 3, 15)))
+    assert "interchange-date-invalid" in verdict.issues["rule"].to_pylist()
+    (row,) = verdict.interchange_verdicts.to_pylist()
+    assert (row["ta1_code"], row["ta1_note"]) == answer
