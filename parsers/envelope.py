@@ -96,9 +96,14 @@ class Envelope:
         return int(counts[place]) if ordinal in ordinals[place : place + 1] else 0
 
     def _shown(self, segment_id: str) -> tuple[Ints, ...]:
-        """Ordinal, byte start, byte end and element count of all segments of that id."""
+        """Ordinal, byte start, byte end and element count of all segments of that id.
+
+        Ordinals ascend: a stray segment that belongs to no object (ordinal 0) is left out.
+        """
         if segment_id not in self._shown_by_id:
-            rows = self.control.filter(pc.equal(self.control["kind"], KINDS.index(segment_id)))
+            is_shown = pc.equal(self.control["kind"], KINDS.index(segment_id))
+            is_owned = pc.greater(self.control[_BY[segment_id]], 0)
+            rows = self.control.filter(pc.and_(is_shown, is_owned))
             wanted = (_BY[segment_id], "byte_start", "byte_end", "element_count")
             self._shown_by_id[segment_id] = tuple(rows[name].to_numpy() for name in wanted)
         return self._shown_by_id[segment_id]

@@ -63,7 +63,9 @@ def find_repeated_groups(envelope: Envelope, recall: Recall) -> pa.Table:
     """Issues of groups whose (sender, control number) came before in another interchange."""
     groups = envelope.functional_groups.to_pylist()
     pairs = {(row["sender_code"], row["control_number"]) for row in groups}
-    seen = recall({(sender, number) for sender, number in pairs if sender and number})
+    # No earlier group has a NUL: no database takes it, and none asks for it.
+    asked = {(one, two) for one, two in pairs if one and two and "\0" not in one + two}
+    seen = recall(asked)
     first: dict[tuple[object, object], object] = {}
     issues = []
     for row in groups:

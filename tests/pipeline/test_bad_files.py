@@ -98,6 +98,18 @@ CASES = {
     "test_file": Bad(
         changed(b"*1*P*:", b"*1*T*:"), "applied", "rejected", "R*020", rule="usage-not-agreed"
     ),
+    "nul_in_the_sender": Bad(
+        changed(b"*ZZ*CMSFFM         *", b"*ZZ*CMSFFM\0\0\0\0\0\0\0\0\0*"),
+        "quarantined", "rejected", None, rule="sender-unknown",
+    ),
+    "nul_in_the_interchange_number": Bad(
+        changed(b"*00501*00000011", b"*00501*0000001\0"),
+        "applied", "rejected", "R*018", rule="interchange-control-number-invalid",
+    ),
+    "nul_in_the_group": Bad(
+        changed(b"*1*X*005010X220A1~", b"*1\0*X*005010X220A1~"),
+        "applied", "partially_accepted", "A*000", ("AK9*R",), True, "group-control-number-invalid",
+    ),
 }  # fmt: skip
 
 

@@ -96,3 +96,15 @@ def test_right_orders_are_accepted(reader, name):
     verdict = reader.verdict(content)
     assert verdict.issues.to_pylist() == []
     assert verdict.file_verdict == "accepted"
+
+
+def test_a_stray_trailer_of_a_later_interchange_is_no_trailer_of_a_group(reader):
+    """Where the group's own GE is wrong, that is shown, and the stray one rejects where it is."""
+    first = (ISA, GS, ST, *BODY, SE, "GE*3*1", IEA)
+    for behind in ((), SECOND):
+        second = (NEXT_ISA, GE, *behind, f"IEA*{len(behind) and 1}*000000002")
+        content = "".join(f"{segment}~" for segment in (*first, *second))
+        found = reader.verdict(content).issues.to_pylist()
+        shown = {row["rule"]: content[row["byte_start"] : row["byte_end"]] for row in found}
+        assert shown["group-set-count-differs"] == "GE*3*1"
+        assert shown["segment-outside-transaction-set"] == GE
