@@ -45,7 +45,7 @@ def weigh(issues: pa.Table, partner: Partner | None) -> pa.Table:
 
 
 def judge_interchanges(envelope: Envelope, issues: pa.Table) -> pa.Table:
-    """`tables.INTERCHANGE_VERDICTS`: A, E or R with the note of the first fault that has made it so.
+    """`tables.INTERCHANGE_VERDICTS`: A, E or R with the note of the fault that has made it so.
 
     What only warns, or is tolerated, has no note: A goes with 000.
     """
