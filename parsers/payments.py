@@ -5,9 +5,11 @@ a loop 2000 is looked at once.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from parsers.columns import ColumnReader, PlacedRows
 from parsers.owners import (
@@ -33,6 +35,8 @@ from schemas.places import (
     REMITTANCE,
     SET_HEADER,
 )
+
+_LARGEST = Decimal("9999999999.99")  # that MONEY holds
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,10 @@ def _paid_for(rows: PlacedRows, openers: Ints) -> Columns:
 
 
 def _adjusted(stretch: Stretch, openers: Ints) -> pa.Array:
-    """Sum of the adjustments of each payment; null where it has none."""
+    """Sum of the adjustments of each payment; null where it has none, or the sum is no MONEY.
+
+    (What the set pays in all is added up from its segments, and differs from BPR02 then.)
+    """
     found = openers_of(stretch, "2320", "ADX")
     amounts = money_column(
         stretch.segments, stretch.segments.tokens_at(found, ADJUSTMENT_AMOUNT.element)
@@ -129,5 +136,7 @@ def _adjusted(stretch: Stretch, openers: Ints) -> pa.Array:
     )
     places = np.full(len(openers), -1, dtype=np.int64)
     places[summed["whose"].to_numpy()] = np.arange(len(summed))
-    totals = summed["amount_sum"].combine_chunks().cast(tables.MONEY)
+    sums = summed["amount_sum"].combine_chunks()
+    fits = pc.less_equal(pc.abs(sums), _LARGEST)
+    totals = pc.if_else(fits, sums, None).cast(tables.MONEY)
     return totals.take(pa.array(places, mask=places < 0))

@@ -60,6 +60,8 @@ PREMIUM_PAYMENTS = pa.schema(
     ]
 )
 
+SUM = pa.decimal128(38, 2)  # of amounts, each of which is MONEY
+
 # What the sets of a HIX 820 say that they pay, and what their payments add up to: several rows of a
 # set, one for each stretch that it lies in and one for its BPR.
 PREMIUM_TOTALS = pa.schema(
@@ -67,8 +69,8 @@ PREMIUM_TOTALS = pa.schema(
         ("interchange_ordinal", ORDINAL),
         ("group_ordinal", ORDINAL),
         ("set_ordinal", ORDINAL),
-        ("stated", MONEY),  # BPR02; null in rows of payments
-        ("paid", MONEY),  # sum of RMR04 and ADX01; null in rows of BPR
+        ("stated", SUM),  # BPR02; null in rows of payments
+        ("paid", SUM),  # sum of RMR04 and ADX01; null in rows of BPR
         ("byte_start", BYTE),  # BPR02; null in rows of payments
         ("byte_end", BYTE),
     ]

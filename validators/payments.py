@@ -10,10 +10,11 @@ from parsers.payments import PaymentTables, read_payment_tables
 from parsers.segments import Flags, Ints
 from parsers.stretch import Stretch
 from parsers.values import money_column
+from schemas.places import ADJUSTMENT_AMOUNT
 from schemas.premium import PaymentType, load_premium_rules
 from schemas.premium_tables import PREMIUM_TOTALS
 from schemas.rule_sets import RuleSet
-from schemas.tables import TEXT
+from schemas.tables import MONEY, TEXT
 from validators.contents import Contents
 from validators.issues import Findings
 
@@ -94,12 +95,11 @@ def _totals(stretch: Stretch, read: PaymentTables) -> Packed:
         "byte_start": pa.array(segments.in_file(segments.starts[tokens])),
         "byte_end": pa.array(segments.in_file(segments.ends[tokens])),
     }
+    adjusted = openers_of(stretch, "2320", "ADX")
+    adjustments = money_column(segments, segments.tokens_at(adjusted, ADJUSTMENT_AMOUNT.element))
     of_payments = {
-        **_ordinals(stretch, openers_of(stretch, "2300", "RMR")),
-        "paid": pc.add(
-            pc.fill_null(read.payments["amount"], 0),
-            pc.fill_null(read.payments["adjustment_amount"], 0),
-        ),
+        **_ordinals(stretch, np.concatenate([openers_of(stretch, "2300", "RMR"), adjusted])),
+        "paid": pa.chunked_array([*read.payments["amount"].chunks, adjustments], MONEY),
     }
     keys = ["interchange_ordinal", "group_ordinal", "set_ordinal"]
     summed = pa.table(of_payments).group_by(keys).aggregate([("paid", "sum")])

@@ -86,3 +86,19 @@ def test_guides_stand_for_themselves():
         assert [e.data_element for e in segment.elements] == [
             e.data_element for e in of_834[name].elements
         ]
+
+
+LARGEST = "9999999999.99"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        changed(POLICY, "RMR*ZZ*APTC", *2 * (f"RMR*ZZ*APTC**{LARGEST}", POLICY[7])),
+        (*POLICY[:6], f"RMR*ZZ*APTC**{LARGEST}", POLICY[7], f"ADX*{LARGEST}*52", *POLICY[8:]),
+        (*POLICY[:8], *2 * (f"ADX*-{LARGEST}*52",), *POLICY[8:]),
+    ],
+)
+def test_sums_that_no_amount_can_hold_are_a_difference(reader, policy):
+    """Each amount is as long as may be, and what they add up to is not what the set pays."""
+    assert "payment-total-differs" in reader.rules(payments(policy))
