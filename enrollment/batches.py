@@ -10,6 +10,7 @@ from datetime import date
 import pyarrow as pa
 import sqlalchemy as sa
 
+from enrollment.last_day import LAST_DAY
 from enrollment.omitted import WhoIsNamed, nothing_to_omit, omitted
 from schemas.database import transaction_set
 from schemas.gate import load_gate
@@ -31,7 +32,7 @@ WHERE s.file_id = ANY(CAST(:file_ids AS bigint[])) AND s.state = 'staged'
 # What the questions below speak of; PostgreSQL works out only what a question names. A policy is
 # in force when it is not cancelled and its last day is not over. A full set (BGN08) says that
 # everybody stands in the file; one that was rejected says nothing.
-_BATCH = """
+_BATCH = f"""
 WITH batch_file AS (
   SELECT unnest(CAST(:file_ids AS bigint[])) AS file_id
 ), ending AS (
@@ -39,7 +40,7 @@ WITH batch_file AS (
 ), in_force AS (
   SELECT exchange_policy_id FROM book.policy
   WHERE partner_id = :partner_id AND known_to = 'infinity' AND status <> 'cancelled'
-    AND coalesce(benefit_end, 'infinity') >= CAST(:on_day AS date)
+    AND {LAST_DAY.format("policy")} >= CAST(:on_day AS date)
 ), sent_set AS (
   SELECT file_id, set_ordinal, action_code, action_code = ANY(:full) AS is_full
   FROM batch_file JOIN ledger.transaction_set USING (file_id)

@@ -39,8 +39,10 @@ SELECT exchange_policy_id,
   ) AS place,
   file_id, set_ordinal, transaction, transaction = ANY(:ours) AS is_ours,
   needs_effectuation, benefit_begin, benefit_end, plan_id,
-  insurance_line, maintenance_effective, submitted_at, content_hash, state AS former_state,
-  reason AS former_reason,
+  insurance_line, maintenance_effective, submitted_at,
+  coalesce(length(submitted_at) IN (14, 16) AND rpad(submitted_at, 16, '0') = moment, false)
+    AS has_clock,
+  content_hash, state AS former_state, reason AS former_reason,
   CAST(NULL AS text) AS outcome, CAST(NULL AS text) AS reason, CAST(NULL AS int) AS enrollment
 FROM (
   SELECT s.*, first_value(function_rank) OVER copies AS first_rank,

@@ -7,7 +7,6 @@ counts when all of its own are among them.
 import pyarrow as pa
 import sqlalchemy as sa
 
-from enrollment.staging import CLOCK
 from schemas.partners import Condition, Exchange
 from schemas.postgres_copy import copy_to_temporary
 from schemas.tables import TEXT
@@ -60,7 +59,7 @@ CONDITIONS: dict[Condition, str] = {
     "other-enrollment": f"s.is_ours AND NOT {_ANSWERS}",
     "same-content": _SAID.format(""),
     "said-before": _SAID.format(" AND b.submitted_at IS NOT DISTINCT FROM s.submitted_at"),
-    "said-after": f"s.submitted_at ~ '{CLOCK}' AND s.place > p.place",
+    "said-after": "s.has_clock AND s.place > p.place",
     "unknown-member": "s.transaction = 'change' AND "
     + _NAMES.format("o.maintenance_type <> '021'", ""),
     "other-subscriber": "s.transaction NOT IN ('initial', 'renewal') AND NOT s.is_ours AND "

@@ -8,6 +8,7 @@ newest full files leave out is no end of coverage: it is a difference for person
 import pyarrow as pa
 import sqlalchemy as sa
 
+from enrollment.last_day import LAST_DAY
 from schemas import tables
 from schemas.postgres_copy import copy_out, copy_to_temporary
 
@@ -93,7 +94,7 @@ LEFT JOIN book.amount a ON a.partner_id = p.partner_id
   AND greatest(CAST(:on_day AS date), p.benefit_begin)
     BETWEEN a.valid_from AND coalesce(a.valid_to, 'infinity')
 WHERE p.partner_id = :partner_id AND p.known_to = 'infinity' AND p.status <> 'cancelled'
-  AND coalesce(p.benefit_end, 'infinity') >= CAST(:on_day AS date)
+  AND {LAST_DAY.format("p")} >= CAST(:on_day AS date)
   AND NOT EXISTS (
     SELECT FROM in_full_file n WHERE n.exchange_policy_id = p.exchange_policy_id)
 GROUP BY s.exchange_policy_id, p.exchange_subscriber_id
@@ -116,7 +117,7 @@ LEFT JOIN book.amount a ON a.partner_id = v.partner_id AND a.name = 'PRE AMT 1'
   AND a.known_to = 'infinity' AND greatest(CAST(:on_day AS date), v.benefit_begin)
     BETWEEN a.valid_from AND coalesce(a.valid_to, 'infinity')
 WHERE v.partner_id = :partner_id AND v.known_to = 'infinity'
-  AND coalesce(v.benefit_end, 'infinity') >= CAST(:on_day AS date)
+  AND v.last_day >= CAST(:on_day AS date)
   AND NOT EXISTS (
     SELECT FROM in_full_file n WHERE n.exchange_policy_id = v.exchange_policy_id
       AND n.exchange_member_id = v.exchange_member_id)
@@ -129,8 +130,11 @@ ORDER BY v.exchange_policy_id, v.exchange_member_id
 """
 
 _NEWEST = sa.text("""
-SELECT array_agg(DISTINCT g.file_id ORDER BY g.file_id) AS file_ids, min(s.moment) AS moment
+SELECT array_agg(DISTINCT g.file_id ORDER BY g.file_id) AS file_ids,
+  coalesce(min(s.moment) FILTER (WHERE pg_input_is_valid(left(s.moment, 8), 'date')),
+    to_char(min(f.recorded_at), 'YYYYMMDDHH24MISS00')) AS moment
 FROM ledger.gate_file g
+JOIN ledger.file f USING (file_id)
 JOIN book.event_set s USING (file_id)
 JOIN ledger.transaction_set t USING (file_id, set_ordinal)
 WHERE s.partner_id = :partner_id AND s.state IN ('applied', 'pending')

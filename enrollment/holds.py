@@ -12,6 +12,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from enrollment.last_day import LAST_DAY
 from schemas.book import decision, hold, hold_word
 from schemas.errors import Terminal
 from schemas.outgoing import Holding
@@ -21,13 +22,13 @@ ENDINGS = ("cancellation", "termination")
 
 # What the partner's unsent endings would do: how many there are, what they pay a month, and the
 # policies in force that they are a part of.
-_AT_STAKE = sa.text("""
+_AT_STAKE = sa.text(f"""
 SELECT count(*) AS endings,
   count(*) FILTER (WHERE d.state = 'open') AS open_endings,
   coalesce(sum(a.amount), 0) AS monthly_premium,
   (SELECT count(*) FROM book.policy p
    WHERE p.partner_id = :partner_id AND p.known_to = 'infinity' AND p.status <> 'cancelled'
-     AND coalesce(p.benefit_end, 'infinity') >= CAST(:on_day AS date)) AS policies
+     AND {LAST_DAY.format("p")} >= CAST(:on_day AS date)) AS policies
 FROM book.decision d
 LEFT JOIN LATERAL (
   SELECT a.amount FROM book.amount a

@@ -10,6 +10,7 @@ from datetime import date
 import pyarrow as pa
 import sqlalchemy as sa
 
+from enrollment.last_day import LAST_DAY
 from schemas.postgres_copy import copy_out, copy_to_temporary
 from schemas.tables import TEXT
 
@@ -21,7 +22,7 @@ _DOLLARS = pa.float64()  # added up for a plan at least: nobody's own premium
 
 # A policy is in force when it is not cancelled and its last day is not over; of a year when it
 # begins in it. A member's premium is that of the day, or of the first or last day of the policy.
-_EXPECTED = sa.text("""
+_EXPECTED = sa.text(f"""
 CREATE TEMPORARY TABLE expected ON COMMIT DROP AS
 WITH policy AS (
   SELECT exchange_policy_id, left(plan_id, 14) AS plan,
@@ -29,13 +30,13 @@ WITH policy AS (
   FROM book.policy
   WHERE partner_id = :partner_id AND known_to = 'infinity' AND status <> 'cancelled'
     AND CASE WHEN CAST(:year AS integer) IS NULL
-      THEN coalesce(benefit_end, 'infinity') >= CAST(:on_day AS date)
+      THEN {LAST_DAY.format("policy")} >= CAST(:on_day AS date)
       ELSE extract(year FROM benefit_begin) = :year END
 ), covered AS (
   SELECT DISTINCT exchange_policy_id, exchange_member_id FROM book.effective_coverage
   WHERE partner_id = :partner_id AND known_to = 'infinity'
     AND (CAST(:year AS integer) IS NOT NULL
-      OR coalesce(benefit_end, 'infinity') >= CAST(:on_day AS date))
+      OR last_day >= CAST(:on_day AS date))
 ), named_policy AS (
   SELECT exchange_policy_id, bool_or(exchange_member_id IS NULL) AS is_whole
   FROM named GROUP BY 1

@@ -59,8 +59,8 @@ UNION ALL
 SELECT DISTINCT 'covered-twice', m.partner_id, a.exchange_policy_id, b.exchange_policy_id,
   CAST(NULL AS text), e.file_id, e.set_ordinal
 FROM (
-  SELECT partner_id, array_agg(ROW(exchange_policy_id, insurance_line, benefit_begin,
-    coalesce(benefit_end, 'infinity'), event_id)) AS coverages
+  SELECT partner_id, array_agg(ROW(exchange_policy_id, insurance_line, benefit_begin, last_day,
+    event_id)) AS coverages
   FROM book.effective_coverage
   WHERE partner_id = :partner_id AND known_to = 'infinity'
   GROUP BY partner_id, exchange_member_id

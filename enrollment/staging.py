@@ -36,16 +36,23 @@ _ORDINALS = pa.schema([("member_ordinal", ORDINAL)])
 _BROKERS = pa.schema([("set_ordinal", ORDINAL), ("broker_name", TEXT), ("broker_id", TEXT)])
 
 # REQUEST SUBMIT TIMESTAMP as the guide wants it: CCYYMMDDHHMMSSss, hundredths left out or not.
-CLOCK = "^[0-9]{14}([0-9]{2})?$"
+_CLOCK = "^[0-9]{14}([0-9]{2})?$"
+_TO_THE_SECOND = "%Y%m%d%H%M%S"
 
-# Without a clock of its own a set belongs to the day of its file's name, before what has one; what
-# we say, to the moment at which we do.
+# Without a clock of its own a set belongs to the day of its file's name, or of the file's arrival
+# when its name has none, before what has one; what we say, to the moment at which we do. A
+# correction is where its parent was.
 _FILE = sa.text("""
-SELECT partner_id, function_code, named_at,
-  CASE WHEN direction = 'issuer_to_exchange'
-      THEN to_char(recorded_at AT TIME ZONE :zone, 'YYYYMMDDHH24MISS')
-    ELSE coalesce(to_char(named_at, 'YYYYMMDD'), '') END AS otherwise
-FROM ledger.file WHERE file_id = :file_id
+SELECT f.partner_id, f.function_code, f.named_at,
+  CASE WHEN f.direction = 'issuer_to_exchange'
+      THEN to_char(f.recorded_at AT TIME ZONE :zone, 'YYYYMMDDHH24MISS')
+    ELSE to_char(coalesce(f.named_at,
+      coalesce(parent.recorded_at, f.recorded_at) AT TIME ZONE :zone), 'YYYYMMDD')
+  END AS otherwise
+FROM ledger.file f
+LEFT JOIN ledger.correction c ON c.file_id = f.file_id
+LEFT JOIN ledger.file parent ON parent.file_id = c.parent_file_id
+WHERE f.file_id = :file_id
 """)
 
 _REFUSED_DISPOSITIONS = sa.text("""
@@ -138,9 +145,17 @@ def _write(
 
 def _moments(submitted_at: pa.ChunkedArray, otherwise: str) -> pa.ChunkedArray:
     """Where each set belongs among those of its policy: docs/decisions/0021."""
-    has_clock = pc.fill_null(pc.match_substring_regex(submitted_at, CLOCK), False)
-    moments = pc.if_else(has_clock, submitted_at, pa.scalar(otherwise, TEXT))
+    moments = pc.if_else(_is_moment(submitted_at), submitted_at, pa.scalar(otherwise, TEXT))
     return pc.utf8_rpad(moments, 16, "0")
+
+
+def _is_moment(submitted_at: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whether each is a clock of a day and an hour that exist."""
+    told = pc.if_else(pc.match_substring_regex(submitted_at, _CLOCK), submitted_at, None)
+    told = pc.utf8_slice_codeunits(told, 0, 14)
+    known = pc.strptime(told, _TO_THE_SECOND, "s", error_is_null=True)
+    said_again = pc.cast(pc.strftime(known, _TO_THE_SECOND), TEXT)
+    return pc.fill_null(pc.equal(said_again, told), False)  # no February 30
 
 
 def _refuse(conn: sa.Connection, told: pa.Table, judged: JudgedSets, ids: dict[str, int]) -> None:

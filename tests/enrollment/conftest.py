@@ -333,11 +333,14 @@ class Carrier:
         self.as_of = as_of
         self.run_id = open_run(self.conn, as_of)
 
-    def receives(self, *transaction_sets, function_code="I834", named_at=None):
-        """The id of a file with those sets, recorded, accepted and staged."""
+    def receives(self, *transaction_sets, function_code="I834", named_at=None, name=None):
+        """The id of a file with those sets, staged. A `name` tells neither code nor time."""
         number = next(self._numbers)
-        named_at = named_at or datetime(2026, 11, 30, 18, 0, number)
-        name = f"OPR.001234567T.{function_code}.D{named_at:%y%m%d}.T{named_at:%H%M%S}000.P"
+        if name is None:
+            named_at = named_at or datetime(2026, 11, 30, 18, 0, number)
+            name = f"OPR.001234567T.{function_code}.D{named_at:%y%m%d}.T{named_at:%H%M%S}000.P"
+        else:
+            function_code = named_at = None
         content = hashlib.sha256(f"{number}".encode()).hexdigest()
         recorded = record_received(
             self.conn,

@@ -79,7 +79,7 @@ def _with_clock(random, place, said):
     if chance < 0.12:
         return said
     if chance < 0.15:
-        return Say.at("2026-11-15", said)
+        return Say.at(random.choice(["2026-11-15", "2026110008000000", "20261131080000"]), said)
     if chance < 0.7:
         return Say.at(_CLOCKS[place], said)
     return Say.at(random.choice(_CLOCKS), said)

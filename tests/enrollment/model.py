@@ -55,10 +55,11 @@ class Said:
     people: list
     header: dict
     function_code: str
-    named_at: datetime
+    named_at: datetime | None
     file_id: int
     set_ordinal: int
     meanings: dict = field(default_factory=lambda: MEANINGS)
+    came_on: date | None = None  # where the file's name tells no day
     outcome: str | None = None
     reason: str | None = None
     order: tuple = ()  # among the sets of its policy
@@ -74,8 +75,9 @@ class Said:
         self.policy_id = self.subscriber and self.subscriber["exchange_policy_id"]
         clock = self.subscriber and self.subscriber["clock"]
         self.clock = clock
-        self.has_clock = bool(clock) and clock.isdigit() and len(clock) in {14, 16}
-        self.moment = (clock if self.has_clock else f"{self.named_at:%Y%m%d}").ljust(16, "0")
+        self.has_clock = bool(clock) and _is_moment(clock)
+        day = self.named_at or self.came_on
+        self.moment = (clock if self.has_clock else f"{day:%Y%m%d}").ljust(16, "0")
         self.contents = sorted(str(sorted(_content(row).items())) for row in self.rows)
         if any(row["kind"] == "broker change" for row in self.rows):
             broker = self.header.get("broker_name"), self.header.get("broker_id")
@@ -109,6 +111,16 @@ class Said:
     def describes(self):
         """Whether it says how the household is, and not only that it ends or comes back."""
         return self.transaction in (*BEGINS, "change")
+
+
+def _is_moment(clock):
+    """Whether it is CCYYMMDDHHMMSSss of the calendar, hundredths left out or not."""
+    if not clock.isdigit() or len(clock) not in {14, 16}:
+        return False
+    try:
+        return datetime.strptime(clock[:14], "%Y%m%d%H%M%S").year >= 1000
+    except ValueError:
+        return False
 
 
 def _row(person, meanings):
@@ -252,8 +264,10 @@ class Policy:
 
     def _termination(self, said):
         if self.status == "cancelled":
-            is_copy = self._said_before(said)
-            return ("duplicate", None) if is_copy else ("waits", "policy-cancelled")
+            is_again = self.ends_at_begin_cancels and said.end <= self.begin
+            if is_again or self._said_before(said):
+                return "duplicate", None
+            return "waits", "policy-cancelled"
         if self._is_of_another(said):
             return "waits", "other-subscriber"
         return self._end(said)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
 from ledger.gates import form_batch
 from pipeline.full_files import meet_full_files
@@ -20,12 +21,13 @@ def night(carrier_of_a_state, say, tmp_path):
     carrier = carrier_of_a_state
     days = iter(range(1, 10))
 
-    def run(*sets):
+    def run(*sets, clock="202612{:02d}01000000", name=None):
         day = next(days)
         carrier.begins_night(NIGHT + timedelta(days=day))
         file_id = None
         if sets:
-            file_id = carrier.receives(*(say.at(f"202612{day:02d}01000000", one) for one in sets))
+            said = [say.at(clock.format(day), one) if clock else one for one in sets]
+            file_id = carrier.receives(*said, name=name)
             form_batch(carrier.conn, PARTNER, carrier.run_id)
             (tmp_path / str(file_id)).mkdir()
             pq.write_table(carrier.parsed.members, tmp_path / str(file_id) / "members.parquet")
@@ -124,3 +126,27 @@ def test_a_member_whom_a_full_file_leaves_out_of_a_policy_is_told(carrier_of_a_s
     assert row["aptc_difference"] is None
     assert len(carrier.coverage("P1")) == 2
     assert carrier.told_otherwise(*named, moment="2026010101000000") == []
+
+
+@pytest.mark.parametrize("clock", ["", "00000000000000", "2026023100000000"])
+def test_a_full_file_that_tells_no_day_is_of_the_day_on_which_it_came(night, say, clock):
+    """Neither by its name nor by a clock: it is compared, and no night stops at it."""
+    night(say.enrollment("P1", "S1"), say.enrollment("P2", "S2"))
+    night(say.audit("P1", "S1", last_name="OTHER"), clock=clock, name="full.834")
+
+    assert sorted(breaks(night.carrier)) == [
+        ("differs", "P1", "last_name", "new", 1),
+        ("missing_at_carrier", "P2", None, "new", 1),
+    ]
+
+
+def test_a_full_file_of_a_moment_that_is_no_day_does_not_stop_the_nights(night, say):
+    """One that was staged before clocks were looked up in the calendar."""
+    night(say.enrollment("P1", "S1"))
+    night(say.audit("P1", "S1", last_name="OTHER"))
+    night.carrier.conn.execute(
+        sa.text("UPDATE book.event_set SET moment = '0000000000000000' WHERE transaction = 'audit'")
+    )
+    night()
+
+    assert ("differs", "P1", "last_name", "resolved", 1) in breaks(night.carrier)

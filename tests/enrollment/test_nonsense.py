@@ -237,3 +237,28 @@ def test_the_enrollment_is_named_that_a_set_speaks_against(carrier, say, reason)
 
     assert waiting.row["reason"] == reason
     assert answer.blocked_by(waiting) == enrollment.number
+
+
+@pytest.mark.parametrize(
+    "clock", ["20270230120000", "2027022912000000", "00000000000000", "2027010125000000"]
+)
+def test_a_clock_that_no_calendar_has_is_no_clock(carrier, say, clock):
+    """The set belongs to the day of its file's name, and what is open can be asked."""
+    carrier.receives(say.at("2026113008000000", say.enrollment("P1", "S1", reason="CIC")))
+    carrier.receives(say.at(clock, say.cancellation("P1", "S1", reason="CANCELCIC")))
+
+    carrier.applies()
+
+    moments = carrier.conn.execute(sa.text("SELECT moment FROM book.event_set ORDER BY file_id"))
+    assert list(moments.scalars()) == ["2026113008000000", "2026113000000000"]
+    assert carrier.status("P1") == ("cancelled", False)
+    assert [kind for kind, _, _ in carrier.open_items()] == ["half-a-change", "half-a-change"]
+
+
+def test_a_moment_that_was_staged_before_clocks_were_looked_up_is_of_no_day(carrier, say):
+    """A book from before may hold one, and is asked all the same."""
+    carrier.receives(say.enrollment("P1", "S1", reason="CIC"), say.cancellation("P2", "S1"))
+    carrier.applies()
+    carrier.conn.execute(sa.text("UPDATE book.event_set SET moment = '2027023012000000'"))
+
+    assert [kind for kind, _, _ in carrier.open_items()] == ["waits"]

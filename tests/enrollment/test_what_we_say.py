@@ -27,7 +27,8 @@ def decides(carrier, kind, policy="P1", **values):
                                   event.c.set_ordinal == event_set.c.set_ordinal)
     )  # fmt: skip
     first = first.where(event_set.c.exchange_policy_id == policy, event.c.is_subscriber)
-    first = first.where(event_set.c.transaction == "initial").order_by(event.c.event_id.desc())
+    first = first.where(event_set.c.transaction.in_(["initial", "renewal"]))
+    first = first.order_by(event.c.event_id.desc())
     made = {
         "partner_id": "cedar-valley-tx", "exchange_policy_id": policy, "kind": kind,
         "rule": "requested", "additional_maintenance_reason": "TERM", "evidence": {},
@@ -102,6 +103,25 @@ def test_our_cancellation_covers_nobody_any_more(enrolled, say):
 
     assert enrolled.status("P1") == ("cancelled", False)
     assert enrolled.coverage("P1") == []
+
+
+def test_our_cancellation_is_one_where_a_state_knows_it_by_its_day(carrier_of_a_state, say):
+    """It has the codes of a termination there, and ends on the day on which coverage begins."""
+    carrier = carrier_of_a_state
+    begin = date(2027, 1, 1)
+    carrier.receives(say.at("2026112912000000", say.enrollment("P1", "S1")))
+    carrier.applies()
+    next_night(carrier)
+    decides(carrier, "cancellation")
+    carrier.says(say.ours("cancellation", "P1", "S1", carrier.as_of, begin, ""))
+
+    assert carrier.status("P1") == ("cancelled", False)
+    assert carrier.open_items() == []
+    assert carrier.coverage("P1") == []
+    next_night(carrier)
+    carrier.receives(say.at("2026120212000000", say.termination("P1", "S1", begin, "", "59")))
+    carrier.applies()
+    assert carrier.open_items() == []
 
 
 def test_our_termination_ends_coverage_and_a_reinstatement_brings_it_back(enrolled, say):
