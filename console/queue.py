@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlencode
 
 from console.visits import Visit
 
+QUEUE = "/triage"
 CASE, BREAK = "case", "break"
 ROWS = 25
 FILTERS = ("work", "partner", "owner", "cause", "show", "due")
@@ -70,7 +71,7 @@ def filters_of(asked: Mapping[str, str]) -> dict[str, str]:
 def address_of(filters: Mapping[str, str], **more: str) -> str:
     """The queue's address with these filters."""
     told = {name: value for name, value in (dict(filters) | more).items() if value}
-    return "/triage" + (f"?{urlencode(told)}" if told else "")
+    return QUEUE + (f"?{urlencode(told)}" if told else "")
 
 
 def filters_in(query: str) -> dict[str, str]:

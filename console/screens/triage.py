@@ -12,6 +12,7 @@ from console.queue import (
     BREAK,
     CASE,
     CAUSES,
+    QUEUE,
     address_of,
     filters_in,
     filters_of,
@@ -55,7 +56,7 @@ def queue(visit: Admitted) -> Response:
     """
     views = views_of(visit)
     first = next((one for one in views if one.is_default), None)
-    if first is not None and not visit.request.url.query:
+    if first is not None and not visit.request.url.query and first.address != QUEUE:
         return visit.go(first.address)
     filters = filters_of(visit.request.query_params)
     rows, following = page_of(visit, filters, visit.request.query_params.get("after", ""))

@@ -82,7 +82,8 @@ def save(visit: Admitted) -> Response:
     if role is not None and role not in visit.roles:
         raise Terminal("A view is shared with a role that you hold yourself.")
     filters = filters_in(visit.form.get("query", ""))
-    address = address_of(filters)
+    # Without any filter its address would be the queue's own, which goes to what opens first.
+    address = address_of(filters if any(filters.values()) else {"show": "open"})
     made = {
         "account_id": visit.person.account_id,
         "name": name,

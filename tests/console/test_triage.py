@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from console import queue
+from schemas.console import saved_view
 from tests.cases.world import HARBOR
 from tests.console.places import place_of
 from tests.console.visitor import HOSTILE_ID
@@ -38,6 +39,21 @@ def test_the_queue_leads_by_keyboard_to_an_item(opened, browse):
     page.keyboard.press("c")
     assert "Note" in page.evaluate("document.activeElement.textContent")
     assert page.locator("summary", has_text="Assign").is_visible()
+
+
+def test_all_open_may_be_what_opens_first(opened):
+    """A view of the queue without a filter leads to it, also one that was kept before this rule."""
+    token = opened.token("approver")
+    view = {"name": "Everything", "query": "", "default": "yes"}
+    opened.post("/triage/views", token, view)
+    try:
+        assert opened.get("/triage", token).headers["location"] == "/triage?show=open"
+        with opened.world.house.engine.begin() as conn:
+            conn.execute(sa.update(saved_view).values(query=""))
+        assert opened.get("/triage", token).status_code == 200
+    finally:
+        with opened.world.house.engine.begin() as conn:
+            conn.execute(sa.delete(saved_view))
 
 
 @pytest.mark.control("unique-user", "accessibility")
