@@ -36,7 +36,7 @@ SELECT m.known_from, m.known_to, m.event_id, p.plan_id, p.status, p.benefit_begi
 FROM book.member m JOIN book.policy p ON p.exchange_policy_id = m.exchange_policy_id
   AND p.partner_id = m.partner_id AND p.known_to = 'infinity'
 WHERE m.exchange_policy_id = :policy AND m.exchange_member_id = :member
-  AND m.known_to = 'infinity' AND m.partner_id = ANY(:partners)
+  AND m.known_to = 'infinity' AND m.partner_id = :partner_id AND m.partner_id = ANY(:partners)
 """
 
 
@@ -63,7 +63,11 @@ def evidence(visit: Admitted, break_id: int) -> Response:
     row = found.row
     decides, action = suggested(row)
     rules = load_comparison()
-    ids = {"policy": row["exchange_policy_id"], "member": row["exchange_member_id"]}
+    ids = {
+        "partner_id": row["partner_id"],
+        "policy": row["exchange_policy_id"],
+        "member": row["exchange_member_id"],
+    }
     looks = visit.ask(_LOOK, run_id=row["last_run_id"], partner_id=row["partner_id"])
     return visit.page(
         "evidence.html",

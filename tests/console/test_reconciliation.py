@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tests.console.places import payments_of, place_of
 from tests.console.visitor import make_account
@@ -83,6 +84,40 @@ def test_a_match_rate_of_payments_leads_to_its_rows(opened, auditor):
     policy = opened.get(f"/policies/harbor-light-nc/{rows[0].exchange_policy_id}", auditor).text
     assert "Money of the exchange" in policy
     assert f"{rows[0].payments:,.2f}" in policy
+
+
+_COPIED = """
+INSERT INTO {table} OVERRIDING SYSTEM VALUE
+SELECT (jsonb_populate_record(t, :other)).* FROM {table} t
+WHERE partner_id = :partner AND exchange_policy_id = :policy {newest}
+"""
+
+
+def test_the_books_row_behind_a_break_is_that_of_its_partner(opened, auditor):
+    """Two exchanges may give one policy id to two policies: each break shows its own one."""
+    (ours,) = opened.rows(
+        "SELECT min(break_id) AS number, b.partner_id, b.exchange_policy_id AS policy, p.plan_id"
+        " FROM reconciliation.break b JOIN book.policy p USING (partner_id, exchange_policy_id)"
+        " JOIN book.member m USING (partner_id, exchange_policy_id, exchange_member_id)"
+        " WHERE p.known_to = 'infinity' AND m.known_to = 'infinity' GROUP BY 2, 3, 4"
+        " ORDER BY 1 LIMIT 1"
+    )
+    other = {"partner_id": "cedar-valley-tx", "break_id": 9_000_000, "plan_id": "77777TX0010001"}
+    assert ours.partner_id != other["partner_id"]
+    told = {"partner": ours.partner_id, "policy": ours.policy, "other": json.dumps(other)}
+    with opened.world.house.engine.begin() as conn:
+        for table in ("book.policy", "book.member", "reconciliation.break"):
+            known = "known_to = 'infinity'" if "book" in table else f"break_id = {ours.number}"
+            conn.execute(sa.text(_COPIED.format(table=table, newest=f"AND {known}")), told)
+    try:
+        for number, plan in ((ours.number, ours.plan_id), (other["break_id"], other["plan_id"])):
+            page = opened.get(f"/reconciliation/breaks/{number}", auditor).text
+            assert f"plan {plan}," in page
+    finally:
+        with opened.world.house.engine.begin() as conn:
+            for table in ("reconciliation.break", "book.member", "book.policy"):
+                gone = f"DELETE FROM {table} WHERE partner_id = :other AND exchange_policy_id = :id"
+                conn.execute(sa.text(gone), {"other": other["partner_id"], "id": ours.policy})
 
 
 def test_the_ages_count_every_break_once(opened, browse):
