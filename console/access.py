@@ -37,6 +37,10 @@ class Access:
         allowed = self.endpoints.get(endpoint, frozenset())
         return EVERYONE in allowed or not allowed.isdisjoint(roles)
 
+    def is_widened(self, endpoint: str) -> bool:
+        """Whether an emergency opens the endpoint for all partners: it reads, or names the role."""
+        return endpoint.startswith("GET ") or EMERGENCY in self.endpoints.get(endpoint, ())
+
     def shows(self, field: str, roles: Iterable[str]) -> bool:
         """Whether the field is shown to these roles without a mask."""
         return not self.fields[field].shown.isdisjoint(roles)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from console import sessions
 from console.access import load_access
 from console.passwords import SHORTEST, hashed, matches
 from schemas.console import account, failed_sign_in
@@ -62,7 +63,10 @@ def has_accounts(conn: sa.Connection) -> bool:
 def set_local_account(
     conn: sa.Connection, subject: str, password: str, grant: Grant, made_by: str
 ) -> int:
-    """The id of a local account with that password, made or changed, and active."""
+    """The id of a local account with that password, made or changed, and active.
+
+    Whoever is in with the password of before is out: it may be known to somebody else.
+    """
     told: dict[str, Any] = {
         "password_hash": hashed(password),
         "roles": list(grant.roles),
@@ -75,7 +79,9 @@ def set_local_account(
     known = row.on_conflict_do_update(
         index_elements=["issuer", "subject"], set_={**told, "last_seen_at": sa.func.now()}
     )
-    return int(conn.execute(known.returning(account.c.account_id)).scalar_one())
+    account_id = int(conn.execute(known.returning(account.c.account_id)).scalar_one())
+    sessions.end_all(conn, account_id)
+    return account_id
 
 
 def keep_guest(conn: sa.Connection, issuer: str, subject: str, name: str, grant: Grant) -> int:
@@ -93,19 +99,21 @@ def keep_guest(conn: sa.Connection, issuer: str, subject: str, name: str, grant:
 
 
 def account_by_password(
-    conn: sa.Connection, subject: str, password: str, address: str
+    conn: sa.Connection, subject: str, password: str, address: str | None
 ) -> int | None:
     """The id of the active local account with that name and password, None when there is none.
 
     Notes a try that failed. Raises TooManyTries after five of a name, or thirty of an address,
-    within fifteen minutes, whether there is such an account or not.
+    within fifteen minutes, whether there is such an account or not. Without an address, tries of
+    the name alone count.
     """
-    tried = {"subject": _sha256(subject.casefold()), "address": _sha256(address)}
+    tried = {"subject": _sha256(subject.casefold()), "address": _sha256(address or "")}
     # One try of a name at a time: two at once would both be counted before either failed.
     turn = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_TURN + tried["subject"], 0))
     conn.execute(sa.select(turn))
     of_name, of_address = conn.execute(_TRIES, {**tried, "minutes": TRIES_MINUTES}).one()
-    if of_name >= TRIES_OF_A_NAME or of_address >= TRIES_OF_AN_ADDRESS:
+    from_there = of_address if address else 0
+    if of_name >= TRIES_OF_A_NAME or from_there >= TRIES_OF_AN_ADDRESS:
         raise TooManyTries
     known = conn.execute(_KNOWN, {"subject": subject, "days": IDLE_DAYS}).one_or_none()
     kept = known.password_hash if known else None

@@ -122,5 +122,5 @@ def _visit(request: Request) -> Visit | None:
 
 
 def _page(request: Request, visit: Visit | None, status: int, said: str) -> Response:
-    shown = visit or Visit(request, request.app.state.console, None, "")
+    shown = visit or Visit(request, request.app.state.console, None, "", "")
     return shown.page("refused.html", status=status, sentence=said)

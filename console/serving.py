@@ -6,6 +6,7 @@ from collections.abc import Callable
 import uvicorn
 
 from console.app import build_app
+from pipeline.settings import ConsoleSettings
 from pipeline.wiring import House
 from schemas.errors import Terminal
 
@@ -20,18 +21,22 @@ def serve(house: House, host: str, port: int, tell: Callable[[str], None]) -> No
     listener = listen(host, port)
     app = build_app(house)
     tell(address_of(listener))
-    server(app).run(sockets=[listener])
+    server(app, house.settings.console).run(sockets=[listener])
 
 
-def server(app: object) -> uvicorn.Server:
-    """A server for the application, which says nothing of its kind and logs no addresses."""
+def server(app: object, settings: ConsoleSettings) -> uvicorn.Server:
+    """A server for the application, which says nothing of its kind and logs no addresses.
+
+    Behind a proxy of the settings a browser's address is the one that the proxy names.
+    """
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         access_log=False,
         server_header=False,
         date_header=True,
         log_level="warning",
-        proxy_headers=False,
+        proxy_headers=settings.public_url is not None,
+        forwarded_allow_ips=[str(one) for one in settings.proxies],
         timeout_graceful_shutdown=5,
     )
     return uvicorn.Server(config)

@@ -56,12 +56,16 @@ class Console:
 
 @dataclass(frozen=True)
 class Visit:
-    """One request. `guest` is None before somebody has signed in; `token` proves forms."""
+    """One request. `guest` is None before somebody has signed in; `token` proves forms.
+
+    `endpoint` is its row in `access.toml`, `POST /files/{file_id}/raw`.
+    """
 
     request: Request
     console: Console
     guest: Guest | None
     token: str
+    endpoint: str
     form: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -83,9 +87,10 @@ class Visit:
 
     @cached_property
     def partners(self) -> list[str]:
-        """The partners that the person sees: in an emergency all of them."""
+        """The partners that the person sees, in an emergency all; acts are about its own alone."""
         own = self.person.partners
-        if ALL_PARTNERS in own or self.person.emergency_until:
+        is_widened = self.person.emergency_until and self.console.access.is_widened(self.endpoint)
+        if ALL_PARTNERS in own or is_widened:
             return self.console.partner_ids
         return sorted(set(own) & set(self.console.partner_ids))
 
@@ -214,7 +219,7 @@ async def admit(request: Request) -> Visit:
     if guest is None:
         token = request.cookies.get(FORM_COOKIE, "")
     form = {} if request.method in _READS else await _form(request)
-    visit = Visit(request, console, guest, token, form)
+    visit = Visit(request, console, guest, token, endpoint, form)
     request.state.visit = visit
     if form is not None and request.method not in _READS:
         _require_own_form(request, visit)

@@ -7,6 +7,7 @@ in EDI834_HOME).
 
 import os
 from datetime import date
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -145,6 +146,8 @@ class ConsoleSettings(BaseModel):
 
     database_url: str | None = None  # as a role of console/database_role.sql; none: see there
     public_url: str | None = None  # https://… by which browsers reach it; none: loopback only
+    # Addresses or networks of what stands before it there, whose X-Forwarded-For is believed.
+    proxies: list[IPv4Network | IPv6Network] = [IPv4Network("127.0.0.1"), IPv6Network("::1")]
     openid: OpenIdSettings | None = None  # none: local accounts
     metrics_token: SecretStr | None = None  # of whoever reads /metrics; none: loopback only
 

@@ -27,7 +27,7 @@ def form(visit: Admitted) -> Response:
 
 def _form(visit: Visit, sentence: str = "", status: int = 200) -> Response:
     token = visit.request.cookies.get(FORM_COOKIE) or sessions.new_token()
-    shown = Visit(visit.request, visit.console, None, token)
+    shown = Visit(visit.request, visit.console, None, token, visit.endpoint)
     answer = shown.page(
         "sign_in.html", status=status, sentence=sentence, provider=visit.console.provider
     )
@@ -39,15 +39,26 @@ def _form(visit: Visit, sentence: str = "", status: int = 200) -> Response:
 def sign_in(visit: Admitted) -> Response:
     """Begins a session, when name and password are those of a local account."""
     name, password = visit.form.get("name", "").strip(), visit.form.get("password", "")
-    client = visit.request.client
     try:
         with visit.acting() as conn:
-            found = account_by_password(conn, name, password, client.host if client else "")
+            found = account_by_password(conn, name, password, _browser(visit))
     except TooManyTries:
         return _form(visit, _TOO_MANY, 429)
     if found is None:
         return _form(visit, _WRONG, 403)
     return _begin(visit, found)
+
+
+def _browser(visit: Visit) -> str | None:
+    """The browser's address; None behind a proxy that does not name it, or is not believed.
+
+    There everybody comes from the proxy: by its address one visitor would keep out all others.
+    """
+    address = visit.request.client.host if visit.request.client else None
+    if visit.house.settings.console.public_url is None:
+        return address
+    named = ",".join(visit.request.headers.getlist("x-forwarded-for"))
+    return address if address and address in named else None
 
 
 def _begin(visit: Visit, account_id: int) -> Response:

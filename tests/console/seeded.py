@@ -48,7 +48,7 @@ def served(
     with open_console(night.house.settings.model_copy(update=settings)) as house:
         listener = listen("127.0.0.1", 0)
         app = build_app(house)
-        server = serving.server(around(app) if around else app)
+        server = serving.server(around(app) if around else app, house.settings.console)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         known = make_accounts(night) if accounts else {}

@@ -1,22 +1,31 @@
 """Who comes in, for how long, and what is noted of it."""
 
+import hashlib
 import re
 
 import pytest
+import sqlalchemy as sa
 
 from console import sessions
 from console.access import EMERGENCY, load_access
 from console.accounts import (
     TRIES_OF_A_NAME,
+    TRIES_OF_AN_ADDRESS,
     Grant,
     TooManyTries,
     account_by_password,
     set_local_account,
 )
 from console.passwords import make_password
+from console.visits import FORM_COOKIE
 from pipeline.figures import figures
+from pipeline.settings import ConsoleSettings
+from schemas.console import failed_sign_in
 from schemas.errors import Terminal
 from schemas.watch import load_watch
+from tests.cases.world import HARBOR
+from tests.console.places import place_of
+from tests.console.seeded import served
 from tests.console.visitor import make_account
 
 EVERYTHING = Grant(["auditor"], ["*"])
@@ -94,6 +103,60 @@ def test_wrong_passwords_are_counted_by_name(transaction):
             account_by_password(transaction, name, password, f"from {name}")
 
 
+PUBLIC = "https://enrollment.carrier.example"
+PROXY, ATTACKER, STEWARD = "127.0.0.1", "203.0.113.7", "203.0.113.8"
+
+
+@pytest.fixture
+def guesses(opened):
+    """As many wrong passwords as there may be from the proxy and from one browser, then none."""
+    tries = [
+        {"subject_sha256": _sha256(f"{n}"), "address_sha256": _sha256(address)}
+        for address in (PROXY, ATTACKER)
+        for n in range(TRIES_OF_AN_ADDRESS)
+    ]
+    with opened.world.house.engine.begin() as conn:
+        conn.execute(sa.insert(failed_sign_in).values(tries))
+    yield
+    with opened.world.house.engine.begin() as conn:
+        conn.execute(sa.delete(failed_sign_in))
+
+
+@pytest.mark.control("authentication")
+@pytest.mark.parametrize(
+    ("settings", "kept_out"),
+    [
+        ({}, {None, ATTACKER, STEWARD}),
+        ({"public_url": PUBLIC}, {ATTACKER}),
+        ({"public_url": PUBLIC, "proxies": ["10.0.0.0/8"]}, set()),
+    ],
+    ids=["no proxy", "the proxy is believed", "another proxy is"],
+)
+@pytest.mark.usefixtures("guesses")
+def test_who_guesses_behind_a_proxy_keeps_nobody_else_out(night, settings, kept_out):
+    """Tries are counted by the browser that the proxy names; by the proxy's own address never."""
+    console = ConsoleSettings(**night.house.settings.console.model_dump() | settings)
+    password = make_password()
+    with night.house.engine.begin() as conn:
+        set_local_account(conn, "rosa", password, EVERYTHING, "tests")
+    with served(night, accounts=False, console=console) as opened:
+        for browser in (None, ATTACKER, STEWARD):
+            form = {"name": "rosa", "password": password, "csrf": sessions.form_token("a form")}
+            headers = {"Cookie": f"{FORM_COOKIE}=a form"}
+            headers |= {"X_Forwarded_For": browser} if browser else {}
+            answer = opened.post("/sign-in", None, form, **headers)
+            assert answer.status_code == (429 if browser in kept_out else 303), browser
+
+
+@pytest.mark.control("authentication")
+def test_another_password_ends_what_was_begun_with_the_one_before(transaction):
+    """An administrator who gives one because the old one was stolen shuts the thief out."""
+    known = set_local_account(transaction, "tess", make_password(), EVERYTHING, "tests")
+    token = sessions.begin(transaction, known)
+    assert set_local_account(transaction, "tess", make_password(), EVERYTHING, "tests") == known
+    assert sessions.guest_of(transaction, token) is None
+
+
 @pytest.mark.control("idle-accounts")
 def test_an_account_that_nobody_used_lets_nobody_in(transaction):
     """After sixty days (ARC-AMPE AC-2(3))."""
@@ -153,6 +216,30 @@ def test_the_table_of_roles_names_an_emergency_for_reading_only():
     assert written == {"POST /reveal", "POST /files/{file_id}/raw"}
 
 
+@pytest.mark.control("emergency-access")
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/held/outgoing/{hold_id}",
+        "/triage/pairs/{match_id}",
+        "/triage/{work}/{number}",
+        "/reconciliation/periods/{period_id}",
+    ],
+)
+def test_an_emergency_opens_what_may_only_be_looked_at(opened, page):
+    """Who works for no partner sees the page then, and its forms are about nothing of theirs."""
+    if "nemo" not in opened.accounts:
+        opened.accounts["nemo"] = make_account(opened.world, "nemo", list(load_access().roles), ())
+    token, path = opened.token("nemo"), place_of(page, opened)
+    word = {"word": "released", "action": "note", "reason": "Now!", "version": "0"}
+    assert opened.get(path, token).status_code == 404
+    opened.post("/account/emergency", token, {"reason": "The exchange asks by telephone."})
+    assert opened.get(path, token).status_code == 200
+    assert opened.post(path, token, word).status_code == 404
+    held = opened.post(f"/partners/{HARBOR}", token, {"word": "hold", "reason": "Now!"})
+    assert held.status_code == 404
+
+
 def test_the_first_account_is_printed_once(opened):
     """`edi834 console account` prints a password that nobody else has, and it opens the console."""
     ended = opened.world.edi834("console", "account", "quinn", "--role", "auditor")
@@ -161,6 +248,10 @@ def test_the_first_account_is_printed_once(opened):
     with opened.world.house.engine.begin() as conn:
         assert account_by_password(conn, "quinn", password, "here") is not None
     assert opened.world.edi834("console", "account", "quinn", "--role", "king").code == 2
+
+
+def _sha256(text):
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _shift(conn, column, minutes):
