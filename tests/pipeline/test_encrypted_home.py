@@ -1,13 +1,9 @@
 """A night in an encrypted home: the same night, and a copy of its disk tells nothing."""
 
-import os
 import shutil
 import stat
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -112,8 +108,8 @@ def test_rotation_wraps_all_keys_anew_and_goes_on_where_it_was_killed(world):
     assert before.is_settled
     for point in ("key made", "key of a file wrapped anew"):
         environment = world.environment() | {"EDI834_FAULT_POINT": point}
-        killed = _killed(world, environment)
-        assert killed == -9
+        killed = run_edi834(world.folder, ("keys", "rotate"), environment)
+        assert killed.code == -9
         between = standing(settings)
         assert sum(between.by_key.values()) == sum(before.by_key.values())
         for path in files_of(settings.landing_folder)[:5]:
@@ -128,14 +124,6 @@ def test_rotation_wraps_all_keys_anew_and_goes_on_where_it_was_killed(world):
     assert world.edi834("keys", "status").code == 0
     refused = world.edi834("keys", "forget", after.active)
     assert refused.code == 2
-
-
-def _killed(world, environment):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("EDI834_")}
-    command = [Path(sys.executable).parent / "edi834", "keys", "rotate"]
-    return subprocess.run(
-        command, cwd=world.folder, env=kept | environment, capture_output=True, check=False
-    ).returncode
 
 
 def test_a_plain_home_is_encrypted_later(tmp_path, engine):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import pipeline.check
+from tests.cases.commands import run_edi834
 from tests.cases.world import CEDAR
 from tests.pipeline.invariants import broken, broken_in
 
@@ -73,10 +74,12 @@ def test_a_wrong_file_of_a_partner_lets_nothing_begin(world):
     wrong = folder / f"{CEDAR}.toml"
     wrong.write_text(wrong.read_text().replace('usage_indicator = "P"', 'usage_indicator = "X"'))
     before = world.rows("SELECT count(*) FROM ledger.run")
-    ended = command(world, "night", "--as-of", world.clock(3).isoformat(), EDI834_PARTNERS=folder)
-    assert ended.returncode == 2
-    assert "usage_indicator" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    environment = world.environment(EDI834_PARTNERS=str(folder))
+    as_of = world.clock(3).isoformat()
+    ended = run_edi834(world.folder, ("night", "--as-of", as_of), environment)
+    assert ended.code == 2
+    assert "usage_indicator" in ended.err
+    assert "Traceback" not in ended.err
     assert world.rows("SELECT count(*) FROM ledger.run") == before
 
 
@@ -98,7 +101,7 @@ def test_a_night_goes_on_without_a_place_for_its_logs_and_traces(world):
     assert broken(world) == {}
 
 
-def command(world, *arguments, stderr=subprocess.PIPE, **environment):
+def command(world, *arguments, stderr, **environment):
     """The real command, with standard error where the test wants it."""
     given = {name: str(value) for name, value in environment.items()}
     return subprocess.run(

@@ -1,14 +1,9 @@
 """A file as the guide's tree: loops in order, issues in place, nobody's values."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
+from tests.cases.commands import run_edi834
 from tests.cases.enrollment import MEMBER, changed, enrollment, everything
-
-COMMAND = (sys.executable, "-c", "from pipeline.cli import main; main()", "show")
 
 
 @pytest.fixture
@@ -18,11 +13,8 @@ def show(tmp_path):
     def run(content, *options):
         path = tmp_path / "file.834"
         path.write_text(content if isinstance(content, str) else content.text())
-        root = Path(__file__).parents[2]
-        done = subprocess.run(
-            [*COMMAND, str(path), *options], cwd=root, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout.splitlines(), done.stderr
+        ended = run_edi834(tmp_path, ("show", path, *options), {})
+        return ended.code, ended.out.splitlines(), ended.err
 
     return run
 

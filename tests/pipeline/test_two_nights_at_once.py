@@ -35,11 +35,10 @@ def start(world, *arguments):
 
 
 def night(world, number, *arguments, hours=0):
-    """Exit code and standard error of the command for that night."""
+    """Exit code and standard error of the command for that night, to its end."""
     as_of = world.clock(number) + timedelta(hours=hours)
-    process = start(world, "--as-of", as_of.isoformat(), *arguments)
-    _, err = process.communicate()
-    return process.returncode, err
+    ended = world.edi834("night", "--as-of", as_of.isoformat(), *arguments)
+    return ended.code, ended.err
 
 
 def trail(world):
