@@ -60,8 +60,8 @@ LEFT JOIN matched m ON m.is_earlier = p.is_earlier AND m.payment = p.payment;
 """
 
 # What is due of each policy and month, of all amounts: the share of the month that each financial
-# segment covers. `covered` has also the months in which nothing is due. Whole numbers, millionths of
-# a cent times days, as half a cent is no binary fraction; it is rounded away from zero.
+# segment covers. `covered` has also the months in which nothing is due. Whole numbers, millionths
+# of a cent times days, as half a cent is no binary fraction; it is rounded away from zero.
 EXPECTED = """
 CREATE TABLE wanted AS
 SELECT DISTINCT month, policy FROM part WHERE outside IS NULL

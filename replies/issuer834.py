@@ -32,13 +32,6 @@ from replies.x12_writer import (
 )
 from schemas import tables
 
-# BGN05 (data element 623) of the clocks that exchanges keep; BGN05 is optional elsewhere.
-TIME_CODES = {
-    "America/New_York": "ET",
-    "America/Chicago": "CT",
-    "America/Denver": "MT",
-    "America/Los_Angeles": "PT",
-}
 # Order of the pieces that stand at one row of the table.
 GROUP_OPEN, SET_OPEN, MEMBER, SET_CLOSE, GROUP_CLOSE = range(5)
 
@@ -144,9 +137,9 @@ def _set_opening(
 
 
 def _created(envelope: Envelope) -> tuple[str | None, ...]:
-    """BGN03 to BGN07."""
-    now, zone = envelope.local_time, envelope.exchange.time_zone
-    return f"{now:%Y%m%d}", f"{now:%H%M%S}", TIME_CODES.get(zone), None, None
+    """BGN03 to BGN07; an issuer sends no time code (CMS guide 7.2, table 14: BGN05)."""
+    now = envelope.local_time
+    return f"{now:%Y%m%d}", f"{now:%H%M%S}", None, None, None
 
 
 def _members(rows: pa.Table, envelope: Envelope) -> tuple[pa.Array, Rows]:

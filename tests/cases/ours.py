@@ -7,7 +7,7 @@ alone, who has not, who stops paying in March, and who comes back; both with new
 from tests.cases.enrollment import Group, Interchange, Set
 
 _PARTIES = ("N1*P5*JANE DOE*94*0000011111", "N1*IN*HARBOR LIGHT INSURANCE*FI*007654321")
-_BGN = "BGN*00*12456*20260301*063015*ET***2"
+_BGN = "BGN*00*12456*20260301*063015****2"
 _ALONE = (_BGN, "QTY*TO*1", *_PARTIES)
 _FAMILY = (_BGN, "QTY*TO*2", "QTY*DT*1", *_PARTIES)
 _STAMP = ("LS*2700", "LX*1", "N1*75*REQUEST SUBMIT TIMESTAMP", "REF*17*2026030106301525", "LX*2")

@@ -138,7 +138,9 @@ def test_a_part_of_a_month_is_due_in_part():
 
 def test_half_a_cent_is_rounded_up():
     """17 of 28 days of 200.06 are 121.465, which no binary fraction is."""
-    part = segment(segment_begin=date(2026, 2, 12), aptc=Decimal("200.06"), premium_total=Decimal(0))
+    part = segment(
+        segment_begin=date(2026, 2, 12), aptc=Decimal("200.06"), premium_total=Decimal(0)
+    )
     assert told(matched([payment("APTC", "121.47", month=FEBRUARY)], [part])) == []
     assert told(matched([payment("APTC", "121.46", month=FEBRUARY)], [part])) == [
         ("short", "4567", FEBRUARY, "aptc", -1)

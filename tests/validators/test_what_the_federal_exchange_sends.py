@@ -57,6 +57,28 @@ ENDED = {
     "TERM-PDM": "03",
     "TERM-OTH": "",
 }
+
+
+def born(total, responsible):
+    """Edits of the change: all amounts are told for 2026-04-01 again, and Amy's begins then."""
+    later = (("PRE AMT TOT", "9X", total), ("APTC AMT", "9V", "100.00"))
+    later += (("TOT RES AMT", "9V", responsible),)
+    added = [
+        segment
+        for number, (name, code, amount) in enumerate(later, 10)
+        for segment in (
+            *(f"LX*{number}", f"N1*75*{name}"),
+            *(f"REF*{code}*{amount}", "DTP*007*D8*20260401"),
+        )
+    ]
+    return {
+        "REF*9X*762.50": ("REF*9X*690.00",),
+        "REF*9V*662.50": ("REF*9V*590.00",),
+        "LE*2700": (*added, "LE*2700"),
+        "REF*9X*150.00...DTP*007": ("REF*9X*150.00", "DTP*007*D8*20260401"),
+    }
+
+
 REMOVED = {"TERM": "14", "TERM-NLE": "07", "TERM-OTH-COVERAGE": "14", "CANCEL-NLE": "07"}
 RENEWED = {
     "PASSIVE - B2S": "41",
@@ -152,6 +174,15 @@ CASES = [
         )
         for code in ("25", "43")
     ),
+    ("ffe-change", born("762.50", "662.50")),
+    ("ffe-change", {"DMG*D8*20260301*F": ("DMG*D8*20060301*F",)}),  # tobacco: when enrolled first
+    (
+        "ffe-change",
+        {
+            "REF*17*FINANCIAL CHANGE": ("REF*17*CSR VARIANT CHANGE",),
+            "HD*024...REF*CE": ("HD*024**HLT", "DTP*349*D8*20260101", "REF*CE*91002NC001000104"),
+        },
+    ),
 ]
 
 
@@ -159,3 +190,9 @@ CASES = [
 def test_nothing_is_told_of_what_the_guide_allows(tmp_path, base, edits):
     """Loops, codes and reasons that are situational there break no rule here."""
     assert Reader(tmp_path).rules(edited(BASES[base], edits), HARBOR) == []
+
+
+def test_the_amounts_of_the_last_day_are_added_up(tmp_path):
+    """An earlier total, prorated for a newborn, is no sum of premiums of whole months."""
+    told = Reader(tmp_path).rules(edited(BASES["ffe-change"], born("772.50", "672.50")), HARBOR)
+    assert set(told) == {"premiums-do-not-add-up"}

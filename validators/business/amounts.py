@@ -36,11 +36,19 @@ def amount_between(facts: Facts, check: "Check") -> Flags:
 
 
 def amount_at_most(facts: Facts, check: "Check") -> Flags:
-    """The amount is above the amount `other` by more than `tolerance` cents."""
-    cents = facts.column(check.table, str(check.column)).cents[:-1]
-    others = facts.column(check.table, check.arguments["other"]).cents[:-1]
-    broken: Flags = cents > others + check.arguments.get("tolerance", 0)
-    broken &= (cents != NO_AMOUNT) & (others != NO_AMOUNT)
+    """The amount is above the amount `total` by more than `tolerance` cents.
+
+    Rows are reporting categories named `rest`; the other amount is that of the same member and day,
+    or else the only one of that name that the member has.
+    """
+    rest = facts.category_rows(check.arguments["rest"])
+    broken = np.zeros(facts.count("reporting_category"), dtype=np.bool_)
+    if not len(rest):
+        return broken
+    amounts = _Amounts(facts)
+    stated, total = amounts.cents[rest], amounts.beside(rest, check.arguments["total"])
+    known = (stated != NO_AMOUNT) & (total != NO_AMOUNT)
+    broken[rest[known & (stated > total + check.arguments.get("tolerance", 0))]] = True
     return broken
 
 
@@ -105,6 +113,14 @@ class _Amounts:
         only = np.where(counts[owners] == 1, self.cents[found], NO_AMOUNT)
         return np.where(has_same_day, self.cents[same_day], only)
 
+    def last(self, name: str) -> Ints:
+        """Row of each member's amount of that name for the latest day, -1 where it has none."""
+        named = self.facts.category_rows(name)
+        last = np.full(self.facts.count("member") + 1, -1, dtype=np.int64)
+        ordered = named[np.argsort(self._keys(named), kind="stable")]
+        last[self.owners[ordered]] = ordered
+        return last[:-1]
+
     def _keys(self, rows: Ints) -> Ints:
         return self.owners[rows] * _DAYS + np.maximum(self.days[rows], -1)
 
@@ -112,21 +128,28 @@ class _Amounts:
 def sum_of_members(facts: Facts, check: "Check") -> Flags:
     """The members' amounts `each` do not add up to the subscriber's amount, the column.
 
-    Of the members of a set those count for which `of` holds. A set in which no member, or not
-    every one of them, has the amount is passed over.
+    Both are reporting categories; of several amounts the one for the latest day counts, as that is
+    the day for which all of them hold. Of the members of a set those count for which `of` holds. A
+    set in which no member, or not every one of them, has the amount is passed over, and so is one
+    in which a member's amount begins later than the total.
     """
-    totals = facts.column("member", str(check.column)).cents[:-1]
-    each = facts.column("member", check.arguments["each"]).cents[:-1]
+    amounts = _Amounts(facts)
+    category = "category."
+    rows_of_totals = amounts.last(str(check.column).removeprefix(category))
+    rows_of_each = amounts.last(check.arguments["each"].removeprefix(category))
+    totals, each = amounts.cents[rows_of_totals], amounts.cents[rows_of_each]
     counted = facts.where("member", check.arguments["of"])
     counted = np.ones(len(each), dtype=np.bool_) if counted is None else counted
     sets, count = facts.set_of_member, facts.count("set_header")
     sums = np.zeros(count + 1, dtype=np.int64)
     rows = np.flatnonzero(counted)
     np.add.at(sums, sets[rows], np.where(each[rows] == NO_AMOUNT, 0, each[rows]))
+    days = np.full(count + 1, -1, dtype=np.int64)
+    np.maximum.at(days, sets[rows], amounts.days[rows_of_each[rows]])
     lacking = np.zeros(count + 1, dtype=np.bool_)
     lacking[sets[rows[each[rows] == NO_AMOUNT]]] = True
     is_judged = (totals != NO_AMOUNT) & facts.column("member", "is_subscriber").flags[:-1]
-    is_judged &= ~lacking[sets] & (sets >= 0)
+    is_judged &= ~lacking[sets] & (sets >= 0) & (days[sets] <= amounts.days[rows_of_totals])
     off = np.abs(np.where(is_judged, totals - sums[sets], 0))
     broken: Flags = off > check.arguments.get("tolerance", 0)
     return broken
