@@ -48,6 +48,18 @@ class Belief:
     identifiers: list[Row]
     brokers: list[Row]
 
+    def plan_of(self, member_id: str | None = None) -> str | None:
+        """The plan of the last day in effect, of the member or of the policy as a whole.
+
+        Of a member of whom nothing is in effect it is the policy's, and of a policy the one that
+        was told last.
+        """
+        of_policy = [row for row in self.coverages if row["effective_begin"] is not None]
+        of_member = [row for row in of_policy if row["exchange_member_id"] == member_id]
+        rows = of_member or of_policy
+        last = max(rows, key=lambda row: row["effective_begin"], default=self.policy)
+        return None if last is None else last["plan_id"]
+
 
 def believed(conn: sa.Connection, key: PolicyKey, known_at: datetime | None) -> Belief:
     """What was believed of the policy at that moment, or is believed now."""

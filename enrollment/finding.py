@@ -17,7 +17,14 @@ WITH found AS (
   UNION
   SELECT partner_id, exchange_policy_id FROM book.policy WHERE exchange_subscriber_id = :member
 )
-SELECT p.partner_id, p.exchange_policy_id, p.plan_id, p.insurance_line, p.status, p.benefit_begin,
+SELECT p.partner_id, p.exchange_policy_id, coalesce((
+    SELECT v.plan_id FROM book.effective_coverage v
+    WHERE v.partner_id = p.partner_id AND v.exchange_policy_id = p.exchange_policy_id
+      AND v.known_from <= coalesce(CAST(:known_at AS timestamptz), 'infinity')
+      AND CASE WHEN CAST(:known_at AS timestamptz) IS NULL THEN v.known_to = 'infinity'
+               ELSE v.known_to > CAST(:known_at AS timestamptz) END
+    ORDER BY v.benefit_begin DESC LIMIT 1
+  ), p.plan_id) AS plan_id, p.insurance_line, p.status, p.benefit_begin,
   p.benefit_end, p.exchange_subscriber_id, m.exchange_member_id, m.is_subscriber
 FROM found f
 JOIN book.member m ON m.exchange_policy_id = f.exchange_policy_id AND m.partner_id = f.partner_id

@@ -11,8 +11,11 @@ from schemas.postgres_copy import copy_out
 
 # `:known_at` picks what was believed, `:valid_on` the day whose amounts are shown, moved into the
 # coverage where it lies outside. Of a member's spans the last counts, with those that end on the
-# day before it: a change of plan is no new begin. The file is the exchange's: of what we have said
-# ourselves come the issuer's ids only, whichever side said them last.
+# day before it: a change of plan is no new begin. The plan is that of the member's last day of
+# coverage: a variant that was told for a later day has never taken effect. Of whom nothing is
+# covered it is the policy's, and of a policy that covers nothing the one that was told last. The
+# file is the exchange's: of what we have said ourselves come the issuer's ids only, whichever side
+# said them last.
 _SNAPSHOT = """
 WITH policy AS (
   SELECT *, greatest(benefit_begin, least(CAST(:valid_on AS date), benefit_end)) AS on_day
@@ -26,7 +29,12 @@ SELECT m.exchange_policy_id, p.exchange_subscriber_id, m.exchange_member_id, p.i
   home.address_line_1, home.address_line_2, home.city, home.state, home.postal_code,
   home.county_code, CASE WHEN m.is_subscriber THEN p.rating_area END, mail.address_line_1,
   mail.address_line_2, mail.city, mail.state, mail.postal_code, m.phone, m.email, m.tobacco_code,
-  p.plan_id, p.insurance_line, c.benefit_begin,
+  coalesce(c.plan_id, (
+    SELECT v.plan_id FROM book.effective_coverage v
+    WHERE v.partner_id = p.partner_id AND v.exchange_policy_id = p.exchange_policy_id
+      AND v.known_from <= :known_at AND v.known_to > :known_at
+    ORDER BY v.benefit_begin DESC LIMIT 1
+  ), p.plan_id), p.insurance_line, c.benefit_begin,
   CASE WHEN p.status = 'cancelled' THEN c.benefit_begin
        WHEN p.benefit_end < c.benefit_begin THEN c.benefit_begin
        ELSE least(c.benefit_end, p.benefit_end) END,
@@ -47,11 +55,13 @@ JOIN (
     string_agg(
       benefit_begin || '/' || coalesce(CAST(least(benefit_end, policy_end) AS text), '..'), ' '
       ORDER BY benefit_begin
-    ) FILTER (WHERE status <> 'cancelled' AND benefit_end IS DISTINCT FROM benefit_begin
-      AND benefit_begin <= coalesce(policy_end, 'infinity')) AS coverage_spans
+    ) FILTER (WHERE in_effect) AS coverage_spans,
+    (array_agg(plan_id ORDER BY benefit_begin DESC) FILTER (WHERE in_effect))[1] AS plan_id
   FROM (
     SELECT v.exchange_policy_id, v.exchange_member_id, v.benefit_begin, v.benefit_end, v.event_id,
-      p.status, p.benefit_end AS policy_end,
+      v.plan_id, p.benefit_end AS policy_end,
+      p.status <> 'cancelled' AND v.benefit_end IS DISTINCT FROM v.benefit_begin
+        AND v.benefit_begin <= coalesce(p.benefit_end, 'infinity') AS in_effect,
       v.benefit_begin > coalesce(lag(v.benefit_end) OVER (
         PARTITION BY v.exchange_policy_id, v.exchange_member_id ORDER BY v.benefit_begin
       ) + 1, '-infinity') AS begins

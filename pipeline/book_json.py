@@ -28,7 +28,7 @@ def as_object(answer: Answer) -> dict[str, Any]:
         "valid_on": question.valid_on,
         "known_at": question.known_at and question.known_at.isoformat(),
         "revealed": question.reveal,
-        "believed": policy and _told_row(answer, policy, _HEAD),
+        "believed": policy and {**_told_row(answer, policy, _HEAD), "plan_id": belief.plan_of()},
         "decisions": [_without(row, "event_id") for row in answer.decisions],
         "members": [_member(answer, row) for row in belief.members],
         "coverages": [

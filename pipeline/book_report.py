@@ -59,7 +59,7 @@ class Report:
         facts = {
             "status": policy["status"],
             "coverage": _window(policy),
-            "plan": f"{policy['plan_id']}, {policy['insurance_line'] or 'line unknown'}",
+            "plan": f"{self.belief.plan_of()}, {policy['insurance_line'] or 'line unknown'}",
             "subscriber": policy["exchange_subscriber_id"] or "unknown",
             "our policy id": policy["issuer_policy_id"],
             "effectuation": self._effectuation(policy),

@@ -144,7 +144,7 @@ def _in_book(belief: Belief, member_id: str) -> dict[str, Any]:
     members = mine(belief.members)
     if not members or belief.policy is None:
         return {}
-    own = ("plan_id", "insurance_line", "issuer_policy_id", "exchange_subscriber_id")
+    own = ("insurance_line", "issuer_policy_id", "exchange_subscriber_id")
     person = {name: members[0][name] for name in (*SINGLE, *NAME)}
     home = next((row for row in mine(belief.addresses) if row["kind"] == "residence"), {})
     last = max(mine(belief.coverages), key=lambda row: row["benefit_begin"], default={})
@@ -154,6 +154,7 @@ def _in_book(belief: Belief, member_id: str) -> dict[str, Any]:
         **person,
         **{name: home.get(name) for name in RESIDENCE},
         **{name: belief.policy[name] for name in own},
+        "plan_id": belief.plan_of(member_id),
         "benefit_begin": last.get("benefit_begin"),
         "benefit_end": last.get("effective_end") or belief.policy["benefit_end"],
         **{name: amounts.get(category) for name, category in _AMOUNTS.items()},

@@ -117,7 +117,7 @@ class CarrierCore:
             names = self._names(one, night)
             amounts = one.amounts_on(max(one.policy.begin, min(day, one.policy.end or day)))
             for enrollee in one.policy.enrollees:
-                row = _member_row(one.policy, enrollee, amounts) | names(enrollee)
+                row = _member_row(one, enrollee, amounts) | names(enrollee)
                 found = wrong.get((row["exchange_policy_id"], row["exchange_member_id"]))
                 if found is None:
                     yield row
@@ -165,8 +165,8 @@ class CarrierCore:
         return policy.responsible // 2 if share < _PAID_IN_PART else 0
 
 
-def _member_row(policy: Policy, enrollee: Enrollee, amounts: Amounts) -> Row:
-    person = enrollee.person
+def _member_row(known: Known, enrollee: Enrollee, amounts: Amounts) -> Row:
+    policy, person = known.policy, enrollee.person
     subscriber = enrollee is policy.subscriber
     return {
         "exchange_policy_id": policy.policy_id,
@@ -178,7 +178,7 @@ def _member_row(policy: Policy, enrollee: Enrollee, amounts: Amounts) -> Row:
         "first_name": person.first_name,
         "birth_date": person.birth_date.isoformat(),
         "gender_code": person.gender,
-        "plan_id": policy.plan_id,
+        "plan_id": known.plan_of(enrollee),
         "benefit_begin": enrollee.begin.isoformat(),
         "benefit_end": enrollee.end.isoformat() if enrollee.end else "",
         "premium_total": dollars(amounts.premium) if subscriber else "",

@@ -97,6 +97,17 @@ class Known:
         begun = [premium for since, premium in costs if since <= day]
         return begun[-1] if begun else enrollee.premium
 
+    def plan_of(self, enrollee: Enrollee) -> str:
+        """The plan of the member's last day of coverage, 16 characters.
+
+        Of whom nothing is covered it is the policy's, and of a cancelled policy the one told last.
+        """
+        policy = self.policy
+        if policy.state == "cancelled":
+            return policy.plan_id
+        days = [policy.end, None if enrollee.end == enrollee.begin else enrollee.end]
+        return self.amounts_on(min(day or date.max for day in days)).told.plan_id
+
 
 class ExchangeInABox:
     """One exchange with some trading partners, over many nights. Its memory is under `home`.
@@ -275,7 +286,7 @@ def _book_rows(known: Known, on: date) -> Iterator[dict[str, object]]:
             "exchange_policy_id": policy.policy_id,
             "partner_id": policy.partner_id,
             "status": policy.status,
-            "plan_id": policy.plan_id,
+            "plan_id": known.plan_of(enrollee),
             "benefit_begin": enrollee.begin,
             "benefit_end": enrollee.end,
             "effectuated": policy.effectuated,

@@ -32,7 +32,12 @@ LEFT JOIN LATERAL (SELECT * FROM ledger.carrier_reading k WHERE k.run_id = r.run
 WHERE r.run_id = :run_id AND r.partner_id = ANY(:partners) AND r.partner_id = :partner_id
 """
 _BELIEVED = """
-SELECT m.known_from, m.known_to, m.event_id, p.plan_id, p.status, p.benefit_begin, p.benefit_end
+SELECT m.known_from, m.known_to, m.event_id, coalesce((
+    SELECT v.plan_id FROM book.effective_coverage v WHERE v.partner_id = m.partner_id
+      AND v.exchange_policy_id = m.exchange_policy_id
+      AND v.exchange_member_id = m.exchange_member_id AND v.known_to = 'infinity'
+    ORDER BY v.benefit_begin DESC LIMIT 1
+  ), p.plan_id) AS plan_id, p.status, p.benefit_begin, p.benefit_end
 FROM book.member m JOIN book.policy p ON p.exchange_policy_id = m.exchange_policy_id
   AND p.partner_id = m.partner_id AND p.known_to = 'infinity'
 WHERE m.exchange_policy_id = :policy AND m.exchange_member_id = :member

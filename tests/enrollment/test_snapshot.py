@@ -2,9 +2,12 @@
 
 from datetime import date, datetime
 
+from enrollment.believed import PolicyKey, believed
+from enrollment.finding import policies_of_member
 from enrollment.snapshot import book_snapshot
 from schemas import records
 
+NEW_YEAR = date(2027, 1, 1)
 NIGHTS = [datetime.fromisoformat(f"2027-0{month}-01T06:00:00+00:00") for month in (1, 2)]
 
 
@@ -81,3 +84,40 @@ def test_a_policy_has_the_rating_area_that_was_told_last(carrier, say):
 
     areas = {member: row["rating_area"] for (_, member), row in carrier.book().items()}
     assert areas == {"S1": "R-TX004", "D1": None}
+
+
+def test_a_snapshot_has_the_plan_of_each_member_s_last_day_of_coverage(carrier, say):
+    """A variant from June on never took effect where coverage had ended by May.
+
+    Where nothing is covered it is the policy's last plan, or of a cancelled one the last told.
+    """
+    for n in (1, 2, 3, 4):
+        carrier.receives(say.enrollment(f"P{n}", f"S{n}", f"D{n}"))
+        variant = {"reason": "CSR VARIANT CHANGE", "maintenance_effective": date(2027, 6, 1)}
+        changed = say.change(f"P{n}", f"S{n}", **variant)
+        changed.people[0].coverage["plan_id"] = "91001TX001000104"
+        carrier.receives(changed)
+    later = {"submitted": "2026120112000000"}
+    for n, end in ((1, date(2027, 5, 31)), (2, NEW_YEAR)):
+        gone = say.removed(f"P{n}", f"S{n}", f"D{n}", end)
+        carrier.receives(say.change(f"P{n}", f"S{n}", gone, **later))
+    carrier.receives(
+        say.at("2026120212000000", say.termination("P2", "S2", date(2027, 3, 31))),
+        say.at("2026120212000000", say.termination("P3", "S3", date(2027, 6, 30))),
+        say.at("2026120212000000", say.cancellation("P4", "S4")),
+    )
+    carrier.applies()
+
+    rows = book_snapshot(carrier.conn, "cedar-valley-tx", carrier.as_of).to_pylist()
+
+    plans_of = {row["exchange_member_id"]: row["plan_id"] for row in rows}
+    first = {member for member, plan in plans_of.items() if plan == "91001TX001000101"}
+    assert (first, len(plans_of)) == ({"D1", "S2", "D2"}, 8)
+    open_one, ended = (
+        believed(carrier.conn, PolicyKey(policy, "cedar-valley-tx"), None)
+        for policy in ("P1", "P2")
+    )
+    assert open_one.plan_of() == plans_of["S1"] != open_one.plan_of("D1")
+    assert ended.plan_of() == ended.plan_of("D2") == plans_of["S2"]
+    (found,) = policies_of_member(carrier.conn, "D2", None, None)
+    assert found["plan_id"] == plans_of["D2"]

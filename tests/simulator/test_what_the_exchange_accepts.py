@@ -1,5 +1,6 @@
 """Hand-written cancellations, terminations, maintenance and reinstatements, judged."""
 
+import csv
 from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
@@ -8,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from simulator import events, judging
+from simulator.carrier import CarrierCore
 from simulator.faults import NightFaults
 from simulator.judging import by_status
 from simulator.nights import EVENING, PartnerNight
@@ -379,6 +381,37 @@ def test_a_confirmation_may_answer_any_copy_of_what_was_sent(world):
     assert stands.reference == last
     assert "BGN02" in world.say(policy, with_text(body, f"*{last}*", f"*{former}*"), night=2)
     assert world.say(policy, with_text(body, f"*{last}*", f"*{first}*"), night=2) == ""
+
+
+def test_a_policy_that_ends_before_its_variant_changes_has_the_plan_of_its_last_day(
+    world, tmp_path
+):
+    """At the exchange and in the carrier's records, whatever was told for later."""
+    policy = world.policy()
+    box, partner = world.box, world.box.scenario.partners[TEXAS]
+    night = PartnerNight(box.state, box.scenario, partner, 2, NightFaults(0.0, Random(1)))
+    with box.state.transaction():
+        in_june = replace(night.occasion(), effective=date(2027, 6, 1))
+        changed = night.entry(events.variant_change(policy, in_june))
+        night.file("I834", EVENING, [changed])
+    box.mailboxes.place_planned(box.state, 2)
+    world.carrier.acknowledge(2)
+    box.read_answers(2)
+    columns = partner.carrier_records.members
+
+    def plans():
+        """By the exchange's book, and by the carrier's extract."""
+        CarrierCore(box, 7).write_extract(tmp_path, TEXAS, 2)
+        with (tmp_path / "members.csv").open(newline="") as file:
+            held = {row[columns["exchange_policy_id"]]: row for row in csv.DictReader(file)}
+        carriers = held[policy.policy_id][columns["plan_id"]]
+        return book_row(world, policy)["plan_id"], carriers
+
+    later = changed.transaction.policy
+    assert plans() == (later.plan_id, later.plan_id)
+    end = world.ending(policy, "TERM", "59", date(2027, 5, 31))
+    assert world.say(later, end, night=2) == ""
+    assert plans() == (policy.plan_id, policy.plan_id)
 
 
 WRONG_ENDS = [
