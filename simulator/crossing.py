@@ -1,10 +1,13 @@
 """What crosses on its way: what either side cannot know yet is no fault of the carrier.
 
 The exchange may have lost a file that the carrier counts as read, may have rejected what the
-carrier has not heard of yet, and may have said what the carrier has not acknowledged.
+carrier has not heard of yet, and may have said what the carrier has not acknowledged. A
+cancellation that was said before a change of the exchange's own is answered by a rejection: whoever
+accepted it would have changed a policy that was cancelled by then.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from simulator.answer_faults import LOST, force, was_forced
 from simulator.state import State
@@ -43,3 +46,9 @@ def has_crossed(state: State, partner_id: str, policy_id: str, name: str, night:
         {"partner": partner_id, "policy": policy_id, "night": night},
     ).fetchone()
     return row is not None or was_forced(state, LOST, name)
+
+
+def is_overtaken(state: State, policy_id: str, said_at: datetime) -> bool:
+    """Whether the last word of the exchange on the policy is a change that it made later."""
+    (last,) = state.load_transactions([state.last_transaction(policy_id)])
+    return last.kind == "change" and last.submitted > said_at

@@ -68,7 +68,7 @@ def person(member: ReceivedMember, enrollee: Enrollee, policy: Policy) -> Iterat
 
 def timestamp(member: ReceivedMember) -> Iterator[Objection]:
     """REQUEST SUBMIT TIMESTAMP is on every member."""
-    if not _is_timestamp(member.categories.get("REQUEST SUBMIT TIMESTAMP", "")):
+    if as_timestamp(member.categories.get("REQUEST SUBMIT TIMESTAMP", "")) is None:
         yield missing("REF*17", "REQUEST SUBMIT TIMESTAMP is missing or no timestamp")
 
 
@@ -117,6 +117,16 @@ def as_date(text: str) -> date | None:
         return None
 
 
+def as_timestamp(text: str) -> datetime | None:
+    """A moment of the form CCYYMMDDHHMMSSss, hundredths of a second at the end, or None."""
+    if len(text) != 16 or not text.isdigit():
+        return None
+    try:
+        return datetime.strptime(text[:14], "%Y%m%d%H%M%S")
+    except ValueError:
+        return None
+
+
 def _sponsor_ids(policy: Policy) -> set[str]:
     return {sponsor(policy)[2], policy.subscriber.person.member_id}
 
@@ -127,14 +137,3 @@ def _quantities(received: ReceivedTransaction) -> tuple[str | None, str | None]:
 
 def _totals(total: int) -> tuple[str, str | None]:
     return str(total), str(total - 1) if total > 1 else None
-
-
-def _is_timestamp(text: str) -> bool:
-    """CCYYMMDDHHMMSSss: hundredths of a second at the end."""
-    if len(text) != 16 or not text.isdigit():
-        return False
-    try:
-        datetime.strptime(text[:14], "%Y%m%d%H%M%S")
-    except ValueError:
-        return False
-    return True

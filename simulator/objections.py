@@ -18,6 +18,7 @@ END_DATE = "B107"
 WINDOW = "B108"  # the days on which an end on 31 December may be sent (section 6.10)
 NOT_REINSTATED = "B109"  # section 7.2.7
 ID_PAIR = "B110"  # table 22
+OVERTAKEN = "B111"  # the exchange has changed the policy since this was said
 FORCED = "B900"  # nothing is wrong: the scenario wants a rejection
 
 

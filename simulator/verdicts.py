@@ -4,14 +4,14 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from schemas.partners import Partner
-from simulator import answer_faults, crossing, standing
+from simulator import answer_faults, crossing, echoes, standing
 from simulator.acknowledged import DUPLICATE_INTERCHANGE
 from simulator.acknowledgments import GroupAnswer, Writer
 from simulator.answer_faults import AnswerFaults, force, was_forced
 from simulator.business import FUNCTION_CODE, Rejected, write_acknowledgement
 from simulator.files import file_name
 from simulator.judging import kind_of, objections
-from simulator.objections import FORCED, Objection
+from simulator.objections import FORCED, OVERTAKEN, Objection
 from simulator.outcomes import Outcome
 from simulator.reading import ReceivedGroup, ReceivedInterchange, at
 from simulator.received import ReceivedTransaction, take_apart
@@ -181,9 +181,13 @@ class Judge:
         """What the exchange has against the transaction, if anything; else it is its word too."""
         stands = standing.standing(self.state, self.partner.id, policy_id, self.day)
         against = list(objections(parts, kind, stands, self.partner))
+        overtaken = not against and kind == "cancellation" and self._is_overtaken(parts, policy_id)
+        if overtaken:
+            text = "the exchange has changed the policy since"
+            against = [Objection(text, "REF*17", (OVERTAKEN,))]
         if against:
             reasons = "; ".join(objection.text for objection in against)
-            if stands and self._has_crossed(parts, kind, stands, outcome.name):
+            if overtaken or (stands and self._has_crossed(parts, kind, stands, outcome.name)):
                 self._force(answer_faults.CROSSED, policy_id)
                 outcome.forced.append((policy_id, reasons))
             else:
@@ -200,6 +204,11 @@ class Judge:
             said = self._said(parts, kind, policy_id)
             standing.remember(self.state, self.partner.id, said, self.night)
         return []
+
+    def _is_overtaken(self, parts: ReceivedTransaction, policy_id: str) -> bool:
+        subscriber = parts.subscriber or parts.members[0]
+        said_at = echoes.as_timestamp(subscriber.categories["REQUEST SUBMIT TIMESTAMP"])
+        return said_at is not None and crossing.is_overtaken(self.state, policy_id, said_at)
 
     def _has_crossed(
         self, parts: ReceivedTransaction, kind: Kind | None, stands: Standing, name: str

@@ -383,6 +383,38 @@ def test_a_confirmation_may_answer_any_copy_of_what_was_sent(world):
     assert world.say(policy, with_text(body, f"*{last}*", f"*{first}*"), night=2) == ""
 
 
+def said_at(body, clock):
+    """The set with another REQUEST SUBMIT TIMESTAMP."""
+    return with_text(body, "2026120119000000", clock)
+
+
+def test_a_cancellation_that_was_said_before_a_change_of_the_exchange_is_rejected(world):
+    """In the morning, between the drops: the child of the afternoon would join a cancelled policy.
+
+    What the carrier could not know is no fault of its own, and in the evening it says it again.
+    """
+    policy = world.policy()
+    box, partner = world.box, world.box.scenario.partners[TEXAS]
+    night = PartnerNight(box.state, box.scenario, partner, 2, NightFaults(0.0, Random(1)))
+    with box.state.transaction():
+        added = night.entry(events.addition(policy, night.occasion()))
+        night.file("I834", EVENING, [added], evening=True)
+    body = world.ending(policy, "CANCEL", "59", policy.begin)
+
+    assert world.say(policy, said_at(body, "2026120207000000"), night=2) == ""
+    assert box.read_answers(2, evening=False).forced == (
+        (policy.policy_id, "the exchange has changed the policy since"),
+    )
+    assert world.now(policy).state == "active"
+
+    box.mailboxes.place_planned(box.state, 2)
+    world.carrier.acknowledge(2)
+    box.read_answers(2)
+    assert world.say(policy, said_at(body, "2026120219000000"), night=2) == ""
+    assert world.now(policy).state == "cancelled"
+    assert len(box.read_answers(2).forced) == 1
+
+
 def test_a_policy_that_ends_before_its_variant_changes_has_the_plan_of_its_last_day(
     world, tmp_path
 ):
