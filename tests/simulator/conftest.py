@@ -13,6 +13,7 @@ from pyx12.x12n_document import x12n_document
 from schemas.partners import load_exchange, partners_of
 from simulator.exchange import ExchangeInABox
 from simulator.faults import FILE_FAULTS
+from tests.simulator.hand_written import World
 
 PARAMETERS = params()  # its maps are read once for all files that are read by these
 FIRST_NIGHT = date(2026, 12, 1)
@@ -185,3 +186,14 @@ CONFIRMED = (
 def carrier_of() -> Callable[[ExchangeInABox], SmallCarrier]:
     """A carrier for an exchange."""
     return SmallCarrier
+
+
+@pytest.fixture
+def world(new_exchange, carrier_of) -> World:
+    """An exchange whose first night was acknowledged, and its carrier."""
+    box = new_exchange(members=120)
+    box.send(1)
+    carrier = carrier_of(box)
+    carrier.acknowledge(1)
+    box.read_answers(1)
+    return World(box, carrier)
