@@ -48,6 +48,7 @@ _LONG = (
 # No test kills this server, so what it has written need not reach the disk; and with a database for
 # each test there would be a process that looks after one of them several times a second.
 _OFF = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum")
+MIGRATED = "template_edi834"  # the database of which tests get copies
 _FOLDER = pytest.StashKey[Path]()
 
 
@@ -121,11 +122,25 @@ def server_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def migrated_url(server_folder):
     """The URL of a database at the newest revision, of which every test gets a copy."""
-    url = embedded_url(server_folder, "template_edi834")
+    url = embedded_url(server_folder, MIGRATED)
     engine = open_engine(url)
     upgrade(engine)
     engine.dispose()
     return url
+
+
+@pytest.fixture(scope="session")
+def made_database(server_folder):
+    """Makes a database of that name from a template; the URL of it."""
+    engine = open_engine(embedded_url(server_folder, "postgres"))
+
+    def made(name, template):
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return engine.url.set(database=name).render_as_string(hide_password=False)
+
+    yield made
+    engine.dispose()
 
 
 @pytest.fixture
@@ -134,18 +149,10 @@ def empty_database_url(server_folder):
     return embedded_url(server_folder, f"empty_{next(_database_numbers)}")
 
 
-def _copy_of_template(server_folder, name):
-    engine = open_engine(embedded_url(server_folder, "postgres"))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template_edi834")
-    engine.dispose()
-    return embedded_url(server_folder, name)
-
-
 @pytest.fixture
-def database_url(server_folder, migrated_url):
+def database_url(made_database, migrated_url):
     """The URL of a database of the test's own at the newest revision."""
-    return _copy_of_template(server_folder, f"test_{next(_database_numbers)}")
+    return made_database(f"test_{next(_database_numbers)}", MIGRATED)
 
 
 @pytest.fixture
@@ -157,9 +164,9 @@ def engine(database_url):
 
 
 @pytest.fixture(scope="session")
-def shared_engine(server_folder, migrated_url):
+def shared_engine(made_database, migrated_url):
     """An engine on a database in which no test ever commits."""
-    engine = open_engine(_copy_of_template(server_folder, "shared"))
+    engine = open_engine(made_database("shared", MIGRATED))
     yield engine
     engine.dispose()
 

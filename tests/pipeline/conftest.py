@@ -9,15 +9,22 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ledger.server import embedded_url, open_engine
+from ledger.server import embedded_url
 from tests.cases.world import CEDAR, HARBOR, Ended, World, opened_world, run_edi834
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def new_database_url(server_folder) -> Callable[[], str]:
-    """URLs of empty databases on the session's server, a new one at each call."""
+def new_database_url(made_database, migrated_url) -> Callable[[], str]:
+    """URLs of databases at the newest revision, a new one at each call."""
+    template = sa.make_url(migrated_url).database
+    return lambda: made_database(f"pipeline_{next(_numbers)}", template)
+
+
+@pytest.fixture(scope="session")
+def new_empty_database_url(server_folder) -> Callable[[], str]:
+    """URLs of databases without any table, a new one at each call."""
     return lambda: embedded_url(server_folder, f"pipeline_{next(_numbers)}")
 
 
@@ -47,6 +54,7 @@ class FirstNights:
 
     folder: Path
     new_database_url: Callable[[], str]
+    made_database: Callable[[str, str], str]
     played: dict[tuple[str, ...], tuple[Path, str]] = field(default_factory=dict)
 
     def copied_to(self, folder: Path, partner_ids: tuple[str, ...]) -> str:
@@ -55,13 +63,7 @@ class FirstNights:
             self.played[partner_ids] = self._play(partner_ids)
         source, url = self.played[partner_ids]
         shutil.copytree(source, folder, dirs_exist_ok=True)
-        template, copy = (sa.make_url(one) for one in (url, self.new_database_url()))
-        engine = open_engine(url_of(template.set(database="postgres")))
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-            conn.exec_driver_sql(f"DROP DATABASE {copy.database}")
-            conn.exec_driver_sql(f"CREATE DATABASE {copy.database} TEMPLATE {template.database}")
-        engine.dispose()
-        return url_of(copy)
+        return self.made_database(f"pipeline_{next(_numbers)}", sa.make_url(url).database)
 
     def _play(self, partner_ids: tuple[str, ...]) -> tuple[Path, str]:
         folder, url = self.folder / "-".join(partner_ids), self.new_database_url()
@@ -71,15 +73,11 @@ class FirstNights:
         return folder, url
 
 
-def url_of(url: sa.URL) -> str:
-    """The URL as text, with its password."""
-    return url.render_as_string(hide_password=False)
-
-
 @pytest.fixture(scope="session")
-def first_nights(tmp_path_factory, new_database_url) -> FirstNights:
+def first_nights(tmp_path_factory, new_database_url, made_database) -> FirstNights:
     """Worlds after their first night, to be copied."""
-    return FirstNights(tmp_path_factory.mktemp("first-nights"), new_database_url)
+    folder = tmp_path_factory.mktemp("first-nights")
+    return FirstNights(folder, new_database_url, made_database)
 
 
 @pytest.fixture

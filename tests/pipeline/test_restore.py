@@ -62,7 +62,9 @@ def require_that_nobody_opens_half_a_home(world, database_url, monkeypatch):
 
 @pytest.mark.fault("F37")
 @pytest.mark.control("contingency")
-def test_a_restore_of_yesterday_reaches_today(tmp_path, new_database_url, open_world, monkeypatch):
+def test_a_restore_of_yesterday_reaches_today(
+    tmp_path, new_database_url, new_empty_database_url, open_world, monkeypatch
+):
     """The same book; no control number twice; the gap is told, and partners are held till then."""
     key_file = tmp_path / "keys.toml"
     Keyring(key_file).with_new_key(date(2026, 12, 1))
@@ -79,9 +81,9 @@ def test_a_restore_of_yesterday_reaches_today(tmp_path, new_database_url, open_w
         believed, sent = world.rows(BELIEVED), numbers_sent(world)
         assert lost.state != "failed"
 
-        require_that_nobody_opens_half_a_home(world, new_database_url(), monkeypatch)
+        require_that_nobody_opens_half_a_home(world, new_empty_database_url(), monkeypatch)
         settings = world.house.settings.model_copy(
-            update={"home": tmp_path / "restored", "database_url": new_database_url()}
+            update={"home": tmp_path / "restored", "database_url": new_empty_database_url()}
         )
         mailboxes = settings.mailboxes | {LATER: settings.mailboxes[CEDAR]}
         with_later = settings.model_copy(update={"mailboxes": mailboxes})
@@ -140,7 +142,7 @@ def held(world, *, is_held):
 @pytest.mark.fault("F23", "F37")
 @pytest.mark.control("contingency")
 def test_what_waited_in_the_backup_is_not_sent_a_second_time(
-    tmp_path, new_database_url, open_world
+    tmp_path, new_database_url, new_empty_database_url, open_world
 ):
     """It was delivered after the backup and taken away: a person learns so, and it stays sent once.
 
@@ -164,7 +166,7 @@ def test_what_waited_in_the_backup_is_not_sent_a_second_time(
         assert max(numbers_sent(world).values()) == 1
 
         settings = world.house.settings.model_copy(
-            update={"home": tmp_path / "restored", "database_url": new_database_url()}
+            update={"home": tmp_path / "restored", "database_url": new_empty_database_url()}
         )
         restored = restore(tmp_path / "backup", settings)
         assert restored.in_doubt == [file_id for file_id, _ in waiting]

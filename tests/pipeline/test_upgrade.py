@@ -56,12 +56,12 @@ def revision_of(world):
 
 @pytest.mark.fault("F38")
 def test_a_run_of_the_version_before_is_ended_by_the_new_one(
-    tmp_path, new_database_url, open_world, monkeypatch
+    tmp_path, new_empty_database_url, open_world, monkeypatch
 ):
     """One night is whole and one half done in the old database; nothing of both is lost."""
     monkeypatch.setattr(pipeline.wiring, "upgrade", bring_to_the_first)
     monkeypatch.setattr(pipeline.report, "to_report", reported_in_the_first)
-    with open_world(tmp_path, new_database_url(), members=20, partner_ids=(CEDAR,)) as world:
+    with open_world(tmp_path, new_empty_database_url(), members=20, partner_ids=(CEDAR,)) as world:
         world.send(1)
         world.run(1)
         world.send(2)
