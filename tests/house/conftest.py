@@ -35,18 +35,26 @@ class House:
             for path in sorted((self.root / folder).rglob("*.py")):
                 yield path.relative_to(self.root).as_posix(), ast.parse(path.read_text())
 
-    @cached_property
-    def committed(self) -> dict[str, str]:
-        """The text of every file under version control, by its path."""
+    def tracked(self) -> list[Path]:
+        """Every path under version control."""
         if shutil.which("git") is None or not (self.root / ".git").exists():
             pytest.skip("this is not a git checkout, so there are no committed files to look at")
         listing = subprocess.run(
             ["git", "ls-files", "-z"], cwd=self.root, check=True, capture_output=True, text=True
         ).stdout
-        paths = [self.root / name for name in listing.split("\0") if name]
+        return [self.root / name for name in listing.split("\0") if name]
+
+    @property
+    def links(self) -> list[str]:
+        """Those that are symbolic links."""
+        return [p.relative_to(self.root).as_posix() for p in self.tracked() if p.is_symlink()]
+
+    @cached_property
+    def committed(self) -> dict[str, str]:
+        """The text of every file under version control, by its path."""
         return {
             path.relative_to(self.root).as_posix(): path.read_text(errors="replace")
-            for path in paths
+            for path in self.tracked()
             if path.is_file()
         }
 

@@ -46,6 +46,11 @@ def test_no_path_of_one_machine(house):
     assert found(house, MACHINE) == []
 
 
+def test_no_symbolic_link(house):
+    """A link leads out of the checkout, or nowhere, on every machine but the one it was made on."""
+    assert house.links == []
+
+
 def test_no_address_of_a_package_index(house):
     """Everybody installs from the index that they trust (decision 0005)."""
     assert found(house, INDEX, CONFIGURATION) == []
