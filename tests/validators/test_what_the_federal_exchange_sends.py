@@ -93,6 +93,7 @@ SEASONS = (
     *("43- CHANGE OF LOCATION", "FC - FINANCIAL CHANGE", "NE - NEWLY ELIGIBLE", "QS - QSEHRA"),
     *("HR- ICHRA", "02"),
 )
+UNTOLD = {"REF*9X*412.50": ("REF*9X*0.00",), "REF*9X*200.00": ("REF*9X*0.00",)}
 SINGLE = {
     "a broker": {"N1*IN": ("N1*IN*HARBOR LIGHT INSURANCE*FI*007654321", "N1*BO*ANN*94*12345678")},
     "the sponsor by SSN": {"N1*P5": ("N1*P5*JANE DOE*FI*900121234",)},
@@ -130,6 +131,12 @@ SINGLE = {
         "HD*021**HLT": "HD*021**DEN",
         "91002NC0010001": "91002NC0900001",
     },
+    "a dental plan of which the total is told": {
+        **UNTOLD,
+        "HD*021**HLT": "HD*021**DEN",
+        "91002NC0010001": "91002NC0900001",
+    },
+    "a rating area with the blank of the form": {"REF*9X*R-NC004": ("REF*9X*R- NC004",)},
 }
 
 
@@ -195,4 +202,10 @@ def test_nothing_is_told_of_what_the_guide_allows(tmp_path, base, edits):
 def test_the_amounts_of_the_last_day_are_added_up(tmp_path):
     """An earlier total, prorated for a newborn, is no sum of premiums of whole months."""
     told = Reader(tmp_path).rules(edited(BASES["ffe-change"], born("772.50", "672.50")), HARBOR)
+    assert set(told) == {"premiums-do-not-add-up"}
+
+
+def test_a_health_plan_has_premiums_of_its_members(tmp_path):
+    """Only dental plans may be rated by family, so that their members' amounts tell nothing."""
+    told = Reader(tmp_path).rules(edited(BASES["ffe-initial"], UNTOLD), HARBOR)
     assert set(told) == {"premiums-do-not-add-up"}

@@ -131,7 +131,8 @@ def sum_of_members(facts: Facts, check: "Check") -> Flags:
     Both are reporting categories; of several amounts the one for the latest day counts, as that is
     the day for which all of them hold. Of the members of a set those count for which `of` holds. A
     set in which no member, or not every one of them, has the amount is passed over, and so is one
-    in which a member's amount begins later than the total.
+    in which a member's amount begins later than the total. Where `untold` holds of the subscriber,
+    amounts that are all 0 tell nothing, and the set is passed over.
     """
     amounts = _Amounts(facts)
     category = "category."
@@ -150,6 +151,9 @@ def sum_of_members(facts: Facts, check: "Check") -> Flags:
     lacking[sets[rows[each[rows] == NO_AMOUNT]]] = True
     is_judged = (totals != NO_AMOUNT) & facts.column("member", "is_subscriber").flags[:-1]
     is_judged &= ~lacking[sets] & (sets >= 0) & (days[sets] <= amounts.days[rows_of_totals])
+    untold = facts.where("member", check.arguments.get("untold", ()))
+    if untold is not None:
+        is_judged &= ~untold | (sums[sets] != 0)
     off = np.abs(np.where(is_judged, totals - sums[sets], 0))
     broken: Flags = off > check.arguments.get("tolerance", 0)
     return broken

@@ -180,8 +180,8 @@ def _check(rule: Rule, exchange: Exchange | None, partner: Partner | None) -> Ch
     column = arguments.pop("column", None)
     named = _Named(exchange, partner)
     when, unless = (named.clauses(arguments.pop(name, {})) for name in ("when", "unless"))
-    if "of" in arguments:
-        arguments["of"] = named.clauses(arguments["of"])
+    for name in {"of", "untold"} & set(arguments):
+        arguments[name] = named.clauses(arguments[name])
     for name in ("codes", "pairs"):
         if name in arguments:
             arguments[name] = frozenset(named.values(arguments[name]))

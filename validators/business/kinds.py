@@ -15,6 +15,8 @@ from validators.business.columns import NO_DAY, Column
 from validators.business.facts import Facts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from validators.business.checks import Check
     from validators.business.stretch_facts import StretchFacts
 
@@ -40,17 +42,14 @@ def forbidden(facts: Facts, check: "Check") -> Flags:
 def code_in(facts: Facts, check: "Check") -> Flags:
     """The value, or its first `length` characters, is none of `codes`.
 
-    With `normalised` blanks and dashes do not count.
+    With `normalised` blanks and dashes do not count, nor does `length` count them.
     """
     length = check.arguments.get("length")
     codes: frozenset[str] = check.arguments["codes"]
     coded = _column(facts, check).coded
-    known = codes
-    if length is not None:
-        known = frozenset(value for value in coded.values if value[:length] in codes)
-    if check.arguments.get("normalised"):
-        wanted = frozenset(map(normalise_reason, codes))
-        known = frozenset(value for value in coded.values if normalise_reason(value) in wanted)
+    alike: Callable[[str], str] = normalise_reason if check.arguments.get("normalised") else str
+    wanted = frozenset(map(alike, codes))
+    known = frozenset(value for value in coded.values if alike(value)[:length] in wanted)
     broken: Flags = ~coded.among(known)[:-1]
     broken &= coded.index[:-1] >= 0
     return broken
