@@ -28,7 +28,9 @@ CROSS JOIN LATERAL (VALUES
   ('reversal', c.amount < 0),
   ('in-the-future', c.received_on > :on_day),
   ('without-amount', c.amount IS NULL),
-  ('without-day', c.received_on IS NULL)
+  ('without-day', c.received_on IS NULL),
+  ('without-paid-through', c.paid_through IS NULL AND c.amount > 0
+    AND c.received_on > greatest(s.month_end, s.deadline))
 ) r (rule, holds)
 WHERE r.holds"""
 
@@ -48,13 +50,30 @@ SELECT exchange_policy_id, 'more-than-owed' AS rule, jsonb_build_object('paid', 
 FROM settled c JOIN paid p USING (exchange_policy_id)
 WHERE c.surplus > 0"""
 
-# Effectuated without a binder, as a renewal is, and never paid: no grace is known for that.
+# Effectuated, and nothing is left of what was paid, as of a renewal that never was: no grace is
+# known for that. A binder that was taken back is decided.
 _NEVER_PAID = """
-SELECT exchange_policy_id, 'never-paid' AS rule,
-  jsonb_build_object('owed_since', u.due, 'responsible_amount', s.responsible) AS figures
-FROM unpaid u JOIN standing s USING (exchange_policy_id)
-LEFT JOIN paid p USING (exchange_policy_id)
-WHERE u.due = s.benefit_begin AND s.deadline < :on_day AND p.total IS NULL"""
+SELECT exchange_policy_id, 'never-paid' AS rule, jsonb_build_object(
+  'owed_since', s.benefit_begin, 'responsible_amount', s.responsible) AS figures
+FROM balance b JOIN standing s USING (exchange_policy_id)
+WHERE b.total <= 0 AND s.responsible > 0 AND s.deadline < :on_day
+  AND s.exchange_policy_id NOT IN (
+    SELECT exchange_policy_id FROM candidate WHERE rule = 'binder-reversed')"""
+
+# What ends nobody: the first month counts as it was confirmed.
+_FIRST_MONTH_SHORT = """
+SELECT exchange_policy_id, 'first-month-short' AS rule, jsonb_build_object(
+  'responsible_amount', s.responsible, 'counted', h.first_owed) AS figures
+FROM behind h JOIN standing s USING (exchange_policy_id) JOIN balance b USING (exchange_policy_id)
+WHERE h.first_owed < s.binder_least AND s.deadline < :on_day AND b.total < b.need"""
+
+# What is owed for months that had begun when we learnt of it, and is not paid yet.
+_OWED_ANEW = """
+SELECT exchange_policy_id, 'owed-anew' AS rule, jsonb_build_object('amount', sum(i.amount),
+  'owed_since', min(i.due), 'known_on', max(i.known_on), 'due', max(i.counts_from)) AS figures
+FROM owed_item i JOIN balance b USING (exchange_policy_id)
+WHERE i.counts_from > i.due AND b.total < b.need
+GROUP BY exchange_policy_id"""
 
 _INCOMPLETE = """
 SELECT exchange_policy_id, name || '-missing' AS rule,
@@ -70,9 +89,13 @@ def _tell(kind: str, found: str) -> sa.TextClause:
     return sa.text(_TELL.format(kind=kind, found=found))
 
 
+_OF_PAYMENTS = (
+    *(_PAYMENTS, _BINDER_DATES, _SURPLUS),
+    *(_NEVER_PAID, _FIRST_MONTH_SHORT, _OWED_ANEW),
+)
 STATEMENTS = (
     FORGET,
-    *(_tell("payment", found) for found in (_PAYMENTS, _BINDER_DATES, _SURPLUS, _NEVER_PAID)),
+    *(_tell("payment", found) for found in _OF_PAYMENTS),
     _tell("request", _REQUESTS),
     _tell("member", _INCOMPLETE),
 )

@@ -23,7 +23,8 @@ _BINDER_EVIDENCE = """jsonb_strip_nulls(jsonb_build_object(
 # What was paid in time and is still there: a binder that was taken back is not paid.
 _BINDER_PAID = "least(coalesce(p.in_time, 0), coalesce(p.total, 0)) >= s.binder_least"
 _BINDER = f"""
-SELECT s.*, p.total, p.paid_on, p.paid_through, p.reversed, {_BINDER_PAID} AS is_paid,
+SELECT s.*, p.total, p.in_time, p.paid_on, p.paid_through, p.reversed,
+  t.threshold_net_percent, {_BINDER_PAID} AS is_paid,
   {_BINDER_EVIDENCE} AS evidence
 FROM standing s
 JOIN decision_term t USING (plan_year)
@@ -42,6 +43,13 @@ LEFT JOIN settled c USING (exchange_policy_id)
 WHERE b.is_paid
 """)
 
+# A binder that was confirmed is measured by what it was then, or is now if that is less. What never
+# had one, as a plain renewal, has nothing that could be taken back.
+_REVERSED = """b.reversed AND least(coalesce(b.in_time, 0), b.total) < ceil(
+    least(f.amount, b.responsible) * coalesce(b.threshold_net_percent, 100)) / 100
+  AND EXISTS (SELECT FROM book.event e JOIN book.event_set i USING (file_id, set_ordinal)
+    WHERE e.event_id = b.event_id AND i.needs_effectuation)"""
+
 BINDER_CANCELLATIONS = sa.text(f"""
 INSERT INTO candidate
 SELECT b.exchange_policy_id, r.rule, r.additional, b.cancelled_end, b.responsible,
@@ -49,41 +57,27 @@ SELECT b.exchange_policy_id, r.rule, r.additional, b.cancelled_end, b.responsibl
 FROM ({_BINDER}) b
 JOIN decision_rule r
   ON r.rule = CASE WHEN b.needs_effectuation THEN 'binder-unpaid' ELSE 'binder-reversed' END
-WHERE NOT b.is_paid AND b.deadline < :on_day AND b.standing <> 'cancelled'
-  AND (b.needs_effectuation OR b.reversed)
+LEFT JOIN confirmed f USING (exchange_policy_id)
+WHERE b.deadline < :on_day AND b.standing <> 'cancelled'
+  AND CASE WHEN b.needs_effectuation THEN NOT b.is_paid ELSE {_REVERSED} END
 """)
 
-# With APTC, and when at least the first month was paid, the grace is of months, of which the first
-# stays covered; otherwise it is the state's days, and coverage ends with what was paid.
+# Of the months of grace with APTC the first ones stay covered; otherwise coverage ends with what
+# was paid. What is owed, and whether APTC is paid, is what holds when the grace begins.
 _GRACE = """
-SELECT s.*, u.due, coalesce(a.amount > 0, false) AS aptc, o.amount AS owed, t.grace_days_row,
+SELECT s.*, u.due, u.aptc, u.grace_end, o.amount AS owed, t.grace_days_row,
   t.aptc_grace_months_row, t.aptc_covered_months_row,
-  CASE WHEN a.amount > 0
-    THEN CAST(u.due + make_interval(months => CAST(t.aptc_grace_months AS int)) AS date) - 1
-    ELSE u.due + CAST(t.grace_days AS int) - 1 END AS grace_end,
-  CASE WHEN a.amount > 0
+  CASE WHEN u.aptc
     THEN CAST(u.due + make_interval(months => CAST(t.aptc_covered_months AS int)) AS date) - 1
     ELSE u.due - 1 END AS coverage_end
-FROM unpaid u
+FROM grace_over u
 JOIN standing s USING (exchange_policy_id)
 JOIN decision_term t USING (plan_year)
-LEFT JOIN LATERAL (
-  SELECT a.amount FROM book.amount a
-  WHERE a.exchange_policy_id = s.exchange_policy_id AND a.partner_id = :partner_id
-    AND a.exchange_member_id = s.subscriber_id AND a.name = 'APTC AMT' AND a.known_to = 'infinity'
-    AND a.valid_from <= u.due AND coalesce(a.valid_to, 'infinity') >= u.due
-) a ON true
-LEFT JOIN LATERAL (
-  SELECT a.amount FROM book.amount a
-  WHERE a.exchange_policy_id = s.exchange_policy_id AND a.partner_id = :partner_id
-    AND a.exchange_member_id = s.subscriber_id AND a.name = 'TOT RES AMT'
-    AND a.known_to = 'infinity'
-    AND a.valid_from <= u.due AND coalesce(a.valid_to, 'infinity') >= u.due
-) o ON true
-WHERE u.due > s.benefit_begin"""
+LEFT JOIN book.amount o ON o.exchange_policy_id = s.exchange_policy_id
+  AND o.partner_id = :partner_id AND o.exchange_member_id = s.subscriber_id
+  AND o.name = 'TOT RES AMT' AND o.known_to = 'infinity'
+  AND u.due BETWEEN o.valid_from AND coalesce(o.valid_to, 'infinity')"""
 
-# To keep a policy, all that is owed when the months of grace are over must be paid, or the month
-# for which the days of grace were given.
 GRACE_TERMINATIONS = sa.text(f"""
 INSERT INTO candidate
 SELECT g.exchange_policy_id, r.rule, r.additional, g.coverage_end, g.owed, coalesce(p.total, 0),
@@ -98,10 +92,11 @@ FROM ({_GRACE}) g
 JOIN decision_rule r ON r.rule = CASE WHEN g.aptc THEN 'grace-over-aptc' ELSE 'grace-over' END
 LEFT JOIN paid p USING (exchange_policy_id)
 LEFT JOIN settled c USING (exchange_policy_id)
-WHERE g.grace_end < :on_day AND g.coverage_end > g.benefit_begin
+WHERE g.coverage_end > g.benefit_begin AND g.coverage_end <= g.year_end
 """)
 
-# The end was ours, for want of a payment that has come to light since.
+# The end was ours, for want of a payment that has come to light since. Within the months of grace
+# it is enough that nothing was owed at the end of one of them; days of grace are for their month.
 REINSTATEMENTS = sa.text(f"""
 INSERT INTO candidate
 SELECT b.exchange_policy_id, r.rule, r.additional, NULL, b.responsible, b.total, b.paid_on,
@@ -113,7 +108,11 @@ JOIN decision_rule r ON r.rule = 'paid-in-time'
 LEFT JOIN settled c USING (exchange_policy_id)
 WHERE g.by_issuer AND CASE g.rule
   WHEN 'binder-unpaid' THEN b.is_paid
-  WHEN 'grace-over' THEN c.covered_through >= g.owed_through
-  WHEN 'grace-over-aptc' THEN c.covered_through >= g.owed_through
+  WHEN 'grace-over' THEN EXISTS (
+    SELECT FROM owed_month m WHERE m.exchange_policy_id = b.exchange_policy_id
+      AND m.due = g.grace_begin AND m.paid_by_deadline >= m.need)
+  WHEN 'grace-over-aptc' THEN EXISTS (
+    SELECT FROM owed_month m WHERE m.exchange_policy_id = b.exchange_policy_id
+      AND m.due >= g.grace_begin AND m.month_end <= g.deadline AND m.paid_by_end >= m.need)
   ELSE false END
 """)

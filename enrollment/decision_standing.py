@@ -58,7 +58,7 @@ SELECT DISTINCT ON (s.exchange_policy_id) s.exchange_policy_id,
   {NORMAL.format("e.additional_maintenance_reason")} AS reason, o.moment,
   CAST(f.recorded_at AT TIME ZONE :time_zone AS date) AS said_on, d.rule,
   CAST(d.evidence ->> 'deadline' AS date) AS deadline,
-  CAST(d.evidence ->> 'owed_through' AS date) AS owed_through
+  CAST(d.evidence ->> 'grace_begin' AS date) AS grace_begin
 FROM standing s
 JOIN book.event_set o ON o.exchange_policy_id = s.exchange_policy_id
   AND o.partner_id = :partner_id AND o.state = 'applied' AND o.transaction IN
@@ -133,35 +133,11 @@ SELECT o.exchange_policy_id,
     CASE WHEN o.covers > o.month_end THEN greatest(
       o.gross * (100 - coalesce(t.threshold_gross_percent, 100)) / 100, t.threshold_fixed) END
   )) AS covered_through,
-  (array_agg(o.paid - o.net ORDER BY o.covers DESC))[1] AS surplus
+  (array_agg(o.paid - o.net ORDER BY o.covers DESC))[1] AS surplus,
+  min(o.covers) AS first_covers, (array_agg(o.net ORDER BY o.covers))[1] AS first_net,
+  (array_agg(o.net - o.paid ORDER BY o.covers))[1] AS first_short
 FROM owing o JOIN decision_term t USING (plan_year)
 GROUP BY o.exchange_policy_id
-""")
-
-# The first day of the first month that owes something and is not paid. A month begins on its first
-# day, the first one with the coverage; what is after the last day of coverage, or of the plan year,
-# is not owed.
-_UNPAID = sa.text("""
-CREATE TEMPORARY TABLE unpaid ON COMMIT DROP AS
-SELECT exchange_policy_id, min(month.due) AS due
-FROM standing s
-LEFT JOIN settled c USING (exchange_policy_id)
-JOIN book.amount a USING (exchange_policy_id)
-CROSS JOIN LATERAL (
-  SELECT greatest(a.valid_from, CASE WHEN c.covered_through >= s.benefit_begin
-    THEN CAST(date_trunc('month', c.covered_through) + interval '1 month' AS date)
-    ELSE s.benefit_begin END) AS first
-) span
-CROSS JOIN LATERAL (
-  SELECT CASE WHEN span.first = s.benefit_begin OR extract(day FROM span.first) = 1
-    THEN span.first
-    ELSE CAST(date_trunc('month', span.first) + interval '1 month' AS date) END AS due
-) month
-WHERE s.standing IN ('effectuated', 'terminated-from-effectuated')
-  AND a.partner_id = :partner_id AND a.exchange_member_id = s.subscriber_id
-  AND a.known_to = 'infinity' AND a.name = 'TOT RES AMT' AND a.amount > 0
-  AND month.due <= least(a.valid_to, s.benefit_end, s.year_end, CAST(:on_day AS date))
-GROUP BY exchange_policy_id
 """)
 
 STATEMENTS = (
@@ -176,6 +152,4 @@ STATEMENTS = (
     sa.text("ANALYZE paid"),
     _SETTLED,
     sa.text("ANALYZE settled"),
-    _UNPAID,
-    sa.text("ANALYZE unpaid"),
 )

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from enrollment import (
     decision_choice,
     decision_findings,
+    decision_grace,
     decision_ids,
     decision_requests,
     decision_rules,
@@ -50,7 +51,8 @@ class Decided:
 
 
 _TABLES = (
-    *("standing", "ending", "counted_payment", "paid", "settled", "unpaid", "candidate"),
+    *("standing", "ending", "counted_payment", "paid", "settled", "candidate"),
+    *("balance", "confirmed", "behind", "owed_item", "owed_month", "grace_over"),
     *("newest_request", "judged_request", "untold_id", "issuer_id", "incomplete", "chosen"),
 )
 
@@ -101,6 +103,7 @@ def _candidates(records: CarrierTables) -> tuple[sa.TextClause, ...]:
     )
     return (
         *decision_standing.STATEMENTS,
+        *decision_grace.STATEMENTS,
         decision_ids.ISSUER_IDS,
         sa.text("ANALYZE issuer_id"),
         decision_rules.MAKE_CANDIDATES,

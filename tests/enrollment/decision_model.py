@@ -29,11 +29,20 @@ class Household:
     effectuated: bool
     raised_from: date | None = None  # from that day on the premium is another one
     raised_to: Decimal = field(default=Decimal(0))
+    told_on: date | None = None  # when we learnt of the other premium; before all, if nothing
 
     def owed(self, day: date) -> Decimal:
         """What the subscriber owes for the month in which that day lies."""
         raised = self.raised_from is not None and day >= self.raised_from
         return (self.raised_to if raised else self.premium) - self.aptc
+
+    def parts(self, month: date) -> list[tuple[date, Decimal]]:
+        """What is owed for a month, and from which day on it counts."""
+        if self.told_on is None or self.told_on <= month:
+            return [(month, self.owed(month))]
+        counts = self.told_on if self.told_on.day == 1 else months_on(self.told_on, 1)
+        known = self.premium - self.aptc
+        return [(month, known), (counts, self.owed(month) - known)]
 
 
 def months_on(day: date, months: int) -> date:
@@ -65,33 +74,73 @@ def decided(
 def _ended(
     household: Household, counted: list[Paid], on_day: date, threshold: Decimal
 ) -> tuple[str, date] | None:
-    begin = household.begin
-    month = begin if _covered(household, counted, threshold) < begin else None
-    month = month or months_on(_covered(household, counted, threshold), 1)
-    while month <= min(on_day, date(begin.year, 12, 31)) and not household.owed(month):
+    """The grace that is over, if one is: of months with APTC, of days without it."""
+    begin, last = household.begin, date(household.begin.year, 12, 31)
+    if household.owed(begin) and sum(paid.amount for paid in counted) <= 0:
+        return None
+    parts = _first(household, counted)
+    month = months_on(begin, 1)
+    while month <= min(on_day, last):
+        parts += household.parts(month)
         month = months_on(month, 1)
-    if month > min(on_day, date(begin.year, 12, 31)) or month == begin:
-        return None
+    this_month = on_day.replace(day=1)
+
+    def is_paid(month: date, by: date) -> bool:
+        owed = sum((amount for day, amount in parts if day <= min(month, last)), Decimal(0))
+        return _paid_by(counted, by) >= owed * threshold / 100
+
+    open_months: list[date] = []
+    month = months_on(begin, 1)
+    while month <= on_day:
+        open_months.append(month)
+        end = months_on(month, 1) - timedelta(days=1)
+        if end < this_month and is_paid(month, end):
+            open_months = []
+        month = months_on(month, 1)
+    open_months = [month for month in open_months if month <= last]
     if household.aptc:
-        if on_day < months_on(month, GRACE_MONTHS):
+        if not open_months or on_day < months_on(open_months[0], GRACE_MONTHS):
             return None
-        return "grace-over-aptc", months_on(month, 1) - timedelta(days=1)
-    if on_day < month + timedelta(days=GRACE_DAYS):
-        return None
-    return "grace-over", month - timedelta(days=1)
+        return "grace-over-aptc", months_on(open_months[0], 1) - timedelta(days=1)
+    for month in open_months:
+        deadline = month + timedelta(days=GRACE_DAYS - 1)
+        before = max(deadline, this_month - timedelta(days=1))
+        if deadline < on_day and not is_paid(month, deadline) and not is_paid(month, before):
+            end = month - timedelta(days=1)
+            return ("grace-over", end) if end > begin else None
+    return None
 
 
-def _covered(household: Household, counted: list[Paid], threshold: Decimal) -> date:
-    """The last day of which a payment says that it covers it, and with the others it does."""
+def _counts_on(paid: Paid, counted: list[Paid]) -> date:
+    """When a payment counts: a reversal is of the payment before it."""
+    earlier = [other.on for other in counted if other.amount > 0 and other.on <= paid.on]
+    return max(earlier, default=paid.on) if paid.amount < 0 else paid.on
+
+
+def _paid_by(counted: list[Paid], day: date) -> Decimal:
+    """What was paid by then and not taken back."""
+    amounts = (paid.amount for paid in counted if _counts_on(paid, counted) <= day)
+    return sum(amounts, Decimal(0))
+
+
+def _first(household: Household, counted: list[Paid]) -> list[tuple[date, Decimal]]:
+    """What the first month counts as, from which day on: no more than its payments are for."""
     begin = household.begin
-    first_month = months_on(begin, 1) - timedelta(days=1)
-    covered = begin - timedelta(days=1)
-    said = [(max(paid.through or first_month, first_month), paid.amount) for paid in counted]
-    for through in {through for through, _ in said}:
-        owed, month = Decimal(0), begin
-        while month <= min(through, date(begin.year, 12, 31)):
-            owed += household.owed(month)
-            month = months_on(month, 1)
-        if sum(amount for until, amount in said if until <= through) >= owed * threshold / 100:
-            covered = max(covered, through)
-    return covered
+    first_end = months_on(begin, 1) - timedelta(days=1)
+    throughs = [max(paid.through or first_end, first_end) for paid in counted]
+    if not throughs:
+        return [(begin, household.owed(begin))]
+    least, month = Decimal(0), begin
+    while month <= min(*throughs, date(begin.year, 12, 31)):
+        least += household.owed(month)
+        month = months_on(month, 1)
+    first = [
+        paid for paid, through in zip(counted, throughs, strict=True) if through == min(throughs)
+    ]
+    parts, counts = [], Decimal(0)
+    for day in sorted({_counts_on(paid, counted) for paid in first}):
+        paid = sum((p.amount for p in first if _counts_on(p, counted) <= day), Decimal(0))
+        now = max(household.owed(begin) - max(least - paid, Decimal(0)), Decimal(0))
+        parts.append((begin if day <= first_end else months_on(day, 1), now - counts))
+        counts = now
+    return parts

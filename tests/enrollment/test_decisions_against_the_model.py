@@ -1,7 +1,7 @@
 """What is decided on payments equals a plain reckoning, household by household."""
 
 import os
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -16,16 +16,17 @@ FULL, HALF, RAISED = Decimal(300), Decimal(150), Decimal(360)
 FIRST_DAY = date(2026, 12, 15)
 
 HOUSEHOLDS = [
-    model.Household(f"P{n}", begin, FULL, aptc, is_effectuated, raised_from, RAISED)
-    for n, (begin, aptc, is_effectuated, raised_from) in enumerate(
-        (begin, aptc, is_effectuated, raised_from)
+    model.Household(f"P{n}", begin, FULL, aptc, is_effectuated, raised_from, RAISED, told_on)
+    for n, (begin, aptc, is_effectuated, raised_from, told_on) in enumerate(
+        (begin, aptc, is_effectuated, raised_from, told_on)
         for begin in BEGINS
         for aptc in (Decimal(0), HALF, FULL)
         for is_effectuated in (False, True)
-        for raised_from in (
-            None,
-            model.months_on(begin, 2),
-            model.months_on(begin, 2).replace(day=9),
+        for raised_from, told_on in (
+            (None, None),
+            (model.months_on(begin, 2), None),
+            (model.months_on(begin, 2).replace(day=9), None),
+            (model.months_on(begin, 2), model.months_on(begin, 4).replace(day=20)),
         )
     )
 ]
@@ -39,6 +40,7 @@ EDGES = [day + timedelta(days=later) for day in BEGINS for later in (30, 31)] + 
 DAYS = st.sampled_from(EDGES) | st.integers(1, 460).map(lambda n: FIRST_DAY + timedelta(days=n))
 AMOUNTS = st.sampled_from([FULL, HALF, Decimal(285), Decimal("284.99"), RAISED, 3 * FULL, -FULL])
 MONTHS = st.integers(0, 12)
+PAID_AFTER = (0, 47, 48, 60, 78, 79, 100, 136, 137, 250, 381)
 
 
 @st.composite
@@ -47,7 +49,7 @@ def payments(draw, household):
     found = []
     for _ in range(draw(st.integers(0, 4))):
         through = model.months_on(household.begin, draw(MONTHS)) - timedelta(days=1)
-        on = FIRST_DAY + timedelta(days=draw(st.sampled_from([0, 47, 48, 60, 100, 250])))
+        on = FIRST_DAY + timedelta(days=draw(st.sampled_from(PAID_AFTER)))
         is_said = draw(st.booleans())
         found.append(model.Paid(draw(AMOUNTS), on, through if is_said else None))
     return found
@@ -63,7 +65,7 @@ def nights(draw):
 
 def desk_of_all(carrier, say):
     """A desk whose book holds all households."""
-    enrollments, changes = [], []
+    enrollments, changes = [], {}
     for household in HOUSEHOLDS:
         ids, name = household.policy, f"S{household.policy}"
         money = {"premium": str(household.premium), "aptc": str(household.aptc)}
@@ -72,10 +74,13 @@ def desk_of_all(carrier, say):
             day = household.raised_from
             owed = household.raised_to - household.aptc
             amounts = [("PRE AMT TOT", household.raised_to, day), ("TOT RES AMT", owed, day)]
-            changes.append(say.change(ids, name, amounts=amounts))
+            told_on = household.told_on or FIRST_DAY - timedelta(days=14)
+            changes.setdefault(told_on, []).append(say.change(ids, name, amounts=amounts))
     carrier.receives(*enrollments)
-    carrier.receives(*changes)
-    carrier.applies()
+    for told_on, sets in sorted(changes.items()):
+        carrier.begins_night(datetime.combine(told_on, time(12), UTC))
+        carrier.receives(*sets)
+        carrier.applies()
     desk = Desk(carrier)
     for household in HOUSEHOLDS:
         if household.effectuated:
