@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from enrollment.newer_word import changes_coverage
 from schemas.columns import NAME
 
 _PERSON = (
@@ -49,12 +50,17 @@ JOIN book.event e USING (file_id, set_ordinal)
 WHERE j.state = 'applied' AND NOT EXISTS (
   SELECT FROM book.event_set newer
   WHERE newer.exchange_policy_id = j.exchange_policy_id AND newer.partner_id = :partner_id
-    AND newer.state = 'applied' AND newer.transaction <> 'audit' AND newer.moment > j.moment
+    AND newer.state = 'applied' AND newer.transaction <> 'audit' AND {changes_coverage("newer")}
+    AND newer.moment > j.moment
 )
 """)
 
 # What an audit leaves out is not compared, but for the end: who has none is covered on.
-_PERSONS_DIFFER = ", ".join(f"CASE WHEN e.{name} <> m.{name} THEN '{name}' END" for name in _PERSON)
+_PERSONS_DIFFER = ", ".join(
+    f"CASE WHEN m.exchange_member_id IS NOT NULL AND e.{name} IS NOT NULL"
+    f" AND e.{name} IS DISTINCT FROM m.{name} THEN '{name}' END"
+    for name in _PERSON
+)
 _DIFFERENCES = sa.text(f"""
 INSERT INTO book.audit_difference (event_id, field, run_id)
 SELECT told.event_id, field, :run_id

@@ -9,11 +9,12 @@ its id and its state, one that no longer follows is withdrawn.
 import sqlalchemy as sa
 
 from enrollment.decision_requests import CANNOT_REINSTATE, OUTSIDE_WINDOW
-from enrollment.decision_words import same_words
+from enrollment.decision_words import let_out, same_words
 
-# What was rejected may be said again when something newer has come from the exchange since, when a
-# person says so (of the last attempt, which lets out those before it), or when the exchange could
-# not read the interchange: then the words were not at fault.
+# What was rejected may be said again when something newer has come from the exchange since, which
+# an audit is not, when a person says so (of the last attempt, which lets out those before it), or
+# when the exchange could not read the interchange: then the words were not at fault. What persons
+# refused is said again when a person says so.
 _SAME = same_words("d", "c", candidate=True)
 
 _ATTEMPTS = 3  # to have an interchange read, before a person has to look
@@ -23,13 +24,8 @@ _SAID = f"""EXISTS (
   LEFT JOIN ledger.file f ON f.file_id = d.sent_file_id
   WHERE d.exchange_policy_id = c.exchange_policy_id AND d.partner_id = :partner_id
     AND d.state IN ('sent', 'refused', 'rejected') AND {_SAME}
-    AND NOT (d.state = 'rejected' AND (EXISTS (
-        SELECT FROM book.decision l
-        WHERE l.exchange_policy_id = d.exchange_policy_id AND l.partner_id = d.partner_id
-          AND l.again_by IS NOT NULL AND l.decision_id >= d.decision_id
-          AND {same_words("l", "d")}
-      )
-      OR d.rejected_by = 'interchange' AND (
+    AND NOT (d.state <> 'sent' AND {let_out("d")})
+    AND NOT (d.state = 'rejected' AND (d.rejected_by = 'interchange' AND (
         SELECT count(*) FROM book.decision a
         WHERE a.exchange_policy_id = d.exchange_policy_id AND a.partner_id = d.partner_id
           AND a.kind = d.kind AND a.event_id = d.event_id AND a.rejected_by = 'interchange'
@@ -37,7 +33,8 @@ _SAID = f"""EXISTS (
       OR EXISTS (
         SELECT FROM book.event_set e JOIN ledger.file n ON n.file_id = e.file_id
         WHERE e.exchange_policy_id = c.exchange_policy_id AND e.partner_id = :partner_id
-          AND e.state = 'applied' AND n.direction = 'exchange_to_issuer'
+          AND e.state = 'applied' AND e.transaction <> 'audit'
+          AND n.direction = 'exchange_to_issuer'
           AND n.recorded_at > f.recorded_at
     )))
 )"""

@@ -6,6 +6,8 @@ before found.
 
 import sqlalchemy as sa
 
+from enrollment.decision_words import let_out, same_words
+
 FORGET = sa.text("DELETE FROM book.carrier_finding WHERE partner_id = :partner_id")
 
 _TELL = """
@@ -75,6 +77,22 @@ FROM owed_item i JOIN balance b USING (exchange_policy_id)
 WHERE i.counts_from > i.due AND b.total < b.need
 GROUP BY exchange_policy_id"""
 
+# What persons refused and what follows still, until somebody lets it out (`edi834 outgoing again`).
+_REFUSED = f"""
+SELECT DISTINCT c.exchange_policy_id, 'refused-by-persons' AS rule, jsonb_strip_nulls(
+  jsonb_build_object('transaction', d.kind, 'reason', c.reason, 'coverage_end', c.coverage_end,
+    'hold', d.hold_id)) AS figures
+FROM book.decision d
+JOIN (
+  SELECT c.*, s.event_id, r.kind FROM candidate c
+  JOIN standing s USING (exchange_policy_id)
+  JOIN decision_rule r USING (rule)
+  JOIN decision_accepts a ON a.kind = r.kind AND a.standing = s.standing
+    AND NOT (a.end_earlier AND c.coverage_end >= coalesce(s.benefit_end, 'infinity'))
+) c ON c.exchange_policy_id = d.exchange_policy_id AND {same_words("d", "c", candidate=True)}
+WHERE d.partner_id = :partner_id AND d.state = 'refused' AND NOT {let_out("d")}
+  AND {{of_requests}} (d.evidence ? 'request')"""
+
 _INCOMPLETE = """
 SELECT exchange_policy_id, name || '-missing' AS rule,
   jsonb_build_object('transaction', kind, 'members', members) AS figures
@@ -96,6 +114,8 @@ _OF_PAYMENTS = (
 STATEMENTS = (
     FORGET,
     *(_tell("payment", found) for found in _OF_PAYMENTS),
+    _tell("payment", _REFUSED.format(of_requests="NOT")),
     _tell("request", _REQUESTS),
+    _tell("request", _REFUSED.format(of_requests="")),
     _tell("member", _INCOMPLETE),
 )

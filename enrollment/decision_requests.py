@@ -75,6 +75,15 @@ _DONE = """EXISTS (
     AND d.evidence -> 'request' = q.figures
 )"""
 
+# Whether APTC is paid on the last day that is asked for: its window may be another one.
+_APTC = """EXISTS (
+  SELECT FROM book.amount a
+  WHERE a.exchange_policy_id = q.exchange_policy_id AND a.partner_id = :partner_id
+    AND a.exchange_member_id = s.subscriber_id AND a.name = 'APTC AMT' AND a.amount > 0
+    AND a.known_to = 'infinity'
+    AND q.coverage_end BETWEEN a.valid_from AND coalesce(a.valid_to, 'infinity')
+)"""
+
 # The first that holds is told. Null: it can be followed, or waits, or was.
 _JUDGED = sa.text(f"""
 CREATE TEMPORARY TABLE judged_request ON COMMIT DROP AS
@@ -84,7 +93,8 @@ WITH request AS (
     x.within_free_look, s.event_id IS NULL AS is_unknown, a.kind IS NOT NULL AS is_accepted,
     coalesce(a.end_earlier, false) AS end_earlier,
     count(*) OVER (PARTITION BY q.exchange_policy_id) > 1 AS is_ambiguous,
-    coalesce(q.coverage_end, s.cancelled_end) AS cancels_on, {_DONE} AS is_done
+    coalesce(q.coverage_end, s.cancelled_end) AS cancels_on, {_DONE} AS is_done,
+    {_APTC} AS aptc
   FROM newest_request q
   LEFT JOIN standing s USING (exchange_policy_id)
   LEFT JOIN decision_code c ON c.kind = q.kind
@@ -115,7 +125,7 @@ SELECT c.*, CASE
     WHEN c.coverage_end <= c.benefit_begin THEN 'end-not-after-begin'
     WHEN c.coverage_end > c.year_end THEN 'end-after-plan-year'
     WHEN c.end_earlier AND c.coverage_end >= c.benefit_end THEN 'end-not-earlier'
-    WHEN {OUTSIDE_WINDOW.format(reason="c.reason", end="c.coverage_end", aptc="false")}
+    WHEN {OUTSIDE_WINDOW.format(reason="c.reason", end="c.coverage_end", aptc="c.aptc")}
       THEN 'outside-window' END
   WHEN c.kind = 'reinstatement' THEN {CANNOT_REINSTATE} END AS finding
 FROM request c
@@ -125,7 +135,7 @@ _FOLLOWED = sa.text("""
 INSERT INTO candidate
 SELECT q.exchange_policy_id, r.rule, coalesce(r.additional, q.additional),
   CASE q.kind WHEN 'cancellation' THEN q.cancels_on WHEN 'termination' THEN q.coverage_end END,
-  NULL, NULL, NULL, NULL, NULL,
+  NULL, NULL, NULL, NULL, q.aptc,
   jsonb_strip_nulls(jsonb_build_object('request', q.figures, 'reverses', g.moment))
 FROM judged_request q
 JOIN decision_rule r ON r.rule = q.kind || '-requested'

@@ -18,3 +18,16 @@ def same_words(one: str, other: str, *, candidate: bool = False) -> str:
         f" AND {one}.additional_maintenance_reason = {other}.{reason}"
         f" AND {one}.coverage_end IS NOT DISTINCT FROM {other}.coverage_end {evidence}"
     )
+
+
+def let_out(alias: str) -> str:
+    """The condition, as SQL, that a person's word lets a decision be said again.
+
+    The word is about the last attempt to say the same, and lets out those before it.
+    """
+    return f"""EXISTS (
+  SELECT FROM book.decision l
+  WHERE l.exchange_policy_id = {alias}.exchange_policy_id AND l.partner_id = {alias}.partner_id
+    AND l.again_by IS NOT NULL AND l.decision_id >= {alias}.decision_id
+    AND {same_words("l", alias)}
+)"""

@@ -9,6 +9,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from enrollment.last_day import LAST_DAY
+from enrollment.newer_word import changes_coverage
 from schemas import tables
 from schemas.postgres_copy import copy_out, copy_to_temporary
 
@@ -29,10 +30,11 @@ _OMITTED_DOLLARS = ", ".join(
     f"-max(a.amount) FILTER (WHERE a.name = '{name}')"
     for name in ("PRE AMT TOT", "APTC AMT", "CSR AMT")
 )
-_NEWER = """
+_NEWER = f"""
   SELECT FROM book.event_set newer
   WHERE newer.exchange_policy_id = s.exchange_policy_id AND newer.partner_id = s.partner_id
-    AND newer.state = 'applied' AND newer.moment > s.moment
+    AND newer.state = 'applied' AND {changes_coverage("newer")}
+    AND newer.moment > s.moment
 """
 
 _DIFFERENCES = f"""
@@ -89,6 +91,7 @@ SELECT 'missing_at_carrier', s.exchange_policy_id, p.exchange_subscriber_id, CAS
 FROM book.policy p
 JOIN book.event_set s ON s.partner_id = p.partner_id
   AND s.exchange_policy_id = p.exchange_policy_id AND s.state = 'applied'
+  AND {changes_coverage("s")}
 LEFT JOIN book.amount a ON a.partner_id = p.partner_id
   AND a.exchange_policy_id = p.exchange_policy_id AND a.known_to = 'infinity'
   AND greatest(CAST(:on_day AS date), p.benefit_begin)
@@ -103,7 +106,7 @@ ORDER BY s.exchange_policy_id
 """
 
 # A member of a policy that the files name, covered when they were made, whom they do not name.
-_OMITTED_MEMBERS = """
+_OMITTED_MEMBERS = f"""
 SELECT 'missing_at_carrier', v.exchange_policy_id, v.exchange_member_id, CAST(NULL AS text),
   CAST(NULL AS text), CAST(NULL AS text), -max(a.amount), CAST(NULL AS numeric),
   CAST(NULL AS numeric), CAST(NULL AS bigint)
@@ -124,6 +127,7 @@ WHERE v.partner_id = :partner_id AND v.known_to = 'infinity'
   AND NOT EXISTS (
     SELECT FROM book.event_set s WHERE s.partner_id = v.partner_id AND s.state = 'applied'
       AND s.exchange_policy_id = v.exchange_policy_id AND s.transaction <> 'audit'
+      AND {changes_coverage("s")}
       AND s.moment > :moment)
 GROUP BY v.exchange_policy_id, v.exchange_member_id
 ORDER BY v.exchange_policy_id, v.exchange_member_id

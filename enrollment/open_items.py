@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from enrollment.newer_word import BY_EXCHANGE
 from enrollment.sending_items import SENDING_ITEMS, late_answers_at
 from schemas.partners import Exchange
 from schemas.postgres_copy import copy_out
@@ -90,7 +91,7 @@ WHERE s.partner_id = :partner_id AND s.state = 'applied' AND s.transaction = 'ch
   AND NOT EXISTS (
     SELECT FROM book.event_set newer
     WHERE newer.exchange_policy_id = s.exchange_policy_id AND newer.partner_id = s.partner_id
-      AND newer.state = 'applied' AND newer.moment > s.moment
+      AND newer.state = 'applied' AND {BY_EXCHANGE} AND newer.moment > s.moment
   )
 UNION ALL
 SELECT 'further-coverage', partner_id, exchange_policy_id, further_lines, transaction, file_id,
@@ -117,7 +118,7 @@ ORDER BY 1, 3, 4, 6, 7
 def open_items(conn: sa.Connection, partner_id: str, exchange: Exchange) -> pa.Table:
     """What is open at a partner (OPEN_ITEMS), ordered by kind and policy.
 
-    What an audit or a change says otherwise is open until something newer is said about its policy.
+    What a change says otherwise is open until the exchange says something newer of its policy.
     Answers of the exchange are due by its own drop times, as of the clock of the last run.
     """
     asked = sa.text(_OPEN_ITEMS).bindparams(

@@ -3,8 +3,11 @@
 Rejected, held, not to be sent, unanswered, in doubt whether it has arrived, and unknown answers.
 """
 
-# A rejection is open until the same is decided again, or something newer is said of its policy.
-_REJECTED = """
+from enrollment.newer_word import BY_EXCHANGE
+
+# A rejection is open until the same is decided again, or the exchange says something newer of its
+# policy. An audit is no such word.
+_REJECTED = f"""
 SELECT 'rejected', d.partner_id, d.exchange_policy_id,
   d.rejected_by || coalesce(' ' || (
     SELECT string_agg(DISTINCT a.note, ' ' ORDER BY a.note) FROM ledger.answer a
@@ -22,7 +25,8 @@ WHERE d.partner_id = :partner_id AND d.state = 'rejected'
   AND NOT EXISTS (
     SELECT FROM book.event_set newer
     WHERE newer.exchange_policy_id = d.exchange_policy_id AND newer.partner_id = d.partner_id
-      AND newer.state = 'applied' AND newer.moment > s.moment)
+      AND newer.state = 'applied' AND {BY_EXCHANGE} AND newer.transaction <> 'audit'
+      AND newer.moment > s.moment)
 """
 
 _HELD = """

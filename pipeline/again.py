@@ -1,4 +1,4 @@
-"""A person lets what the exchange has rejected be sent again: noted in the trail."""
+"""A person lets what was rejected or refused be said again: noted in the trail."""
 
 import hashlib
 
@@ -10,10 +10,10 @@ from pipeline.operators import account
 
 
 def let_again(conn: sa.Connection, partner_id: str, policy: str, by: str, reason: str) -> None:
-    """Lets the next night say again what of the policy was rejected last, if it still follows.
+    """Lets the next night say again what of the policy was rejected or refused last.
 
-    Raises Terminal when nothing was rejected, or it was let out before. The trail has reasons as
-    hashes: they may name somebody.
+    If it still follows. Raises Terminal when nothing was, or it was let out before. The trail has
+    reasons as hashes: they may name somebody.
     """
     decision_id = allow_again(conn, partner_id, policy, by)
     audit.note(

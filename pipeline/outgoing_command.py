@@ -116,7 +116,7 @@ def again(
     by: By,
     reason: Reason,
 ) -> None:
-    """Let what the exchange has rejected of a policy be sent again by the next night."""
+    """Let what was rejected, or refused by persons, of a policy be decided by the next night."""
     from pipeline.again import let_again
 
     if not by.strip() or not reason.strip():
@@ -124,7 +124,7 @@ def again(
     with _house() as house, house.engine.begin() as conn:
         let_again(conn, house.partner(partner).id, policy, by.strip(), reason.strip())
     terminal.out.print(
-        f"Noted. The next `edi834 night` sends it again if it still follows: edi834 outgoing "
+        f"Noted. The next `edi834 night` decides it again if it still follows: edi834 outgoing "
         f"preview --partner {partner}."
     )
 

@@ -10,6 +10,7 @@ from ledger.gates import form_batch
 from pipeline.full_files import meet_full_files
 from pipeline.runs import Run
 from reconciliation.break_queries import Wanted, list_breaks, read_break
+from tests.enrollment.deciding import Desk
 
 PARTNER = "cedar-valley-tx"
 NIGHT = datetime(2026, 11, 30, 22, tzinfo=UTC)
@@ -97,6 +98,39 @@ def test_what_a_full_file_said_is_over_once_something_newer_has_come(carrier_of_
     )
     carrier.applies()
     assert carrier.told_otherwise("P1", "P2", moment=second) == []
+
+
+def test_what_we_say_explains_no_difference_but_an_end_of_ours(carrier_of_a_state, say):
+    """Confirmed after the full file was made: who it was is said otherwise still."""
+    carrier = carrier_of_a_state
+    carrier.receives(say.enrollment("P1", "S1"))
+    carrier.applies()
+    carrier.receives(say.at("2026120101000000", say.audit("P1", "S1", last_name="OTHER")))
+    carrier.applies()
+    desk = Desk(carrier)
+    desk.paid("P1", "200.00", on="2026-12-15")
+    desk.knows("P1", "S1", issuer_policy_id="C1", issuer_subscriber_id="I1", issuer_member_id="I1")
+    assert {row["transaction"] for row in desk.sends("2026-12-16")} == {"effectuation"}
+
+    assert [row["field"] for row in carrier.told_otherwise("P1")] == ["last_name"]
+    assert {row["transaction"] for row in desk.sends("2027-05-01")} == {"termination"}
+    assert carrier.told_otherwise("P1") == []
+
+
+def test_what_a_full_file_knows_and_the_book_does_not_is_told(carrier_of_a_state, say):
+    """Who it is otherwise, and not what a full file leaves out."""
+    carrier = carrier_of_a_state
+    enrollment = say.enrollment("P1", "S1", gender_code=None)
+    carrier.receives(enrollment)
+    carrier.applies()
+    audit = say.audit("P1", "S1", "D9", first_name=None)
+    carrier.receives(say.at("2026120101000000", audit))
+    carrier.applies()
+
+    assert {(row["exchange_member_id"], row["field"]) for row in carrier.told_otherwise("P1")} == {
+        ("S1", "gender_code"),
+        ("D9", None),
+    }
 
 
 def test_who_is_left_out_is_told_once_and_with_his_dollars(carrier_of_a_state, say):

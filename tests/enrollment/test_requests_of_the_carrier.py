@@ -130,6 +130,33 @@ def test_the_end_of_the_year_has_its_windows(desk, reason, end, on, is_open):
 
 
 @pytest.mark.parametrize(
+    ("aptc", "on", "is_open"),
+    [
+        ("0.00", "2027-12-31", False),
+        ("0.00", "2028-01-01", True),
+        ("100.00", "2028-02-29", False),
+        ("100.00", "2028-03-01", True),
+    ],
+)
+def test_an_end_of_the_year_for_want_of_payment_waits_longer_with_aptc(
+    carrier, say, aptc, on, is_open
+):
+    """Section 6.10: from 1/1 without APTC, from 3/1 with it; before that it is told."""
+    carrier.receives(say.enrollment("P1", "S1", aptc=aptc))
+    carrier.applies()
+    desk = Desk(carrier)
+    desk.stands("P1", "effectuated")
+    desk.asks("terminate", "P1", "TERM", end="2027-12-31")
+
+    decided = desk.decides(on)
+
+    said = ("P1", "termination-requested", "TERM", "2027-12-31")
+    outside = ("P1", "request", "outside-window")
+    assert decided == ([said] if is_open else [])
+    assert (outside in desk.findings()) is not is_open
+
+
+@pytest.mark.parametrize(
     ("end", "rule"),
     [
         (None, "end-missing"),

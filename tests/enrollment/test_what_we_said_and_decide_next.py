@@ -220,6 +220,48 @@ def test_what_was_rejected_is_let_out_one_by_one_from_the_last(effectuated):
     assert allow_again(conn, PARTNER, "P1", "Ada First") == first
     with pytest.raises(Terminal, match="was let out again before"):
         allow_again(conn, PARTNER, "P1", "Ada First")
-    with pytest.raises(Terminal, match="has rejected nothing of policy P9"):
+    with pytest.raises(Terminal, match="Nothing of policy P9"):
         allow_again(conn, PARTNER, "P9", "Ada First")
     rejections.rollback()
+
+
+def test_what_persons_refused_is_told_until_one_of_them_lets_it_out(effectuated):
+    """A hold was refused because an extract lacked payments: of those who owe still, it is told."""
+    assert len(effectuated.decides("2027-05-01")) == 1
+    effectuated.moves_all_to("refused")
+
+    assert effectuated.decides("2027-05-02") == []
+    assert effectuated.findings() == [("P1", "payment", "refused-by-persons")]
+    allow_again(effectuated.conn, PARTNER, "P1", "Ada First")
+    assert len(effectuated.decides("2027-05-03")) == 1
+    assert effectuated.findings() == []
+    effectuated.moves_all_to("refused")
+    assert effectuated.decides("2027-05-04") == []
+    assert effectuated.findings() == [("P1", "payment", "refused-by-persons")]
+
+
+def test_a_refused_end_is_not_told_once_it_does_not_follow_any_more(effectuated):
+    """What was missing has come: the refusal was right."""
+    effectuated.decides("2027-05-01")
+    effectuated.moves_all_to("refused")
+    effectuated.paid("P1", "600.00", on="2027-04-29", through="2027-04-30")
+
+    assert effectuated.decides("2027-05-02") == []
+    assert effectuated.findings() == []
+
+
+def test_our_own_later_word_does_not_close_what_the_exchange_rejected(effectuated):
+    """The end is rejected, and ids are told the next night: the coverage goes on, which is told."""
+    assert rules(effectuated.sends("2027-05-01")) == [("termination", "TERM")]
+    effectuated.is_not_understood()
+    conn = effectuated.conn
+    conn.execute(
+        sa.text("UPDATE book.decision SET rejected_by = 'set' WHERE rejected_by IS NOT NULL")
+    )
+    effectuated.knows("P1", "S1", issuer_member_id="M1", issuer_policy_id="C1")
+
+    assert rules(effectuated.sends("2027-05-02"))[0] == ("maintenance", "ISSUER MAINT")
+
+    assert [item[:2] for item in effectuated.carrier.open_items() if item[0] == "rejected"] == [
+        ("rejected", "P1")
+    ]
