@@ -15,6 +15,8 @@ from schemas.x12_codes import codes_of_x12
 from validators.element_table import Kinds, Mark, Values
 from validators.issues import REPETITION, Findings
 
+_KEPT_CHARACTERS = 200  # of a text whose judgement is kept for the next file
+
 
 def find_composite_faults(findings: Findings, values: Values) -> None:
     """Components and repetitions that are wrong, too many, or where none may be."""
@@ -82,21 +84,29 @@ def _outside(segments: Segments, tokens: Ints, places: Ints) -> Ints:
     return outside
 
 
-@lru_cache(maxsize=4096)
 def _judge(
     kinds: Kinds, kind: int, separators: tuple[str, str], text: str
 ) -> tuple[tuple[str, int], ...]:
-    """Faults (rule, place within) of an element, over all its repetitions.
+    """Faults (rule, place within) of an element, over all its repetitions that may be there.
 
-    The place is 0 for the whole element; where it is repeated, it tells the repetition too.
+    The place is 0 for the whole element; where it is repeated, it tells the repetition too. Those
+    above the limit are a fault in themselves, and told no further: there may be a million.
     """
+    judge = _judge_kept if len(text) <= _KEPT_CHARACTERS else _judge_kept.__wrapped__
+    return judge(kinds, kind, separators, text)
+
+
+@lru_cache(maxsize=4096)
+def _judge_kept(
+    kinds: Kinds, kind: int, separators: tuple[str, str], text: str
+) -> tuple[tuple[str, int], ...]:
     element = kinds.elements[kind]
     assert element is not None
     component, repetition = separators
     expected = element.components or (element,)
-    repetitions = text.split(repetition)
+    repetitions = text.split(repetition, element.repeat)  # what is above the limit is the last one
     faults = [("repetitions-too-many", 0)] if len(repetitions) > element.repeat else []
-    for count, value in enumerate(repetitions, 1):
+    for count, value in enumerate(repetitions[: element.repeat], 1):
         whole = count * REPETITION if len(repetitions) > 1 else 0
         parts = value.split(component)
         if len(parts) > len(expected):
