@@ -31,7 +31,7 @@ _ISA_OF_FIXED = (
 # behind an ISA: all of it shorter than the overlap of the windows below and in strongroom.files.
 _ISA_OF_OTHERS = (
     rb"ISA(?P<other>[^A-Za-z0-9\s])(?:(?:(?!(?P=other)).){0,20}(?P=other)){15}"
-    rb".(?!(?P=other))[^A-Za-z0-9 ](?=[ \t\r\n\0]{0,80}(?:GS|TA1|IEA)(?P=other))"
+    rb".(?!(?P=other))[^A-Za-z0-9 ](?=[ \t\r\n\0]{0,180}+(?:GS|TA1|IEA)(?P=other))"
 )
 _FIXED = re.compile(_ISA_OF_FIXED, re.DOTALL)
 _ISA = re.compile(_ISA_OF_FIXED + rb"|" + _ISA_OF_OTHERS, re.DOTALL)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Literal
 
 from parsers.delimiters import (
-    ISA_BYTES,
     Delimiters,
     Layout,
     Region,
@@ -36,6 +35,7 @@ from strongroom.sealing import Sealed
 FileKind = Literal["enrollment", "payment", "acknowledgement", "unknown"]
 
 _GROUPS: tuple[tuple[FileKind, bytes], ...] = (("enrollment", b"BE"), ("payment", b"RA"))
+_LOOKED_AT_BYTES = 512  # for the first segment behind an ISA
 _HASHED_BYTES = 4_000_000
 _NOT_BLANK = re.compile(rb"[^ \t\r\n\0]")
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"I\0S\0", b"\0I\0S", b"\xc9\xe2\xc1")  # UTF-16, EBCDIC "ISA"
@@ -124,7 +124,7 @@ class ReceivedFile:
 
     def _opens_with_answer(self, region: Region) -> bool:
         start = region.behind_isa
-        following = self.content[start : start + ISA_BYTES].lstrip()
+        following = self.content[start : start + _LOOKED_AT_BYTES].lstrip()
         separator = bytes([region.delimiters.element])
         return following.startswith((b"TA1" + separator, b"GS" + separator + b"FA" + separator))
 
@@ -200,12 +200,13 @@ def _border(
 ) -> re.Pattern[bytes]:
     """The terminator before one of some segments, which may begin with a certain element.
 
-    A few blanks may stand there too. (More than a few would make the search slow.)
+    Blanks may stand there too, as in records of a fixed length. They are not given back, so the
+    search is linear; what it finds stays shorter than the overlap of windows in strongroom.files.
     """
     terminator = re.escape(bytes([delimiters.segment]))
     separator = re.escape(bytes([delimiters.element]))
     blanks = bytes(byte for byte in BLANKS if byte != delimiters.segment)
-    between = rb"[" + blanks + rb"]{0,80}"
+    between = rb"[" + blanks + rb"]{0,400}+"
     element = re.escape(first_element) + separator if first_element else b""
     return re.compile(terminator + between + rb"(?:" + segment_ids + rb")" + separator + element)
 

@@ -1,9 +1,13 @@
 """Whatever legal way an interchange is written, its segments are the same."""
 
+from dataclasses import replace
+
 import pytest
 
 from parsers.reading import open_received
+from schemas.limits import load_limits
 from tests.cases.enrollment import DEPENDENT, MEMBER, changed, enrollment
+from validators.check import Terms
 
 TEXT = enrollment().text()
 IDS = [segment.split("*")[0] for segment in TEXT.rstrip("~").split("~")]
@@ -124,3 +128,19 @@ def test_the_kind_of_a_file_is_told_by_its_first_group(reader, following, kind):
     with open_received(reader.path(TEXT[:106] + following)) as received:
         assert received.kind == kind
         assert received.interchange_keys == [("CMSFFM", "000000001")]
+
+
+@pytest.mark.parametrize("columns", [133, 256, 400])
+def test_records_of_a_fixed_length_are_read_whatever_the_size_of_the_file(reader, columns):
+    """Padding between segments hides no border of a stretch, no group and no good segment."""
+    member = (*MEMBER, *MEMBER, *MEMBER)
+    segments = enrollment(*[member] * 12).text().split("~")[:-1]
+    padded = "".join(f"{segment}~".ljust(columns) for segment in segments)
+    small = replace(load_limits(), stretch_bytes=4000, longest_loop_bytes=40_000)
+    for limits in (load_limits(), small):
+        found = reader.rules(padded, Terms(limits=limits))
+        assert found == reader.rules(padded)
+        assert "loop-too-long" not in found
+    with open_received(reader.path(padded)) as received:
+        assert received.kind == "enrollment"
+        assert len(list(received.spans(small))) > 1
