@@ -11,17 +11,36 @@ from dataclasses import dataclass
 from schemas.errors import Terminal
 
 _ISA_BYTES = 106
-_ELEMENT_SEPARATOR, _COMPONENT_SEPARATOR, _TERMINATOR = 3, 104, 105  # their places in ISA
+# Their places in ISA.
+_ELEMENT_SEPARATOR, _REPETITION_SEPARATOR, _COMPONENT_SEPARATOR, _TERMINATOR = 3, 82, 104, 105
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What one element is to be; an empty value takes it out. Ordinals count from 1 (ST)."""
+    """What one element is to be; an empty value takes it out. Ordinals count from 1 (ST).
+
+    With a component or a repetition only that is set; of a component, in the first repetition
+    unless another one is named.
+    """
 
     segment_ordinal: int
     element: int
     value: str
     component: int | None = None
+    repetition: int | None = None
+
+
+@dataclass(frozen=True)
+class _Separators:
+    element: bytes
+    component: bytes
+    repetition: bytes | None  # None where ISA11 separates nothing
+    segment: bytes
+
+    @property
+    def all(self) -> tuple[bytes, ...]:
+        known = (self.element, self.component, self.repetition, self.segment)
+        return tuple(one for one in known if one is not None)
 
 
 @dataclass(frozen=True)
@@ -36,18 +55,17 @@ class SetPlace:
 def corrected(content: bytes, place: SetPlace, edits: Sequence[Edit]) -> bytes:
     """The derived file. Raises Terminal when an edit names no segment, or holds a delimiter."""
     isa = content[place.isa_start : place.isa_start + _ISA_BYTES]
-    separator, component, end = (
-        isa[at : at + 1] for at in (_ELEMENT_SEPARATOR, _COMPONENT_SEPARATOR, _TERMINATOR)
-    )
+    separators = _separators(isa)
+    separator, end = separators.element, separators.segment
     gs = content[place.gs_start : content.index(end, place.gs_start)]
     of_segment: dict[int, list[Edit]] = defaultdict(list)
     for edit in edits:
         if edit.segment_ordinal not in place.segments:
             raise Terminal(f"The transaction set has no segment {edit.segment_ordinal}.")
-        _require_plain(edit, (separator, component, end))
+        _require_plain(edit, separators.all)
         of_segment[edit.segment_ordinal].append(edit)
     body = [
-        _edited(content[start:stop], of_segment[ordinal], separator, component)
+        _edited(content[start:stop], of_segment[ordinal], separators)
         for ordinal, (start, stop) in sorted(place.segments.items())
     ]
     group_number = gs.split(separator)[6:7]
@@ -66,17 +84,48 @@ def _require_plain(edit: Edit, delimiters: Iterable[bytes]) -> None:
         )
 
 
-def _edited(segment: bytes, edits: Iterable[Edit], separator: bytes, component: bytes) -> bytes:
+def _separators(isa: bytes) -> _Separators:
+    separator, component, end = (
+        isa[at : at + 1] for at in (_ELEMENT_SEPARATOR, _COMPONENT_SEPARATOR, _TERMINATOR)
+    )
+    repetition = isa[_REPETITION_SEPARATOR : _REPETITION_SEPARATOR + 1]
+    separates = not repetition.isalnum() and repetition not in (separator, component, end)
+    return _Separators(separator, component, repetition if separates else None, end)
+
+
+def _edited(segment: bytes, edits: Iterable[Edit], separators: _Separators) -> bytes:
+    separator = separators.element
     elements = segment.split(separator)
     is_changed = False
     for edit in edits:
         is_changed = True
         elements += [b""] * (edit.element + 1 - len(elements))
-        value = edit.value.encode("utf-8")
-        if edit.component is not None:
-            parts = elements[edit.element].split(component)
-            parts += [b""] * (edit.component - len(parts))
-            parts[edit.component - 1] = value
-            value = component.join(parts).rstrip(component)
-        elements[edit.element] = value
+        elements[edit.element] = _set(elements[edit.element], edit, separators)
     return separator.join(elements).rstrip(separator) if is_changed else segment
+
+
+def _set(old: bytes, edit: Edit, separators: _Separators) -> bytes:
+    """The element with what an edit names of it otherwise."""
+    value = edit.value.encode("utf-8")
+    if edit.component is None and edit.repetition is None:
+        return value
+    repeated = [old] if separators.repetition is None else old.split(separators.repetition)
+    place = (edit.repetition or 1) - 1
+    if place >= len(repeated):
+        raise Terminal(
+            f"Element {edit.element} in segment {edit.segment_ordinal} has no repetition "
+            f"{edit.repetition}."
+        )
+    if edit.component is not None:
+        value = _in_place(repeated[place], separators.component, edit.component, value)
+    repeated[place] = value
+    kept = [one for number, one in enumerate(repeated) if one or number != place]
+    return (separators.repetition or b"").join(kept)
+
+
+def _in_place(whole: bytes, separator: bytes, number: int, value: bytes) -> bytes:
+    """What is separated with another part of that number; empty parts at its end are left out."""
+    parts = whole.split(separator)
+    parts += [b""] * (number - len(parts))
+    parts[number - 1] = value
+    return separator.join(parts).rstrip(separator)

@@ -31,7 +31,7 @@ from validators.check import check_file
 
 _EDIT = re.compile(
     r"(?:#(?P<ordinal>\d+)|(?P<segment>[A-Z][A-Z0-9]{1,2}))\*(?P<element>\d{1,2})"
-    r"(?:[-.](?P<component>\d))?=(?P<value>.*)",
+    r"(?:[-.](?P<component>\d))?(?:/(?P<repetition>[1-9]\d?))?=(?P<value>.*)",
     re.DOTALL,
 )
 
@@ -74,7 +74,7 @@ class Correcting:
         ).to_pylist()
 
     def edit(self, text: str) -> Edit:
-        """The edit that a text names: `NM1*03=NEW`, `#11*03=NEW`, `CLM*05-1=NEW`.
+        """The edit that a text names: `NM1*03=NEW`, `#11*03=NEW`, `DMG*05-3=NEW`, `DMG*05-3/2=NEW`.
 
         A segment that is named by its id is the one at fault, or the only one of its member.
         Raises Terminal when the text is none, or names several segments.
@@ -84,7 +84,8 @@ class Correcting:
             raise Terminal(f"{text.partition('=')[0]!r} names no element. Write it as NM1*03=NEW.")
         ordinal = int(told["ordinal"]) if told["ordinal"] else self._ordinal(told["segment"])
         component = int(told["component"]) if told["component"] else None
-        return Edit(ordinal, int(told["element"]), told["value"], component)
+        repetition = int(told["repetition"]) if told["repetition"] else None
+        return Edit(ordinal, int(told["element"]), told["value"], component, repetition)
 
     def _ordinal(self, segment_id: str) -> int:
         if segment_id == self.case["segment_id"]:
@@ -175,6 +176,7 @@ def draft_correction(
     edits = [
         {"segment": segment, "ordinal": edit.segment_ordinal, "element": edit.element}
         | ({"component": edit.component} if edit.component else {})
+        | ({"repetition": edit.repetition} if edit.repetition else {})
         for edit, segment in zip(tried.edits, tried.segment_ids, strict=True)
     ]
     draft = Draft(

@@ -144,16 +144,50 @@ def test_a_replay_takes_the_correction_in_again(desk):
     assert (found.differences, found.stopped) == ([], None)
 
 
-def test_an_element_beyond_the_last_and_one_taken_out():
-    """Separators between are written, those at the end are not; the envelope counts one set."""
+def _one_set(*body):
+    """A file with one set of those segments, and their places."""
     isa = "*".join(["ISA*00", " " * 10, "00", " " * 10, "ZZ", "A".ljust(15), "ZZ", "B".ljust(15)])
     isa += "*260101*1200*^*00501*000000007*0*P*:~GS*BE*A*B*20260101*1200*9*X*V~"
-    text = isa + "ST*834*1~N3*A~PER*IP**TE*1~SE*4*1~GE*1*9~IEA*1*000000007~"
-    places, at = {}, text.index("ST*834")
-    for ordinal, segment in enumerate(("ST*834*1", "N3*A", "PER*IP**TE*1", "SE*4*1"), 1):
+    places, at = {}, len(isa)
+    for ordinal, segment in enumerate(body, 1):
         places[ordinal] = (at, at + len(segment))
         at += len(segment) + 1
-    place = SetPlace(0, text.index("GS*"), places)
+    text = isa + "".join(f"{segment}~" for segment in body) + "GE*1*9~IEA*1*000000007~"
+    return text, SetPlace(0, text.index("GS*"), places)
+
+
+@pytest.mark.parametrize(
+    ("edit", "races"),
+    [
+        (Edit(2, 5, "2054-5", 3), ":RET:2054-5^:RET:9999-9^Z"),
+        (Edit(2, 5, "2054-5", 3, 2), ":RET:2106-3^:RET:2054-5^Z"),
+        (Edit(2, 5, "", None, 2), ":RET:2106-3^Z"),
+        (Edit(2, 5, "A", None, 3), ":RET:2106-3^:RET:9999-9^A"),
+        (Edit(2, 5, "A"), "A"),
+    ],
+)
+def test_one_repetition_is_corrected_and_the_others_stay(edit, races):
+    """A component is one of a repetition: of the first, unless another one is named."""
+    old = ":RET:2106-3^:RET:9999-9^Z"
+    text, place = _one_set("ST*834*1", f"DMG*D8*19800101*F**{old}", "SE*3*1")
+    found = corrected(text.encode(), place, [edit])
+    assert found.decode() == text.replace(old, races)
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [(Edit(2, 5, "A^B"), "delimiter"), (Edit(2, 5, "A", 3, 4), "no repetition 4")],
+)
+def test_a_correction_that_names_no_place_is_refused(edit, told):
+    """A separator in a value would make other elements of it."""
+    text, place = _one_set("ST*834*1", "DMG*D8*19800101*F**:RET:2106-3", "SE*3*1")
+    with pytest.raises(Terminal, match=told):
+        corrected(text.encode(), place, [edit])
+
+
+def test_an_element_beyond_the_last_and_one_taken_out():
+    """Separators between are written, those at the end are not; the envelope counts one set."""
+    text, place = _one_set("ST*834*1", "N3*A", "PER*IP**TE*1", "SE*4*1")
     found = corrected(text.encode(), place, [Edit(2, 3, "C"), Edit(3, 4, ""), Edit(3, 3, "")])
     assert found.decode() == text.replace("N3*A~", "N3*A**C~").replace("PER*IP**TE*1~", "PER*IP~")
     assert corrected(text.encode(), place, []).decode() == text
