@@ -6,6 +6,7 @@ IK404, the copy of a bad value, is never written: it may be PHI; CTX tells whose
 subscriber number that the exchange itself assigned (decision 0007).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from replies.error_lines import COMPONENT, LARGEST_COUNT, Line, set_lines
+from replies.error_lines import COMPONENT, LARGEST_COUNT, Issue, Line, set_lines
 from replies.x12_writer import (
     Composer,
     ControlNumbers,
@@ -33,6 +34,11 @@ from schemas.verdict import Verdict
 FUNCTIONAL_IDENTIFIER = "FA"
 VERSION = "005010X231A1"
 CODES_AT_MOST = 5  # IK502-06, AK905-09
+_TOLD = [  # what IK3, CTX and IK4 are made of
+    *("rule", "severity", "x12_field", "x12_code", "set_ordinal", "member_ordinal", "segment_id"),
+    *("segment_ordinal", "loop", "element", "component", "repetition", "data_element"),
+]
+_ROWS_AT_ONCE = 20_000
 OPEN, SETS, CLOSE = 0, 1, 2  # order of the pieces within a group
 
 
@@ -217,28 +223,39 @@ def _count(column: pa.ChunkedArray) -> pa.Array:
 def _error_segments(verdict: Verdict, facts: InterchangeFacts) -> dict[int, tuple[str, int]]:
     """IK3, CTX and IK4 by set ordinal: their text and how many segments it holds.
 
-    Row by row, for only sets with errors have any.
+    Row by row, for only sets with errors have any; and of so many sets at a time, for rows are
+    large.
     """
-    issues = verdict.issues
+    issues = verdict.issues.select(_TOLD)
     shown = issues.filter(
         pc.and_(
             pc.is_in(issues["x12_field"], pa.array(["IK304", "IK403"], pa.large_string())),
             pc.is_in(issues["severity"], pa.array(["reject", "error"], pa.large_string())),
         )
     )
-    rows = [row for row in shown.to_pylist() if row["set_ordinal"] is not None]
-    rows.sort(key=lambda row: (row["set_ordinal"], row["segment_ordinal"] or 0))
-    units = {
-        row["member_ordinal"]: row["subscriber_number"]
-        for row in verdict.business_units.to_pylist()
-    }
+    shown = shown.filter(pc.is_valid(shown["set_ordinal"]))
+    order = pc.sort_indices(  # stable: rows of one segment stay in the order of the file
+        pa.table([shown["set_ordinal"], pc.fill_null(shown["segment_ordinal"], 0)], ["set", "at"]),
+        [("set", "ascending"), ("at", "ascending")],
+    )
+    units = verdict.business_units
     texts = {}
-    for ordinal, of_set in groupby(rows, key=lambda row: int(row["set_ordinal"])):
-        lines = list(set_lines(of_set, units))
+    for ordinal, of_set in groupby(_rows(shown, order, units), key=lambda row: row["set_ordinal"]):
+        lines = list(set_lines(of_set))
         ended = [_line(elements, facts.element_separator) for elements in lines]
         text = facts.segment_terminator.join([*ended, ""])
         texts[ordinal] = (text.replace(COMPONENT, facts.component_separator), len(lines))
     return texts
+
+
+def _rows(issues: pa.Table, order: pa.Array, units: pa.Table) -> Iterator[Issue]:
+    """The issues in that order, each with the subscriber number of its member."""
+    known = units["member_ordinal"].combine_chunks()
+    for start in range(0, len(order), _ROWS_AT_ONCE):
+        some = issues.take(order.slice(start, _ROWS_AT_ONCE))
+        place = pc.index_in(some["member_ordinal"], value_set=known, skip_nulls=True)
+        numbers_of = units["subscriber_number"].take(place)
+        yield from some.append_column("subscriber_number", numbers_of).to_pylist()
 
 
 def _line(elements: Line, separator: str) -> str:

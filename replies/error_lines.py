@@ -4,7 +4,7 @@ Source: 005010X231A1, loops 2100 and 2110.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -26,17 +26,15 @@ Issue = dict[str, Any]
 Line = tuple[str, ...]
 
 
-def set_lines(issues: Iterable[Issue], units: Mapping[int, str | None]) -> Iterator[Line]:
+def set_lines(issues: Iterable[Issue]) -> Iterator[Line]:
     """One IK3 per segment and code, followed by its CTX and by an IK4 per faulty element.
 
-    Args:
-        issues: The issues of the set, by their segments.
-        units: The subscriber number of each member that has issues.
+    The issues of the set come by their segments, each with the `subscriber_number` of its member.
     """
     segments: dict[Line, tuple[dict[Line, None], dict[Line, None]]] = {}
     for issue in issues:
         contexts, elements = segments.setdefault(_segment_error(issue), ({}, {}))
-        contexts |= dict.fromkeys(_contexts(issue, units))
+        contexts |= dict.fromkeys(_contexts(issue))
         if issue["x12_field"] == "IK403" and issue["element"] is not None:
             elements[_element_error(issue)] = None
     for segment, (contexts, elements) in segments.items():
@@ -72,12 +70,12 @@ def _loop(issue: Issue) -> str:
     return loop if loop.isdigit() else ""
 
 
-def _contexts(issue: Issue, units: Mapping[int, str | None]) -> Iterator[Line]:
+def _contexts(issue: Issue) -> Iterator[Line]:
     """CTX: the subscriber number of the member, and what made a segment necessary.
 
     Both may stand in either order; pyx12 counts them right in this one only.
     """
-    number = units.get(issue["member_ordinal"])
+    number = issue["subscriber_number"]
     is_about_number = issue["segment_id"] == "REF" and issue["loop"] == "2000"
     if number is not None and not is_about_number and _NUMBER.fullmatch(number):
         yield ("CTX", f"{BUSINESS_UNIT}{COMPONENT}{number}")

@@ -212,11 +212,15 @@ def _issues(
     found = [find_unread(received, envelope), find_delimiter_faults(envelope, regions)]
     found += [about_envelope, find_acknowledgement_faults(envelope)]
     found.extend(_of_known_types(about_envelope, gathered.issues))
+    gathered.issues.clear()
     across = find_faults_across_stretches(received, envelope, gathered.handed_on, rules)
     found.extend(_of_known_types(about_envelope, list(across)))
     found.extend(_of_known_types(about_envelope, [find_imbalances(gathered.paid)]))
     found += _of_partnership(received, envelope, terms, rules)
-    counted = _once_an_interchange(in_force(pa.concat_tables(found), rules))
+    together = pa.concat_tables(found)
+    found.clear()
+    counted = _once_an_interchange(in_force(together, rules))
+    del together
     return weigh(spread_over_file(counted, envelope, rules.partner), rules.partner).sort_by(
         [("byte_start", "ascending"), ("element", "ascending")]
     )
@@ -239,6 +243,8 @@ def _of_partnership(
 def _once_an_interchange(issues: pa.Table) -> pa.Table:
     """Issues with only the first of each rule about writing in each interchange."""
     about_writing = pc.is_in(issues["rule"], pa.array(ONCE_AN_INTERCHANGE, tables.TEXT))
+    if not pc.any(about_writing).as_py():
+        return issues
     parts = [issues.filter(pc.invert(about_writing))]
     for rule in ONCE_AN_INTERCHANGE:
         found = issues.filter(pc.equal(issues["rule"], rule)).sort_by("byte_start")
@@ -253,7 +259,8 @@ def _of_known_types(about_envelope: pa.Table, found: list[pa.Table]) -> Iterator
     foreign = about_envelope.filter(pc.equal(about_envelope["rule"], "set-type-unsupported"))
     ordinals = foreign["set_ordinal"].combine_chunks()
     for issues in found:
-        yield issues.filter(pc.invert(pc.is_in(issues["set_ordinal"], ordinals, skip_nulls=True)))
+        is_foreign = pc.is_in(issues["set_ordinal"], ordinals, skip_nulls=True)
+        yield issues.filter(pc.invert(is_foreign)) if pc.any(is_foreign).as_py() else issues
 
 
 def _verdict(

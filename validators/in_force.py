@@ -22,8 +22,9 @@ def in_force(issues: pa.Table, rules: RuleSet) -> pa.Table:
         schema=pa.schema([tables.ISSUES.field(name) for name in ("rule", *_OF_THE_RULE)]),
     )
     place = pc.index_in(issues["rule"], value_set=known["rule"].combine_chunks())
-    issues = issues.filter(pc.is_valid(place))
-    place = place.drop_null()
+    if place.null_count:  # what is filtered is copied, and a file may have millions of issues
+        issues = issues.filter(pc.is_valid(place))
+        place = place.drop_null()
     for name in _OF_THE_RULE:
         column = tables.ISSUES.get_field_index(name)
         issues = issues.set_column(column, tables.ISSUES.field(column), known[name].take(place))

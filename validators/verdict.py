@@ -117,13 +117,15 @@ def _rejected_interchanges(interchanges: pa.Table) -> Flags:
 def _codes(issues: pa.Table, by: str, count: int, field: str) -> pa.Array:
     """At most five distinct codes per ordinal; IK502 tells also of segments in error."""
     found: dict[int, list[str]] = {}
+    keys = [by, "x12_field", "x12_code"]
     coded = pc.and_(pc.is_valid(issues["x12_field"]), pc.is_valid(issues[by]))
     severe = issues.filter(
         pc.and_(
             coded, pc.is_in(issues["severity"], pa.array(["reject", "error"], pa.large_string()))
         )
     )
-    for row in severe.select([by, "x12_field", "x12_code"]).to_pylist():
+    distinct = severe.select(keys).group_by(keys, use_threads=False).aggregate([])  # in order
+    for row in distinct.to_pylist():
         code = row["x12_code"] if row["x12_field"] == field else None
         if field == "IK502" and row["x12_field"] in ("IK304", "IK403"):
             code = SEGMENTS_IN_ERROR
