@@ -18,6 +18,7 @@ class Limits:
     transaction_sets: int
     issues_of_a_stretch: int
     issues_of_a_rule: int
+    issues_of_a_file: int
     file_bytes: int
     interchange_date_days: int
     control_number_days: int

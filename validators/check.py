@@ -42,6 +42,7 @@ from validators.parts import ONCE_AN_INTERCHANGE, Part
 from validators.payment_balance import find_imbalances
 from validators.processes import give_back_memory
 from validators.quarantine import quarantine_of, spread_over_file
+from validators.told import Told
 from validators.unread import find_unread, is_partly_unread
 from validators.verdict import judge_file, judge_groups, judge_interchanges, judge_sets, weigh
 from validators.workers import Work, check_parts
@@ -93,8 +94,8 @@ class Terms:
 class _Gathered:
     """What the parts of a file leave behind."""
 
+    told: Told
     envelope: list[EnvelopePart] = field(default_factory=list)
-    issues: list[pa.Table] = field(default_factory=list)
     members: list[Members] = field(default_factory=list)
     business_units: list[pa.Table] = field(default_factory=list)
     handed_on: list[HandedOn] = field(default_factory=list)
@@ -109,7 +110,7 @@ class _Gathered:
         self.sets += part.tally.sets
         self.most_issues = max(self.most_issues, len(part.issues))
         self.envelope.append(part.envelope)
-        self.issues.append(part.issues)
+        self.told.add(part.issues)
         self.members.append(part.members)
         self.business_units.append(part.business_units)
         self.handed_on.append(part.handed_on)
@@ -149,7 +150,7 @@ def check_file(
         unreadable = unreadable_rule(received, terms.limits)
         if unreadable is not None:
             return _refuse(received, unreadable, rules)
-        gathered = _Gathered()
+        gathered = _Gathered(Told(rules))
         source = source_of(path)
         work = Work(source, wants_tables=sink is not None, limits=terms.limits, rules=rules)
         for part in check_parts(received, work, crew):
@@ -181,7 +182,7 @@ def _refuse(received: ReceivedFile, rule_id: str, rules: RuleSet) -> Checked:
         dispositions=tables.DISPOSITIONS.empty_table(),
         quarantine=Quarantine(rule_id, is_answered=True),
     )
-    return Checked(verdict, _Gathered().counts | _envelope_counts(verdict))
+    return Checked(verdict, _Gathered(Told(rules)).counts | _envelope_counts(verdict))
 
 
 def _conclude(
@@ -196,7 +197,9 @@ def _conclude(
         give_back_memory()
         issues = _issues(received, envelope, gathered, terms, rules)
     verdict = _verdict(received, envelope, issues, gathered, rules.partner)
-    return Checked(verdict, gathered.counts | _envelope_counts(verdict))
+    counts = gathered.counts | _envelope_counts(verdict)
+    counts["issues"] += gathered.told.left_out
+    return Checked(verdict, counts)
 
 
 def _issues(
@@ -211,8 +214,7 @@ def _issues(
     about_envelope = find_envelope_faults(envelope, regions, received.guide)
     found = [find_unread(received, envelope), find_delimiter_faults(envelope, regions)]
     found += [about_envelope, find_acknowledgement_faults(envelope)]
-    found.extend(_of_known_types(about_envelope, gathered.issues))
-    gathered.issues.clear()
+    found.extend(_of_known_types(about_envelope, gathered.told.take()))
     across = find_faults_across_stretches(received, envelope, gathered.handed_on, rules)
     found.extend(_of_known_types(about_envelope, list(across)))
     found.extend(_of_known_types(about_envelope, [find_imbalances(gathered.paid)]))
