@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 
 from replies.issuer_elements import element
 from replies.issuer_forms import Forms
-from replies.issuer_order import PLAN_CHARACTERS
 from replies.plain_text import is_filled
 from replies.x12_writer import delimiters
 from schemas import tables
@@ -23,6 +22,7 @@ _REQUIRED = (
     "relationship_code", "maintenance_type", "exchange_subscriber_id", "exchange_member_id",
     "last_name",
 )  # fmt: skip
+_PLAN_CHARACTERS = 16  # with the variant of the plan
 # Columns of the dates that a form must have; DTP*303 stands only where something changes.
 _REQUIRED_DATES = {
     "356": "eligibility_begin",
@@ -105,7 +105,8 @@ def _shortages(rows: pa.Table, exchange: Exchange) -> Iterator[_Shortage]:
     paid = pc.and_(paid, rows["is_subscriber"].combine_chunks())
     unpaid = _missing(rows, "last_premium_paid", exchange)
     yield _absent("last_premium_paid", pc.and_(paid, unpaid))
-    short = pc.less(pc.utf8_length(rows["plan_id"]), PLAN_CHARACTERS).combine_chunks()
+    plans = pc.replace_substring(rows["plan_id"], "-", "")  # before the variant, as some write it
+    short = pc.less(pc.utf8_length(plans), _PLAN_CHARACTERS).combine_chunks()
     yield _Shortage("plan_id of 16 characters", "REF*CE is no plan id of 16 characters", short)
     for new, former in _PAIRS:
         has_former = pc.invert(_missing(rows, former, exchange))

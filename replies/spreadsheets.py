@@ -8,6 +8,7 @@ are.
 
 from datetime import date
 from io import BufferedIOBase
+from math import isfinite
 from typing import Any, Self
 
 import pyarrow as pa
@@ -84,6 +85,8 @@ class Worksheet:
         """Texts are written as texts and numbers as numbers, whatever they look like."""
         if value is None:
             return
+        if isinstance(value, date) or (isinstance(value, float) and not isfinite(value)):
+            value = str(value)  # days as ISO 8601; a cell has no number that is none
         if isinstance(value, str):
             self._sheet.write_string(row, column, value)
         else:

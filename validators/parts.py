@@ -117,7 +117,8 @@ def _normalised(stretch: Stretch, span: Span) -> Iterator[dict[str, object]]:
         ("separators-at-segment-end", np.flatnonzero(ends_empty)),
         ("empty-segments", np.flatnonzero(segments.empties_behind)),
     ):
-        for row in rows[:1].tolist():
+        _, first = np.unique(stretch.interchange_ordinals[rows], return_index=True)
+        for row in rows[first].tolist():
             yield _issue(rule, stretch, row)
     if not segments.is_terminated and not span.is_cut_short:
         yield _issue("terminator-missing-at-end", stretch, len(segments) - 1)

@@ -144,3 +144,14 @@ def test_records_of_a_fixed_length_are_read_whatever_the_size_of_the_file(reader
     with open_received(reader.path(padded)) as received:
         assert received.kind == "enrollment"
         assert len(list(received.spans(small))) > 1
+
+
+def test_each_interchange_tells_once_how_it_is_written(reader):
+    """In whatever pieces the file is read: two interchanges may be in one piece."""
+    blanks = TEXT.replace("~GE*", "~ GE*")
+    content = blanks + "ISA*00*~" + blanks[106:]  # the second one has lost most of its ISA
+    small = replace(load_limits(), stretch_bytes=300, longest_loop_bytes=3000)
+    for limits in (load_limits(), small):
+        issues = reader.verdict(content, Terms(limits=limits)).issues.to_pylist()
+        told = [row["interchange_ordinal"] for row in issues if row["rule"].startswith("blanks")]
+        assert told == [1, 2]

@@ -230,6 +230,8 @@ LACKS = [
     (CONFIRMED, {"last_name": " *^:~\t "}, "NM1*IL, NM103 is missing"),
     (CONFIRMED, {"last_premium_paid": None}, "DTP*543 is missing"),
     (CONFIRMED, {"plan_id": "91002NC00100"}, "REF*CE is no plan id of 16 characters"),
+    (CONFIRMED, {"plan_id": "91002NC0010001"}, "REF*CE is no plan id of 16 characters"),
+    (CONFIRMED, {"plan_id": "91002NC0010001-0"}, "REF*CE is no plan id of 16 characters"),
     (CONFIRMED, {"is_subscriber": False}, "not one subscriber is covered"),
     (ENDED, {"maintenance_reason": "14"}, "are no combination that the exchange takes"),
     (CHANGED, {"issuer_policy_id": None}, "REF*XM has no REF*X9 beside it"),

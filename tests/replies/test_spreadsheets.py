@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import date
 
 import openpyxl
 import pyarrow as pa
@@ -48,7 +49,7 @@ def as_csv(table):
 def as_cells(table, path):
     """The cells of the table, written as a workbook and opened by another library."""
     with xlsxwriter.Workbook(path, {"constant_memory": True}) as workbook:
-        sheet = Worksheet(workbook, "Sheet", SCHEMA)
+        sheet = Worksheet(workbook, "Sheet", table.schema)
         sheet.write(table)
         sheet.close()
     return list(openpyxl.load_workbook(path)["Sheet"].iter_rows(min_row=2))
@@ -72,6 +73,16 @@ def test_numbers_names_and_identifiers_stay_as_they_are(table, tmp_path):
     assert without_formulas(table(AS_THEY_ARE))["text"].to_pylist() == AS_THEY_ARE
     assert [text for text, _ in as_csv(table(AS_THEY_ARE))] == [t or "" for t in AS_THEY_ARE]
     assert [cell or None for cell in cells] == [text or None for text in AS_THEY_ARE]
+
+
+def test_days_and_numbers_that_are_none_are_texts(tmp_path):
+    """As CSV has them: a workbook has no day without a form, and no infinite number."""
+    schema = pa.schema([("day", pa.date32()), ("rate", pa.float64())])
+    table = pa.table([[date(2026, 2, 3), None], [float("inf"), 0.5]], schema=schema)
+    rows = as_cells(table, tmp_path / "a.xlsx")
+
+    values = [[(cell.value, cell.data_type) for cell in row] for row in rows]
+    assert values == [[("2026-02-03", "s"), ("inf", "s")], [(None, "n"), (0.5, "n")]]
 
 
 def test_a_line_of_csv_is_one_row_whatever_its_texts_hold(table):
