@@ -21,6 +21,7 @@ from schemas.database import balance, difference, result
 from schemas.errors import Terminal
 from schemas.fault_points import reach
 from schemas.postgres_copy import copy_into
+from schemas.runs import run as ledger_run
 
 log = structlog.get_logger()
 
@@ -36,8 +37,9 @@ def reconcile_partner(
 
     Not when the run has compared both already, as they are now: what it has effectuated itself
     since then is no reason to compare again. `decisions` is what persons have said of pairs until
-    then, if not what they have said until now. Raises Terminal when the book has members and the
-    carrier's records have none.
+    then, if not what they have said until now. Where a later night has compared already, the result
+    is kept and neither breaks nor pairs are met: what that night saw is newer. Raises Terminal when
+    the book has members and the carrier's records have none.
     """
     folder = house.settings.reports_folder / str(run.run_id) / partner_id / "reconciliation"
     _, carrier_sha256 = freeze(records.members, folder / "carrier", "members")
@@ -73,16 +75,20 @@ def reconcile_partner(
         )
         copy_into(conn, difference, comparison.differences, **keys)
         copy_into(conn, balance, dollars, **keys)
-        sighting = Sighting(
-            run.run_id, partner_id, "carrier", run.as_of, is_news=is_news, sha256=carrier_sha256
-        )
-        became = meet(conn, sighting, comparison.differences, book)
-        meet_pre_audits(conn, audited, book)
-        end_waivers(conn, partner_id, run.run_id, run.as_of)
-        meet_matches(conn, run.run_id, partner_id, run.as_of, comparison.matches)
+        if _has_later(conn, run, partner_id):
+            log.info("a later night has met the breaks", partner=partner_id)
+        else:
+            sighting = Sighting(
+                run.run_id, partner_id, "carrier", run.as_of, is_news=is_news, sha256=carrier_sha256
+            )
+            became = meet(conn, sighting, comparison.differences, book)
+            meet_pre_audits(conn, audited, book)
+            end_waivers(conn, partner_id, run.run_id, run.as_of)
+            meet_matches(conn, run.run_id, partner_id, run.as_of, comparison.matches)
+            log.info("breaks met", partner=partner_id, **became)
     if comparison.is_too_much_alone:
         log.warning("too many rows without partner for likeness", partner=partner_id)
-    log.info("reconciled", partner=partner_id, **comparison.counts, breaks=dict(became))
+    log.info("reconciled", partner=partner_id, **comparison.counts)
     return True
 
 
@@ -96,6 +102,16 @@ def _was_compared(conn: sa.Connection, partner_id: str, book_sha256: str, read: 
     )
     now = (book_sha256, read.carrier_sha256, read.decisions_key)
     return tuple(conn.execute(last).one_or_none() or ()) == now
+
+
+def _has_later(conn: sa.Connection, run: Run, partner_id: str) -> bool:
+    """Whether a night of a later moment has compared the partner's book."""
+    later = sa.exists().where(
+        result.c.partner_id == partner_id,
+        result.c.run_id == ledger_run.c.run_id,
+        ledger_run.c.as_of > run.as_of,
+    )
+    return bool(conn.execute(sa.select(later)).scalar_one())
 
 
 @dataclass(frozen=True)
