@@ -4,21 +4,27 @@ The comparison itself counts rows. Dollars are counted here, once it is done, fr
 they were frozen and from its differences: matched, differing and what one side lacks must be all.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import duckdb
 import pyarrow as pa
 
 from reconciliation.comparison import Comparison
 from schemas.records import BALANCE
 
+_SIDES = ("book", "carrier")
 _COLUMNS = {"premium": "premium_total", "aptc": "aptc", "csr": "csr"}
 
 # Rows of a pair that other ids, likeness or a person has made are one member's.
-# Dollars of a policy count once: on the subscriber's row where the book knows who that is, else on
-# the policy's first row. An amount that a side does not have counts as nothing.
+# The book has a policy's dollars on the subscriber's row. The carrier may have them on any row of
+# the policy, or on each: they count once, on the row that has the book's subscriber as partner, or
+# else on the first, and are what that row says, or else the first that says something. An amount
+# that a side does not have counts as nothing.
 _BALANCE = """
 CREATE TABLE met AS
 SELECT b.is_there IS NOT NULL AS is_book, c.is_there IS NOT NULL AS is_carrier,
-  coalesce(b.exchange_policy_id, c.policy) AS policy,
+  coalesce(b.exchange_policy_id, c.policy) AS policy, c.exchange_policy_id AS carrier_policy,
   coalesce(b.exchange_member_id, c.member) AS member,
   b.policy_status, coalesce(b.is_subscriber, FALSE) AS is_subscriber,
   coalesce({lines}, 'not told') AS insurance_line,
@@ -36,7 +42,7 @@ FULL JOIN (
   AND c.member IS NOT DISTINCT FROM b.exchange_member_id;
 
 CREATE TABLE judged AS
-SELECT m.*, row_number() OVER (PARTITION BY is_book, policy ORDER BY member) = 1 AS is_first,
+SELECT m.* REPLACE ({once}), row_number() OVER of_carrier = 1 AND is_carrier AS is_first,
   CASE WHEN NOT is_book THEN 'missing_in_book'
     WHEN NOT is_carrier AND d.kind IS NULL THEN 'may_be_absent'
     WHEN NOT is_carrier THEN 'missing_at_carrier'
@@ -44,7 +50,10 @@ SELECT m.*, row_number() OVER (PARTITION BY is_book, policy ORDER BY member) = 1
 FROM met m LEFT JOIN (
   SELECT exchange_policy_id AS policy, exchange_member_id AS member, min(kind) AS kind
   FROM differences GROUP BY ALL
-) d USING (policy, member);
+) d USING (policy, member)
+WINDOW of_carrier AS (PARTITION BY is_carrier, carrier_policy
+  ORDER BY is_book AND is_subscriber DESC, member
+  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING);
 """
 
 
@@ -67,14 +76,18 @@ def balance_of(book: pa.Table, carrier: pa.Table, compared: Comparison) -> pa.Ta
         for name in _COLUMNS
         for side, counts in (
             ("book", "is_book"),
-            ("carrier", "is_carrier AND CASE WHEN is_book THEN is_subscriber ELSE is_first END"),
+            ("carrier", "is_first"),
         )
+    )
+    once = ", ".join(
+        f"first_value(carrier_{name} IGNORE NULLS) OVER of_carrier AS carrier_{name}"
+        for name in _COLUMNS
     )
     with duckdb.connect(":memory:") as connection:
         tables = {"differences": compared.differences, "matches": compared.matches}
         for name, table in ({"book": book, "carrier": carrier} | tables).items():
             connection.register(name, table)
-        connection.execute(_BALANCE.format(values=values, lines=_lines(book, carrier)))
+        connection.execute(_BALANCE.format(values=values, lines=_lines(book, carrier), once=once))
         found = connection.sql(f"""
             SELECT fate, insurance_line, plan_year,
               count(*) FILTER (WHERE is_book) AS book_rows,
@@ -99,14 +112,32 @@ def _value(side: str, column: str, table: pa.Table) -> str:
 def _require_all(
     connection: duckdb.DuckDBPyConnection, found: pa.Table, book: pa.Table, carrier: pa.Table
 ) -> None:
-    """Rows of either side, and the book's dollars, counted once more without the join."""
+    """Rows and dollars of either side, counted once more without the join.
+
+    Where a carrier's policy has different amounts on its rows, one of them must be counted.
+    """
     connection.register("found", found)
-    parts = connection.sql(
-        "SELECT coalesce(sum(book_rows), 0), coalesce(sum(carrier_rows), 0), "
-        "coalesce(sum(book_premium), 0), coalesce(sum(book_aptc), 0), coalesce(sum(book_csr), 0) "
-        "FROM found"
-    ).fetchall()[0]
-    sums = ", ".join(f"coalesce(sum({column}), 0)" for column in _COLUMNS.values())
-    whole = connection.sql(f"SELECT count(*), {sums} FROM book").fetchall()[0]  # noqa: S608
-    wanted = (book.num_rows, carrier.num_rows, *whole[1:])
+    of_book, of_carrier = ([f"{side}_{name}" for name in _COLUMNS] for side in _SIDES)
+    parts = _sums(connection, ["book_rows", "carrier_rows", *of_book], "found")
+    wanted = (book.num_rows, carrier.num_rows, *_sums(connection, _COLUMNS.values(), "book"))
     assert parts == wanted, f"rows or dollars went nowhere: {parts} of {wanted}"
+    values = [_value("r", column, carrier) for column in _COLUMNS.values()]
+    ends = (f"min({one}) AS least_{n}, max({one}) AS most_{n}" for n, one in enumerate(values))
+    policies = f"(SELECT {', '.join(ends)} FROM carrier r GROUP BY exchange_policy_id)"  # noqa: S608
+    least, most = (
+        _sums(connection, [f"{end}_{n}" for n in range(len(values))], policies)
+        for end in ("least", "most")
+    )
+    parts = _sums(connection, of_carrier, "found")
+    assert all(low <= part <= high for low, part, high in zip(least, parts, most, strict=True)), (
+        f"the carrier's dollars went nowhere: {parts} of {least} to {most}"
+    )
+
+
+def _sums(
+    connection: duckdb.DuckDBPyConnection, columns: Iterable[str], relation: str
+) -> tuple[Any, ...]:
+    """The sum of each column; of nothing it is zero."""
+    sums = ", ".join(f"coalesce(sum({column}), 0)" for column in columns)
+    rows: list[tuple[Any, ...]] = connection.sql(f"SELECT {sums} FROM {relation}").fetchall()  # noqa: S608
+    return rows[0]

@@ -18,7 +18,12 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pyarrow as pa
 
-from reconciliation.comparison_sql import differences, unlike_rows
+from reconciliation.comparison_sql import (
+    compared_policies,
+    differences,
+    lone_policies,
+    unlike_rows,
+)
 from reconciliation.engines import DuckDB, Engine, Joined
 from reconciliation.matching import match, pair_up
 from reconciliation.snapshots import (
@@ -110,6 +115,7 @@ def compare(  # noqa: PLR0913 - both sides, and how
         compared: Sequence[ComparedField] = fields
         if not by_ids_only:
             matches, compared = _matched(connection, rules, fields, decisions)
+        _note_compared(connection, joined, matches, rules)
         found = connection.sql(differences(rules, compared)).to_arrow_table()
         counted = _counted(connection)
     comparison = _conserved(found, counted, sizes, _not_compared(rules, fields))
@@ -149,6 +155,19 @@ def _matched(
         return records.without_rows(records.MATCHES), fields
     matches = match(connection, fields, rules, load_matching(), decisions)
     return matches, pair_up(connection, fields, rules)
+
+
+def _note_compared(
+    connection: duckdb.DuckDBPyConnection, joined: Joined, matches: pa.Table, rules: ComparisonRules
+) -> None:
+    """Makes the relation `policy_compared` for the policies of members whom the book lacks."""
+    known = connection.sql(lone_policies(rules)).to_arrow_table()
+    if known.num_rows:
+        known = joined.known(known, rules)
+    for name, table in (("known_policy", known), ("pair_found", matches)):
+        connection.register(name, table)
+    policies = compared_policies("known_policy", "pair_found", rules)
+    connection.execute(f"CREATE TEMP TABLE policy_compared AS {policies}")
 
 
 def _counted(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -33,6 +33,7 @@ _DIGITS = r"nullif(regexp_replace({0}, '[^0-9]', '', 'g'), '')"
 _YEAR_END = "make_date(year({0}_benefit_begin), 12, 31)"
 _DOLLARS = ("premium", "aptc", "csr")
 _OWN_PREMIUM = "individual_premium"
+_COMPARED = "SELECT policy FROM policy_compared WHERE policy IS NOT NULL"
 
 
 def unequal_keys(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
@@ -95,7 +96,7 @@ def unlike_rows(looked_at: str, rules: ComparisonRules, fields: Sequence[Compare
     """SQL for one row per key that is not matched: what it is, both sides' values, what agrees.
 
     `looked_at` is a relation with the columns of `rows_to_look_at`. Columns: the key, `kind`,
-    `file_id`, and for each field `book_…`, `carrier_…` and `same_…`.
+    `file_id`, `is_subscriber`, and for each field `book_…`, `carrier_…` and `same_…`.
     """
     may_be_absent = ", ".join(f"'{status}'" for status in rules.may_be_absent) or "NULL"
     compared = ", ".join(
@@ -106,7 +107,7 @@ def unlike_rows(looked_at: str, rules: ComparisonRules, fields: Sequence[Compare
     all_agree = " AND ".join(f"same_{field.name}" for field in fields) or "TRUE"
     return f"""
         SELECT * FROM (
-        SELECT {", ".join(rules.key)}, file_id, {compared},
+        SELECT {", ".join(rules.key)}, file_id, is_subscriber, {compared},
                CASE WHEN NOT is_book THEN 'missing_in_book'
                     WHEN NOT is_carrier AND policy_status IN ({may_be_absent})
                     THEN 'may_be_absent'
@@ -165,8 +166,10 @@ def _value(side: str, field: ComparedField) -> str:
 def differences(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
     """SQL over the relation `unlike` for tables.DIFFERENCES, by key and in the rules' order.
 
-    A member who is missing in the book has the policy's dollars once, on the policy's first row:
-    who the subscriber is, only the book knows.
+    A policy's dollars that the carrier tells of members who are missing in the book count once, on
+    the first of these rows, wherever they stand: who the subscriber is, only the book knows. They
+    do not count where the book's subscriber has a partner in the policy (the relation
+    `policy_compared`): there they are compared.
     """
     key = ", ".join(rules.key)
     disagreeing = ", ".join(
@@ -188,6 +191,34 @@ def differences(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
           SELECT {key}, kind, file_id, 0 AS place, {_of_rows(rules, fields)}
           FROM unlike WHERE kind IN ('missing_at_carrier', 'missing_in_book')
         ) ORDER BY {key}, place
+    """  # noqa: S608
+
+
+def lone_policies(rules: ComparisonRules) -> str:
+    """SQL over `unlike` for the policies of which the carrier has a member whom the book lacks."""
+    policy = rules.key[0]
+    return f"SELECT DISTINCT {policy} AS policy FROM unlike WHERE kind = 'missing_in_book'"  # noqa: S608
+
+
+def known_policies(lone: str, rules: ComparisonRules) -> str:
+    """SQL in words of every engine for those policies of the relation `lone` that the book has."""
+    policy = rules.key[0]
+    return f"SELECT policy FROM {lone} WHERE policy IN (SELECT {policy} FROM book)"  # noqa: S608
+
+
+def compared_policies(known: str, pairs: str, rules: ComparisonRules) -> str:
+    """SQL for the carrier's policies of which the book's subscriber has a partner.
+
+    `known` is a relation of policies that the book has, `pairs` one of records.MATCHES.
+    """
+    policy, member = rules.key
+    return f"""
+        SELECT policy FROM {known} k WHERE NOT EXISTS (
+          SELECT 1 FROM unlike u WHERE u.{policy} = k.policy AND u.is_subscriber
+            AND u.kind IN ('missing_at_carrier', 'may_be_absent'))
+        UNION SELECT p.carrier_policy_id FROM {pairs} p JOIN looked_at b ON b.is_subscriber
+          AND b.{policy} = p.book_policy_id AND b.{member} = p.book_member_id
+        WHERE p.state IN ('matched', 'accepted')
     """  # noqa: S608
 
 
@@ -225,11 +256,13 @@ def _months_more(field: ComparedField, fields: Sequence[ComparedField]) -> str:
 def _of_rows(rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
     """The dollars of a row that one side lacks: all that the other side has."""
     by_name = {f.dollars: f.name for f in fields if f.dollars and f.kind == "money"}
-    of_policy, member = ", ".join(rules.key[:-1]) or "1", rules.key[-1]
-    first = f"row_number() OVER (PARTITION BY kind, {of_policy} ORDER BY {member}) = 1"
+    policy, member = rules.key
+    rows = f"PARTITION BY kind, {policy} ORDER BY {member}"
+    counts = f"row_number() OVER ({rows}) = 1 AND NOT coalesce({policy} IN ({_COMPARED}), FALSE)"
+    told = f"OVER ({rows} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
     return ", ".join(
-        f"CASE WHEN kind = 'missing_at_carrier' THEN -book_{by_name[name]} "
-        f"WHEN {first} THEN carrier_{by_name[name]} END AS {name}_difference"
+        f"CASE WHEN kind = 'missing_at_carrier' THEN -book_{by_name[name]} WHEN {counts} "
+        f"THEN first_value(carrier_{by_name[name]} IGNORE NULLS) {told} END AS {name}_difference"
         if name in by_name
         else f"CAST(NULL AS DECIMAL(12, 2)) AS {name}_difference"
         for name in _DOLLARS

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import duckdb
+import pyarrow as pa
 
-from reconciliation.comparison_sql import rows_to_look_at, unequal_keys
+from reconciliation.comparison_sql import known_policies, rows_to_look_at, unequal_keys
 from reconciliation.snapshots import Snapshot
 from schemas.comparison import ComparedField, ComparisonRules
 
@@ -24,6 +25,9 @@ class Joined(Protocol):
 
     def looked_at(self, rules: ComparisonRules, fields: Sequence[ComparedField]) -> str:
         """What stands in DuckDB's SQL for the rows of `comparison_sql.rows_to_look_at`."""
+
+    def known(self, policies: pa.Table, rules: ComparisonRules) -> pa.Table:
+        """Those of the policies (a column `policy`) that the book has."""
 
 
 class Engine(Protocol):
@@ -59,6 +63,10 @@ class _InDuckDB:
         unequal = unequal_keys(rules, fields)
         self.connection.execute(f"CREATE TEMP TABLE unequal AS {unequal}")
         return f"({rows_to_look_at(rules, fields, among='unequal')})"
+
+    def known(self, policies: pa.Table, rules: ComparisonRules) -> pa.Table:
+        self.connection.register("lone", policies)
+        return self.connection.sql(known_policies("lone", rules)).to_arrow_table()
 
 
 class DuckDB:

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reconciliation.comparison_sql import rows_to_look_at
+from reconciliation.comparison_sql import known_policies, rows_to_look_at
 from reconciliation.engines import Joined, repeated_keys
 from reconciliation.snapshots import Snapshot, require_whole
 from schemas.comparison import ComparedField, ComparisonRules
@@ -62,6 +62,10 @@ class _InSpark:
             raise Terminal(f"Spark wrote nothing to {self.folder.parent}. {_SAME_PATHS}")
         self.connection.register("nothing_left", left)
         return "nothing_left"
+
+    def known(self, policies: pa.Table, rules: ComparisonRules) -> pa.Table:
+        self.session.createDataFrame(policies).createOrReplaceTempView("lone")
+        return self.session.sql(known_policies("lone", rules)).toArrow()
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ def test_a_file_that_cannot_be_read_is_told_by_its_name(tmp_path):
         check_one(missing, options, judge, lambda _: None)
 
 
+OTHER = {"issuer_member_id": "M9", "first_name": "ROWAN", "ssn": "900490002"}
 SIDES = {
     "alike": ([row_of_book(1), row_of_book(2)],) * 2,
     "different": ([row_of_book(1)], [row_of_book(1, last_name="Łukasz", aptc=None)]),
@@ -133,6 +134,10 @@ SIDES = {
                 coverage_spans="2026-01-01/2026-06-30 2026-07-01/..",
             )
         ],
+    ),
+    "a member more": (
+        [row_of_book(1)],
+        [row_of_book(1), row_of_book(1, exchange_member_id="9", **OTHER)],
     ),
     "empty": ([row_of_book(1)], []),
 }

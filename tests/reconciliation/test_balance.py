@@ -58,6 +58,17 @@ def test_rows_and_dollars_go_where_their_member_goes(book, carrier, book_row):
     }
 
 
+def test_a_policy_counts_once_at_the_carrier_wherever_its_dollars_stand(book, carrier, book_row):
+    """On the last row of a policy that the book does not know; on every row of one that it does."""
+    nobody = {"premium_total": None, "aptc": None, "csr": None}
+    ghost = book_row(5, **STRANGER)
+    child = ghost | nobody | {"exchange_member_id": "0"}
+    more = book_row(1) | STRANGER | {"exchange_member_id": "9", "issuer_member_id": "M9"}
+    found, _ = balanced(book(book_row(1)), carrier(book_row(1), more, child, ghost))
+    one = Decimal("512.30")
+    assert told(found) == {"matched": (1, 1, one, one), "missing_in_book": (0, 3, 0, one)}
+
+
 def test_records_that_are_found_by_other_ids_are_one_members(book, carrier, book_row):
     """A carrier that has other ids of the exchange has the row nevertheless."""
     lost = book_row(1, exchange_policy_id="77", exchange_member_id="78")
@@ -119,7 +130,8 @@ def test_matched_differing_and_unmatched_are_all(book, carrier, book_row, ours, 
     with duckdb.connect() as connection:
         connection.register("found", found)
         sums = connection.sql(
-            "SELECT sum(book_rows), sum(carrier_rows), sum(book_premium) FROM found"
+            "SELECT sum(book_rows), sum(carrier_rows), sum(book_premium), sum(carrier_premium)"
+            " FROM found"
         ).fetchall()[0]
-    dollars = sum(row["premium_total"] or 0 for row in known.to_pylist())
-    assert sums == (known.num_rows, recorded.num_rows, dollars)
+    dollars = [sum(r["premium_total"] or 0 for r in side.to_pylist()) for side in (known, recorded)]
+    assert sums == (known.num_rows, recorded.num_rows, *dollars)

@@ -290,6 +290,58 @@ def test_what_one_side_lacks_is_worth_its_dollars_once(book, carrier, book_row):
     assert found[1]["csr_difference"] == Decimal("20.00")
 
 
+NO_AMOUNTS = dict.fromkeys(("premium_total", "aptc", "csr"))
+
+
+def test_a_policy_that_the_book_does_not_know_counts_its_dollars_wherever_they_stand(
+    book, carrier, book_row
+):
+    """The row with the first id may be a child's, and have no amounts."""
+    ghost = {**book_row(2), "exchange_policy_id": "9902"}
+    child = {**ghost, **NO_AMOUNTS, "exchange_member_id": "a"}
+    found = compared(book(book_row(1)), carrier(book_row(1), child, ghost))
+    assert [
+        (row["exchange_member_id"], row["premium_difference"], row["aptc_difference"])
+        for row in found.differences.to_pylist()
+    ] == [("0001000002", Decimal("512.30"), Decimal("100.00")), ("a", None, None)]
+    first = child | {"exchange_member_id": "000"}
+    found = compared(book(book_row(1)), carrier(book_row(1), first, ghost))
+    assert found.differences["csr_difference"].to_pylist() == [Decimal("20.00"), None]
+
+
+@pytest.mark.parametrize(
+    ("what", "ours", "worth"),
+    [
+        ("the subscriber agrees", {}, [None]),
+        ("the subscriber differs", {"last_name": "LOCKYER"}, [None, None]),
+        (
+            "the carrier has another subscriber",
+            {**somebody_else(9), "exchange_member_id": "0", "issuer_member_id": "M9"},
+            [Decimal("-512.30"), Decimal("512.30"), None],
+        ),
+    ],
+)
+def test_a_member_more_is_worth_nothing_where_the_policy_is_compared(
+    what, ours, worth, book, carrier, book_row
+):
+    """A carrier that repeats the amounts does not have the policy twice."""
+    subscriber = book_row(1)
+    more = {**subscriber, **somebody_else(5), "exchange_member_id": "9", "issuer_member_id": "M5"}
+    found = compared(book({**subscriber, **ours}), carrier(subscriber, more))
+    assert found.differences["premium_difference"].to_pylist() == worth, what
+
+
+def test_a_member_more_is_worth_nothing_where_other_ids_find_the_policy(book, carrier, book_row):
+    """What other ids match is compared there."""
+    lost = {**book_row(1), "exchange_policy_id": "9901"}
+    more = {**lost, **somebody_else(5), "exchange_member_id": "9", "issuer_member_id": "M5"}
+    found = compared(book(book_row(1)), carrier(lost, more)).differences.to_pylist()
+    assert [(row["kind"], row["field"], row["premium_difference"]) for row in found] == [
+        ("differs", "exchange_policy_id", None),
+        ("missing_in_book", None, None),
+    ]
+
+
 def test_what_the_carrier_does_not_keep_is_not_compared_and_named(book, carrier, book_row):
     """A column that its records do not have is no difference on every row."""
     row = book_row(1)
