@@ -7,6 +7,7 @@ fault does.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -130,11 +131,12 @@ _COLUMNS = (
     "kind, subject, rule, segment_id, element, severity, exchange_policy_id, exchange_member_id, "
     "premium, aptc, file_id, set_ordinal, member_ordinal, issue_ordinal, members"
 )
-_TERM = """
+_TERM_OF = """
 :at + make_interval(hours => (SELECT t.hours
   FROM unnest(CAST(:term_severities AS text[]), CAST(:term_hours AS int[])) t (severity, hours)
-  WHERE t.severity = s.severity))
+  WHERE t.severity = {0}.severity))
 """
+_TERM = _TERM_OF.format("s")
 
 _BACK = f"""
 WITH back AS (
@@ -213,15 +215,15 @@ _FILES_GONE = _gone(
       OR c.file_id IN (SELECT file_id FROM ledger.operator_word WHERE taken_as = :file_id))""",  # noqa: S608
 )
 
-_EXPIRED = """
+_EXPIRED = f"""
 WITH ended AS (
-  UPDATE ledger.case SET state = 'reopened', waived_until = NULL,
-    times_reopened = times_reopened + 1
+  UPDATE ledger.case c SET state = 'reopened', waived_until = NULL,
+    due_at = {_TERM_OF.format("c")}, times_reopened = times_reopened + 1
   WHERE partner_id = :partner_id AND state = 'waived' AND waived_until < :on_day
   RETURNING case_id)
 INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
 SELECT case_id, :at, :run_id, 'waiver ended', 'reopened' FROM ended ORDER BY case_id
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -273,7 +275,7 @@ def meet_book(conn: sa.Connection, looking: Looking) -> None:
 
     Waivers end on their last day.
     """
-    _do(conn, _EXPIRED, looking, on_day=looking.at.date())
+    _do(conn, _EXPIRED, looking, on_day=looking.at.date(), **_terms())
     meet_files(conn, looking)
     _do(conn, _REJECTED_GONE, looking, ours=_ours())
     _find(conn, _FOUND_WAITING, partner_id=looking.partner_id, ours=_ours(), **_reasons())
@@ -288,14 +290,17 @@ def _find(conn: sa.Connection, statement: str, **told: object) -> None:
 
 def _meet(conn: sa.Connection, looking: Looking) -> None:
     """What was found meets the cases that are known: back, seen again, or the first time."""
+    _do(conn, _BACK, looking, **_terms())
+    _do(conn, _AGAIN, looking)
+    _do(conn, _FIRST, looking, **_terms())
+
+
+def _terms() -> dict[str, list[Any]]:
     deadlines = load_case_rules().deadlines
-    terms = {
+    return {
         "term_severities": [one.severity for one in deadlines],
         "term_hours": [one.hours for one in deadlines],
     }
-    _do(conn, _BACK, looking, **terms)
-    _do(conn, _AGAIN, looking)
-    _do(conn, _FIRST, looking, **terms)
 
 
 def _do(conn: sa.Connection, statement: str, looking: Looking, **more: object) -> None:

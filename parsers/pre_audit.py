@@ -55,6 +55,7 @@ def read_pre_audit(content: bytes, layout: PreAuditLayout, partner: Partner) -> 
 
     A line of another width, or without a key, is set aside. Of a policy with a line that cannot be
     read no line is among the rows, and it is in `not_compared`: half of a policy says wrong things.
+    Of a line of another width it is whatever may be its policy's id.
     """
     lines = cut_lines(content, layout.delimiter)
     if isinstance(lines, Undecodable):
@@ -68,11 +69,11 @@ def read_pre_audit(content: bytes, layout: PreAuditLayout, partner: Partner) -> 
         issues("pre-audit-width", lines.number[lines.widths == width].tolist(), None, width)
         for width in np.unique(lines.widths[~fitting])
     ]
-    return _judged(lines.pick(fitting), int((~fitting).sum()), found, layout, partner)
+    return _judged(lines.pick(fitting), lines.pick(~fitting), found, layout, partner)
 
 
 def _judged(
-    lines: Lines, odd: int, found: list[pa.Table], layout: PreAuditLayout, partner: Partner
+    lines: Lines, odd: Lines, found: list[pa.Table], layout: PreAuditLayout, partner: Partner
 ) -> PreAudit:
     columns = {field.position: _unquoted(lines.column(field.position)) for field in layout.fields}
     found += _somebody_elses(lines, columns, layout, partner)
@@ -80,17 +81,29 @@ def _judged(
     keyed, of_keys = _with_key(rows, wrong, layout)
     twice = _twice(rows) & keyed
     found += [*of_values, *of_keys, issues("pre-audit-twice", lines.number[twice].tolist())]
-    bad = odd + int((~keyed | wrong | twice).sum())
-    if bad > layout.bad_lines_at_most * (len(lines.number) + odd):
-        share = f"{bad / (len(lines.number) + odd):.0%}"
+    bad = len(odd.number) + int((~keyed | wrong | twice).sum())
+    whole = len(lines.number) + len(odd.number)
+    if bad > layout.bad_lines_at_most * whole:
+        share = f"{bad / whole:.0%}"
         found.append(issues("pre-audit-many-bad", [None], None, share))
     read = PreAudit(rows, pa.array([], _TEXT), together(found))
     if read.is_refused:
         return nothing_of(read.issues)
     policies = rows["exchange_policy_id"].combine_chunks()
-    left_out = pc.unique(policies.filter(pa.array(wrong | twice | ~keyed)).drop_null())
+    unread = policies.filter(pa.array(wrong | twice | ~keyed)).drop_null()
+    left_out = pc.unique(pa.concat_arrays([unread, _policies_of(odd, layout)]))
     kept = pc.and_(pa.array(keyed), pc.invert(pc.is_in(policies, left_out)))
     return replace(read, rows=rows.filter(kept), not_compared=left_out)
+
+
+def _policies_of(odd: Lines, layout: PreAuditLayout) -> pa.Array:
+    """What may be the policy's id in lines of another width: where it stands, or has moved to."""
+    place = next(one.position for one in layout.read if one.column == "exchange_policy_id")
+    found = []
+    for cells in odd.cells:
+        ends = sorted((place, place + len(cells) - layout.width))
+        found += cells.values[max(ends[0], 0) : ends[1] + 1].to_pylist()
+    return _unquoted(pc.utf8_trim(pa.array(found, _TEXT), characters=" ")).drop_null()
 
 
 def _unquoted(column: pa.Array) -> pa.Array:

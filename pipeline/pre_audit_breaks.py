@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 import structlog
 
@@ -17,7 +18,7 @@ from pipeline.pre_audit import layout_of
 from pipeline.runs import Run
 from pipeline.wiring import House
 from reconciliation import months
-from reconciliation.breaks import Scope, Sighting, meet
+from reconciliation.breaks import NOT_READ, Scope, Sighting, meet
 from reconciliation.pre_audit import (
     Told,
     compare_pre_audit,
@@ -25,7 +26,7 @@ from reconciliation.pre_audit import (
     not_compared_of,
 )
 from reconciliation.snapshots import Snapshot
-from schemas import monthly_tables
+from schemas import monthly_tables, tables
 
 log = structlog.get_logger()
 
@@ -51,18 +52,25 @@ def compare_pre_audits(
     for row in months.newest_pre_audits(conn, partner_id):
         year, path = row["coverage_year"], house.landing.verified_path(row["frozen_key"])
         newer = policies_changed_since(conn, partner_id, row["balance"]["gathered"])
-        left_out = pa.chunked_array([*newer.chunks, *not_compared_of(path).chunks])
+        unread = not_compared_of(path)
+        left_out = pa.chunked_array([*newer.chunks, *unread.chunks], tables.TEXT)
         rows = Snapshot(frozenset(monthly_tables.PRE_AUDIT_ROWS.names), (path,))
         told = Told(rows, left_out, year, layout_of(house.partner(partner_id)).alike)
         comparison = compare_pre_audit(book, told, run.as_of.date())
         is_news = file_row(conn, row["file_id"]).run_id == run.run_id
         sighting = Sighting(
             run.run_id, partner_id, "pre_audit", run.as_of, is_news=is_news, sha256=row["sha256"],
-            scope=Scope((str(year),)), file_id=row["file_id"] if is_news else None,
+            scope=_scope(year, unread, newer), file_id=row["file_id"] if is_news else None,
         )  # fmt: skip
         found = differences_of_year(comparison, year)
         compared.append(ComparedYear(year, sighting, found, comparison.counts))
     return compared
+
+
+def _scope(year: int, unread: pa.ChunkedArray, newer: pa.ChunkedArray) -> Scope:
+    """The year, but for policies that could not be read; what is newer than the file closes."""
+    open_still = unread.filter(pc.invert(pc.is_in(unread, newer)))
+    return Scope((str(year),), unread=pa.table([open_still], schema=NOT_READ))
 
 
 def meet_pre_audits(conn: sa.Connection, compared: Sequence[ComparedYear], book: pa.Table) -> None:

@@ -13,7 +13,7 @@ from pipeline.pre_audit_breaks import compare_pre_audits, meet_pre_audits
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from reconciliation.balance import balance_of
-from reconciliation.breaks import Sighting, end_waivers, meet
+from reconciliation.breaks import Scope, Sighting, end_waivers, meet
 from reconciliation.comparison import reconcile_folders
 from reconciliation.matches import decisions_of, meet_matches
 from reconciliation.snapshots import freeze, frozen
@@ -79,8 +79,9 @@ def reconcile_partner(
             log.info("a later night has met the breaks", partner=partner_id)
         else:
             sighting = Sighting(
-                run.run_id, partner_id, "carrier", run.as_of, is_news=is_news, sha256=carrier_sha256
-            )
+                run.run_id, partner_id, "carrier", run.as_of, is_news=is_news,
+                sha256=carrier_sha256, scope=Scope(unread_fields=comparison.not_compared),
+            )  # fmt: skip
             became = meet(conn, sighting, comparison.differences, book)
             meet_pre_audits(conn, audited, book)
             end_waivers(conn, partner_id, run.run_id, run.as_of)

@@ -2,7 +2,8 @@
 
 One statement each over all breaks of a partner and source. Persons' states stay as they are while
 the difference does; a waiver holds until its last day. What a look did not look at stays as it is:
-the breaks of other sources, of other months and years, and of policies that it does not speak of.
+the breaks of other sources, of other months and years, of policies that it does not speak of or
+could not read, and of fields that it could not compare.
 """
 
 from collections.abc import Mapping
@@ -47,7 +48,8 @@ UPDATE reconciliation.break b SET
   state = CASE WHEN b.state = 'resolved' THEN 'reopened'
     WHEN b.state = 'waived' AND b.waived_until < :on_day THEN 'reopened'
     ELSE b.state END,
-  due_at = CASE WHEN b.state = 'resolved' THEN CAST(:due_at AS timestamptz) ELSE b.due_at END,
+  due_at = CASE WHEN b.state = 'resolved' OR (b.state = 'waived' AND b.waived_until < :on_day)
+    THEN CAST(:due_at AS timestamptz) ELSE b.due_at END,
   waived_until = CASE WHEN b.state = 'waived' AND b.waived_until >= :on_day
     THEN b.waived_until END,
   times_reopened = b.times_reopened + CAST(b.state = 'resolved'
@@ -88,6 +90,8 @@ UPDATE reconciliation.break b SET state = 'resolved', waived_until = NULL,
 WHERE b.partner_id = :partner_id AND b.source = :source AND b.state <> 'resolved'
   AND (b.period IS NULL OR b.period = ANY(:periods) OR (b.period, b.exchange_policy_id, b.field) IN
     (SELECT l.period, l.exchange_policy_id, l.field FROM looked_at l))
+  AND NOT coalesce(b.field = ANY(:unread_fields), false)
+  AND NOT EXISTS (SELECT 1 FROM not_read n WHERE n.exchange_policy_id = b.exchange_policy_id)
   AND NOT EXISTS (SELECT 1 FROM found_difference s WHERE {_SAME})
 """  # noqa: S608
 
@@ -108,13 +112,13 @@ GROUP BY e.action
 """
 
 
-# A waiver ends on its day also where nobody looks at its month again.
+# A waiver ends on its day also where nobody looks at its month or field again.
 _EXPIRED = """
 WITH ended AS (
-  UPDATE reconciliation.break SET state = 'reopened', waived_until = NULL,
+  UPDATE reconciliation.break SET state = 'reopened', waived_until = NULL, due_at = :due_at,
     times_reopened = times_reopened + 1, last_run_id = :run_id
   WHERE partner_id = :partner_id AND state = 'waived' AND waived_until < :on_day
-    AND source IN ('monthly', 'premium')
+    AND source = :source
   RETURNING break_id)
 INSERT INTO reconciliation.break_event (break_id, at, run_id, action, state)
 SELECT break_id, :at, :run_id, 'waiver ended', 'reopened' FROM ended ORDER BY break_id
@@ -123,6 +127,7 @@ SELECT break_id, :at, :run_id, 'waiver ended', 'reopened' FROM ended ORDER BY br
 LOOKED_AT = pa.schema(
     [("period", tables.TEXT), ("exchange_policy_id", tables.TEXT), ("field", tables.TEXT)]
 )
+NOT_READ = pa.schema([("exchange_policy_id", tables.TEXT)])
 BOOK_FILES = pa.schema(
     [
         ("exchange_policy_id", tables.TEXT),
@@ -136,11 +141,14 @@ BOOK_FILES = pa.schema(
 class Scope:
     """What was looked at: all of some periods, and single fields of policies (LOOKED_AT).
 
-    A source that knows no periods looks at everything each time.
+    A source that knows no periods looks at everything each time. Within that nobody could look at
+    the policies `unread` (NOT_READ) and at the fields `unread_fields`.
     """
 
     periods: tuple[str, ...] = ()
     fields: pa.Table = field(default_factory=LOOKED_AT.empty_table)
+    unread: pa.Table = field(default_factory=NOT_READ.empty_table)
+    unread_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,10 +183,13 @@ def meet(
     copy_to_temporary(conn, "found_difference", _with_periods(found), keys)
     copy_to_temporary(conn, "current_member", members, keys)
     copy_to_temporary(conn, "looked_at", sighting.scope.fields)
+    copy_to_temporary(conn, "not_read", sighting.scope.unread)
+    hours = load_break_rules().source(sighting.source).hours
     told = vars(sighting) | {
         "on_day": sighting.at.date(),
-        "due_at": sighting.at + timedelta(hours=load_break_rules().source(sighting.source).hours),
+        "due_at": sighting.at + timedelta(hours=hours),
         "periods": list(sighting.scope.periods),
+        "unread_fields": list(sighting.scope.unread_fields),
     }
     conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.break_before"))
     for statement in (_OF_BEFORE, _FOUND_AGAIN, _FOUND_FIRST, _NOT_FOUND, _EVENTS):
@@ -199,9 +210,15 @@ def _with_periods(found: pa.Table) -> pa.Table:
 
 
 def end_waivers(conn: sa.Connection, partner_id: str, run_id: int, at: datetime) -> int:
-    """How many waivers of the month's and of payments' breaks have had their last day.
+    """How many waivers have had their last day, of breaks that nobody has looked at since.
 
-    A night ends those of the carrier's records itself, as it looks at all of them.
+    Those that a look finds again it opens itself. Either way they are due anew.
     """
     told = {"partner_id": partner_id, "run_id": run_id, "at": at, "on_day": at.date()}
-    return conn.execute(sa.text(_EXPIRED), told).rowcount
+    return sum(
+        conn.execute(
+            sa.text(_EXPIRED),
+            told | {"source": source.name, "due_at": at + timedelta(hours=source.hours)},
+        ).rowcount
+        for source in load_break_rules().sources
+    )

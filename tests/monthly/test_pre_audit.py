@@ -77,11 +77,15 @@ def test_a_file_that_cannot_be_the_whole_one_is_refused_by_name(read, content, r
 
 
 def test_a_line_of_another_width_is_set_aside(read):
-    """It may be anybody's; the others are taken."""
-    found = read(*MANY, line("S1", width=103))
-    assert issues_of(found) == [("pre-audit-width", len(MANY) + 1, None)]
-    assert found.rows.num_rows == len(MANY)
-    assert not found.is_refused
+    """It is nobody's, but nothing of what may be its policy is taken."""
+    moved = line("S1")
+    moved.insert(30, "so much")
+    for odd in (line("S1", width=103), moved):
+        found = read(*MANY, line("D1", "1001", subscriber="N"), odd)
+        assert issues_of(found) == [("pre-audit-width", len(MANY) + 2, None)]
+        assert found.rows.num_rows == len(MANY)
+        assert "1001" in found.not_compared.to_pylist()
+        assert not found.is_refused
 
 
 @pytest.mark.parametrize(

@@ -106,13 +106,15 @@ def test_a_file_that_comes_again_and_can_be_read_closes_its_case(desk):
 
 
 def test_a_waiver_holds_until_its_last_day(desk):
-    """Then the case opens by itself, without any file of its policy."""
+    """Then the case opens by itself, without any file of its policy, and is due anew."""
     desk.night(NO_RELATION)
     desk.say("waive", reason="Small.", until=DAY + timedelta(days=1))
     desk.night(ANOTHER)
     assert desk.all() == ["waived"]
+    due = desk.all("due_at")
     desk.night({**ANOTHER, **SAID_AGAIN})
     assert desk.all("state", "times_reopened") == [("reopened", 1)]
+    assert desk.all("due_at") > due
 
 
 def test_a_snoozed_case_is_out_of_the_queue_and_an_escalated_one_has_an_owner(desk):

@@ -11,7 +11,7 @@ from ledger.files import ReceivedFile, record_received
 from ledger.runs import open_run
 from ledger.words import Said, act
 from reconciliation.break_queries import Wanted, causes, list_breaks, read_break
-from reconciliation.breaks import LOOKED_AT, Scope, Sighting, end_waivers, meet
+from reconciliation.breaks import LOOKED_AT, NOT_READ, Scope, Sighting, end_waivers, meet
 from schemas import tables
 from schemas.breaks import BREAKS
 from schemas.errors import Terminal
@@ -125,6 +125,20 @@ def test_a_look_closes_only_what_it_has_looked_at(nights):
     assert nights.all() == ["resolved", "resolved", "new"]
 
 
+def test_what_a_look_could_not_read_closes_nothing(nights):
+    """A policy with a damaged line, and a column that the carrier does not deliver any more."""
+    of_year = {"source": "pre_audit", "periods": ("2027",)}
+    nights.see(difference(period="2027"), difference(2, period="2027"), **of_year)
+    damaged = pa.table({"exchange_policy_id": ["8802"]}, schema=NOT_READ)
+    nights.see(**of_year, unread=damaged)
+    assert nights.all("exchange_policy_id", "state") == [("8801", "resolved"), ("8802", "new")]
+    nights.see(**of_year)
+    assert nights.all() == ["resolved", "resolved"]
+    nights.see(difference(3, "ssn"), difference(3, "city"))
+    nights.see(unread_fields=("ssn",))
+    assert nights.all("field", "state")[2:] == [("city", "resolved"), ("ssn", "new")]
+
+
 def test_a_waiver_ends_on_its_day_also_where_nobody_looks_at_its_month_again(nights, conn):
     """The next night opens the break, once."""
     nights.see(difference(period="2027"), source="monthly", periods=("2027",))
@@ -134,6 +148,7 @@ def test_a_waiver_ends_on_its_day_also_where_nobody_looks_at_its_month_again(nig
         for day in (2, 3, 4)
     ]
     assert (ends, nights.all("state", "times_reopened")) == ([0, 1, 0], [("reopened", 1)])
+    assert nights.all("due_at") == [FIRST_NIGHT + timedelta(days=2 + 3)]
 
 
 def test_the_same_snapshots_again_change_nothing_but_when_it_was_last_seen(nights, conn):
@@ -213,6 +228,7 @@ def test_a_waiver_ends_with_its_last_day(nights):
     assert nights.all("state", "waived_until") == [("waived", date(2026, 12, 2))]
     assert nights.see(difference()) == {"found again": 1}
     assert nights.all("state", "waived_until", "times_reopened") == [("reopened", None, 1)]
+    assert nights.all("due_at") == [FIRST_NIGHT + timedelta(days=2 + 3)]
 
 
 def test_a_waived_break_that_is_gone_is_resolved(nights):
