@@ -148,5 +148,14 @@ def test_a_held_file_that_a_second_person_accepts_is_compared(audited_world):
     assert found <= members_of(whole) - members_of(box.book.segments)
     box.book.segments = whole
     box.audit(world.clock(8))
+    unread = min(found)[0]
+    path = max(world.outbox(CEDAR).glob("*AUD*"))
+    lines = path.read_bytes().splitlines(keepends=True)
+    moved = next(place for place, one in enumerate(lines) if f"|{unread}|".encode() in one)
+    lines[moved] = b"|" + lines[moved]
+    path.write_bytes(b"".join(lines))
     a_night(world, 8)
+    assert {row[1] for row in breaks(world, "new")} == {unread}, "who cannot be read is not proved"
+    box.audit(world.clock(9))
+    a_night(world, 9)
     assert breaks(world, "new") == set()
