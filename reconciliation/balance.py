@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from reconciliation.bounded import open_duckdb
 from reconciliation.comparison import Comparison
 from schemas.records import BALANCE
 
@@ -83,7 +84,7 @@ def balance_of(book: pa.Table, carrier: pa.Table, compared: Comparison) -> pa.Ta
         f"first_value(carrier_{name} IGNORE NULLS) OVER of_carrier AS carrier_{name}"
         for name in _COLUMNS
     )
-    with duckdb.connect(":memory:") as connection:
+    with open_duckdb() as connection:
         tables = {"differences": compared.differences, "matches": compared.matches}
         for name, table in ({"book": book, "carrier": carrier} | tables).items():
             connection.register(name, table)

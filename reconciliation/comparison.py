@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 import pyarrow as pa
 
+from reconciliation.bounded import open_duckdb
 from reconciliation.comparison_sql import (
     compared_policies,
     differences,
@@ -38,9 +38,7 @@ from reconciliation.span_sql import MACROS, SPANS
 from schemas import records, tables
 from schemas.comparison import ComparedField, ComparisonRules, load_comparison
 from schemas.errors import Terminal
-from schemas.limits import load_comparison_limits
 from schemas.matching import load_matching
-from strongroom.guards import is_any_guarded
 
 _SIDES = ("book", "carrier")
 
@@ -101,10 +99,11 @@ def compare(  # noqa: PLR0913 - both sides, and how
     fields = [one for one in rules.fields if one.columns <= carrier.columns]
     sides = dict(zip(_SIDES, (book, carrier), strict=True))
     with (
-        _connection() as connection,
+        open_duckdb() as connection,
         _whole(sides.values()),
         (engine or DuckDB()).attached(connection, sides) as joined,
     ):
+        connection.execute(MACROS)
         sizes = [_size(joined, name, side, rules) for name, side in sides.items()]
         looked_at = joined.looked_at(rules, fields)
         connection.execute(f"CREATE TEMP TABLE looked_at AS SELECT * FROM {looked_at}")  # noqa: S608
@@ -243,22 +242,6 @@ def _require_members(
             f"{lacking[0]} holds no member, and the other side holds {in_book + at_carrier:,}: all "
             "of them would count as missing. Make the snapshot again."
         )
-
-
-@contextmanager
-def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB with bounded memory; what does not fit goes to a folder that ends with the block."""
-    limits = load_comparison_limits()
-    with (
-        TemporaryDirectory(prefix="edi834-compare-") as folder,
-        duckdb.connect(":memory:") as connection,
-    ):
-        connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
-        connection.execute(f"SET temp_directory = '{folder}'")
-        if is_any_guarded():
-            connection.execute("SET temp_file_encryption = true")
-        connection.execute(MACROS)
-        yield connection
 
 
 @contextmanager

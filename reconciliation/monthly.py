@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-import duckdb
 import pyarrow as pa
 
+from reconciliation.bounded import open_duckdb
 from schemas import monthly_tables, tables
 from schemas.monthly_answers import ActionRow, load_actions
 
@@ -42,7 +42,7 @@ class Balance:
 def balance_of(records: pa.Table) -> Balance:
     """Where the records (RCNO_RECORDS) went: each into one fate, and its dollars with it."""
     sums = ", ".join(f"coalesce(sum({side}), 0)" for side in _SIDES)
-    with duckdb.connect(":memory:") as connection:
+    with open_duckdb() as connection:
         connection.register("records", records)
         found = {
             fate: (count, amounts)
@@ -76,7 +76,7 @@ def sides_of(records: pa.Table) -> dict[str, dict[str, list[str]]]:
           {", ".join(f"coalesce(sum({side}), 0)" for side in _SIDES)}
         FROM records GROUP BY place ORDER BY place
     """  # noqa: S608 - our own columns
-    with duckdb.connect(":memory:") as connection:
+    with open_duckdb() as connection:
         connection.register("records", records)
         rows = [
             row
@@ -108,7 +108,7 @@ def actions_of(
     by_record = [row for row in known.records if row.layout in (None, layout_id)]
     by_field = [row for row in known.fields if row.layout in (None, layout_id)]
     actions = {row.id: row.action for row in (*by_record, *by_field)}
-    with duckdb.connect(":memory:") as connection:
+    with open_duckdb() as connection:
         connection.register("records", records)
         connection.register("fields", fields)
         connection.register(
@@ -133,7 +133,7 @@ def differences_of(
     what names no policy is a line and no difference. A field that differs in several segments of
     a member is one difference, with the values of the last.
     """
-    with duckdb.connect(":memory:") as connection:
+    with open_duckdb() as connection:
         ids = file_ids if file_ids is not None else pa.nulls(actions.num_rows, pa.int64())
         connection.register("actions", actions.append_column("file_id", ids))
         found = connection.sql(

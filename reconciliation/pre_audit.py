@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reconciliation.bounded import open_duckdb
 from reconciliation.comparison import Comparison, compare
 from reconciliation.snapshots import Snapshot, frozen
 from schemas import monthly_tables, records, tables
@@ -106,7 +106,7 @@ def members_told(rows: Snapshot, on_day: date) -> pa.Table:
     a name's suffix, which no source says the file has.
     """
     schema = pa.schema([records.CARRIER_MEMBERS.field(name) for name in _SIDE])
-    with duckdb.connect(":memory:") as connection, ExitStack() as until:
+    with open_duckdb() as connection, ExitStack() as until:
         rows.attach(connection, "told", until)
         found = connection.sql(_MEMBERS, params={"day": on_day}).to_arrow_table()
     return found.select(_SIDE).cast(schema)
@@ -119,7 +119,7 @@ def compare_pre_audit(book: pa.Table, told: Told, on_day: date) -> Comparison:
     exchange's own. Raises Terminal when the book has a member twice.
     """
     members = members_told(told.rows, on_day)
-    with duckdb.connect(":memory:") as connection:
+    with open_duckdb() as connection:
         for name, table in (("book", book), ("members", members)):
             connection.register(name, table)
         connection.register("left_out", pa.table({"exchange_policy_id": told.left_out}))

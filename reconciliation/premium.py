@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reconciliation.bounded import open_duckdb
 from reconciliation.premium_sql import EXPECTED, MATCHED, MONTHS, PAID, PARTS, RESULT
 from schemas import tables
 from schemas.premium import PremiumRules, load_premium_rules
@@ -70,7 +71,7 @@ def match_premium(
         segments: The book; amounts of a policy stand on its subscriber's rows.
         terms: Whose payments they are, and the rules.
     """
-    with duckdb.connect(":memory:") as connection:
+    with open_duckdb() as connection:
         connection.execute("SET preserve_insertion_order = false")
         _load(connection, payments, remittances, earlier, segments)
         _load_rules(connection, terms)
