@@ -56,9 +56,9 @@ def rows_to_look_at(
 ) -> str:
     """SQL for the rows of both sides, joined on the key, that are not the same as they stand.
 
-    Columns: the key, `file_id`, `policy_status`, `is_subscriber`, `is_book`, `is_carrier`, and the
-    values of both sides as `b_…` and `c_…`. With `among` only keys of that relation are looked at,
-    in words of DuckDB.
+    Columns: the key, `file_id`, `policy_status`, `is_subscriber`, `never_covered` (by the book),
+    `is_book`, `is_carrier`, and the values of both sides as `b_…` and `c_…`. With `among` only keys
+    of that relation are looked at, in words of DuckDB.
     """
     on = _same_keys("b", "c", rules)
     key = ", ".join(f"coalesce(b.{name}, c.{name}) AS {name}" for name in rules.key)
@@ -68,6 +68,7 @@ def rows_to_look_at(
     as_they_stand = " OR ".join(f"b.{name} IS DISTINCT FROM c.{name}" for name in needed)
     return f"""
           SELECT {key}, b.file_id, b.policy_status, b.is_subscriber,
+                 b.benefit_begin = b.benefit_end AND b.coverage_spans IS NULL AS never_covered,
                  b.is_there IS NOT NULL AS is_book, c.is_there IS NOT NULL AS is_carrier, {values}
           FROM (SELECT *, TRUE AS is_there FROM book{only}) AS b
           FULL JOIN (SELECT *, TRUE AS is_there FROM carrier{only}) AS c ON {on}
@@ -109,8 +110,8 @@ def unlike_rows(looked_at: str, rules: ComparisonRules, fields: Sequence[Compare
         SELECT * FROM (
         SELECT {", ".join(rules.key)}, file_id, is_subscriber, {compared},
                CASE WHEN NOT is_book THEN 'missing_in_book'
-                    WHEN NOT is_carrier AND policy_status IN ({may_be_absent})
-                    THEN 'may_be_absent'
+                    WHEN NOT is_carrier AND (policy_status IN ({may_be_absent})
+                      OR coalesce(never_covered, FALSE)) THEN 'may_be_absent'
                     WHEN NOT is_carrier THEN 'missing_at_carrier'
                     ELSE 'differs' END AS kind
         FROM {looked_at}

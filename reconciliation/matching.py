@@ -125,7 +125,7 @@ def _paired(connection: duckdb.DuckDBPyConnection, rules: ComparisonRules) -> st
     )
     return f"""
         SELECT p.book_policy_id || ' ' || p.book_member_id AS pair, b.file_id, b.policy_status,
-          b.is_subscriber, TRUE AS is_book, TRUE AS is_carrier, {own}, {of_sides}
+          b.is_subscriber, b.never_covered, TRUE AS is_book, TRUE AS is_carrier, {own}, {of_sides}
         FROM found_pair p
         JOIN looked_at b ON NOT b.is_carrier
           AND {_is_row("b", "book", rules)}

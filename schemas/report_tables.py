@@ -112,7 +112,8 @@ DEFINITIONS = {
     "differing": "Both sides have the row, and a field or the amount differs.",
     "missing_there": "We have the row, the other side has not.",
     "missing_here": "The other side has the row, we have not.",
-    "may_be_absent": "We have the row, and the carrier need not: the policy is cancelled.",
+    "may_be_absent": "We have the row, and the carrier need not: the policy is cancelled, or the "
+    "member was never covered.",
     "other": "Money of no policy, of another issuer, without a month, or not itemised.",
     "match_rate": "Matched rows of all rows of either side, those that may be absent left out.",
     "insurance_line, plan_year": "The book's line of the policy and the year in which its benefit "

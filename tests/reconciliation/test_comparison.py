@@ -358,6 +358,18 @@ def test_a_cancelled_policy_that_the_carrier_kept_is_compared(book, carrier, boo
     assert found.differences["field"].to_pylist() == ["benefit_end"]
 
 
+def test_a_member_whom_nobody_ever_covered_may_be_absent(book, carrier, book_row):
+    """Added and cancelled again, in a policy that goes on; not who was covered before."""
+    never = {"benefit_end": book_row(1)["benefit_begin"]}
+    child = book_row(1, exchange_member_id="a", is_subscriber=False, **never)
+    before = {**child, "exchange_member_id": "b", "coverage_spans": "2025-01-01/2025-03-31"}
+    found = compared(book(book_row(1), child, before), carrier(book_row(1)))
+    assert found.counts == {**NOTHING, "matched": 1, "may_be_absent": 1, "missing_at_carrier": 1}
+    assert found.differences["exchange_member_id"].to_pylist() == ["b"]
+    kept = compared(book(book_row(1), child), carrier(book_row(1), {**child, "benefit_end": None}))
+    assert kept.differences["field"].to_pylist() == ["benefit_end"], "what the carrier kept"
+
+
 @pytest.mark.parametrize("side", ["book", "carrier"])
 def test_two_rows_of_one_key_are_refused(side, book, carrier, book_row):
     """A row has one partner or none."""
@@ -422,7 +434,7 @@ def test_folders_are_reconciled_to_the_same_bytes(tmp_path, book, carrier, book_
         "missing_at_carrier": 1,
     }
     assert summary["differences"]["sha256"] == hashlib.sha256(differences).hexdigest()
-    assert summary["rules"] == {"id": "ffe-individual", "version": 4}
+    assert summary["rules"] == {"id": "ffe-individual", "version": 5}
     assert pq.read_table(out / "differences.parquet").schema.equals(tables.DIFFERENCES)
     assert sorted(p.name for p in out.iterdir()) == [
         "differences.parquet",
