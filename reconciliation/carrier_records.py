@@ -8,14 +8,16 @@ column and data row (from 1), never a value.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reconciliation.bounded import open_duckdb
 from reconciliation.carrier_sources import Source, read_source
 from reconciliation.extract_faults import first_wrong_row
-from reconciliation.span_sql import SPANS
+from reconciliation.span_sql import MACROS
 from schemas import records, tables
 from schemas.errors import Terminal
 from schemas.partners import Partner
@@ -27,6 +29,9 @@ REQUESTS = ("cancel", "terminate", "reinstate")
 
 _NOT_CONVERTED = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
 _SPANS = "coverage_spans"
+_END = "benefit_end"
+_NEVER = date(2100, 1, 1)
+_NEVER_IN_SPANS = "/(2[1-9][0-9]{2}|[3-9][0-9]{3})-[0-9]{2}-[0-9]{2}"  # from _NEVER on
 _ANY_INTEGER = pa.decimal128(22, 2)
 _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _AMOUNT = r"^-?[0-9]{1,10}(\.[0-9]{1,2})?$"  # dollars, as decimal128(12, 2) holds them
@@ -37,7 +42,8 @@ def read_members(source: Source, partner: Partner) -> pa.Table:
 
     They have the columns of records.CARRIER_MEMBERS that the partner's file maps, in that order.
     Raises Terminal when the source is not whole or not right, or holds two rows of one policy and
-    member. There may be none, as long as the book has none either.
+    member. There may be none, as long as the book has none either. An end from the year 2100 on is
+    an open one, and blank.
     """
     mapping = partner.carrier_records.members
     may_lack = set(records.CARRIER_MEMBERS.names) - set(records.CARRIER_NEEDED) - mapping.keys()
@@ -46,13 +52,39 @@ def read_members(source: Source, partner: Partner) -> pa.Table:
     read.require_values(MEMBER_KEY)
     read.require_unique(MEMBER_KEY)
     if _SPANS in read.rows.column_names:
-        spans = pc.match_substring_regex(read.rows[_SPANS], f"^{SPANS}$")
         read.require(
             _SPANS,
-            pc.fill_null(spans, True),
+            _are_spans(read.rows[_SPANS]),
             "no spans of days such as 2026-01-01/2026-06-30 2026-08-01/..",
         )
-    return read.rows
+    return _with_open_ends(read.rows)
+
+
+def _are_spans(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Of each text whether it is spans of days; a blank one is not wrong."""
+    with open_duckdb() as connection:
+        connection.execute(MACROS)
+        connection.register("told", pa.table({"spans": column}))
+        judged = "SELECT coalesce(are_spans(spans), TRUE) AS right FROM told"
+        return connection.sql(judged).to_arrow_table()["right"]
+
+
+def _with_open_ends(rows: pa.Table) -> pa.Table:
+    """The members (CARRIER_MEMBERS) with blank ends where the carrier tells one that never comes.
+
+    Systems without blank dates keep an open end as 9999-12-31, 2199-12-31 or the like.
+    """
+    ends = rows[_END]
+    never = pc.greater_equal(ends, pa.scalar(_NEVER, tables.DATE))
+    rows = rows.set_column(
+        rows.column_names.index(_END),
+        rows.schema.field(_END),
+        pc.if_else(never, pa.scalar(None, tables.DATE), ends),
+    )
+    if _SPANS not in rows.column_names:
+        return rows
+    spans = pc.replace_substring_regex(rows[_SPANS], _NEVER_IN_SPANS, "/..")
+    return rows.set_column(rows.column_names.index(_SPANS), rows.schema.field(_SPANS), spans)
 
 
 def read_payments(source: Source, partner: Partner) -> pa.Table:

@@ -34,7 +34,7 @@ from reconciliation.snapshots import (
     require_whole,
     write_durably,
 )
-from reconciliation.span_sql import MACROS, SPANS
+from reconciliation.span_sql import MACROS
 from schemas import records, tables
 from schemas.comparison import ComparedField, ComparisonRules, load_comparison
 from schemas.errors import Terminal
@@ -129,8 +129,7 @@ def _require_spans(connection: duckdb.DuckDBPyConnection, fields: Sequence[Compa
         for side, name in zip("bc", _SIDES, strict=True):
             wrong = connection.sql(
                 f"SELECT exchange_policy_id, exchange_member_id FROM looked_at "  # noqa: S608
-                f"WHERE NOT regexp_full_match({side}_{one.name}, $spans) LIMIT 1",
-                params={"spans": SPANS},
+                f"WHERE NOT are_spans({side}_{one.name}) LIMIT 1"
             ).fetchall()
             if wrong:
                 raise Terminal(

@@ -40,7 +40,7 @@ WITH piece AS (
     max(benefit_begin) FILTER (WHERE begins) AS span_begin,
     nullif(max(coalesce(benefit_end, DATE '9999-12-31')), DATE '9999-12-31') AS span_end,
     string_agg(benefit_begin || '/' || coalesce(CAST(benefit_end AS VARCHAR), '..'), ' '
-      ORDER BY benefit_begin) FILTER (WHERE benefit_end IS DISTINCT FROM benefit_begin)
+      ORDER BY benefit_begin) FILTER (WHERE coalesce(benefit_end > benefit_begin, TRUE))
       AS coverage_spans,
     {", ".join(f"arg_min_null({name}, days_off) AS {name}" for name in _AMOUNTS)}
   FROM (SELECT p.*, exchange_policy_id AS policy, exchange_member_id AS member FROM piece p)

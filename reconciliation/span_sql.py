@@ -6,11 +6,20 @@ which the span begins (CMS guide 7.2, section 6.9).
 """
 
 _DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-SPANS = rf"{_DAY}/({_DAY}|\.\.)( {_DAY}/({_DAY}|\.\.))*"  # what such a text looks like
+_SPANS = rf"{_DAY}/({_DAY}|\.\.)( {_DAY}/({_DAY}|\.\.))*"  # what such a text looks like
 
 # `covered` is the periods that the spans cover together: those that follow each other or share days
-# are one. A place in time is counted in months, of a day by its share of its month.
-MACROS = """
+# are one. A place in time is counted in months, of a day by its share of its month. `are_spans`
+# says of a text whether it can be read: each day is in the calendar, and no span ends before it
+# begins.
+MACROS = f"""
+CREATE TEMP MACRO are_spans(told) AS CASE WHEN regexp_full_match(told, '{_SPANS}')
+  THEN list_bool_and(list_transform(string_split(told, ' '), lambda s: coalesce(
+    TRY_CAST(split_part(s, '/', 1) AS DATE) <= CASE WHEN split_part(s, '/', 2) = '..'
+      THEN DATE '9999-12-31' ELSE TRY_CAST(split_part(s, '/', 2) AS DATE) END, FALSE)))
+  WHEN told IS NOT NULL THEN FALSE END;
+"""
+MACROS += """
 CREATE TEMP MACRO spans_of(told) AS list_sort(list_transform(string_split(told, ' '), lambda s: {
   'first': CAST(split_part(s, '/', 1) AS DATE),
   'last': CASE WHEN split_part(s, '/', 2) = '..'

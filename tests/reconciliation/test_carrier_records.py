@@ -206,10 +206,31 @@ def test_spans_are_read_as_they_are_told_and_refused_where_they_are_none(extract
     good = extract([*SUBSCRIBER, spans], [*DEPENDENT, ""], header=[*HEADER, "SPANS"])
     read = read_members(good, partner)["coverage_spans"].to_pylist()
     assert read == [spans, None]
-    rows = ([*SUBSCRIBER, ""], [*DEPENDENT, "2026-01-01 on"])
-    wrong = extract(*rows, header=[*HEADER, "SPANS"])
-    with pytest.raises(Terminal, match="column SPANS, data row 2: no spans of days such as"):
-        read_members(wrong, partner)
+    for told in ("2026-01-01 on", "2026-01-01/2026-02-30", "2026-06-30/2026-01-01"):
+        wrong = extract([*SUBSCRIBER, ""], [*DEPENDENT, told], header=[*HEADER, "SPANS"])
+        with pytest.raises(Terminal, match="column SPANS, data row 2: no spans of days such as"):
+            read_members(wrong, partner)
+
+
+@pytest.mark.parametrize("never", ["9999-12-31", "2199-12-31", "2100-01-01"])
+def test_an_end_that_never_comes_is_an_open_one(extract, never):
+    """As systems without blank dates keep it; the last day of the century is a day."""
+    members = CEDAR_VALLEY.carrier_records.members | {"coverage_spans": "SPANS"}
+    told = CEDAR_VALLEY.carrier_records.model_copy(update={"members": members})
+    partner = CEDAR_VALLEY.model_copy(update={"carrier_records": told})
+    spans = f"2026-01-01/2026-03-31 2026-05-01/{never}"
+    far = "2099-12-31"
+    path = extract(
+        [*changed(SUBSCRIBER, "TERM_DT", never), spans],
+        [*changed(DEPENDENT, "TERM_DT", far), f"2026-01-01/{far}"],
+        header=[*HEADER, "SPANS"],
+    )
+    read = read_members(path, partner)
+    assert read["benefit_end"].to_pylist() == [None, date(2099, 12, 31)]
+    assert read["coverage_spans"].to_pylist() == [
+        "2026-01-01/2026-03-31 2026-05-01/..",
+        f"2026-01-01/{far}",
+    ]
 
 
 @pytest.mark.parametrize(

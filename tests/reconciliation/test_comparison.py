@@ -171,11 +171,14 @@ def test_spans_are_compared_as_the_periods_that_they_cover(what, book, carrier, 
     assert [(one["field"], one["premium_difference"]) for one in found] == expected
 
 
-def test_spans_that_are_none_are_refused_by_name(book, carrier, book_row):
+@pytest.mark.parametrize(
+    "told", ["since January", "2026-01-01/2026-02-30", "2027-02-29/..", "2026-06-30/2026-01-01"]
+)
+def test_spans_that_are_none_are_refused_by_name(told, book, carrier, book_row):
     """With the member: the last good result stays."""
     row = book_row(1, coverage_spans="2026-01-01/..")
     with pytest.raises(Terminal, match="column coverage_spans: policy 8801, member 0001000001"):
-        compared(book(row), carrier({**row, "coverage_spans": "since January"}))
+        compared(book(row), carrier({**row, "coverage_spans": told}))
 
 
 @pytest.mark.parametrize(

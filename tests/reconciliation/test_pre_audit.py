@@ -103,6 +103,13 @@ def test_a_cancelled_policy_need_not_be_told_and_is_not_compared_where_it_is():
     ]
 
 
+def test_a_segment_that_ends_before_it_begins_covers_nothing():
+    """That is a difference, and no reason to compare nobody."""
+    row = row_of_book(1, benefit_end=date(2026, 12, 31), coverage_spans="2026-01-01/2026-12-31")
+    told = row | {"benefit_end": date(2025, 12, 31)}
+    assert differing([row], told_of(told)) == [("differs", "01", "benefit_end")]
+
+
 def test_segments_that_follow_each_other_are_one_span():
     """With the amounts of the day, and plan and names of the last."""
     row = row_of_book(1)
