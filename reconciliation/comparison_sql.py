@@ -28,7 +28,7 @@ _AGREES = {
     "end_date": "coalesce({b}, {b_year_end}) IS NOT DISTINCT FROM coalesce({c}, {c_year_end})",
     "spans": f"{{b}} IS NULL OR {{c}} IS NULL OR {SAME_SPANS}",
 }
-_LETTERS = r"nullif(regexp_replace(upper({0}), '[^\p{{L}}\p{{N}}]', '', 'g'), '')"
+_LETTERS = r"nullif(regexp_replace(upper(nfc_normalize({0})), '[^\p{{L}}\p{{N}}]', '', 'g'), '')"
 _DIGITS = r"nullif(regexp_replace({0}, '[^0-9]', '', 'g'), '')"
 _YEAR_END = "make_date(year({0}_benefit_begin), 12, 31)"
 _DOLLARS = ("premium", "aptc", "csr")

@@ -21,7 +21,7 @@ _HOLDS = {
     "OR (year({0}_l) = year({0}_r) AND month({0}_l) = day({0}_r) AND day({0}_l) = month({0}_r))",
     "else": "ELSE",
 }
-_LETTERS = r"nullif(regexp_replace(upper({0}), '[^\p{{L}}\p{{N}}]', '', 'g'), '')"
+_LETTERS = r"nullif(regexp_replace(upper(nfc_normalize({0})), '[^\p{{L}}\p{{N}}]', '', 'g'), '')"
 _DIGITS = r"nullif(regexp_replace({0}, '[^0-9]', '', 'g'), '')"
 
 # What of a record is compared, by name, and the columns of which it is made.

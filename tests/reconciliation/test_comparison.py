@@ -186,6 +186,7 @@ def test_spans_that_are_none_are_refused_by_name(told, book, carrier, book_row):
     [
         ({"last_name": "O'Brien-Núñez"}, {"last_name": "OBRIEN NÚÑEZ"}),
         ({"last_name": "-"}, {"last_name": None}),
+        ({"last_name": "NU\u0301N\u0303EZ"}, {"last_name": "N\u00daÑEZ"}),
         ({"premium_total": Decimal("512.30")}, {"premium_total": Decimal("512.31")}),
         ({"benefit_end": None}, {"benefit_end": date(2026, 12, 31)}),
         ({"benefit_end": date(2026, 12, 31)}, {"benefit_end": None}),
