@@ -18,7 +18,7 @@ from enrollment.following import HOLDS
 TOUCHED_POLICIES = sa.text("""
 CREATE TEMPORARY TABLE fold_policy WITH (fillfactor = 45) ON COMMIT DROP AS
 SELECT DISTINCT exchange_policy_id, 'none' AS status, false AS effectuated,
-  CAST(0 AS bigint) AS place, 0 AS enrollment,
+  CAST(0 AS bigint) AS place, CAST(0 AS bigint) AS began, 0 AS enrollment,
   CAST(NULL AS date) AS benefit_begin, CAST(NULL AS date) AS benefit_end,
   CAST(NULL AS date) AS told_end, CAST(NULL AS text) AS plan_id
 FROM book.event_set
@@ -28,33 +28,43 @@ WHERE partner_id = :partner_id AND (state = 'staged' AND transaction <> 'audit'
 """)
 
 # Copies of a set stand together, the one that arrived first before the others: what has been
-# believed because of it keeps its source. An enrollment's number counts the times that the policy
+# believed because of it keeps its source. Without a clock nothing tells a copy from a second
+# statement, and each stands where its file does: files whose names tell no time in the order of
+# their arrival. Of enrollments of one moment that of which more members fell comes first: the other
+# one is mended. An enrollment's number counts the times that the policy
 # began: what came before the last of them is of no effect any more.
 SETS_IN_ORDER = sa.text("""
 CREATE TEMPORARY TABLE fold_set WITH (fillfactor = 45) ON COMMIT DROP AS
 SELECT exchange_policy_id,
   row_number() OVER (
     PARTITION BY exchange_policy_id
-    ORDER BY moment, first_rank, first_name, first_ordinal, content_hash, file_id, set_ordinal
+    ORDER BY moment, fallen DESC, first_rank, first_name, first_file, first_ordinal, content_hash,
+      file_id, set_ordinal
   ) AS place,
   file_id, set_ordinal, transaction, transaction = ANY(:ours) AS is_ours,
   needs_effectuation, benefit_begin, benefit_end, plan_id,
-  insurance_line, maintenance_effective, submitted_at,
-  coalesce(length(submitted_at) IN (14, 16) AND rpad(submitted_at, 16, '0') = moment, false)
-    AS has_clock,
-  content_hash, state AS former_state, reason AS former_reason,
+  insurance_line, maintenance_effective, submitted_at, has_clock, members_fallen, content_hash,
+  state AS former_state, reason AS former_reason,
   CAST(NULL AS text) AS outcome, CAST(NULL AS text) AS reason, CAST(NULL AS int) AS enrollment
 FROM (
   SELECT s.*, first_value(function_rank) OVER copies AS first_rank,
     first_value(named_at) OVER copies AS first_name,
-    first_value(set_ordinal) OVER copies AS first_ordinal
-  FROM fold_policy p
-  JOIN book.event_set s USING (exchange_policy_id)
+    first_value(CASE WHEN named_at IS NULL THEN file_id END) OVER copies AS first_file,
+    first_value(set_ordinal) OVER copies AS first_ordinal,
+    CASE WHEN transaction IN ('initial', 'renewal') THEN members_fallen ELSE 0 END AS fallen
+  FROM (
+    SELECT *, coalesce(
+      length(submitted_at) IN (14, 16) AND rpad(submitted_at, 16, '0') = moment, false
+    ) AS has_clock
+    FROM book.event_set
+  ) s
+  JOIN fold_policy p USING (exchange_policy_id)
   WHERE s.partner_id = :partner_id AND s.transaction <> 'audit'
     AND (s.state IN ('applied', 'duplicate', 'pending')
       OR s.state = 'staged' AND s.file_id = ANY(CAST(:file_ids AS bigint[])))
   WINDOW copies AS (
-    PARTITION BY s.exchange_policy_id, s.moment, s.content_hash, s.transaction
+    PARTITION BY s.exchange_policy_id, s.moment, s.content_hash, s.transaction, s.members_fallen,
+      CASE WHEN NOT has_clock THEN s.file_id END, CASE WHEN NOT has_clock THEN s.set_ordinal END
     ORDER BY s.function_rank, s.named_at, s.set_ordinal
   )
 ) said
@@ -108,6 +118,7 @@ WITH next AS ({tried}
     CASE WHEN f.outcome IS NULL THEN 'not-foreseen' ELSE f.reason END AS reason, f.becomes,
     h.transaction, h.transaction IN ('initial', 'renewal') AS begins, h.brings,
     CASE WHEN f.outcome = 'applied' AND h.transaction IN ('initial', 'renewal')
+        AND f.becomes IS NOT NULL
       THEN h.enrollment + 1 ELSE h.enrollment END AS enrollment
   FROM held h
   LEFT JOIN follow f ON f.status = h.status AND f.transaction = h.transaction
@@ -143,10 +154,11 @@ WHERE s.exchange_policy_id = r.exchange_policy_id AND s.outcome = 'waits'
 """)
 
 # A cancelled policy ends on the day it begins; a reinstated one has the end it was enrolled with,
-# and is effectuated if it was.
+# and is effectuated if it was. An enrollment that completes the one in force moves nothing.
 MOVE_POLICIES = sa.text("""
 UPDATE fold_policy p
 SET status = r.becomes, place = r.place, enrollment = r.enrollment,
+  began = CASE WHEN r.begins THEN r.place ELSE p.began END,
   effectuated = CASE WHEN r.begins THEN NOT r.needs_effectuation ELSE p.effectuated END,
   plan_id = CASE WHEN r.begins THEN r.plan_id ELSE p.plan_id END,
   benefit_begin = CASE WHEN r.begins THEN r.benefit_begin ELSE p.benefit_begin END,

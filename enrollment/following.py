@@ -26,8 +26,9 @@ _FOLLOW = pa.schema(
 _SAID = """EXISTS (
   SELECT FROM fold_set b
   WHERE b.exchange_policy_id = s.exchange_policy_id AND b.outcome = 'applied'
-    AND b.transaction = s.transaction AND b.content_hash = s.content_hash{}
+    AND b.transaction = s.transaction AND b.content_hash = s.content_hash AND {}
 )"""
+_OF_ITS_CLOCK = "b.submitted_at IS NOT DISTINCT FROM s.submitted_at"
 
 # The set speaks of somebody whom the policy's enrollment, or a change since, did not bring.
 _NAMES = """EXISTS (
@@ -53,13 +54,44 @@ _ANSWERS = """EXISTS (
   WHERE d.sent_file_id = s.file_id AND d.set_ordinal = s.set_ordinal
 )"""
 
+# What the last set before this one that describes the policy's household says.
+_LAST_DESCRIBED = """(
+  SELECT b.content_hash FROM fold_set b
+  WHERE b.exchange_policy_id = s.exchange_policy_id AND b.outcome = 'applied'
+    AND b.enrollment = p.enrollment AND b.transaction IN ('initial', 'renewal', 'change')
+    AND b.place < s.place
+  ORDER BY b.place DESC LIMIT 1
+)"""
+
+# The enrollment in force lacks members who fell by our verdict; this one has its plan, days and
+# subscriber, and everybody whom that one names.
+_FELL_FROM = """EXISTS (
+  SELECT FROM fold_set b
+  WHERE b.exchange_policy_id = s.exchange_policy_id AND b.outcome = 'applied'
+    AND b.enrollment = p.enrollment AND b.transaction = s.transaction AND b.members_fallen > 0
+    AND left(b.plan_id, 14) = left(s.plan_id, 14) AND b.benefit_begin = s.benefit_begin
+    AND b.benefit_end IS NOT DISTINCT FROM s.benefit_end
+    AND NOT EXISTS (
+      SELECT FROM book.event k
+      WHERE k.file_id = b.file_id AND k.set_ordinal = b.set_ordinal AND NOT EXISTS (
+        SELECT FROM book.event o
+        WHERE o.file_id = s.file_id AND o.set_ordinal = s.set_ordinal
+          AND o.exchange_member_id = k.exchange_member_id AND o.is_subscriber = k.is_subscriber
+      )
+    )
+)"""
+
 # Of a set `s` and its policy `p` in the fold.
 CONDITIONS: dict[Condition, str] = {
     "effectuated": "p.effectuated",
     "other-enrollment": f"s.is_ours AND NOT {_ANSWERS}",
-    "same-content": _SAID.format(""),
-    "said-before": _SAID.format(" AND b.submitted_at IS NOT DISTINCT FROM s.submitted_at"),
+    "same-content": _SAID.format(f"(b.enrollment = p.enrollment OR {_OF_ITS_CLOCK})"),
+    "said-before": _SAID.format(_OF_ITS_CLOCK),
+    "said-again": f"NOT s.has_clock AND {_LAST_DESCRIBED} IS DISTINCT FROM s.content_hash",
     "said-after": "s.has_clock AND s.place > p.place",
+    "before-enrollment": "p.enrollment > 1 AND s.has_clock AND s.place < p.began",
+    "completes": f"s.transaction IN ('initial', 'renewal') AND {_FELL_FROM} AND "
+    + _NAMES.format("true", ""),
     "unknown-member": "s.transaction = 'change' AND "
     + _NAMES.format("o.maintenance_type <> '021'", ""),
     "other-subscriber": "s.transaction NOT IN ('initial', 'renewal') AND NOT s.is_ours AND "

@@ -7,7 +7,8 @@ whole set. All sets are judged at once, by columns; only the hash of each is mad
 import hashlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -66,6 +67,10 @@ class JudgedSets:
     sets: pa.Table
     kinds: pa.Array
     reasons: pa.Array
+
+    def with_column(self, name: str, values: pa.Array) -> Self:
+        """The same with one more thing that is known of each set."""
+        return replace(self, sets=self.sets.append_column(name, values))
 
 
 def judge_sets(told: pa.Table, combinations: pa.Table, brokers: pa.Table) -> JudgedSets:

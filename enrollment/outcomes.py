@@ -18,7 +18,8 @@ SELECT file_id, set_ordinal, former_state, state, reason
 FROM (
   SELECT file_id, set_ordinal, former_state, former_reason,
     CASE outcome WHEN 'waits' THEN 'pending' ELSE outcome END AS state,
-    CASE outcome WHEN 'waits' THEN reason WHEN 'duplicate' THEN 'transaction-duplicate' END
+    CASE outcome WHEN 'waits' THEN reason
+      WHEN 'duplicate' THEN coalesce(reason, 'transaction-duplicate') END
       AS reason
   FROM fold_set
 ) told

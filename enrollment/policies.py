@@ -38,14 +38,14 @@ LEFT JOIN book.policy b ON b.exchange_policy_id = told.exchange_policy_id
   AND b.partner_id = :partner_id AND b.known_to = 'infinity'
 """)
 
-# What is taken back: events of sets that applied, and now wait because of what has come since, or
-# that we have said and the exchange has rejected.
+# What is taken back: events of sets that applied, and now wait or are over because of what has come
+# since, or that we have said and the exchange has rejected.
 _RETRACTED = sa.text("""
 CREATE TEMPORARY TABLE retracted ON COMMIT DROP AS
 SELECT e.event_id
 FROM fold_set s
 JOIN book.event e USING (file_id, set_ordinal)
-WHERE s.former_state = 'applied' AND s.outcome = 'waits'
+WHERE s.former_state = 'applied' AND s.outcome <> 'applied' AND s.reason IS NOT NULL
 UNION ALL
 SELECT e.event_id
 FROM fold_policy p

@@ -61,27 +61,34 @@ def retell(sets: Iterable[ToldSet]) -> tuple[dict[int, list[Change]], Retold]:
     """
     changes, policy = {}, Retold()
     for one in _as_they_count([each for each in sets if each.is_applied]):
-        if one.begins:
+        completes = one.begins and policy.begin is not None and not policy.cancelled
+        if one.begins and not completes:
             policy = Retold()
-        changes[one.number] = list(_TELL[one.row["transaction"]](policy, one))
+        tell = _completion if completes else _TELL[one.row["transaction"]]
+        changes[one.number] = list(tell(policy, one))
     return changes, policy
 
 
-def _as_they_count(applied: list[ToldSet]) -> Iterator[ToldSet]:
-    """An enrollment is told before the sets that waited for it."""
+def _as_they_count(applied: list[ToldSet]) -> list[ToldSet]:
+    """An enrollment is told before the sets that waited for it, with what completes it."""
+    told: list[ToldSet] = []
     waited: list[ToldSet] = []
-    alive, begin = False, None
+    alive, begin, enrolled = False, None, 0
     for one in applied:
-        if one.begins:
-            yield one
-            yield from waited
+        if one.begins and alive:
+            told.insert(enrolled, one)
+            enrolled += 1
+        elif one.begins:
+            told.append(one)
+            enrolled = len(told)
+            told += waited
             waited, alive, begin = [], True, one.row["benefit_begin"]
         elif alive or one.row["transaction"] in _REINSTATE:
-            yield one
+            told.append(one)
             alive = not _cancels(one, begin)
         else:
             waited.append(one)
-    yield from waited
+    return told + waited
 
 
 def _cancels(one: ToldSet, begin: date | None) -> bool:
@@ -100,6 +107,20 @@ def _enrollment(policy: Retold, one: ToldSet) -> Iterator[Change]:
         list(_person(policy, event))
         told = list(_amounts(policy, event))
         yield from told if event["is_subscriber"] else ()
+
+
+def _completion(policy: Retold, one: ToldSet) -> Iterator[Change]:
+    """An enrollment told again with members whom our verdict had kept out of it."""
+    for event in one.events:
+        member = event["exchange_member_id"]
+        is_new = member not in policy.begun
+        policy.begun[member] = event["benefit_begin"]
+        if is_new:
+            yield Change("added", event["benefit_begin"], member)
+            list(_person(policy, event))
+        else:
+            yield from _person(policy, event)
+        yield from _amounts(policy, event)
 
 
 def _maintenance(policy: Retold, one: ToldSet) -> Iterator[Change]:

@@ -7,6 +7,7 @@ Whether it may happen to the policy as it stands is `enrollment/application.py`.
 
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
@@ -40,19 +41,13 @@ _CLOCK = "^[0-9]{14}([0-9]{2})?$"
 _TO_THE_SECOND = "%Y%m%d%H%M%S"
 
 # Without a clock of its own a set belongs to the day of its file's name, or of the file's arrival
-# when its name has none, before what has one; what we say, to the moment at which we do. A
-# correction is where its parent was.
+# when its name has none, before what has one; what we say, to the moment at which we do.
 _FILE = sa.text("""
-SELECT f.partner_id, f.function_code, f.named_at,
-  CASE WHEN f.direction = 'issuer_to_exchange'
-      THEN to_char(f.recorded_at AT TIME ZONE :zone, 'YYYYMMDDHH24MISS')
-    ELSE to_char(coalesce(f.named_at,
-      coalesce(parent.recorded_at, f.recorded_at) AT TIME ZONE :zone), 'YYYYMMDD')
-  END AS otherwise
-FROM ledger.file f
-LEFT JOIN ledger.correction c ON c.file_id = f.file_id
-LEFT JOIN ledger.file parent ON parent.file_id = c.parent_file_id
-WHERE f.file_id = :file_id
+SELECT partner_id, function_code, named_at,
+  CASE WHEN direction = 'issuer_to_exchange'
+      THEN to_char(recorded_at AT TIME ZONE :zone, 'YYYYMMDDHH24MISS')
+    ELSE to_char(coalesce(named_at, recorded_at AT TIME ZONE :zone), 'YYYYMMDD') END AS otherwise
+FROM ledger.file WHERE file_id = :file_id
 """)
 
 _REFUSED_DISPOSITIONS = sa.text("""
@@ -80,7 +75,8 @@ def stage_file(
     ids = {"file_id": file_id, "run_id": run_id}
     told = staged_events(parsed, _accepted(conn, file_id))
     judged = _judge(conn, file_id, exchange, told, "exchange_to_issuer")
-    _write(conn, exchange, told, judged, ids)
+    fallen = _fallen(parsed.members, told, judged)
+    _write(conn, exchange, told, judged.with_column("members_fallen", fallen), ids)
     _refuse(conn, told, judged, ids)
     conn.execute(sa.update(file).where(file.c.file_id == file_id).values(state="staged"))
     return int(judged.sets.column("reason").null_count)
@@ -156,6 +152,15 @@ def _is_moment(submitted_at: pa.ChunkedArray) -> pa.ChunkedArray:
     known = pc.strptime(told, _TO_THE_SECOND, "s", error_is_null=True)
     said_again = pc.cast(pc.strftime(known, _TO_THE_SECOND), TEXT)
     return pc.fill_null(pc.equal(said_again, told), False)  # no February 30
+
+
+def _fallen(members: pa.Table, told: pa.Table, judged: JudgedSets) -> pa.Array:
+    """Of each set how many members the verdict keeps out of it."""
+    if members.num_rows == told.num_rows:
+        return pa.repeat(pa.scalar(0, pa.int64()), judged.sets.num_rows)
+    came = np.bincount(members.column("set_ordinal").drop_null().to_numpy())
+    stayed = np.bincount(told.column("set_ordinal").to_numpy(), minlength=len(came))
+    return pa.array((came - stayed)[judged.sets.column("set_ordinal").to_numpy()])
 
 
 def _refuse(conn: sa.Connection, told: pa.Table, judged: JudgedSets, ids: dict[str, int]) -> None:

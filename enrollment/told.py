@@ -43,6 +43,9 @@ SELECT s.file_id, s.set_ordinal, s.transaction, s.circumstance, s.state, s.reaso
      AND NOT EXISTS (SELECT FROM book.event e
        WHERE e.file_id = d.file_id AND e.member_ordinal = d.member_ordinal)) AS rejected_members
 FROM book.event_set s
+CROSS JOIN LATERAL (SELECT coalesce(
+  length(s.submitted_at) IN (14, 16) AND rpad(s.submitted_at, 16, '0') = s.moment, false
+) AS has_clock) c
 JOIN ledger.file f ON f.file_id = s.file_id
 JOIN ledger.run decided ON decided.run_id = s.run_id
 JOIN ledger.run received ON received.run_id = f.run_id
@@ -52,10 +55,14 @@ LEFT JOIN ledger.gate_batch g ON g.batch_id = gf.batch_id
 WHERE s.exchange_policy_id = :exchange_policy_id AND s.partner_id = :partner_id
   AND received.as_of <= coalesce(CAST(:known_at AS timestamptz), 'infinity')
 WINDOW copies AS (
-  PARTITION BY s.moment, s.content_hash, s.transaction
+  PARTITION BY s.moment, s.content_hash, s.transaction, s.members_fallen,
+    CASE WHEN NOT c.has_clock THEN s.file_id END, CASE WHEN NOT c.has_clock THEN s.set_ordinal END
   ORDER BY s.state = 'refused', s.function_rank, s.named_at, s.set_ordinal
 )
-ORDER BY s.moment, first_value(s.function_rank) OVER copies, first_value(s.named_at) OVER copies,
+ORDER BY s.moment,
+  CASE WHEN s.transaction IN ('initial', 'renewal') THEN s.members_fallen ELSE 0 END DESC,
+  first_value(s.function_rank) OVER copies, first_value(s.named_at) OVER copies,
+  first_value(CASE WHEN s.named_at IS NULL THEN s.file_id END) OVER copies,
   first_value(s.set_ordinal) OVER copies, s.content_hash, s.file_id, s.set_ordinal
 """
 

@@ -25,6 +25,8 @@ _BLOCKING = {
     "nothing-to-reinstate": _BEGINS,
     "other-subscriber": _BEGINS,
     "other-plan": _BEGINS,
+    "before-enrollment": _BEGINS,
+    "said-again": ("change",),
 }
 
 

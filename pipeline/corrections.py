@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -202,13 +203,17 @@ def take_corrections(house: House, run: Run, partner_id: str) -> None:
     for row in waiting:
         with house.engine.connect() as conn:
             parent = file_row(conn, row.parent_file_id)
-        told = correction_received(run, row, parent)
+        arrived = parent.recorded_at.astimezone(ZoneInfo(house.exchange(partner_id).time_zone))
+        named_at = parent.named_at or arrived.replace(tzinfo=None, microsecond=0)
+        told = correction_received(run, row, parent, named_at)
         with writing(house, run, partner_id, "file recorded") as conn:
             recorded = record_received(conn, told)
             mark_received(conn, row.correction_id, recorded.file_id)
 
 
-def correction_received(run: Run, row: sa.Row[Any], parent: sa.Row[Any]) -> ReceivedFile:
+def correction_received(
+    run: Run, row: sa.Row[Any], parent: sa.Row[Any], named_at: datetime | None
+) -> ReceivedFile:
     """A correction as a received file: in its parent's place among the policy's sets.
 
     Its control numbers are its parent's and count for nobody.
@@ -218,7 +223,7 @@ def correction_received(run: Run, row: sa.Row[Any], parent: sa.Row[Any]) -> Rece
         name=row.name,
         kind="correction",
         function_code=parent.function_code,
-        named_at=parent.named_at,
+        named_at=named_at,
         sha256=row.sha256,
         size_bytes=row.size_bytes,
         storage_key=row.storage_key,

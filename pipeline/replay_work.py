@@ -166,7 +166,7 @@ class Replayer:
         """What a person had corrected, as it was taken in then; the draft is not made again."""
         run = self._run(told.details["run"], row.partner_id)
         with self.house.engine.begin() as conn:
-            record_received(conn, correction_received(run, row, row))
+            record_received(conn, correction_received(run, row, row, row.named_at))
 
     def _take_wrapped(self, told: Told, row: sa.Row[Any]) -> None:
         """What came wrapped, and whether it was opened then; it is not opened again."""

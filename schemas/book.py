@@ -86,6 +86,8 @@ event_set = sa.Table(
     text("state"),
     sa.Column("reason", sa.Text),
     refers("run_id", "ledger.run.run_id"),  # the run that decided last
+    # How many of its members our verdict has kept out of it.
+    sa.Column("members_fallen", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     one_of("state", "staged", "applied", "pending", "duplicate", "refused"),
     one_of(
         "transaction",

@@ -95,6 +95,9 @@ Condition = Literal[
     "same-content",  # the policy has had a transaction of this name with these contents
     "said-before",  # and with this REQUEST SUBMIT TIMESTAMP, or both without one
     "said-after",  # its REQUEST SUBMIT TIMESTAMP is later than what made the policy's status
+    "said-again",  # it has no such stamp, and something else was said of the household since
+    "before-enrollment",  # it was said before the policy was enrolled again
+    "completes",  # it brings whom our verdict has kept out of the enrollment in force
     "unknown-member",  # it speaks of a member whom nobody has added to the policy
     "other-subscriber",  # its subscriber is not the one whom the policy was enrolled with
     "other-plan",  # its plan differs in more than the CSR variant

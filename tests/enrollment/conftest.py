@@ -20,10 +20,8 @@ from enrollment.application import Night, apply_events
 from enrollment.decisions import decide
 from enrollment.full_files import differences_of_full_files
 from enrollment.offering import offer
-from enrollment.omitted import NAMED
 from enrollment.open_items import open_items
 from enrollment.snapshot import book_snapshot
-from enrollment.staged_events import FileTables
 from enrollment.staging import stage_file
 from ledger.answers import record_answers
 from ledger.files import ReceivedFile, record_received
@@ -35,8 +33,8 @@ from schemas.book import event_set
 from schemas.database import disposition, file
 from schemas.partners import load_exchange, load_partner
 from schemas.records import CARRIER_MEMBERS
-from schemas.verdict import Verdict
 from tests.enrollment.invariants import broken
+from tests.enrollment.received import naming, tables_of, verdict_that_accepts
 
 PARTNER = "cedar-valley-tx"
 NEW_YEAR = date(2027, 1, 1)
@@ -245,80 +243,6 @@ class Say:
         }
 
 
-def tables_of(transaction_sets):
-    """TRANSACTION_SETS and the parsed tables of a file that holds the sets."""
-    set_rows, member_rows, coverage_rows, category_rows = [], [], [], []
-    for set_ordinal, transaction_set in enumerate(transaction_sets, start=1):
-        set_rows.append(
-            {
-                "interchange_ordinal": 1,
-                "group_ordinal": 1,
-                "set_ordinal": set_ordinal,
-                "control_number": f"{set_ordinal:04d}",
-                "member_count": len(transaction_set.people),
-            }
-            | transaction_set.header
-        )
-        for person in transaction_set.people:
-            member_ordinal = len(member_rows) + 1
-            place = {"member_ordinal": member_ordinal}
-            member_rows.append(
-                {"set_ordinal": set_ordinal, "byte_start": 100 * member_ordinal}
-                | place
-                | person.member
-            )
-            if person.coverage is not None:
-                coverage_rows.append({"coverage_ordinal": 1} | place | person.coverage)
-            coverage_rows += [place | coverage for coverage in person.further]
-            category_rows += [place | category for category in person.categories]
-    return (
-        pa.Table.from_pylist(set_rows, schema=tables.TRANSACTION_SETS),
-        FileTables(
-            pa.Table.from_pylist(member_rows, schema=tables.MEMBERS),
-            pa.Table.from_pylist(coverage_rows, schema=tables.COVERAGES),
-            pa.Table.from_pylist(category_rows, schema=tables.REPORTING_CATEGORIES),
-        ),
-    )
-
-
-def verdict_that_accepts(content, sets, members):
-    """A verdict that accepts every set and every member of a file."""
-    count = sets.num_rows
-    acks = {
-        "group_ordinal": [1] * count,
-        "set_ordinal": sets.column("set_ordinal"),
-        "control_number": sets.column("control_number"),
-        "ack": ["A"] * count,
-        "codes": [[]] * count,
-    }
-    decided = {
-        "set_ordinal": members.column("set_ordinal"),
-        "member_ordinal": members.column("member_ordinal"),
-        "state": ["accepted"] * members.num_rows,
-        "reason": pa.nulls(members.num_rows, tables.TEXT),
-    }
-    return Verdict(
-        sha256=content,
-        size_bytes=1000,
-        file_verdict="accepted",
-        interchanges=tables.INTERCHANGES.empty_table(),
-        functional_groups=tables.FUNCTIONAL_GROUPS.empty_table(),
-        transaction_sets=sets,
-        interchange_verdicts=tables.INTERCHANGE_VERDICTS.empty_table(),
-        group_verdicts=tables.GROUP_VERDICTS.empty_table(),
-        set_verdicts=pa.table(acks, schema=tables.SET_VERDICTS),
-        issues=tables.ISSUES.empty_table(),
-        dispositions=pa.table(decided, schema=tables.DISPOSITIONS),
-    )
-
-
-def naming(*named):
-    """Whom a file names: policies as wholes, or (policy, member)."""
-    pairs = [one if isinstance(one, tuple) else (one, None) for one in named]
-    policies, members = zip(*pairs, strict=True) if pairs else ((), ())
-    return pa.Table.from_arrays([pa.array(policies), pa.array(members)], NAMED.names).cast(NAMED)
-
-
 class Carrier:
     """The carrier's side: its ledger, its book, and the nights in which it works."""
 
@@ -333,8 +257,14 @@ class Carrier:
         self.as_of = as_of
         self.run_id = open_run(self.conn, as_of)
 
-    def receives(self, *transaction_sets, function_code="I834", named_at=None, name=None):
-        """The id of a file with those sets, staged. A `name` tells neither code nor time."""
+    def receives(
+        self, *transaction_sets, function_code="I834", named_at=None, name=None, fallen=()
+    ):
+        """The id of a file with those sets, recorded, accepted and staged.
+
+        One with a name of its own tells by it neither function code nor time. Of members with ids
+        that are `fallen` the verdict rejects what the file says.
+        """
         number = next(self._numbers)
         if name is None:
             named_at = named_at or datetime(2026, 11, 30, 18, 0, number)
@@ -350,7 +280,7 @@ class Carrier:
             ),
         )  # fmt: skip
         sets, parsed = tables_of(transaction_sets)
-        verdict = verdict_that_accepts(content, sets, parsed.members)
+        verdict = verdict_that_accepts(content, sets, parsed.members, fallen)
         record_verdict(self.conn, recorded.file_id, verdict, self.run_id)
         self.parsed = parsed
         stage_file(self.conn, recorded.file_id, self.exchange, parsed, self.run_id)

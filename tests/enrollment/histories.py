@@ -24,10 +24,11 @@ class Delivery:
 
     sets: list
     function_code: str
-    named_at: datetime
+    named_at: datetime | None
     night: int
     let_in: int | None  # in this night; None = never
     is_refused: bool = False
+    fallen: tuple = ()  # the members whom the verdict keeps out
 
 
 def deliveries(random, kind):
@@ -45,7 +46,8 @@ def deliveries(random, kind):
     files = []
     while sets:
         size = random.randint(1, 8)
-        files.append(_delivery(random, [sets.pop() for _ in sets[:size]], names.pop()))
+        named_at = names.pop() if random.random() < 0.9 else None
+        files.append(_delivery(random, [sets.pop() for _ in sets[:size]], named_at))
     return sorted(files, key=lambda file: file.night)
 
 
@@ -59,7 +61,17 @@ def _delivery(random, sets, named_at):
         night,
         let_in=night if held < 0.85 else min(2, night + 1) if held < 0.95 else None,
         is_refused=held >= 0.98,
+        fallen=_fallen(random, sets),
     )
+
+
+def _fallen(random, sets):
+    """Dependents of the file, none of whom is ever a subscriber, in some files."""
+    if random.random() < 0.8:
+        return ()
+    ids = [person.member["exchange_member_id"] for said in sets for person in said.people]
+    dependents = sorted({one for one in ids if one[-1] in "BCDE"})
+    return tuple(random.sample(dependents, min(len(dependents), 2)))
 
 
 def history(random, policy, kind):

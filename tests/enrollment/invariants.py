@@ -41,7 +41,7 @@ BROKEN = {
     "every member that came in is an event": """
         SELECT d.file_id, d.member_ordinal FROM ledger.disposition d
         LEFT JOIN book.event e USING (file_id, member_ordinal)
-        WHERE e.event_id IS NULL
+        WHERE e.event_id IS NULL AND d.state <> 'rejected'
     """,
     "every event is of a transaction set, and every policy of an enrollment": """
         SELECT e.event_id FROM book.event e

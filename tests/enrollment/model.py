@@ -60,13 +60,16 @@ class Said:
     set_ordinal: int
     meanings: dict = field(default_factory=lambda: MEANINGS)
     came_on: date | None = None  # where the file's name tells no day
+    fallen: frozenset = frozenset()  # the members whom the verdict keeps out, by their ids
     outcome: str | None = None
     reason: str | None = None
     order: tuple = ()  # among the sets of its policy
     enrollment: int = 0
 
     def __post_init__(self):
-        self.rows = [_row(person, self.meanings) for person in self.people]
+        staying = [p for p in self.people if p.member["exchange_member_id"] not in self.fallen]
+        self.rows = [_row(person, self.meanings) for person in staying]
+        self.lost = len(self.people) - len(staying)
         self.subscribers = [row for row in self.rows if row["is_subscriber"]]
         self.subscriber = self.subscribers[0] if self.subscribers else None
         self.transaction = max(
@@ -86,8 +89,10 @@ class Said:
     @property
     def place(self):
         """Where it was said among those of the same moment: function code, name's time, place."""
-        rank = ["I834AR", "I834RT", "I834"].index(self.function_code)
-        return rank, self.named_at, self.set_ordinal
+        codes = ["I834AR", "I834RT", "I834"]
+        rank = codes.index(self.function_code) if self.function_code else len(codes)
+        arrival = 0 if self.named_at else self.file_id
+        return rank, self.named_at or datetime.max, arrival, self.set_ordinal
 
     @property
     def begin(self):
@@ -100,12 +105,20 @@ class Said:
         return self.subscriber["benefit_end"]
 
     def is_copy_of(self, other):
-        """Whether it says the same at the same moment: copies stand together."""
-        return (self.moment, self.transaction, self.contents) == (
+        """Whether it says the same at the same clock: copies stand together."""
+        if not self.has_clock or not other.has_clock:
+            return self is other
+        return (self.moment, self.transaction, self.contents, self.lost) == (
             other.moment,
             other.transaction,
             other.contents,
+            other.lost,
         )
+
+    @property
+    def before_what_mends_it(self):
+        """Of enrollments of one moment, those of which more members fell come first."""
+        return -self.lost if self.transaction in BEGINS else 0
 
     @property
     def describes(self):
@@ -200,6 +213,7 @@ class Policy:
     ends_at_begin_cancels: bool = False
     status: str = "none"
     moved_by: tuple | None = None  # the order of the set that gave the status
+    began_by: tuple | None = None  # and of the enrollment that counts
     enrollment: int = 0
     begin: date | None = None
     end: date | None = None
@@ -217,7 +231,9 @@ class Policy:
     def _initial(self, said):
         copies = [a for a in self.applied if self._same(a, said)]
         if self.status != "cancelled":
-            return ("duplicate", None) if copies else ("waits", "policy-exists")
+            if any(a.clock == said.clock or a.enrollment == self.enrollment for a in copies):
+                return "duplicate", None
+            return ("applied", None) if self._completes(said) else ("waits", "policy-exists")
         if any(a.clock == said.clock for a in copies):
             return "duplicate", None
         if said.has_clock and said.order > self.moved_by:
@@ -226,11 +242,38 @@ class Policy:
 
     _renewal = _initial
 
+    def _completes(self, said):
+        """Whether it brings whom the verdict has kept out of the enrollment that counts."""
+        ids = {(row["exchange_member_id"], row["is_subscriber"]) for row in said.rows}
+        brought = {member_id for member_id, _ in ids} - self._brought()
+        return bool(brought) and any(
+            a.lost
+            and a.transaction == said.transaction
+            and {(row["exchange_member_id"], row["is_subscriber"]) for row in a.rows} <= ids
+            and _of_policy(a) == _of_policy(said)
+            for a in self._current()
+        )
+
+    def _is_before_enrollment(self, said):
+        return self.enrollment > 1 and said.has_clock and said.order < self.began_by
+
     def _change(self, said):
+        if self.status != "cancelled" and self._is_before_enrollment(said):
+            return "duplicate", "before-enrollment"
         if self._said_before(said):
-            return "duplicate", None
+            is_again = self.status != "cancelled" and self._is_said_again(said)
+            return ("waits", "said-again") if is_again else ("duplicate", None)
         if self.status == "cancelled":
             return "waits", "policy-cancelled"
+        return self._change_of_policy(said)
+
+    def _is_said_again(self, said):
+        """Whether something else was said of the household since, and no clock tells them apart."""
+        described = [a for a in self._current() if a.describes and a.order < said.order]
+        last = max(described, key=lambda a: a.order, default=None)
+        return not said.has_clock and not (last and last.contents == said.contents)
+
+    def _change_of_policy(self, said):
         if self._is_of_another(said):
             return "waits", "other-subscriber"
         plan = said.subscriber["plan_id"]
@@ -239,23 +282,30 @@ class Policy:
         return self._change_of_members(said)
 
     def _change_of_members(self, said):
-        current = [a for a in self.applied if a.enrollment == self.enrollment]
-        added = {
-            row["exchange_member_id"]
-            for a in current
-            for row in a.rows
-            if row["maintenance_type"] == "021"
-        }
         spoken_of = {
             row["exchange_member_id"] for row in said.rows if row["maintenance_type"] != "021"
         }
-        if spoken_of - added:
+        if spoken_of - self._brought():
             return "waits", "unknown-member"
         return "applied", None
+
+    def _current(self):
+        return [a for a in self.applied if a.enrollment == self.enrollment]
+
+    def _brought(self):
+        """The ids of all whom the enrollment and changes since have added."""
+        return {
+            row["exchange_member_id"]
+            for a in self._current()
+            for row in a.rows
+            if row["maintenance_type"] == "021"
+        }
 
     def _cancellation(self, said):
         if self.status == "cancelled":
             return "duplicate", None
+        if self._is_before_enrollment(said):
+            return "duplicate", "before-enrollment"
         if self._is_of_another(said):
             return "waits", "other-subscriber"
         if said.end and said.end > self.begin:
@@ -268,6 +318,8 @@ class Policy:
             if is_again or self._said_before(said):
                 return "duplicate", None
             return "waits", "policy-cancelled"
+        if self._is_before_enrollment(said):
+            return "duplicate", "before-enrollment"
         if self._is_of_another(said):
             return "waits", "other-subscriber"
         return self._end(said)
@@ -282,6 +334,8 @@ class Policy:
         return "applied", None
 
     def _reinstatement(self, said):
+        if self.status != "cancelled" and self._is_before_enrollment(said):
+            return "duplicate", "before-enrollment"
         if self.status != "active":
             if self._is_of_another(said):
                 return "waits", "other-subscriber"
@@ -308,7 +362,12 @@ class Policy:
 
     def apply(self, said):
         """Takes the set in."""
+        if said.transaction in BEGINS and self.status in {"active", "terminated"}:
+            said.enrollment = self.enrollment
+            self.applied.append(said)
+            return
         if said.transaction in BEGINS:
+            self.began_by = said.order
             self.status, self.begin, self.told_end = "active", said.begin, said.end
             self.end = said.end
             self.enrollment += 1
@@ -326,13 +385,19 @@ class Policy:
         self.applied.append(said)
 
 
+def _of_policy(said):
+    subscriber = said.subscriber
+    return subscriber["plan_id"][:14], subscriber["benefit_begin"], subscriber["benefit_end"]
+
+
 def fold(sets, *, ends_at_begin_cancels=False):
     """The policy after all of its sets; each set's `outcome` and `reason` say what became of it."""
     policy = Policy(ends_at_begin_cancels)
     for said in sets:
         said.outcome, said.reason = None, None
         copies = [other.place for other in sets if said.is_copy_of(other)]
-        said.order = (said.moment, min(copies), said.file_id, said.set_ordinal)
+        fallen = said.before_what_mends_it
+        said.order = (said.moment, fallen, min(copies), said.file_id, said.set_ordinal)
     sets = sorted(sets, key=lambda said: said.order)
     while untold := [said for said in sets if said.outcome is None]:
         said = untold[0]

@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from tests.enrollment.invariants import broken
 # For a larger run, set it to a few hundred.
 EXAMPLES = int(os.environ.get("EDI834_EXAMPLES", "10"))
 NIGHTS = [FIRST_NIGHT + timedelta(days=night) for night in range(3)]
+ZONE = ZoneInfo(load_exchange("ffe").time_zone)
 MEANINGS = {"ffe": model.MEANINGS, "dc-health-link": model.DC_MEANINGS}
 COLUMNS = {
     "policy": (
@@ -76,18 +78,24 @@ class Play:
         for file in self.delivered:
             if file.night == night:
                 file_id = carrier.receives(
-                    *file.sets, function_code=file.function_code, named_at=file.named_at
+                    *file.sets,
+                    function_code=file.function_code,
+                    named_at=file.named_at,
+                    name=None if file.named_at else f"unnamed-{len(self.files)}",
+                    fallen=file.fallen,
                 )
                 self.files.append((file, file_id))
                 self.sets[file_id] = [
                     model.Said(
                         said.people,
                         said.header,
-                        file.function_code,
+                        file.function_code if file.named_at else None,
                         file.named_at,
                         file_id,
                         ordinal,
                         MEANINGS[self.kind],
+                        NIGHTS[night].astimezone(ZONE).date(),
+                        frozenset(file.fallen),
                     )
                     for ordinal, said in enumerate(file.sets, start=1)
                 ]
@@ -178,7 +186,8 @@ def merged(rows):
 def _state(said):
     if said.outcome == "waits":
         return "pending", said.reason
-    return said.outcome, "transaction-duplicate" if said.outcome == "duplicate" else None
+    is_copy = said.outcome == "duplicate" and said.reason is None
+    return said.outcome, "transaction-duplicate" if is_copy else said.reason
 
 
 @pytest.mark.parametrize("kind", sorted(MEANINGS))

@@ -218,7 +218,7 @@ def test_what_was_taken_back_is_no_source_any_more(carrier, say):
     second = carrier.receives(again)
     carrier.applies()
 
-    assert carrier.dispositions(first) == [("pending", "unknown-member")] * 3
+    assert carrier.dispositions(first) == [("accepted", "before-enrollment")] * 3
     assert carrier.conn.scalar(source) == second
 
 
