@@ -2,9 +2,10 @@
 
 A transaction that waits, half of a change in circumstance, a member whom two policies of one
 insurance line cover on the same day, what an audit says otherwise, a change that names another
-begin of coverage than the book's, further coverages on one INS, of which a policy has one only,
-what nothing follows from of the carrier's payments and requests, and what of ours the exchange
-rejects, has not answered, may have or not, or is not sent yet (`enrollment/sending_items.py`).
+begin of coverage than the book's or a later end than before, further coverages on one INS, of which
+a policy has one only, what nothing follows from of the carrier's payments and requests, and what of
+ours the exchange rejects, has not answered, may have or not, or is not sent yet
+(`enrollment/sending_items.py`).
 Nothing here changes the book: the exchange decides on eligibility, and nobody is left without
 coverage by waiting.
 """
@@ -23,7 +24,7 @@ from schemas.tables import ORDINAL, TEXT
 
 OPEN_ITEMS = pa.schema(
     [
-        # waits | half-a-change | covered-twice | other-begin | further-coverage
+        # waits | half-a-change | covered-twice | other-begin | later-end | further-coverage
         # | payment | request | member | rejected | held | cannot-be-sent | answer | answer-missing
         # | in-doubt
         ("kind", TEXT),
@@ -76,17 +77,20 @@ WHERE b.exchange_policy_id > a.exchange_policy_id
   AND coalesce(b.insurance_line = a.insurance_line, true)
   AND b.first_day <= a.last_day AND a.first_day <= b.last_day
 UNION ALL
-SELECT 'other-begin', s.partner_id, s.exchange_policy_id, e.exchange_member_id, s.transaction,
-  s.file_id, s.set_ordinal
+SELECT CASE e.maintenance_type WHEN '024' THEN 'later-end' ELSE 'other-begin' END, s.partner_id,
+  s.exchange_policy_id, e.exchange_member_id, s.transaction, s.file_id, s.set_ordinal
 FROM book.event e
 JOIN book.event_set s USING (file_id, set_ordinal)
 WHERE s.partner_id = :partner_id AND s.state = 'applied' AND s.transaction = 'change'
-  AND e.maintenance_type = '001' AND e.benefit_begin IS NOT NULL
+  AND (e.maintenance_type = '001' OR e.maintenance_type IN ('021', '024') AND NOT e.is_subscriber)
+  AND CASE e.maintenance_type WHEN '024' THEN e.benefit_end ELSE e.benefit_begin END IS NOT NULL
   AND NOT EXISTS (
     SELECT FROM book.coverage c
     WHERE c.exchange_policy_id = s.exchange_policy_id AND c.partner_id = s.partner_id
       AND c.exchange_member_id = e.exchange_member_id AND c.known_to = 'infinity'
-      AND c.benefit_begin = e.benefit_begin
+      AND CASE e.maintenance_type
+        WHEN '024' THEN coalesce(c.benefit_end, 'infinity') >= e.benefit_end
+        ELSE c.benefit_begin = e.benefit_begin END
   )
   AND NOT EXISTS (
     SELECT FROM book.event_set newer

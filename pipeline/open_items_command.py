@@ -15,6 +15,7 @@ KINDS = {
     "half-a-change": "half of a change in circumstance",
     "covered-twice": "covered twice in one line, with",
     "other-begin": "a change names another begin of",
+    "later-end": "a change names a later end than before, of",
     "further-coverage": "one coverage of several is in the book, not",
     "payment": "a payment of the carrier",
     "request": "a request of the carrier",

@@ -1,4 +1,4 @@
-"""The files that a carrier receives, as tables by hand: what a parser hands over, and the verdict."""
+"""Files that a carrier receives, as tables by hand: what a parser hands over, and the verdict."""
 
 import pyarrow as pa
 

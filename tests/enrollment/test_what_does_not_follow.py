@@ -6,7 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from schemas.tables import ANSWERS
+from tests.enrollment.conftest import NEW_YEAR
 from tests.enrollment.deciding import Desk
+
+END_OF_MAY, END_OF_JUNE = date(2027, 5, 31), date(2027, 6, 30)
+SEPTEMBER, OCTOBER = date(2027, 9, 1), date(2027, 10, 1)
 
 
 @pytest.fixture
@@ -85,3 +89,21 @@ def test_what_the_exchange_s_table_does_not_foresee_waits(enrolled, say):
     assert became(enrolled, "cancellation") == [("pending", "not-foreseen")]
     assert enrolled.status("P1") == ("initial", True)
     assert enrolled.open_items() == [("waits", "P1", "not-foreseen")]
+
+
+def test_a_member_whose_end_or_begin_is_told_later_than_before_is_told(carrier, say):
+    """Nothing says that he is covered in between, nor that he was not: the book stays."""
+    carrier.receives(say.enrollment("P1", "S1", "D1"))
+    changes = [
+        (say.removed("P1", "S1", "D1", END_OF_MAY), []),
+        (say.removed("P1", "S1", "D1", END_OF_JUNE), [("later-end", "P1", "D1")]),
+        (say.added("P1", "S1", "D1", SEPTEMBER), []),
+        (say.added("P1", "S1", "D1", OCTOBER), [("other-begin", "P1", "D1")]),
+    ]
+    for hour, (changed, told) in enumerate(changes, start=10):
+        carrier.receives(say.change("P1", "S1", changed, submitted=f"20261130{hour}000000"))
+        carrier.applies()
+        assert carrier.open_items() == told
+
+    mine = [row[2:] for row in carrier.coverage("P1") if row[0] == "D1"]
+    assert mine == [(NEW_YEAR, END_OF_MAY), (SEPTEMBER, None)]
