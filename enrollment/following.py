@@ -81,6 +81,12 @@ _FELL_FROM = """EXISTS (
     )
 )"""
 
+# What gave the policy its status was said by the exchange.
+_OF_EXCHANGE = """EXISTS (
+  SELECT FROM fold_set b
+  WHERE b.exchange_policy_id = s.exchange_policy_id AND b.place = p.place AND NOT b.is_ours
+)"""
+
 # Of a set `s` and its policy `p` in the fold.
 CONDITIONS: dict[Condition, str] = {
     "effectuated": "p.effectuated",
@@ -101,6 +107,7 @@ CONDITIONS: dict[Condition, str] = {
     "end-not-after-begin": "s.benefit_end <= p.benefit_begin",
     "end-later": "s.benefit_end > p.benefit_end",
     "end-equal": "s.benefit_end = p.benefit_end",
+    "end-of-exchange": f"s.transaction = 'termination' AND {_OF_EXCHANGE}",
 }
 _BITS = {name: 1 << place for place, name in enumerate(CONDITIONS)}
 

@@ -105,6 +105,7 @@ Condition = Literal[
     "end-not-after-begin",
     "end-later",  # its end of coverage, and the last day of the policy
     "end-equal",
+    "end-of-exchange",  # the policy's end was told by the exchange, and not by us
 ]
 
 

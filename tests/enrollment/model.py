@@ -328,10 +328,17 @@ class Policy:
         if said.end <= self.begin and not self.ends_at_begin_cancels:
             return "waits", "end-not-after-begin"
         if said.end > self.begin and self.end and said.end > self.end:
-            return "waits", "later-end-needs-reinstatement"
+            return self._later_end(said)
         if said.end > self.begin and self.status == "terminated" and said.end == self.end:
             return "duplicate", None
         return "applied", None
+
+    def _later_end(self, said):
+        """The federal exchange moves an end of its own; it has no reinstatement (7.2.7)."""
+        is_newer = said.has_clock and self.moved_by is not None and said.order > self.moved_by
+        if self.status == "terminated" and is_newer and not self.ends_at_begin_cancels:
+            return "applied", None
+        return "waits", "later-end-needs-reinstatement"
 
     def _reinstatement(self, said):
         if self.status != "cancelled" and self._is_before_enrollment(said):

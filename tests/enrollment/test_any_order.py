@@ -35,7 +35,7 @@ def story(say):
             (7, 8, variant_change(say, SILVER_05, JULY)),
             (8, 8, say.termination("P1", "S1", date(2027, 9, 30))),
             (9, 8, say.termination("P1", "S1", date(2027, 8, 31))),
-            (10, 8, say.termination("P1", "S1", date(2027, 10, 31))),  # a later end: it waits
+            (10, 8, say.termination("P1", "S1", date(2027, 10, 31))),  # a later end
             # P2: enrolled and cancelled several times on one day.
             (1, 8, say.enrollment("P2", "S2")),
             (1, 9, say.cancellation("P2", "S2")),
@@ -152,8 +152,7 @@ def test_the_story_has_every_outcome(expected):
     reasons = Counter((state, reason) for _, _, state, reason in told.elements())
     assert wrong == {}
     assert reasons == {
-        ("applied", None): 17,
-        ("pending", "later-end-needs-reinstatement"): 1,
+        ("applied", None): 18,
         ("pending", "unknown-policy"): 2,
         ("pending", "policy-cancelled"): 2,
     }

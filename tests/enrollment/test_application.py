@@ -89,8 +89,22 @@ def test_a_termination_ends_everybody_on_its_day(carrier, say):
     assert [row["benefit_end"] for row in book.values()] == [END_OF_JUNE] * 2
 
 
-def test_a_repeated_termination_may_only_be_earlier(carrier, say):
-    """An earlier end replaces the one before; a later one waits for a reinstatement."""
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)])
+def test_an_end_of_the_exchange_is_moved_by_what_it_says_later(carrier, say, order):
+    """Earlier or later, in whatever order it comes: it has no other way to move an end."""
+    carrier.receives(say.enrollment("P1", "S1"))
+    ends = (END_OF_JUNE, date(2027, 5, 31), date(2027, 7, 31))
+    for place in order:
+        said = say.termination("P1", "S1", ends[place])
+        carrier.receives(say.at(f"2027010{place + 1}08000000", said))
+        carrier.applies()
+
+    assert carrier.book()["P1", "S1"]["benefit_end"] == date(2027, 7, 31)
+    assert carrier.open_items() == []
+
+
+def test_a_repeated_termination_without_a_clock_may_only_be_earlier(carrier, say):
+    """Nothing tells which of two ends was said last: a later one waits."""
     carrier.receives(say.enrollment("P1", "S1"))
     carrier.receives(say.termination("P1", "S1", END_OF_JUNE))
     earlier = carrier.receives(say.termination("P1", "S1", date(2027, 5, 31)))

@@ -47,6 +47,18 @@ def test_what_waits_has_a_reason_that_people_can_read(exchange):
         assert row.reason is None or row.reason in rules
 
 
+def test_only_the_federal_exchange_moves_an_end_to_a_later_day():
+    """It has no reinstatement to send (CMS guide 7.2, 7.2.7); the others have."""
+    moving = {
+        exchange
+        for exchange in EXCHANGES
+        for row in load_exchange(exchange).follows["terminated-termination"]
+        if "end-later" in row.when and row.then == "applied"
+    }
+
+    assert moving == {"ffe"}
+
+
 def test_every_condition_that_a_row_may_name_is_known():
     """The declared names are those that the fold can judge."""
     assert set(following.CONDITIONS) == set(get_args(Condition))

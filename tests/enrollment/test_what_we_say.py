@@ -143,6 +143,28 @@ def test_our_termination_ends_coverage_and_a_reinstatement_brings_it_back(enroll
     assert enrolled.coverage("P1") == before
 
 
+def test_our_end_is_not_moved_by_a_later_one_of_the_exchange(enrolled, say):
+    """Whoever has not paid is not covered by what the exchange says; ours is reinstated first."""
+    effectuate(enrolled)
+    next_night(enrolled, 100)
+    decides(enrolled, "termination", coverage_end=JANUARY)
+    enrolled.says(say.ours("termination", "P1", "S1", enrolled.as_of, JANUARY))
+    next_night(enrolled)
+    later = say.termination("P1", "S1", date(2027, 5, 31))
+    enrolled.receives(say.at("2027050108000000", later))
+    enrolled.applies()
+
+    assert {end for *_, end in enrolled.coverage("P1")} == {JANUARY}
+    assert enrolled.open_items() == [("waits", "P1", "later-end-needs-reinstatement")]
+
+    next_night(enrolled)
+    decides(enrolled, "reinstatement")
+    enrolled.says(say.ours("reinstatement", "P1", "S1", enrolled.as_of))
+
+    assert {end for *_, end in enrolled.coverage("P1")} == {date(2027, 5, 31)}
+    assert enrolled.open_items() == []
+
+
 @pytest.mark.parametrize(
     ("level", "code"),
     [("interchange", "R"), ("group", "R"), ("set", "R"), ("set", "X"), ("business", "R")],
