@@ -17,7 +17,8 @@ from schemas.tables import MONEY, TEXT
 _INT, _TRUTH = pa.int64(), pa.bool_()
 _TERMS: tuple[TermName, ...] = get_args(TermName)
 
-# By the kind of decision and its reason: how the exchange spells it, INS03 and INS04.
+# By the kind of decision and its reason: how the exchange spells it, INS03 and INS04, and whether
+# it may end coverage on the first day.
 CODES = pa.schema(
     [
         ("kind", TEXT),
@@ -25,6 +26,7 @@ CODES = pa.schema(
         ("additional", TEXT),
         ("maintenance_type", TEXT),
         ("maintenance_reason", TEXT),
+        ("on_first_day", _TRUTH),
     ]
 )
 # `place`: the first rule that holds is decided. `additional`: as the exchange spells it.
@@ -83,6 +85,11 @@ def _copy(conn: sa.Connection, name: str, rows: list[dict[str, Any]], schema: pa
 
 
 def _codes(exchange: Exchange) -> list[dict[str, Any]]:
+    on_first_day = {
+        (kind, normalise_reason(reason))
+        for kind, form in exchange.issuer_transactions.items()
+        for reason in (form.end.on_first_day if form.end else ())
+    }
     return [
         {
             "kind": row.transaction,
@@ -90,6 +97,7 @@ def _codes(exchange: Exchange) -> list[dict[str, Any]]:
             "additional": additional,
             "maintenance_type": row.maintenance_type,
             "maintenance_reason": row.maintenance_reason or None,
+            "on_first_day": (row.transaction, normalise_reason(additional)) in on_first_day,
         }
         for row in exchange.combinations
         if row.direction == "issuer_to_exchange"

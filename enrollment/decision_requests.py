@@ -89,8 +89,9 @@ _JUDGED = sa.text(f"""
 CREATE TEMPORARY TABLE judged_request ON COMMIT DROP AS
 WITH request AS (
   SELECT q.*, s.event_id, s.standing, s.benefit_begin, s.benefit_end, s.year_end,
-    s.free_look_end, s.insurance_line, s.cancelled_end, c.additional, x.only_initial,
-    x.within_free_look, s.event_id IS NULL AS is_unknown, a.kind IS NOT NULL AS is_accepted,
+    s.free_look_end, s.insurance_line, s.cancelled_end, c.additional, c.on_first_day,
+    x.only_initial, x.within_free_look, s.event_id IS NULL AS is_unknown,
+    a.kind IS NOT NULL AS is_accepted,
     coalesce(a.end_earlier, false) AS end_earlier,
     count(*) OVER (PARTITION BY q.exchange_policy_id) > 1 AS is_ambiguous,
     coalesce(q.coverage_end, s.cancelled_end) AS cancels_on, {_DONE} AS is_done,
@@ -122,7 +123,8 @@ SELECT c.*, CASE
     THEN 'end-not-begin'
   WHEN c.kind = 'termination' THEN CASE
     WHEN c.coverage_end IS NULL THEN 'end-missing'
-    WHEN c.coverage_end <= c.benefit_begin THEN 'end-not-after-begin'
+    WHEN c.coverage_end < c.benefit_begin
+      OR c.coverage_end = c.benefit_begin AND NOT c.on_first_day THEN 'end-not-after-begin'
     WHEN c.coverage_end > c.year_end THEN 'end-after-plan-year'
     WHEN c.end_earlier AND c.coverage_end >= c.benefit_end THEN 'end-not-earlier'
     WHEN {OUTSIDE_WINDOW.format(reason="c.reason", end="c.coverage_end", aptc="c.aptc")}

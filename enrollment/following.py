@@ -105,6 +105,7 @@ CONDITIONS: dict[Condition, str] = {
     "other-plan": "s.transaction = 'change' AND left(s.plan_id, 14) <> left(p.plan_id, 14)",
     "end-after-begin": "s.benefit_end > p.benefit_begin",
     "end-not-after-begin": "s.benefit_end <= p.benefit_begin",
+    "end-before-begin": "s.benefit_end < p.benefit_begin",
     "end-later": "s.benefit_end > p.benefit_end",
     "end-equal": "s.benefit_end = p.benefit_end",
     "end-of-exchange": f"s.transaction = 'termination' AND {_OF_EXCHANGE}",

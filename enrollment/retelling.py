@@ -92,9 +92,11 @@ def _as_they_count(applied: list[ToldSet]) -> list[ToldSet]:
 
 
 def _cancels(one: ToldSet, begin: date | None) -> bool:
-    """Whether nothing is left: some exchanges say so by an end that is not after the begin."""
+    """Whether nothing is left: exchanges without reasons say so by an end that is not after it."""
     ends, end = one.row["transaction"], one.row["benefit_end"]
-    return ends in _CANCEL or bool(ends in _TERMINATE and begin and end <= begin)
+    if ends in _CANCEL or ends not in _TERMINATE or not begin:
+        return ends in _CANCEL
+    return bool(end <= begin and not one.events[0]["additional_maintenance_reason"])
 
 
 def _enrollment(policy: Retold, one: ToldSet) -> Iterator[Change]:

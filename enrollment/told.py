@@ -70,7 +70,8 @@ _PERSON = (*SINGLE, *NAME, *RESIDENCE, *MAILING)
 _EVENTS = f"""
 SELECT e.event_id, e.file_id, e.set_ordinal, e.exchange_member_id, e.kind, e.is_subscriber,
   e.maintenance_type, e.maintenance_effective, e.plan_id, e.issuer_policy_id, e.benefit_begin,
-  e.benefit_end, e.byte_start, e.byte_end, {", ".join(f"e.{name}" for name in _PERSON)},
+  e.benefit_end, e.byte_start, e.byte_end, e.additional_maintenance_reason,
+  {", ".join(f"e.{name}" for name in _PERSON)},
   (SELECT json_agg(json_build_array(a.name, a.valid_from, CAST(a.amount AS text))
      ORDER BY a.name, a.valid_from)
    FROM unnest(e.amount_names, e.amounts_from, e.amounts) a (name, valid_from, amount)) AS amounts,

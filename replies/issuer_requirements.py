@@ -1,6 +1,6 @@
 """What a row must have and say before it is written; a file that lacks it is never begun."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -148,13 +148,11 @@ def _missing(rows: pa.Table, name: str, exchange: Exchange) -> pa.Array:
 def _combination(rows: pa.Table, exchange: Exchange) -> _Shortage:
     """Table 29: INS03, INS04 and ADDL MAINT REASON go with the transaction."""
     known = pa.array(sorted(_combinations(exchange)), tables.TEXT)
-    reason = rows["additional_maintenance_reason"].combine_chunks().dictionary_encode()
-    spelled = [normalise_reason(value) for value in reason.dictionary.to_pylist()]
     said = pc.binary_join_element_wise(
         rows["transaction"].combine_chunks(),
         rows["maintenance_type"].combine_chunks(),
         rows["maintenance_reason"].combine_chunks(),
-        pa.array(spelled, tables.TEXT).take(reason.indices),
+        _reasons(rows),
         pc.if_else(rows["is_subscriber"].combine_chunks(), *_WHO),
         pa.scalar("|", tables.TEXT),
         null_handling="replace",
@@ -165,6 +163,18 @@ def _combination(rows: pa.Table, exchange: Exchange) -> _Shortage:
         "INS03, INS04 and ADDL MAINT REASON are no combination that the exchange takes",
         pc.invert(pc.is_in(said, value_set=known)),
     )
+
+
+def _reasons(rows: pa.Table) -> pa.Array:
+    """ADDL MAINT REASON of each row without what spellings differ in, or null."""
+    reason = rows["additional_maintenance_reason"].combine_chunks().dictionary_encode()
+    spelled = [normalise_reason(value) for value in reason.dictionary.to_pylist()]
+    return pa.array(spelled, tables.TEXT).take(reason.indices)
+
+
+def _has_reason(rows: pa.Table, reasons: Iterable[str]) -> pa.Array:
+    value_set = pa.array([normalise_reason(reason) for reason in reasons], tables.TEXT)
+    return pc.is_in(_reasons(rows), value_set=value_set)
 
 
 def _combinations(exchange: Exchange) -> Iterator[str]:
@@ -186,6 +196,9 @@ def _ends(rows: pa.Table, exchange: Exchange) -> Iterator[_Shortage]:
             continue
         least, most = form.end.least, form.end.most
         wrong = pc.less(between, least) if least is not None else pc.less(between, between)
+        if form.end.on_first_day:
+            on_first_day = pc.and_(pc.equal(between, 0), _has_reason(rows, form.end.on_first_day))
+            wrong = pc.and_(wrong, pc.invert(on_first_day))
         if most is not None:
             wrong = pc.or_(wrong, pc.greater(between, most))
         is_of_form = pc.equal(rows["transaction"].combine_chunks(), name)

@@ -16,10 +16,14 @@ class _Row(BaseModel):
 
 
 class EndOfCoverage(_Row):
-    """How many days the end lies behind the begin of eligibility: at least, and at most."""
+    """How many days the end lies behind the begin of eligibility: at least, and at most.
+
+    With a reason (ADDL MAINT REASON) in `on_first_day` it may lie on the begin, too.
+    """
 
     least: int | None = None
     most: int | None = None
+    on_first_day: tuple[str, ...] = ()
 
 
 class IssuerTransaction(_Row):

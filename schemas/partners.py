@@ -103,6 +103,7 @@ Condition = Literal[
     "other-plan",  # its plan differs in more than the CSR variant
     "end-after-begin",  # its end of coverage, and the first day of the policy
     "end-not-after-begin",
+    "end-before-begin",
     "end-later",  # its end of coverage, and the last day of the policy
     "end-equal",
     "end-of-exchange",  # the policy's end was told by the exchange, and not by us

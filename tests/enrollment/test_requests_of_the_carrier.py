@@ -172,6 +172,17 @@ def test_a_termination_needs_an_end_within_the_coverage(desk, end, rule):
     assert desk.findings() == [("P1", "request", rule)]
 
 
+@pytest.mark.parametrize(("end", "is_right"), [("2027-01-01", True), ("2026-12-31", False)])
+def test_a_directive_may_end_coverage_on_its_first_day(desk, end, is_right):
+    """Table 25: of terminations only one that results from a HICS case."""
+    desk.asks("terminate", "P1", "TERM-HICS", end=end)
+
+    decided = desk.decides("2027-01-06")
+
+    assert decided == ([("P1", "termination-requested", "TERM-HICS", end)] if is_right else [])
+    assert desk.findings() == ([] if is_right else [("P1", "request", "end-not-after-begin")])
+
+
 @pytest.mark.parametrize(
     ("end", "is_right"), [("2027-01-01", True), ("2026-12-31", True), ("2027-01-02", False)]
 )

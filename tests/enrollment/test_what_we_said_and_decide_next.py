@@ -6,6 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from enrollment.again import allow_again
+from enrollment.believed import PolicyKey
+from enrollment.retelling import retell
+from enrollment.told import told_sets
 from schemas.errors import Terminal
 from tests.enrollment.deciding import PARTNER, Desk
 
@@ -113,6 +116,25 @@ def test_the_carrier_takes_back_an_end_of_its_own(effectuated):
     assert rules(effectuated.sends("2027-02-11")) == [("reinstatement", "ISSUER - REINSTATEMENT")]
     assert effectuated.sends("2027-02-12") == []
     assert effectuated.findings() == []
+
+
+def test_a_directive_leaves_one_day_of_coverage(effectuated):
+    """TERM-HICS on the first day is sent, and ends in the book what it ends at the exchange."""
+    begin = date(2027, 1, 1)
+    effectuated.asks("terminate", "P1", "TERM-HICS", end="2027-01-01", on="2027-02-01")
+
+    assert [row["eligibility_end"] for row in effectuated.sends("2027-02-02")] == [begin]
+
+    carrier = effectuated.carrier
+    assert carrier.status("P1") == ("terminated", False)
+    assert {row[2:] for row in carrier.coverage("P1")} == {(begin, begin)}
+    assert carrier.open_items() == []
+    changes, _ = retell(told_sets(carrier.conn, PolicyKey("P1", PARTNER), None))
+    assert [one.what for one in list(changes.values())[-1]] == ["ends"]
+    assert effectuated.sends("2027-02-03") == []
+    effectuated.asks("reinstate", "P1", on="2027-02-10")
+    assert rules(effectuated.sends("2027-02-11")) == [("reinstatement", "ISSUER - REINSTATEMENT")]
+    assert carrier.status("P1") == ("effectuated", False)
 
 
 def test_an_end_that_was_told_ahead_of_its_day_is_not_taken_back(effectuated):

@@ -209,6 +209,16 @@ def test_the_day_before_the_first_one_cancels_too(transactions):
     assert b"DTP*357*D8*20251231~" in written(rows)
 
 
+def test_a_directive_may_leave_one_day_of_coverage(transactions):
+    """Table 25: of terminations TERM-HICS may end on the first day, and no other one."""
+    of_hics = {"maintenance_reason": "26", "additional_maintenance_reason": "TERM-HICS"}
+    one_day = ENDED | {"eligibility_end": BEGIN}
+    assert b"DTP*357*D8*20260101~" in written(transactions(one_day | of_hics))
+
+    told = obstacles(transactions(one_day), FFE).to_pylist()
+    assert "DTP*357 does not lie where a termination" in told[0]["obstacle"]
+
+
 def test_a_dependent_in_what_ends_is_refused(transactions):
     """Table 29: the subscriber alone carries an end; a dependent has no such combination."""
     with pytest.raises(Terminal, match="no combination of codes"):
