@@ -18,8 +18,8 @@ from schemas.catalog import load_rules
 _BEGINS = ("initial", "renewal")
 _BLOCKING = {
     "policy-exists": _BEGINS,
-    "policy-cancelled": ("cancellation",),
-    "later-end-needs-reinstatement": ("termination",),
+    "policy-cancelled": ("cancellation", "issuer_cancellation"),
+    "later-end-needs-reinstatement": ("termination", "issuer_termination"),
     "end-not-after-begin": _BEGINS,
     "cancellation-after-begin": _BEGINS,
     "nothing-to-reinstate": _BEGINS,

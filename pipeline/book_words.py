@@ -84,7 +84,9 @@ def effect_of(answer: Answer, one: ToldSet, arrow: str) -> str:
     return _WITHOUT_EFFECT[one.state](answer, one)
 
 
-def _says_the_same(answer: Answer, one: ToldSet) -> str:
+def _without_effect(answer: Answer, one: ToldSet) -> str:
+    if one.row["reason"] != "transaction-duplicate":
+        return _why_not(answer, one)
     return f"changed nothing: says what {answer.blocked_by(one) or 'another set'} says"
 
 
@@ -121,7 +123,7 @@ def _why_not(answer: Answer, one: ToldSet) -> str:
 
 _WITHOUT_EFFECT = {
     "applied": _as_audit,
-    "duplicate": _says_the_same,
+    "duplicate": _without_effect,
     "pending": _why_not,
     "refused": _why_not,
     "staged": _at_the_gate,
