@@ -47,6 +47,7 @@ _WINDOWS = pa.schema(
         ("years_later", _INT),
     ]
 )
+_CONTINUED = pa.schema([("reason", TEXT)])
 _REQUIRED = pa.schema([("kind", TEXT), ("name", TEXT), ("of_all", _TRUTH)])
 _REINSTATABLE = pa.schema([("by_issuer", _TRUTH), ("insurance_line", TEXT), ("reason", TEXT)])
 _TERMS_OF_YEAR = pa.schema(
@@ -64,7 +65,7 @@ FROM book.policy WHERE partner_id = :partner_id AND known_to = 'infinity' ORDER 
 
 
 def copy_facts(conn: sa.Connection, partner: Partner, exchange: Exchange) -> None:
-    """Makes `decision_code`, `_rule`, `_accepts`, `_reason`, `_window`, `_required`, `_term`."""
+    """Makes `decision_code`, `_rule`, `_accepts`, `_reason`, `_window`, `_continued` and others."""
     decisions = load_decisions()
     codes = _codes(exchange)
     windows = [_window(row.model_dump()) for row in decisions.windows]
@@ -74,6 +75,8 @@ def copy_facts(conn: sa.Connection, partner: Partner, exchange: Exchange) -> Non
     _copy(conn, "decision_reason", _reasons(decisions), _REASONS)
     _copy(conn, "decision_window", windows, _WINDOWS)
     _copy(conn, "decision_reinstatable", _reinstatable(exchange), _REINSTATABLE)
+    continued = [{"reason": normalise_reason(r)} for r in exchange.effectuation.continued_for]
+    _copy(conn, "decision_continued", continued, _CONTINUED)
     _copy(conn, "decision_required", _required(exchange), _REQUIRED)
     years = conn.execute(_YEARS, {"partner_id": partner.id}).scalars()
     terms = [_terms(decisions, partner, year) for year in years]

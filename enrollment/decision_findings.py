@@ -62,6 +62,12 @@ WHERE b.total <= 0 AND s.responsible > 0 AND s.deadline < :on_day
   AND s.exchange_policy_id NOT IN (
     SELECT exchange_policy_id FROM candidate WHERE rule = 'binder-reversed')"""
 
+# Nothing was paid in time for what the exchange may have effectuated by itself.
+_CONTINUED_UNPAID = """
+SELECT exchange_policy_id, 'continued-unpaid' AS rule, jsonb_build_object('continues', continues,
+  'responsible_amount', responsible, 'paid', total, 'deadline', deadline) AS figures
+FROM continued"""
+
 # What ends nobody: the first month counts as it was confirmed.
 _FIRST_MONTH_SHORT = """
 SELECT exchange_policy_id, 'first-month-short' AS rule, jsonb_build_object(
@@ -109,7 +115,7 @@ def _tell(kind: str, found: str) -> sa.TextClause:
 
 _OF_PAYMENTS = (
     *(_PAYMENTS, _BINDER_DATES, _SURPLUS),
-    *(_NEVER_PAID, _FIRST_MONTH_SHORT, _OWED_ANEW),
+    *(_NEVER_PAID, _CONTINUED_UNPAID, _FIRST_MONTH_SHORT, _OWED_ANEW),
 )
 STATEMENTS = (
     FORGET,

@@ -6,6 +6,8 @@ a policy's candidates is decided, and whether the exchange takes it, is `decisio
 
 import sqlalchemy as sa
 
+from enrollment.decision_standing import NORMAL
+
 MAKE_CANDIDATES = sa.text("""
 CREATE TEMPORARY TABLE candidate (exchange_policy_id text, rule text, reason text,
   coverage_end date, responsible_amount numeric, paid_amount numeric, paid_on date,
@@ -43,6 +45,27 @@ LEFT JOIN settled c USING (exchange_policy_id)
 WHERE b.is_paid
 """)
 
+# Unpaid binders of those whom the exchange may have effectuated by itself, because of the policy of
+# the plan year before. Whether one is owed at all is for persons to say.
+CONTINUED = sa.text(f"""
+CREATE TEMPORARY TABLE continued ON COMMIT DROP AS
+SELECT b.exchange_policy_id, b.responsible, coalesce(b.total, 0) AS total, b.deadline,
+  min(before.exchange_policy_id) AS continues
+FROM ({_BINDER} AND s.needs_effectuation) b
+JOIN book.event e ON e.event_id = b.event_id
+JOIN decision_continued c ON c.reason = {NORMAL.format("e.additional_maintenance_reason")}
+JOIN book.policy p ON p.partner_id = :partner_id AND p.known_to = 'infinity'
+  AND p.exchange_policy_id = b.exchange_policy_id
+JOIN book.policy before ON before.partner_id = :partner_id AND before.known_to = 'infinity'
+  AND before.exchange_subscriber_id = p.exchange_subscriber_id
+  AND before.insurance_line = p.insurance_line
+  AND left(before.plan_id, 5) = left(p.plan_id, 5)
+  AND extract(year FROM before.benefit_begin) = b.plan_year - 1
+  AND before.status <> 'cancelled' AND NOT before.needs_effectuation
+WHERE NOT b.is_paid AND b.deadline < :on_day AND b.standing <> 'cancelled'
+GROUP BY b.exchange_policy_id, b.responsible, b.total, b.deadline
+""")
+
 # A binder that was confirmed is measured by what it was then, or is now if that is less. What never
 # had one, as a plain renewal, has nothing that could be taken back.
 _REVERSED = """b.reversed AND least(coalesce(b.in_time, 0), b.total) < ceil(
@@ -60,6 +83,7 @@ JOIN decision_rule r
 LEFT JOIN confirmed f USING (exchange_policy_id)
 WHERE b.deadline < :on_day AND b.standing <> 'cancelled'
   AND CASE WHEN b.needs_effectuation THEN NOT b.is_paid ELSE {_REVERSED} END
+  AND b.exchange_policy_id NOT IN (SELECT exchange_policy_id FROM continued)
 """)
 
 # Of the months of grace with APTC the first ones stay covered; otherwise coverage ends with what

@@ -51,7 +51,7 @@ class Decided:
 
 
 _TABLES = (
-    *("standing", "ending", "counted_payment", "paid", "settled", "candidate"),
+    *("standing", "ending", "counted_payment", "paid", "settled", "candidate", "continued"),
     *("balance", "confirmed", "behind", "owed_item", "owed_month", "grace_over"),
     *("newest_request", "judged_request", "untold_id", "issuer_id", "incomplete", "chosen"),
 )
@@ -108,6 +108,7 @@ def _candidates(records: CarrierTables) -> tuple[sa.TextClause, ...]:
         sa.text("ANALYZE issuer_id"),
         decision_rules.MAKE_CANDIDATES,
         decision_rules.EFFECTUATIONS,
+        decision_rules.CONTINUED,
         *(() if records.is_stale else for_want_of_payment),
         decision_rules.REINSTATEMENTS,
         *decision_requests.STATEMENTS,

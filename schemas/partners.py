@@ -129,9 +129,14 @@ class ReportingCategory(_Row):
 
 
 class Effectuation(_Row):
-    """Which renewals need no effectuation, by their ADDL MAINT REASON."""
+    """Which enrollments need no effectuation, by their ADDL MAINT REASON.
+
+    `continued_for`: those of a subscriber whose policy of the plan year before, with the same
+    issuer and line, is effectuated.
+    """
 
     not_required_for: tuple[str, ...]
+    continued_for: tuple[str, ...] = ()
 
 
 class Reinstatement(_Row):
