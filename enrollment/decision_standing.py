@@ -83,7 +83,7 @@ CREATE TEMPORARY TABLE paid ON COMMIT DROP AS
 SELECT exchange_policy_id, sum(c.amount) AS total,
   coalesce(sum(c.amount) FILTER (WHERE coalesce(c.received_on, s.deadline) <= s.deadline), 0)
     AS in_time,
-  max(c.received_on) AS paid_on, bool_or(c.amount < 0) AS reversed,
+  max(c.received_on) FILTER (WHERE c.amount > 0) AS paid_on, bool_or(c.amount < 0) AS reversed,
   max(c.paid_through) FILTER (WHERE c.amount > 0) AS paid_through,
   jsonb_agg(jsonb_build_object('amount', c.amount, 'received_on', c.received_on,
     'paid_through', c.paid_through) ORDER BY c.received_on, c.paid_through, c.amount) AS rows

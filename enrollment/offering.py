@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from schemas import tables
 from schemas.decisions import Kind
+from schemas.partners import Exchange
 from schemas.postgres_copy import copy_out
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -19,8 +20,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 # Decisions with the policy as it stands; a maintenance tells the ids of its evidence.
 _OFFERED = sa.text("""
 CREATE TEMPORARY TABLE offered ON COMMIT DROP AS
-SELECT d.decision_id, d.kind, d.additional_maintenance_reason, d.coverage_end, d.paid_through,
-  d.evidence -> 'ids' AS ids, p.*
+SELECT d.decision_id, d.kind, d.additional_maintenance_reason, d.coverage_end, d.paid_on,
+  d.paid_through, d.evidence -> 'ids' AS ids, p.*
 FROM book.decision d
 JOIN book.policy p ON p.partner_id = d.partner_id
   AND p.exchange_policy_id = d.exchange_policy_id AND p.known_to = 'infinity'
@@ -56,13 +57,16 @@ JOIN book.member m ON m.partner_id = d.partner_id
 WHERE d.kind NOT IN ('effectuation', 'maintenance')
 """)
 
-# An end is measured by the policy's first day. A policy's own id changes for all its members: that
+# An end is measured by the policy's first day. What was confirmed without a payment has no day of
+# one: the first day of coverage stands for it. A policy's own id changes for all its members: that
 # row names none. Whose ids stay is told as unchanged, by the other reason that a maintenance has.
 _OFFER = """
 SELECT d.decision_id, d.kind, d.exchange_policy_id,
   coalesce(q.issuer_policy_id, d.issuer_policy_id), o.policy_id, d.plan_id, d.insurance_line,
   d.reference, d.total_count, d.dependent_count, d.sponsor_name, d.sponsor_qualifier, d.sponsor_id,
-  d.payer_name, d.payer_id, CASE WHEN d.kind = 'effectuation' THEN d.paid_through END,
+  d.payer_name, d.payer_id, CASE WHEN d.kind = 'effectuation' THEN coalesce(
+    CASE WHEN :last_premium_paid = 'paid_on' THEN d.paid_on ELSE d.paid_through END,
+    d.benefit_begin) END,
   m.is_subscriber, m.relationship_code, k.maintenance_type, k.maintenance_reason,
   nullif(k.additional, ''), m.exchange_subscriber_id, m.exchange_member_id,
   coalesce(c.issuer_subscriber_id, m.issuer_subscriber_id), f.subscriber_id,
@@ -96,7 +100,11 @@ ORDER BY d.plan_id, d.exchange_policy_id, m.is_subscriber DESC, m.exchange_membe
 
 
 def offer(
-    conn: sa.Connection, partner_id: str, run_id: int, kinds: Collection[Kind] = KINDS
+    conn: sa.Connection,
+    partner_id: str,
+    exchange: Exchange,
+    run_id: int,
+    kinds: Collection[Kind] = KINDS,
 ) -> pa.Table:
     """The partner's open and released decisions of those kinds (tables.ISSUER_TRANSACTIONS).
 
@@ -112,5 +120,6 @@ def offer(
     conn.execute(_WRITTEN)
     conn.execute(sa.text("ANALYZE former_id"))
     conn.execute(sa.text("ANALYZE written"))
-    query = sa.text(_OFFER).bindparams(run_id=run_id)
+    paid = exchange.effectuation.last_premium_paid
+    query = sa.text(_OFFER).bindparams(run_id=run_id, last_premium_paid=paid)
     return copy_out(conn, query, tables.ISSUER_TRANSACTIONS)

@@ -43,7 +43,7 @@ def settle_decisions(house: House, run: Run, partner_id: str, records: CarrierRe
         sets = 0
         if sent_file_id(conn, _KIND, run.run_id, partner_id) is None:
             _decide(house, run, partner_id, conn, records)
-            rows = offer(conn, partner_id, run.run_id)
+            rows = offer(conn, partner_id, house.exchange(partner_id), run.run_id)
             sets = _send(house, run, partner_id, conn, rows)
         journal(conn, run, "decisions settled", partner=partner_id, policies=sets)
     log.info("decisions settled", partner=partner_id, sets=sets)

@@ -72,7 +72,7 @@ RCNI_ROWS = pa.schema(
         ("mailing_state", TEXT),
         ("mailing_postal_code", TEXT),
         ("paid_status", TEXT),  # Y effectuated | N not | C cancelled
-        ("paid_through", DATE),  # as our last effectuation said (DTP*543)
+        ("paid_through", DATE),  # as decided with our last effectuation
         ("rating_area", TEXT),  # of the policy
     ]
 )

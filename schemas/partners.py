@@ -129,14 +129,16 @@ class ReportingCategory(_Row):
 
 
 class Effectuation(_Row):
-    """Which enrollments need no effectuation, by their ADDL MAINT REASON.
+    """Which enrollments need no effectuation, by their ADDL MAINT REASON, and what one says.
 
     `continued_for`: those of a subscriber whose policy of the plan year before, with the same
-    issuer and line, is effectuated.
+    issuer and line, is effectuated. `last_premium_paid`: what DTP*543 is, by the column of our
+    decision: the day of the last payment, or the last day that is paid for.
     """
 
     not_required_for: tuple[str, ...]
     continued_for: tuple[str, ...] = ()
+    last_premium_paid: Literal["paid_on", "paid_through"]
 
 
 class Reinstatement(_Row):

@@ -278,7 +278,7 @@ CARRIER_PAYMENTS = pa.schema(
         ("exchange_policy_id", TEXT),
         ("amount", MONEY),
         ("received_on", DATE),
-        ("paid_through", DATE),  # last day that the payment covers; DTP*543 of an effectuation
+        ("paid_through", DATE),  # last day that the payment covers
     ]
 )
 

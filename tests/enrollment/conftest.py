@@ -349,7 +349,7 @@ class Carrier:
         partner = load_partner(PARTNER)
         on_day = max(self.as_of.date(), _PAID_ON)
         decide(self.conn, self.run_id, partner, self.exchange, on_day, carriers)
-        self.offered = offer(self.conn, PARTNER, self.run_id)
+        self.offered = offer(self.conn, PARTNER, self.exchange, self.run_id)
         return self.offered
 
     def sends_effectuations(self):

@@ -134,7 +134,8 @@ class Desk:
     def offers(self, *kinds):
         """The rows that go out."""
         more = (kinds,) if kinds else ()
-        return offer(self.conn, PARTNER, self.carrier.run_id, *more).to_pylist()
+        exchange = self.carrier.exchange
+        return offer(self.conn, PARTNER, exchange, self.carrier.run_id, *more).to_pylist()
 
     def stands(self, policy, status, *, needs_effectuation=False):
         """Puts a policy of the book into a status, however it came there."""

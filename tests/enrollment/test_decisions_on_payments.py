@@ -91,6 +91,20 @@ def test_parts_make_a_binder_and_the_evidence_names_them(desk):
     assert desk.findings() == []
 
 
+def test_an_exchange_is_told_the_day_of_the_last_payment_or_what_it_is_for(desk):
+    """Table 18 wants the most recent premium paid date. A reversal is no payment."""
+    desk.paid("P1", "150.00", on="2026-12-20")
+    desk.paid("P1", "100.00", on="2026-12-22")
+    desk.paid("P1", "-50.00", on="2026-12-24")
+
+    assert desk.decides("2026-12-24") == [PAID]
+    assert {row["last_premium_paid"] for row in desk.offers()} == {date(2026, 12, 22)}
+    federal = desk.carrier.exchange
+    other = federal.effectuation.model_copy(update={"last_premium_paid": "paid_through"})
+    desk.carrier.exchange = federal.model_copy(update={"effectuation": other})
+    assert {row["last_premium_paid"] for row in desk.offers()} == {date(2027, 1, 31)}
+
+
 def test_a_binder_that_was_paid_twice_is_told_and_confirmed(desk):
     """The earlier of two dates counts; the surplus is not a month."""
     desk.paid("P1", "200.00", on="2026-12-20")
@@ -142,13 +156,13 @@ def test_a_payment_for_an_unknown_policy_is_told(desk):
 
 
 def test_who_owes_nothing_is_confirmed_without_a_payment(carrier, say):
-    """APTC for the whole premium; the first month is paid through, and no deadline ends it."""
+    """APTC for the whole premium: no deadline ends it."""
     carrier.receives(say.enrollment("P1", "S1", premium="100.00", aptc="100.00"))
     carrier.applies()
     desk = Desk(carrier)
 
     assert desk.decides("2027-03-01") == [("P1", "nothing-owed", "CONFIRM", None)]
-    assert [row["last_premium_paid"] for row in desk.offers()] == [date(2027, 1, 31)]
+    assert [row["last_premium_paid"] for row in desk.offers()] == [date(2027, 1, 1)]
 
 
 def test_a_plain_renewal_needs_neither_effectuation_nor_binder(carrier, say):

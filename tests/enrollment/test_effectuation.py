@@ -41,7 +41,7 @@ def test_a_paid_binder_confirms_every_covered_member(enrolled):
         assert (row["total_count"], row["dependent_count"]) == (2, 1)
         assert row["plan_id"] == "91001TX001000101"
         assert row["issuer_policy_id"] == "C-1"
-        assert row["last_premium_paid"] == date(2027, 1, 31)
+        assert row["last_premium_paid"] == date(2026, 12, 15)
         assert row["benefit_begin"] == row["eligibility_begin"] == date(2027, 1, 1)
         assert (row["sponsor_name"], row["middle_name"]) == ("SAMPLE SPONSOR", "Q")
 
@@ -66,13 +66,13 @@ def test_an_unpaid_binder_confirms_nothing(enrolled, payments):
 
 
 def test_a_policy_that_owes_nothing_is_confirmed_without_a_payment(carrier, say):
-    """With APTC for the whole premium the first month counts as paid."""
+    """With APTC for the whole premium there is no payment: the first day stands for its day."""
     carrier.receives(say.enrollment("P1", "S1", premium="100.00", aptc="100.00"))
     carrier.applies()
 
     confirmed = carrier.decides().to_pylist()
 
-    assert [row["last_premium_paid"] for row in confirmed] == [date(2027, 1, 31)]
+    assert [row["last_premium_paid"] for row in confirmed] == [date(2027, 1, 1)]
 
 
 def test_the_evidence_is_kept_with_the_decision(enrolled):

@@ -31,7 +31,7 @@ def test_an_effectuation_holds_the_ids_that_are_known(desk):
     subscriber, dependent = desk.offers()
     assert (subscriber["issuer_policy_id"], subscriber["issuer_member_id"]) == ("C1", "M1")
     assert (dependent["issuer_policy_id"], dependent["issuer_member_id"]) == ("C1", None)
-    assert subscriber["last_premium_paid"] == date(2027, 12, 31)
+    assert subscriber["last_premium_paid"] == date(2026, 12, 15)
 
 
 def test_ids_that_become_known_later_are_told_once(desk):
