@@ -80,6 +80,7 @@ class Known:
     arrived_on: date  # the day of the first file with its enrollment
     amounts: tuple[Amounts, ...]  # as they were told, the enrollment's first
     kind: str = "initial"  # or renewal
+    is_continued: bool = False  # enrolled by a change in circumstance
 
     def amounts_on(self, day: date) -> Amounts:
         """What holds on that day: the last told that begins by then (CMS guide 7.2, 6.11)."""
@@ -269,6 +270,7 @@ class ExchangeInABox:
                         if not one.ends_policy
                     ),
                     first.kind,
+                    any(change.additional == "CIC" for change in first.members.values()),
                 )
 
 

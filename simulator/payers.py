@@ -13,6 +13,7 @@ from simulator.exchange import ExchangeInABox, Known
 from simulator.state import State
 
 _BINDER_DAYS = 30  # after the first day; after the enrollment came, where that day was past
+_FOUND_OUT_DAYS = 3  # after the deadline
 _SMALLEST = 200  # cents: less is not paid in parts
 
 # How a household pays its binder, by cumulative share.
@@ -214,6 +215,15 @@ class Payers:
 def binder_deadline(known: Known) -> date:
     """The last day on which a binder payment is in time (45 CFR 155.400(e)(1))."""
     return max(known.policy.begin, known.arrived_on) + timedelta(days=_BINDER_DAYS)
+
+
+def cancelled_by(known: Known) -> date:
+    """The last day on which a policy may be open without a binder.
+
+    Of a change in circumstance a person may have to find out first whether one is owed (CMS guide
+    7.2, section 7.2.4).
+    """
+    return binder_deadline(known) + timedelta(days=_FOUND_OUT_DAYS if known.is_continued else 0)
 
 
 def owed_on(known: Known, day: date) -> int:

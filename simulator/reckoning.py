@@ -7,7 +7,7 @@ from simulator.answer_faults import BUSINESS, CROSSED, FILE, GROUP, INTERCHANGE,
 from simulator.carrier import CarrierCore
 from simulator.exchange import ExchangeInABox, Known
 from simulator.numbering import breaks, control_numbers
-from simulator.payers import binder_deadline
+from simulator.payers import cancelled_by
 from simulator.state import ACCEPTED
 
 
@@ -99,7 +99,7 @@ class Reckoner:
     def _is_overdue(self, known: Known) -> bool:
         policy = known.policy
         is_open = policy.state == "active" and not policy.effectuated
-        return is_open and binder_deadline(known) < self.last_day
+        return is_open and cancelled_by(known) < self.last_day
 
     def _never_came(self) -> list[str]:
         return [

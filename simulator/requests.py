@@ -9,13 +9,14 @@ from datetime import date, timedelta
 from random import Random
 
 from simulator.exchange import ExchangeInABox, Known
-from simulator.payers import end_of_month
+from simulator.payers import cancelled_by, end_of_month
 from simulator.standing import said_of, standing
 from simulator.state import State
 
 _ASKED = 0.04  # share of the policies of which something is asked
 _UNDONE = 0.5  # share of those requests that are taken back after some nights
 
+_UNPAID = "CANCEL"
 _FOR_INITIAL = ("CANCEL-OUT-OF-AREA", "CANCEL-ANTIDUPLICATION", "CANCEL-OTH")
 _FOR_EFFECTUATED = (
     ("cancel", "CANCEL-FLC"),
@@ -64,6 +65,7 @@ class Requests:
         day = self.exchange.scenario.day(night)
         with self.state.transaction():
             for one in known:
+                self._end_unpaid(one, day)
                 random = Random(f"{self.seed}/{one.policy.policy_id}/request")
                 if random.random() < _ASKED:
                     self._ask(one, day, random)
@@ -86,6 +88,16 @@ class Requests:
             )
             for policy_id, request, reason, end, on in rows
         ]
+
+    def _end_unpaid(self, known: Known, day: date) -> None:
+        """Asks for the end of a change in circumstance whose binder is owed, and was not paid."""
+        policy = known.policy
+        is_open = policy.state == "active" and not policy.effectuated
+        if not (known.is_continued and is_open and day >= cancelled_by(known)):
+            return
+        asked = "SELECT 1 FROM expected WHERE policy_id = ?"  # paid in full and in time
+        if self.state.connection.execute(asked, (policy.policy_id,)).fetchone() is None:
+            self._insert(known, "cancel", _UNPAID, None, day)
 
     def _ask(self, known: Known, day: date, random: Random) -> None:
         policy = known.policy
@@ -115,8 +127,8 @@ class Requests:
         """Asks for the reinstatement of what ended at the carrier's own request."""
         asked = self.state.connection.execute(
             "SELECT coverage_end, requested_on FROM requests WHERE policy_id = ?"
-            " AND request <> 'reinstate' AND reason = ?",
-            (known.policy.policy_id, known.policy.end_reason),
+            " AND request <> 'reinstate' AND reason = ? AND reason <> ?",
+            (known.policy.policy_id, known.policy.end_reason, _UNPAID),
         ).fetchone()
         if asked is None or day < date.fromisoformat(asked[1]) + after:
             return

@@ -118,3 +118,19 @@ def test_a_life_is_the_same_for_the_same_seed(new_exchange, carrier_of, tmp_path
         play(box, carrier_of(box), 5)
         sent.append({p.name: p.read_bytes() for p in sorted(box.mailboxes.root.glob("*/outbox/*"))})
     assert sent[0] == sent[1]
+
+
+def test_who_never_paid_for_a_change_in_circumstance_is_ended_by_a_person(lived):
+    """Some days after the deadline, because the exchange may have wanted no binder."""
+    box, _ = lived
+    core, late = CarrierCore(box, 11), NIGHTS + 60
+    known = box.known_to_carrier(CAROLINA, late)
+    entered = [one.policy for one in known if one.is_continued and one.policy.status == "initial"]
+    unpaid, *paid = [policy.policy_id for policy in entered]
+    box.state.connection.execute("DELETE FROM expected WHERE policy_id = ?", (unpaid,))
+
+    core.requests.advance(known, late)
+
+    made = core.requests.made(CAROLINA, late)
+    assert {one.policy_id for one in made if one.reason == "CANCEL"} == {unpaid}
+    assert paid
