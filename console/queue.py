@@ -122,6 +122,6 @@ def _after(text: str) -> tuple[bool, datetime, int, str]:
     """The place behind which the page begins."""
     try:
         calm, moment, number, work = text.split(" ")
-        return calm == "1", datetime.fromisoformat(moment).astimezone(UTC), int(number), work
-    except ValueError:
+        return calm == "1", datetime.fromisoformat(moment).astimezone(UTC), int(number[:18]), work
+    except (ValueError, OverflowError):
         return False, datetime(1900, 1, 1, tzinfo=UTC), 0, ""

@@ -13,6 +13,7 @@ from console.visits import Visit
 from reconciliation.reports import Asked
 
 _DAYS = 31  # that a page tells of where its address names none
+_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)  # so that days can be counted from it
 _LAST_NIGHT = "SELECT coalesce(max(as_of), now()) AS at FROM ledger.run"
 
 
@@ -68,6 +69,7 @@ def filters_of(visit: Visit, given: Mapping[str, str]) -> Filters:
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if _FIRST_DAY <= day <= _LAST_DAY else None

@@ -213,6 +213,8 @@ def set_cookie(answer: Response, name: str, value: str, seconds: int | None = No
 async def admit(request: Request) -> Visit:
     """The visit, when the table allows it; HTTPException 401, 403 or 413 when not."""
     console: Console = request.app.state.console
+    if "\0" in request.url.path or b"%00" in request.scope["query_string"]:
+        raise HTTPException(404)  # no text of the database has it
     endpoint = f"{request.method.replace('HEAD', 'GET')} {request.scope['route'].path}"
     token = request.cookies.get(SESSION_COOKIE, "")
     guest = await run_in_threadpool(_guest, console.house, token) if token else None
@@ -239,10 +241,11 @@ def _guest(house: House, token: str) -> Guest | None:
 
 async def _form(request: Request) -> Mapping[str, str]:
     length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > _FORM_BYTES_MOST:
+    if not (length.isascii() and length.isdigit()) or int(length) > _FORM_BYTES_MOST:
         raise HTTPException(413)
     content = await request.form(max_files=0, max_fields=2_000)
-    return {name: value for name, value in content.items() if isinstance(value, str)}
+    texts = {name: value for name, value in content.items() if isinstance(value, str)}
+    return {name: value.replace("\0", "") for name, value in texts.items()}
 
 
 def _require_own_form(request: Request, visit: Visit) -> None:
@@ -252,7 +255,11 @@ def _require_own_form(request: Request, visit: Visit) -> None:
         "none",
     )
     given = visit.form.get("csrf", "")
-    if from_elsewhere or not visit.token or not hmac.compare_digest(given, visit.csrf):
+    if (
+        from_elsewhere
+        or not visit.token
+        or not hmac.compare_digest(given.encode(), visit.csrf.encode())
+    ):
         raise HTTPException(403, "The form was too old, or not one of ours. Try again from here.")
 
 

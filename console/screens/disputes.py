@@ -5,6 +5,7 @@ from typing import cast
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from console.screens.files import number_of
 from console.visits import Admitted
 from ledger.corrections import Word
 from ledger.disputes import Decision
@@ -33,7 +34,7 @@ def disputes(visit: Admitted) -> Response:
     asked = visit.request.query_params.get("state", "")
     state = asked if asked in _STATES else "draft"
     given = visit.request.query_params.get("before", "")
-    before = int(given[:18]) if given.isdigit() else 2**62
+    before = number_of(given) or 2**62
     rows = visit.ask(_PAGE, state=state, before=before, rows=_ROWS + 1)
     last = rows[_ROWS - 1].dispute_id if len(rows) > _ROWS else None
     return visit.page(

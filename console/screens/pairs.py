@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from console.screens.files import number_of
 from console.screens.triage_items import OF_COVERAGE
 from console.visits import Admitted, Visit
 from pipeline.matches_report import compared_records
@@ -31,8 +32,7 @@ def pairs(visit: Admitted) -> Response:
     """Pairs of one state; without more those at which a person has to look."""
     asked = visit.request.query_params.get("state", "")
     state = asked if asked in STATES else "proposed"
-    given = visit.request.query_params.get("after", "")
-    after = int(given[:18]) if given.isdigit() else 0
+    after = number_of(visit.request.query_params.get("after", ""))
     rows = visit.ask(_PAGE, state=state, after=after, rows=_ROWS + 1)
     shown = rows[:_ROWS]
     with visit.reading() as conn:
@@ -88,7 +88,8 @@ def speak(visit: Admitted, match_id: int) -> Response:
     try:
         said = MatchWord(word, visit.person.name, visit.account, visit.reason)
         with visit.acting() as conn:
-            done = say(conn, [match_id], said, int(version[:9]) if version.isdigit() else None)
+            is_told = version.isascii() and version.isdigit()
+            done = say(conn, [match_id], said, int(version[:9]) if is_told else None)
     except Terminal as error:
         return _shown(visit, match_id, status=409, wrong=str(error))
     told = "The next night goes by it." if done else "Another person must say so, too."

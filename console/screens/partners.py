@@ -60,7 +60,7 @@ def say_why(visit: Admitted, partner_id: str) -> Response:
     word = _word(visit, partner_id)
     try:
         due_at = datetime.fromisoformat(visit.form.get("due", "")).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Terminal("The form names no deadline. Begin it again.") from None
     with visit.acting() as conn:
         explain(visit.house, conn, (partner_id, visit.form.get("kind", ""), due_at), word)

@@ -35,12 +35,12 @@ def draw(visit: Admitted) -> Response:
     """The sample, once the audit trail has who draws it."""
     filters = filters_of(visit, visit.form)
     size, seed = visit.form.get("n", ""), visit.form.get("seed", "").strip()
-    if not (size.isascii() and size.isdigit() and 0 < int(size[:6]) <= _MOST):
+    if not (size.isascii() and size.isdigit() and 0 < int(size[:18]) <= _MOST):
         raise Terminal(f"A sample has 1 to {_MOST:,} rows. Nothing was drawn.")
     if not seed:
         raise Terminal("A sample needs a seed, so that it can be drawn again. Nothing was drawn.")
     population = visit.form.get("population", "")
-    drawn = Draw(population, filters.asked, seed[:80], int(size), filters.line or None)
+    drawn = Draw(population, filters.asked, seed[:80], int(size[:18]), filters.line or None)
     found = take_sample(visit.house, drawn, _signer(visit))
     return _sample_page(visit, visit.form, {"draw": drawn, "sample": found})
 

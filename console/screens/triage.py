@@ -126,7 +126,7 @@ def _say(visit: Visit, work: str, number: int, *, answers: bool) -> Response:
     try:
         said = _said(visit, answers=answers)
         with visit.acting() as conn:
-            versions = {number: int(version[:9])} if version.isdigit() else {}
+            versions = {number: int(version[:9])} if version.isascii() and version.isdigit() else {}
             told = _apply(conn, visit, work, [number], said, versions)
     except Terminal as error:
         return _shown(visit, work, number, status=409, wrong=str(error))
@@ -229,7 +229,8 @@ def _chosen(visit: Visit) -> dict[str, dict[int, int]]:
     found: dict[str, dict[int, int]] = {work: {} for work in DESKS}
     for name, value in visit.form.items():
         work, _, number = name.partition("-")
-        if work in found and number.isdigit() and value.isdigit():
+        digits = number + value
+        if work in found and number and value and digits.isascii() and digits.isdigit():
             found[work][int(number[:18])] = int(value[:9])
     return found
 

@@ -76,6 +76,37 @@ def test_the_table_and_the_routes_are_the_same(opened):
     assert endpoints(build_app(opened.world.house))
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/triage/pairs?after=²",
+        "/triage/disputes?before=²",
+        "/triage?after=1+0001-01-01T00:00:00%2B14:00+1+case",
+        f"/triage?after=1+2026-01-01T00:00:00%2B00:00+{'9' * 30}+case",
+        "/triage?cause=%00",
+        "/policies/%00/1",
+        "/reconciliation?to=9999-12-31",
+        "/reconciliation?to=0001-01-05",
+    ],
+)
+def test_an_address_that_somebody_made_up_is_no_defect(opened, page):
+    """A number that is none, a day beyond the calendar, a character that no text has."""
+    assert opened.get(page, opened.token(ALL)).status_code in (200, 404)
+
+
+def test_a_form_that_somebody_made_up_is_no_defect(opened):
+    """It is refused in words; nothing of it is done."""
+    token = opened.token(ALL)
+    word = {"word": "merge", "action": "note", "reason": "x", "version": "²", "case-²": "²"}
+    for page in ("/triage/pairs/{match_id}", "/triage/{work}/{number}"):
+        path = place_of(page, opened)
+        assert opened.post(path, token, word | {"csrf": "é"}).status_code == 403
+        assert opened.post(path, token, word | {"reason": "\0"}).status_code == 409
+    assert opened.post("/triage", token, word).status_code == 409
+    drawn = {"n": "000001000000", "seed": "1", "population": "members"}
+    assert opened.post("/reconciliation/sample", token, drawn).status_code == 409
+
+
 @pytest.mark.control("transmission")
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/nowhere", "/static/console.css", "/health"])
 def test_every_answer_has_its_headers(opened, path):
