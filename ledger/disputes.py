@@ -25,8 +25,7 @@ SELECT b.break_id AS number, b.partner_id, b.exchange_policy_id, b.exchange_memb
   CASE b.source WHEN 'carrier' THEN b.book_value ELSE b.carrier_value END AS exchange_value,
   abs(coalesce(b.premium_difference, 0)) + abs(coalesce(b.aptc_difference, 0))
     + abs(coalesce(b.csr_difference, 0)) AS dollars,
-  b.file_id, e.byte_start, e.byte_end,
-  CAST(b.first_seen AT TIME ZONE 'UTC' AS date) AS found_on
+  b.file_id, e.byte_start, e.byte_end, CAST({found_at} AT TIME ZONE 'UTC' AS date) AS found_on
 FROM reconciliation.break b
 LEFT JOIN LATERAL (
   SELECT v.byte_start, v.byte_end FROM book.event v JOIN book.event_set s
@@ -42,8 +41,7 @@ SELECT c.case_id AS number, c.partner_id, c.exchange_policy_id, c.exchange_membe
   coalesce(c.segment_id || coalesce(to_char(c.element, 'FM00'), ''), c.rule) AS field,
   CAST(NULL AS text) AS issuer_value, CAST(NULL AS text) AS exchange_value,
   abs(coalesce(c.premium, 0)) + abs(coalesce(c.aptc, 0)) AS dollars,
-  c.file_id, i.byte_start, i.byte_end,
-  CAST(c.first_seen AT TIME ZONE 'UTC' AS date) AS found_on
+  c.file_id, i.byte_start, i.byte_end, CAST({found_at} AT TIME ZONE 'UTC' AS date) AS found_on
 FROM ledger.case c
 LEFT JOIN ledger.issue i ON i.file_id = c.file_id AND i.issue_ordinal = c.issue_ordinal
 WHERE c.case_id = ANY(:ids)
@@ -62,11 +60,43 @@ ORDER BY a.number RETURNING dispute_id
 """
 
 
+# Since when it is there: what was gone and has come again is found anew.
+_FOUND_AT = """coalesce((
+  SELECT min(e.at) FROM {events} e
+  WHERE e.{noun}_id = {rows}.{noun}_id AND e.action = 'found again' AND e.{noun}_event_id > (
+    SELECT max(g.{noun}_event_id) FROM {events} g
+    WHERE g.{noun}_id = e.{noun}_id AND g.action = 'gone')), {rows}.first_seen)"""
+_FOUND_DAYS = """
+SELECT DISTINCT partner_id, CAST({found_at} AT TIME ZONE 'UTC' AS date)
+FROM {table} f WHERE {noun}_id = ANY(:ids) ORDER BY 1, 2
+"""
+# A dispute is of the disagreement that was there when it was drafted: once that was gone, and the
+# dispute is decided, what has come again may be disputed, too. Its own word is the first event of
+# that action which is not before it.
+_KNOWN = """
+SELECT d.{noun}_id, d.dispute_id FROM ledger.dispute d
+WHERE d.{noun}_id = ANY(:ids) AND d.state <> 'dropped' AND (d.state = 'draft' OR NOT EXISTS (
+  SELECT FROM {events} e
+  WHERE e.{noun}_id = d.{noun}_id AND e.action = 'gone' AND e.{noun}_event_id > (
+    SELECT min(w.{noun}_event_id) FROM {events} w
+    WHERE w.{noun}_id = d.{noun}_id AND w.action = 'dispute' AND w.at >= d.drafted_at)))
+ORDER BY d.dispute_id LIMIT 1
+"""
+
+
+def _of(desk: Desk, statement: str, rows: str = "f") -> str:
+    """The statement about the rows of the desk, which are called `rows` in it."""
+    names = {"noun": desk.noun, "events": desk.events.fullname, "table": desk.rows.fullname}
+    return statement.format(found_at=_FOUND_AT.format(rows=rows, **names), **names)
+
+
 def found_days(conn: sa.Connection, desk: Desk, ids: Sequence[int]) -> list[tuple[str, date]]:
-    """The partners and days on which these breaks or cases were found, each once."""
-    day = sa.cast(sa.func.timezone("UTC", desk.rows.c.first_seen), sa.Date)
-    query = sa.select(desk.rows.c.partner_id, day).where(desk.number.in_(ids)).distinct()
-    return [(row[0], row[1]) for row in conn.execute(query)]
+    """The partners and days on which these breaks or cases were found, each once.
+
+    Of what was gone and has come again it is the day on which it came again.
+    """
+    found = conn.execute(sa.text(_of(desk, _FOUND_DAYS)), {"ids": list(ids)})
+    return [(row[0], row[1]) for row in found]
 
 
 def draft_disputes(
@@ -78,17 +108,15 @@ def draft_disputes(
 ) -> list[int]:
     """The numbers of the drafts, one for each break or case about which `act` has said `dispute`.
 
-    `due_on` is the last day by `found_days`. Raises Terminal when one of them has a dispute that
-    is not dropped.
+    `due_on` is the last day by `found_days`. Raises Terminal when one of them has a draft, or was
+    disputed since it was found.
     """
-    about = dispute.c[f"{desk.noun}_id"]
-    known = conn.execute(
-        sa.select(about, dispute.c.dispute_id).where(about.in_(ids), dispute.c.state != "dropped")
-    ).first()
+    known = conn.execute(sa.text(_of(desk, _KNOWN)), {"ids": list(ids)}).first()
     if known is not None:
         raise Terminal(f"{desk.noun.capitalize()} {known[0]} has dispute {known[1]} already.")
     statement = _DRAFT.format(
-        noun=desk.noun, about=_OF_BREAKS if desk.noun == "break" else _OF_CASES
+        noun=desk.noun,
+        about=_of(desk, _OF_BREAKS, "b") if desk.noun == "break" else _of(desk, _OF_CASES, "c"),
     )
     told = {
         "ids": list(ids),

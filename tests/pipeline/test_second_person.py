@@ -105,3 +105,20 @@ def test_what_is_disputed_is_not_disputed_twice(desk):
     with pytest.raises(Terminal, match="Dispute 1 is dropped already"):
         _decide(desk, 1, "released", "Ben")
     assert _draft(desk, 1) == [2]
+
+
+def test_what_was_gone_and_comes_again_is_disputed_again(desk):
+    """Its window begins anew, and again it has one dispute."""
+    _draft(desk, 1, 2)
+    _decide(desk, 1, "released", "Ben")
+    desk.night({})
+    with pytest.raises(Terminal, match="is not possible now"):
+        _draft(desk, 1)
+    desk.night({**NO_RELATION, **DEAR})
+    assert desk.all("state")[0] == "reopened"
+    assert _draft(desk, 1) == [3]
+    with desk.house.engine.connect() as conn:
+        first, _, again = list_disputes(conn)
+    assert again["due_on"] > first["due_on"]
+    with pytest.raises(Terminal, match="Case 1 has dispute 3 already"):
+        _draft(desk, 1)
