@@ -92,8 +92,10 @@ def _apply(
     literals = [sa.literal(value, sa.Text).label(name) for name, value in told.items()]
     conn.execute(
         sa.insert(desk.events).from_select(
-            [number.name, "state", *told],
-            sa.select(number, rows.c.state, *literals).where(number.in_(ids)).order_by(number),
+            [number.name, "state", "until", *told],
+            sa.select(number, rows.c.state, rows.c.waived_until, *literals)
+            .where(number.in_(ids))
+            .order_by(number),
         )
     )
 

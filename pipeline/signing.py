@@ -75,15 +75,20 @@ def signed_bytes(house: House, one: SignedPeriod) -> bytes:
 
 
 def changed_since(house: House, conn: sa.Connection, one: SignedPeriod) -> list[Changed]:
-    """What the figures of a period are now and were not when it was prepared, by table."""
+    """What the figures of a period are now and were not when it was prepared, by table.
+
+    Words about figures are none: a definition that a later version says better changes nothing.
+    """
     then = json.loads(signed_bytes(house, one))
     asked = Asked(one.first_day, one.last_day, (one.partner_id,))
     now = json.loads(report_of(conn, asked, clocks_of(house)).as_bytes)
-    found = [_changed(name, then.get(name), now.get(name)) for name in {**then, **now}]
+    names = [name for name in {**then, **now} if name != _WORDS]
+    found = [_changed(name, then.get(name), now.get(name)) for name in names]
     return [changed for changed in found if changed]
 
 
 _SHOWN = 20  # rows of each side
+_WORDS, _WORD = "about", "definition"  # a table and a column
 
 
 def _changed(name: str, then: Any, now: Any) -> Changed | None:
@@ -103,6 +108,7 @@ def _changed(name: str, then: Any, now: Any) -> Changed | None:
 def _counted(table: Any) -> Counter[str]:
     if table is None:
         return Counter()
+    rows = (dict(zip(table["columns"], row, strict=True)) for row in table["rows"])
     return Counter(
-        json.dumps(dict(zip(table["columns"], row, strict=True))) for row in table["rows"]
+        json.dumps({name: value for name, value in row.items() if name != _WORD}) for row in rows
     )

@@ -25,18 +25,21 @@ GROUP BY 1, 2, 3, 4
 
 # Since when an answer is awaited, and when it came, in both directions. The exchange's came when
 # the name of its file says, not when a night of ours fetched it; one that no night has looked for
-# since it was due is not late.
+# since it was due is not late. An answer counts in the time in which it is due: what comes later
+# changes no report of a time that is over.
 AWAITED = f"""
 clock AS (
   SELECT * FROM jsonb_to_recordset(CAST(:clocks AS jsonb))
     AS c(partner_id text, zone text, drop_times time[], drops integer)
+), earliest AS (
+  SELECT :since - (max(drops) + 2) * interval '1 day' AS at FROM clock
 ), awaited AS (
   SELECT f.partner_id, a.kind || '_to_exchange' AS measure, f.file_id,
     f.recorded_at AS since, a.delivered_at AS answered
   FROM ledger.file f
   JOIN ledger.file a ON a.answers_file_id = f.file_id AND a.kind IN ('ta1', '999')
-  WHERE f.direction = 'exchange_to_issuer' AND f.recorded_at >= :since AND f.recorded_at < :end
-    AND {OF_ASKED.format("f")}
+  WHERE f.direction = 'exchange_to_issuer' AND f.recorded_at >= (SELECT at FROM earliest)
+    AND f.recorded_at < :end AND {OF_ASKED.format("f")}
   UNION ALL
   SELECT f.partner_id, l.measure, f.file_id, f.delivered_at, (
     SELECT min(coalesce(came.named_at AT TIME ZONE c.zone, came.recorded_at))
@@ -46,7 +49,8 @@ clock AS (
   CROSS JOIN (VALUES ('ta1_from_exchange', 'interchange'), ('999_from_exchange', 'group'))
     l (measure, level)
   WHERE f.direction = 'issuer_to_exchange' AND f.kind = 'enrollment'
-    AND f.delivered_at >= :since AND f.delivered_at < :end AND {OF_ASKED.format("f")}
+    AND f.delivered_at >= (SELECT at FROM earliest) AND f.delivered_at < :end
+    AND {OF_ASKED.format("f")}
 ), moment AS (
   SELECT m.*, due.drop_at AS due
   FROM (SELECT DISTINCT partner_id, since FROM awaited) m JOIN clock c USING (partner_id)
@@ -59,7 +63,7 @@ clock AS (
   ) due
 ), timed AS (
   SELECT w.*, m.due FROM awaited w JOIN moment m USING (partner_id, since)
-  WHERE w.answered IS NOT NULL OR m.due < least(:end, (SELECT max(as_of) FROM ledger.run))
+  WHERE m.due >= :since AND m.due < least(:end, (SELECT max(as_of) FROM ledger.run))
 )
 """  # noqa: S608
 

@@ -54,8 +54,9 @@ def _lived(rows: str = "reconciliation.break b") -> str:
 def _priced(rows: str, *also: str) -> str:
     """SQL of `priced`: rows of `lived` with the dollars and the file of the last look until then.
 
-    A break that no later look has found has them in its row. Only the carrier's looks keep what
-    they have found; of the others a break has the last.
+    A break that no later look has found has them in its row; of one that was gone by then and has
+    come again it is the look before it was gone. Only the carrier's looks keep what they have
+    found; of the others a break has the last.
     """
     names = ("file_id", "premium_difference", "aptc_difference", "csr_difference")
     then = ", ".join(
@@ -66,17 +67,22 @@ def _priced(rows: str, *also: str) -> str:
     kept += ", exchange_member_id, waived_until, first_seen, state, gone_at, insurance_line"
     kept = ", ".join((kept, "plan_year", *also))
     return f"""
-last_look AS (
-  SELECT DISTINCT ON (s.partner_id) s.partner_id, s.run_id
-  FROM reconciliation.result s JOIN ledger.run r USING (run_id)
-  WHERE r.as_of < :end AND {OF_ASKED.format("s")}
-  ORDER BY s.partner_id, r.as_of DESC, s.run_id DESC
+later AS (
+  SELECT DISTINCT partner_id, gone_at FROM {rows} l
+  WHERE source = 'carrier' AND last_seen >= :end
+), look AS (
+  SELECT l.partner_id, l.gone_at, (
+    SELECT s.run_id FROM reconciliation.result s JOIN ledger.run r USING (run_id)
+    WHERE s.partner_id = l.partner_id AND r.as_of < least(l.gone_at, :end)
+    ORDER BY r.as_of DESC, s.run_id DESC LIMIT 1) AS run_id
+  FROM later l
 ), found_then AS (
-  SELECT d.* FROM reconciliation.difference d JOIN last_look USING (run_id, partner_id)
+  SELECT d.*, k.gone_at FROM reconciliation.difference d JOIN look k USING (run_id, partner_id)
 ), priced AS (
   SELECT {", ".join(f"l.{name}" for name in kept.split(", "))}, {then}
   FROM {rows} l LEFT JOIN found_then d ON l.source = 'carrier' AND l.last_seen >= :end
     AND d.partner_id = l.partner_id
+    AND coalesce(d.gone_at, 'infinity') = coalesce(l.gone_at, 'infinity')
     AND d.kind = l.kind AND coalesce(d.field, '') = coalesce(l.field, '')
     AND coalesce(d.exchange_policy_id, '') = coalesce(l.exchange_policy_id, '')
     AND coalesce(d.exchange_member_id, '') = coalesce(l.exchange_member_id, '')
@@ -132,8 +138,8 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 1
 
 _OF_WAIVER = """SELECT b.partner_id, b.break_id, b.source, b.kind, b.field, b.insurance_line,
   b.plan_year, e.person, e.account, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
-  CAST(b.waived_until AS text), b.state, coalesce(b.premium, 0), coalesce(b.aptc, 0),
-  coalesce(b.csr, 0),
+  CAST(coalesce(e.until, b.waived_until) AS text), b.state, coalesce(b.premium, 0),
+  coalesce(b.aptc, 0), coalesce(b.csr, 0),
   abs(coalesce(b.premium, 0)) + abs(coalesce(b.aptc, 0)) + abs(coalesce(b.csr, 0))"""
 _IS_WAIVER = "e.action IN ('waive', 'allow') AND e.state = 'waived' AND e.at < :end"
 _WAIVERS = _in_both_ways(

@@ -85,7 +85,7 @@ WAIVERS = pa.schema(
         ("person", TEXT),
         ("account", TEXT),
         ("said_at", TEXT),
-        ("until", TEXT),  # its last day; null where it has ended before
+        ("until", TEXT),  # its last day, as it was said
         ("state", TEXT),  # at the end of the report
         ("premium", MONEY),
         ("aptc", MONEY),
@@ -131,12 +131,12 @@ DEFINITIONS = {
 }
 
 _OURS = (
-    "Of the {}s that files received in the report have earned, those delivered by the drop by "
-    "which we expect the exchange's (answers_due_drops); those not yet due are left out."
+    "Of the {}s that received files have earned and that were due in the report, by the drop by "
+    "which we expect the exchange's (answers_due_drops), those delivered by then."
 )
 _THEIRS = (
-    "Of the enrollment files delivered in the report, those whose {} came, as its file is dated, "
-    "by the drop by which it is due (answers_due_drops); those not yet due are left out."
+    "Of the enrollment files whose {} was due in the report, by the drop that the exchange has for "
+    "it (answers_due_drops), those whose answer came by then, as its file is dated."
 )
 
 # What a rate of MEASURES counts: the good ones, of all.

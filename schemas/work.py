@@ -74,6 +74,8 @@ def events_of(noun: str, schema: str) -> sa.Table:
         text("action"),
         text("state"),  # that it had afterwards
         sa.Column("reason", sa.Text),
+        # The last day of the waiver that it had afterwards; null of what was said before 0006.
+        sa.Column("until", sa.Date),
         one_of("state", *STATES),
         sa.Index(f"ix_{noun}_event_{noun}", f"{noun}_id"),
         sa.Index(f"ix_{noun}_event_at", "at"),

@@ -1,13 +1,18 @@
 """A report tells of breaks as they were at its end: by age, by product, waived, found again."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
+from ledger.files import ReceivedFile, record_received
 from reconciliation.measures import Clocks, measures_of
 from reconciliation.report_breaks import breaks_of, gone_breaks, last_waivers_of, waivers_of
 from reconciliation.reports import Asked
+from schemas.database import difference as table_of_differences
+from schemas.database import file, result
+from schemas.partners import load_exchange
 from schemas.report_tables import AGES
 from tests.reconciliation.test_breaks import FIRST_NIGHT, PARTNER, Nights, difference
 
@@ -84,6 +89,91 @@ def test_a_waiver_that_needed_a_second_person_is_told_with_that_one(nights, conn
     nights.say("allow", reason="Agreed.", person="Ben")
     found = waivers_of(conn, days(0, 9999)).to_pylist()
     assert [(row["person"], row["state"]) for row in found] == [("Ben", "waived")]
+
+
+def test_the_last_day_of_a_waiver_stays_in_the_report_of_its_time(nights, conn):
+    """Also once the break is gone, and when somebody waives it again."""
+    nights.see(difference())
+    nights.say("waive", reason="Agreed.", until=date(2027, 1, 31))
+    nights.see()
+    nights.see(difference())
+    nights.say("waive", reason="Agreed.", until=date(2027, 2, 28))
+    found = waivers_of(conn, days(0, 9999)).to_pylist()
+    assert [row["until"] for row in found] == ["2027-01-31", "2027-02-28"]
+
+
+def test_what_was_gone_and_comes_again_dearer_stays_as_dear_as_it_was(nights, conn):
+    """In the report of the time in which it was gone."""
+    cheap, dear = (
+        difference(1, "premium_total", premium_difference=Decimal(dollars)) for dollars in (10, 70)
+    )
+    for found in ((cheap,), (), (dear,)):
+        nights.see(*found)
+        looked = {"run_id": nights.run_id, "partner_id": PARTNER}
+        hashes = {"book_sha256": "a" * 64, "carrier_sha256": "b" * 64}
+        counts = dict.fromkeys(("matched", "missing_at_carrier", "missing_in_book"), 0)
+        conn.execute(sa.insert(result).values(**looked, **hashes, **counts, differing=len(found)))
+        for row in found:
+            conn.execute(sa.insert(table_of_differences).values(**looked, **row))
+    assert told(conn, days(0, 1), "state", "premium") == [("resolved", 10)]
+    assert told(conn, days(0, 0), "state", "premium") == [("new", 10)]
+    assert told(conn, days(0, 2), "state", "premium") == [("reopened", 70)]
+
+
+CLOCKS = Clocks({PARTNER: load_exchange("ffe")})  # answers are due by the second drop: a day
+EVENING = FIRST_NIGHT + timedelta(hours=14)  # before both drops
+
+
+def ta1_in_time(conn, last):
+    """Of each day: how many TA1 were in time, and of how many."""
+    return {
+        day: (row["good"], row["of"])
+        for day in range(last)
+        for row in measures_of(conn, days(day, day), CLOCKS).to_pylist()
+        if row["measure"] == "ta1_to_exchange"
+    }
+
+
+def test_an_answer_counts_on_the_day_on_which_it_is_due(nights, conn):
+    """Once, and whatever comes later: a month that is signed keeps its rate."""
+    nights.see()
+    received = record_received(
+        conn,
+        ReceivedFile(
+            partner_id=PARTNER,
+            name="OPR.001234567T.I834.D261201.T180000000.P",
+            kind="enrollment",
+            function_code="I834",
+            named_at=datetime(2026, 12, 1, 18),
+            sha256="a" * 64,
+            size_bytes=1000,
+            storage_key="landing/a",
+            run_id=nights.run_id,
+            received_at=EVENING,
+        ),
+    ).file_id
+    ta1 = file.insert().values(
+        direction="issuer_to_exchange",
+        partner_id=PARTNER,
+        name="7T.TA1.D261201.T180000000.P",
+        kind="ta1",
+        sha256="b" * 64,
+        size_bytes=100,
+        storage_key="landing/b",
+        run_id=nights.run_id,
+        recorded_at=EVENING,
+        state="written",
+        answers_file_id=received,
+    )
+    conn.execute(ta1)
+    assert ta1_in_time(conn, 5) == {}
+    for _ in range(4):
+        nights.see()
+    assert ta1_in_time(conn, 5) == {1: (0, 1)}
+    conn.execute(sa.update(file).values(delivered_at=EVENING + timedelta(days=3)))
+    assert ta1_in_time(conn, 5) == {1: (0, 1)}
+    conn.execute(sa.update(file).values(delivered_at=EVENING + timedelta(minutes=5)))
+    assert ta1_in_time(conn, 5) == {1: (1, 1)}
 
 
 def test_a_page_reads_the_newest_waivers_only(nights, conn):
