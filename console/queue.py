@@ -10,7 +10,7 @@ from console.visits import Visit
 QUEUE = "/triage"
 CASE, BREAK = "case", "break"
 ROWS = 25
-FILTERS = ("work", "partner", "owner", "cause", "show", "due")
+FILTERS = ("work", "sort", "partner", "owner", "cause", "show", "due")
 
 # Both sorts of work in one shape, what is escalated first. Each branch walks its own index
 # (`ix_case_due`, `ix_break_due`) and brings one page.
@@ -22,7 +22,8 @@ FROM ledger.case
 WHERE {shown} AND partner_id = ANY(:partners)
   AND ((NOT is_escalated), due_at, case_id, 'case') > (:calm, :due, :number, :after_work)
   AND (:partner = '' OR partner_id = :partner) AND (:owner = '' OR owner = :owner)
-  AND (:cause = '' OR rule = :cause) AND (NOT :nobody OR owner IS NULL) AND due_at <= :latest
+  AND (:sort = '' OR kind = :sort) AND (:cause = '' OR rule = :cause)
+  AND (NOT :nobody OR owner IS NULL) AND due_at <= :latest
 ORDER BY (NOT is_escalated), due_at, case_id LIMIT :rows
 """
 BREAKS_DUE = """
@@ -34,24 +35,25 @@ FROM reconciliation.break
 WHERE {shown} AND partner_id = ANY(:partners)
   AND ((NOT is_escalated), due_at, break_id, 'break') > (:calm, :due, :number, :after_work)
   AND (:partner = '' OR partner_id = :partner) AND (:owner = '' OR owner = :owner)
-  AND (:cause = '' OR coalesce(field, kind) = :cause) AND (NOT :nobody OR owner IS NULL)
+  AND (:sort = '' OR source = :sort) AND (:cause = '' OR coalesce(field, kind) = :cause)
+  AND (NOT :nobody OR owner IS NULL)
   AND due_at <= :latest
 ORDER BY (NOT is_escalated), due_at, break_id LIMIT :rows
 """
 OPEN = "state NOT IN ('resolved', 'waived') AND coalesce(snoozed_until < :today, true)"
 ASKED = "state NOT IN ('resolved', 'waived') AND asked_by IS NOT NULL"
-CAUSES = """
+CAUSES = f"""
 SELECT 'case' AS work, kind AS sort, rule AS cause, count(*) AS open_items,
   coalesce(sum(premium), 0) AS premium, min(due_at) AS due_at
 FROM ledger.case
-WHERE state NOT IN ('resolved', 'waived') AND partner_id = ANY(:partners) GROUP BY 1, 2, 3
+WHERE {OPEN} AND partner_id = ANY(:partners) GROUP BY 1, 2, 3
 UNION ALL
 SELECT 'break', source, coalesce(field, kind), count(*),
   coalesce(sum(abs(premium_difference)), 0), min(due_at)
 FROM reconciliation.break
-WHERE state NOT IN ('resolved', 'waived') AND partner_id = ANY(:partners) GROUP BY 1, 2, 3
+WHERE {OPEN} AND partner_id = ANY(:partners) GROUP BY 1, 2, 3
 ORDER BY open_items DESC, work, sort, cause LIMIT 8
-"""
+"""  # noqa: S608
 _BRANCHES = {CASE: CASES_DUE, BREAK: BREAKS_DUE}
 
 
@@ -103,6 +105,7 @@ def _page(visit: Visit, filters: Mapping[str, str], after: str) -> list[Any]:
         "owner": "" if filters["owner"] == "-" else filters["owner"],
         "nobody": filters["owner"] == "-",
         "cause": filters["cause"],
+        "sort": filters["sort"],
         "latest": end if filters["due"] == "today" else datetime(9999, 1, 1, tzinfo=UTC),
         "rows": ROWS + 1,
     }

@@ -17,7 +17,7 @@ from schemas.errors import Terminal
 from schemas.partners import load_exchange, load_partners
 from schemas.report_tables import ABOUT, DEFINITIONS
 
-_WAIVERS_MOST = 50  # on a page
+WAIVERS_MOST = 50  # on a page
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def overview_of(
         rates_of(figures),
         measures_of(conn, asked, clocks),
         causes_of(conn, asked, line, year),
-        last_waivers_of(conn, asked, line, year, _WAIVERS_MOST),
+        last_waivers_of(conn, asked, line, year, WAIVERS_MOST),
         frozenset(figures["run_id"].to_pylist()),
     )
 

@@ -17,6 +17,7 @@ from strongroom.files import open_clear
 router = APIRouter()
 
 PAGE = 50
+_PARTS = 200  # of an envelope, on a page
 _LAST_ID = 2**62
 _DIGITS = 18
 _PIECE_BYTES = 1 << 20
@@ -45,8 +46,9 @@ _ASKED = {
 FILE = f"{_LEDGER} AND f.file_id = :file_id"
 _ANSWERS = f"{_LEDGER} AND f.answers_file_id = :file_id ORDER BY f.file_id"
 _COPIES = """
-SELECT s.run_id, s.seen_at FROM ledger.sighting s JOIN ledger.file f USING (file_id)
-WHERE s.file_id = :file_id AND f.partner_id = ANY(:partners) ORDER BY s.seen_at LIMIT 50
+SELECT count(*) AS times, max(s.seen_at) AS last FROM ledger.sighting s
+JOIN ledger.file f USING (file_id)
+WHERE s.file_id = :file_id AND f.partner_id = ANY(:partners)
 """
 
 # What the file came in, and what came in it.
@@ -89,7 +91,9 @@ SELECT l.*, (
       ELSE i.x12_field IN ('IK502', 'IK304', 'IK403') AND i.group_ordinal = l.group_ordinal
         AND i.set_ordinal = l.set_ordinal END
   ORDER BY i.issue_ordinal LIMIT 1) AS cause
-FROM level l ORDER BY interchange_ordinal, group_ordinal, set_ordinal LIMIT 200
+FROM level l
+WHERE (interchange_ordinal, group_ordinal, set_ordinal) > (:interchange, :group, :set)
+ORDER BY interchange_ordinal, group_ordinal, set_ordinal LIMIT :rows
 """
 _ISSUES = """
 SELECT i.issue_ordinal, i.rule, i.severity, i.segment_id, i.segment_ordinal, i.set_ordinal,
@@ -166,10 +170,18 @@ def one_file(visit: Admitted, file_id: int) -> Response:
         "next": f"/files/{file_id}?after={more}#issues" if more else None,
         "first": f"/files/{file_id}#issues" if after else None,
     }
+    given = visit.request.query_params.get("part", "")
+    place = [number_of(one) for one in given.split(".")[:3]] if given.count(".") == 2 else [0] * 3
+    parts = dict(zip(("interchange", "group", "set"), place, strict=True))
+    envelope = visit.ask(_ENVELOPE, file_id=file_id, rows=_PARTS + 1, **parts)
+    last = envelope[_PARTS - 1] if len(envelope) > _PARTS else None
+    behind = f"{last.interchange_ordinal}.{last.group_ordinal}.{last.set_ordinal}" if last else ""
     return visit.page(
         "file.html",
         file=row,
-        envelope=visit.ask(_ENVELOPE, file_id=file_id),
+        envelope=envelope[:_PARTS],
+        next_parts=f"/files/{file_id}?part={behind}#envelope" if last else None,
+        first_parts=f"/files/{file_id}#envelope" if any(place) else None,
         answers=visit.ask(_ANSWERS, file_id=file_id),
         copies=visit.ask(_COPIES, file_id=file_id),
         came_in=visit.ask(_CAME_IN, file_id=file_id),

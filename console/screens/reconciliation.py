@@ -14,7 +14,7 @@ from console.report_filters import Filters, filters_of
 from console.screens.looked_at import files_of
 from console.visits import Admitted
 from ledger.sign_offs import Signer
-from pipeline.period_report import clocks_of, overview_of, report_of
+from pipeline.period_report import WAIVERS_MOST, clocks_of, overview_of, report_of
 from pipeline.reconciliation_report import export_report
 from reconciliation.measures import Counted, rows_behind
 from reconciliation.report_breaks import COLUMNS_OF_ROWS, gone_breaks, lived_breaks
@@ -63,6 +63,7 @@ def dashboard(visit: Admitted) -> Response:
         breaks=_by_cause(report.causes),
         ages=_by_age(report.causes),
         waivers=report.waivers.to_pylist(),
+        waivers_most=WAIVERS_MOST,
         report=report,
         meant=DEFINITIONS,
         age_names=AGES,

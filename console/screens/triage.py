@@ -63,7 +63,7 @@ def queue(visit: Admitted) -> Response:
     return visit.page(
         "triage.html",
         rows=rows,
-        causes=visit.ask(CAUSES),
+        causes=visit.ask(CAUSES, today=now_of(visit).date()),
         asked=filters,
         here=address_of(filters),
         following=following,

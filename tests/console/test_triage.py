@@ -155,7 +155,7 @@ def test_dates_are_corrected_by_one_and_resubmitted_by_another(opened, browse):
 def test_the_queue_walks_an_index(opened, query, index):
     """A page costs a page, however much is open."""
     told = {
-        "partners": [HARBOR], "partner": "", "owner": "", "cause": "", "nobody": False,
+        "partners": [HARBOR], "partner": "", "owner": "", "cause": "", "sort": "", "nobody": False,
         "due": datetime(2000, 1, 1, tzinfo=UTC), "latest": datetime(2100, 1, 1, tzinfo=UTC),
         "calm": False, "number": 0, "after_work": "", "rows": 26, "today": date(2026, 12, 2),
     }  # fmt: skip
