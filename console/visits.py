@@ -30,6 +30,7 @@ from ledger.operator_words import PartnerHold, partner_holds
 from pipeline.wiring import House
 from schemas.errors import Terminal
 from schemas.partners import load_partners
+from schemas.persons import CONSOLE
 
 SESSION_COOKIE, FORM_COOKIE, SAID_COOKIE = "__Host-edi834", "__Host-edi834-form", "__Host-said"
 _READS = ("GET", "HEAD")
@@ -158,7 +159,7 @@ class Visit:
     @property
     def account(self) -> str:
         """The account beside the person's name, in what decisions keep."""
-        return f"console:{self.person.account_id}"
+        return f"{CONSOLE}{self.person.account_id}"
 
     def note(
         self, conn: sa.Connection, action: str, kind: str, number: int, **details: Any

@@ -16,6 +16,7 @@ from enrollment.last_day import LAST_DAY
 from schemas.book import decision, hold, hold_word
 from schemas.errors import Terminal
 from schemas.outgoing import Holding
+from schemas.persons import is_same_person
 
 Word = Literal["released", "refused"]
 ENDINGS = ("cancellation", "termination")
@@ -181,7 +182,9 @@ def speak(conn: sa.Connection, hold_id: int, spoken: Spoken) -> Hold:
             f"Nothing of hold {hold_id} waits: it is {known.state}. See `edi834 outgoing list "
             "--all`."
         )
-    if _name(spoken.decided_by) in map(_name, known.released_by):
+    words = sa.select(hold_word.c.decided_by, hold_word.c.account)
+    released = conn.execute(words.where(hold_word.c.hold_id == hold_id)).all()
+    if any(is_same_person(spoken.decided_by, spoken.account, *one) for one in released):
         raise Terminal(
             f"{spoken.decided_by} has released hold {hold_id} already. Somebody else must."
         )
@@ -200,7 +203,3 @@ def speak(conn: sa.Connection, hold_id: int, spoken: Spoken) -> Hold:
 def _known(conn: sa.Connection, hold_id: int) -> Hold:
     (one,) = _found(conn, _ONE, hold_id=hold_id)
     return one
-
-
-def _name(person: str) -> str:
-    return " ".join(person.split()).casefold()

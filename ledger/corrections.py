@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from schemas.cases import correction
 from schemas.errors import Terminal
+from schemas.persons import is_same_person
 
 FIT = ("accepted", "accepted_with_errors")  # verdicts with which a correction may be resubmitted
 
@@ -81,7 +82,7 @@ def release(conn: sa.Connection, case_id: int, word: Word) -> int:
         raise Terminal(f"Case {case_id} has no draft. `edi834 cases correct {case_id}` makes one.")
     if row.verdict not in FIT:
         raise Terminal(f"The draft of case {case_id} would be rejected. Correct it again.")
-    is_same = row.drafted_by.casefold() == word.person.strip().casefold()
+    is_same = is_same_person(word.person, word.account, row.drafted_by, row.account)
     if row.needs_second and is_same:
         raise Terminal(
             f"The draft of case {case_id} moves coverage, ids or dollars: who resubmits is not who "

@@ -11,6 +11,7 @@ from ledger.words import Said, act, needing_second
 from schemas.database import file
 from schemas.disputes import dispute
 from schemas.errors import Terminal
+from schemas.persons import is_same_person
 from schemas.work import Desk, load_work_rules
 
 Decision = Literal["released", "dropped"]
@@ -146,7 +147,7 @@ def decide_dispute(
         raise Terminal(f"There is no dispute {dispute_id}. `edi834 disputes list` names them.")
     if row["state"] != "draft":
         raise Terminal(f"Dispute {dispute_id} is {row['state']} already.")
-    is_same = row["drafted_by"].casefold() == word.person.strip().casefold()
+    is_same = is_same_person(word.person, word.account, row["drafted_by"], row["account"])
     if decision == "released" and row["needs_second"] and is_same:
         raise Terminal(
             f"Dispute {dispute_id} is about {row['dollars']} dollars a month: who releases it is "

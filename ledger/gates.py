@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from schemas.database import file, gate_batch, gate_decision, gate_file, gate_finding
 from schemas.errors import Terminal
 from schemas.gate import Finding, History
+from schemas.persons import plain_name
 
 # `waits_for` is the earliest batch of the same partner that is not settled and stands before it.
 _BATCHES = """
@@ -247,7 +248,7 @@ def decide(conn: sa.Connection, batch_id: int, decision: Decision) -> None:
         )
     if not decision.decided_by.strip() or not decision.reason.strip():
         raise Terminal("A decision needs a person and a reason. Give --by and --reason.")
-    if _same_person(decision.decided_by, batch.judged_by):
+    if plain_name(decision.decided_by) == plain_name(batch.judged_by):
         raise Terminal(
             f"The night that held batch {batch_id} ran in the name of {batch.judged_by}. "
             "Somebody else must decide."
@@ -258,10 +259,6 @@ def decide(conn: sa.Connection, batch_id: int, decision: Decision) -> None:
         .where(gate_batch.c.batch_id == batch_id)
         .values(state=decision.decision)
     )
-
-
-def _same_person(one: str, other: str) -> bool:
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
 def batches(conn: sa.Connection) -> list[Batch]:

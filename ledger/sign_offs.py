@@ -10,6 +10,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from schemas.errors import Terminal
+from schemas.persons import is_same_person
 from schemas.sign_offs import report_export, signed_period
 
 
@@ -104,7 +105,7 @@ def review(conn: sa.Connection, signed_period_id: int, signer: Signer, note: str
         raise Terminal(f"There is no period {signed_period_id}. `edi834 audit signed` names them.")
     if row.reviewed_by:
         raise Terminal(f"Period {signed_period_id} was reviewed by {row.reviewed_by} already.")
-    if _plain(signer.person).lower() == row.prepared_by.lower():
+    if is_same_person(signer.person, signer.account, row.prepared_by, row.prepared_account):
         raise Terminal(
             f"{row.prepared_by} has prepared period {signed_period_id}. Somebody else must review."
         )

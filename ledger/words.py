@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from schemas.errors import Terminal
+from schemas.persons import is_same_person
 from schemas.work import Action, Desk, load_work_rules
 
 
@@ -49,7 +50,7 @@ def act(
     known = conn.execute(locked).all()
     _require_all(desk, ids, known, action, versions or {})
     if action.answers:
-        _require_another(desk, known, action, said)
+        _require_another(conn, desk, known, action, said)
     asked = needing_second(conn, desk, ids, said.action) if action.until == WAIVED else []
     _apply(conn, desk, sorted(set(ids) - set(asked)), said, _changes(rows, action, said))
     asking = {
@@ -130,13 +131,22 @@ def _action(said: Said) -> Action:
     return action
 
 
-def _require_another(desk: Desk, known: Sequence[Any], action: Action, said: Said) -> None:
+def _require_another(
+    conn: sa.Connection, desk: Desk, known: Sequence[Any], action: Action, said: Said
+) -> None:
     """Raises Terminal where nobody has asked, or the same person has."""
+    events, number = desk.events, desk.events.c[desk.number.name]
+    asked = (
+        sa.select(number, events.c.account)
+        .where(number.in_([row.number for row in known]), events.c.action.startswith("ask-"))
+        .order_by(events.c[f"{desk.noun}_event_id"])
+    )
+    accounts = {row[0]: row[1] for row in conn.execute(asked)}  # of each the last one
     for row in known:
         name = f"{desk.noun.capitalize()} {row.number}"
         if row.asked_by is None:
             raise Terminal(f"Nobody has asked for a waiver of {desk.noun} {row.number}.")
-        if row.asked_by.casefold() == said.person.strip().casefold():
+        if is_same_person(said.person, said.account, row.asked_by, accounts.get(row.number)):
             raise Terminal(
                 f"{name}: to {action.name} a waiver needs another person than has asked for it "
                 f"({row.asked_by})."

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from schemas import records
 from schemas.errors import Terminal
 from schemas.matches import match, match_word
+from schemas.persons import is_same_person
 from schemas.postgres_copy import copy_out, copy_to_temporary
 from schemas.work import load_work_rules
 
@@ -163,7 +164,7 @@ def _require_all(
 
 
 _ASKED = sa.text("""
-SELECT DISTINCT ON (w.match_id) w.match_id, w.word, w.person, m.state
+SELECT DISTINCT ON (w.match_id) w.match_id, w.word, w.person, w.account, m.state
 FROM reconciliation.match_word w JOIN reconciliation.match m USING (match_id)
 WHERE w.match_id = ANY(:ids) ORDER BY w.match_id, w.match_word_id DESC
 """)
@@ -171,24 +172,29 @@ WHERE w.match_id = ANY(:ids) ORDER BY w.match_id, w.match_word_id DESC
 
 def waiting_for_second(conn: sa.Connection, match_ids: Sequence[int]) -> dict[int, str]:
     """Of which pairs one person has said a word that needs two, and who: the last word counts."""
-    return {
-        row.match_id: row.person
+    return {row.match_id: row.person for row in _asked(conn, match_ids)}
+
+
+def _asked(conn: sa.Connection, match_ids: Sequence[int]) -> list[sa.Row[Any]]:
+    return [
+        row
         for row in conn.execute(_ASKED, {"ids": list(match_ids)})
         if row.state != _WORDS[row.word][1] and load_work_rules().second(row.word) is not None
-    }
+    ]
 
 
 def _waiting(conn: sa.Connection, match_ids: Sequence[int], said: MatchWord) -> set[int]:
     """Those of the pairs that need another person's word, too."""
     if load_work_rules().second(said.word) is None:
         return set()
-    first = waiting_for_second(conn, match_ids)
-    for match_id, person in sorted(first.items()):
-        if person.casefold() == said.person.strip().casefold():
+    first = _asked(conn, match_ids)
+    for row in first:
+        if is_same_person(said.person, said.account, row.person, row.account):
             raise Terminal(
-                f"Pair {match_id}: to {said.word} it needs another person than {person}, too."
+                f"Pair {row.match_id}: to {said.word} it needs another person than {row.person}, "
+                "too."
             )
-    return set(match_ids) - set(first)
+    return set(match_ids) - {row.match_id for row in first}
 
 
 _TWICE = """

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from schemas.errors import Terminal
 from schemas.months import month_action, month_file, month_word
+from schemas.persons import plain_name
 from schemas.postgres_copy import copy_into
 
 Word = Literal["released", "dropped", "done"]
@@ -178,7 +179,7 @@ def decide_held(
             f"Monthly file {month_file_id} is {row['state'] if row else 'not known'}, not held: "
             "there is nothing to decide. `edi834 month files` lists them."
         )
-    if _name(said.by) == _name(row["judged_by"]):
+    if plain_name(said.by) == plain_name(row["judged_by"]):
         raise Terminal(
             f"The night that held monthly file {month_file_id} ran in the name of "
             f"{row['judged_by']}. Somebody else must decide."
@@ -186,10 +187,6 @@ def decide_held(
     told = {"released_by": said.by.strip(), "account": said.account, "reason": said.reason.strip()}
     conn.execute(sa.update(month_file).where(mine).values(state=state, **told))
     return dict(row)
-
-
-def _name(person: str) -> str:
-    return " ".join(person.split()).casefold()
 
 
 def month_files(conn: sa.Connection, partner_id: str | None = None) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from pipeline.signing import (
 from pipeline.taking_samples import take_sample
 from reconciliation.samples import POPULATIONS, Draw
 from schemas.errors import Terminal
+from schemas.persons import is_same_person
 
 router = APIRouter()
 
@@ -87,7 +88,8 @@ def period(visit: Admitted, period_id: int) -> Response:
     if visit.request.query_params.get("compare"):
         with visit.reading() as conn:
             changed = changed_since(visit.house, conn, one)
-    is_own = " ".join(visit.person.name.split()).lower() == one.prepared_by.lower()
+    me = (visit.person.name, visit.account)
+    is_own = is_same_person(*me, one.prepared_by, one.prepared_account)
     return visit.page("period.html", period=one, changed=changed, is_own=is_own)
 
 

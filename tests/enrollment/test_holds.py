@@ -1,5 +1,6 @@
 """What ends much coverage waits for two persons, who release what they have seen."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -126,6 +127,16 @@ def test_one_person_keeps_a_hold_back(decided):
     assert _states(decided)["P0"] == "refused"
     with pytest.raises(Terminal, match="it is refused"), decided.conn.begin_nested():
         _says(decided, hold_id, "released", "Cleo Third")
+
+
+def test_an_account_of_the_console_releases_once_whatever_its_name(decided):
+    """Two persons are two accounts: a name is what the provider says."""
+    hold_id = _hold(decided, endings=1)
+    word = Spoken("released", "ada@old", "console:7", "It is meant.")
+    assert speak(decided.conn, hold_id, word).state == "held"
+    with pytest.raises(Terminal, match="Somebody else must"), decided.conn.begin_nested():
+        speak(decided.conn, hold_id, replace(word, decided_by="ada@new"))
+    assert speak(decided.conn, hold_id, replace(word, decided_by="ben", account="console:8"))
 
 
 @pytest.mark.parametrize(("by", "reason"), [(" ", "It is meant."), ("Ada First", " ")])

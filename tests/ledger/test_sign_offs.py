@@ -52,6 +52,15 @@ def test_the_preparer_is_not_the_reviewer(conn, name):
 
 
 @pytest.mark.control("separation")
+def test_the_preparer_is_not_the_reviewer_under_another_name(conn):
+    """An account of the console is one person's; its name is what the provider says."""
+    number = prepare(conn, FROZEN, Signer("ada@old", "console:7"), "All.")
+    with pytest.raises(Terminal, match="Somebody else must review"):
+        review(conn, number, Signer("ada@new", "console:7"), "All.")
+    review(conn, number, Signer("ben", "console:8"), "All.")
+
+
+@pytest.mark.control("separation")
 def test_the_database_itself_wants_two_persons(conn):
     """A program that forgets to ask is refused."""
     number = prepare(conn, FROZEN, ADA, "All.")

@@ -48,7 +48,7 @@ class Desk:
         return [row[names[0]] if len(names) == 1 else tuple(row[n] for n in names) for row in rows]
 
     def say(self, action, *ids, **more):
-        said = Said(action, more.pop("person", "Ada"), "ada", **more)
+        said = Said(action, more.pop("person", "Ada"), more.pop("account", "ada"), **more)
         with self.house.engine.begin() as conn:
             return act(conn, CASES, ids or self.all("case_id"), said)
 

@@ -24,8 +24,8 @@ def desk(tmp_path, engine):
     return Desk(opened_house(tmp_path, engine))
 
 
-def draft(desk, *edits, case_id=1, person="Ada"):
-    return draft_correction(desk.house, case_id, edits, Word(person, "ada", "Told by phone."))
+def draft(desk, *edits, case_id=1, person="Ada", account="ada"):
+    return draft_correction(desk.house, case_id, edits, Word(person, account, "Told by phone."))
 
 
 def next_night(desk):
@@ -92,6 +92,9 @@ def test_who_moves_coverage_ids_or_dollars_does_not_resubmit_alone(desk):
     draft(desk, "INS*02=18")
     with pytest.raises(Terminal, match="who resubmits is not who has drafted it"):
         resubmit(desk.house, 1, Word("ada", "ada", "Mine."))
+    draft(desk, "INS*02=18", person="ada@old", account="console:7")
+    with pytest.raises(Terminal, match="who resubmits is not who has drafted it"):
+        resubmit(desk.house, 1, Word("ada@new", "console:7", "Mine."))
     draft(desk, "INS*02=QQ")
     with pytest.raises(Terminal, match="would be rejected"):
         resubmit(desk.house, 1, Word("Ben", "ben", "Fine."))

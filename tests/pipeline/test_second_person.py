@@ -59,15 +59,15 @@ def test_a_refused_waiver_leaves_the_case_where_it_was(desk):
     assert desk.all("state", "asked_by")[0] == ("resolved", None)
 
 
-def _draft(desk, *ids, person="Ada"):
+def _draft(desk, *ids, person="Ada", account="ada"):
     with desk.house.engine.begin() as conn:
-        word = Word(person, "ada", "They must send it again.")
+        word = Word(person, account, "They must send it again.")
         return disputes.draft(conn, desk.house, "case", ids, word)
 
 
-def _decide(desk, number, decision, person):
+def _decide(desk, number, decision, person, account="ops"):
     with desk.house.engine.begin() as conn:
-        return disputes.decide(conn, number, decision, Word(person, "ops", "Looked at."))
+        return disputes.decide(conn, number, decision, Word(person, account, "Looked at."))
 
 
 @pytest.mark.control("separation")
@@ -92,6 +92,28 @@ def test_a_dispute_is_drafted_with_its_evidence_and_released_by_another(desk, tm
     assert (told["dispute"], told["flag"], told["field"]) == ("dispute 1", "person", "INS02")
     assert told["event_byte_start"] == str(first["byte_start"])
     assert desk.all("state") == ["waiting_for_exchange", "new"]
+
+
+ONE, OTHER = "console:7", "console:8"
+
+
+@pytest.mark.control("separation")
+def test_one_account_of_the_console_is_one_person_whatever_its_name(desk):
+    """The provider says the name at each sign-in; an account of the system may be shared."""
+    desk.say("waive", 1, reason="Small.", until=UNTIL, person="ada@old", account=OTHER)
+    with pytest.raises(Terminal, match="needs another person than has asked"):
+        desk.say("allow", 1, reason="Fine.", person="ada@new", account=OTHER)
+    desk.say("allow", 1, reason="Fine.", person="ben@old", account=ONE)
+    assert desk.all("state")[0] == "waived"
+    desk.say("reopen", 1, reason="No.")
+    desk.say("waive", 1, reason="Small.", until=UNTIL, person="ben@old", account=ONE)
+    with pytest.raises(Terminal, match="needs another person than has asked"):
+        desk.say("allow", 1, reason="Fine.", person="ben@new", account=ONE)
+    desk.say("refuse", 1, reason="No.", person="ada@old", account=OTHER)
+    _draft(desk, 1, account=ONE)
+    with pytest.raises(Terminal, match="who releases it is not who has drafted it"):
+        _decide(desk, 1, "released", "ada@new", account=ONE)
+    _decide(desk, 1, "released", "ada@new", account=OTHER)
 
 
 def test_what_is_disputed_is_not_disputed_twice(desk):

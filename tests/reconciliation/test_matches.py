@@ -124,6 +124,16 @@ def test_a_word_that_cannot_be_is_refused(nights, rows, word, said, message):
         nights.twice(word, *nights.all("match_id"), **said)
 
 
+def test_a_pair_needs_two_accounts_of_the_console(nights, conn):
+    """Under another name the same account is the same person."""
+    nights.see(found())
+    (pair,) = nights.all("match_id")
+    say(conn, [pair], MatchWord("accept", "ada@old", "console:7", "Seen."))
+    with pytest.raises(Terminal, match="needs another person than ada@old"):
+        say(conn, [pair], MatchWord("accept", "ada@new", "console:7", "Seen."))
+    assert say(conn, [pair], MatchWord("accept", "ben", "console:8", "Seen.")) == 1
+
+
 def test_one_member_of_two_records_needs_two_persons(nights, conn):
     """The first word waits; the same person again, or a look at an older version, is refused."""
     nights.see(found())
