@@ -66,7 +66,7 @@ ORDER BY 1
 
 
 def rcni_rows(
-    conn: sa.Connection, partner_id: str, coverage_year: int, known_at: datetime
+    conn: sa.Connection, partner_id: str, coverage_year: int, known_at: datetime, on_day: date
 ) -> pa.Table:
     """The segments that begin in the year, as believed at that moment (monthly_tables.RCNI_ROWS).
 
@@ -76,7 +76,7 @@ def rcni_rows(
     query = sa.text(_ROWS).bindparams(
         partner_id=partner_id,
         known_at=known_at,
-        on_day=known_at.date(),
+        on_day=on_day,
         year_begin=date(coverage_year, 1, 1),
         year_end=date(coverage_year, 12, 31),
     )

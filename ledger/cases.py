@@ -6,7 +6,7 @@ fault does.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -270,12 +270,12 @@ def meet_files(conn: sa.Connection, looking: Looking, file_id: int | None = None
         _do(conn, _FILES_GONE, looking, file_id=file_id)
 
 
-def meet_book(conn: sa.Connection, looking: Looking) -> None:
+def meet_book(conn: sa.Connection, looking: Looking, on_day: date) -> None:
     """Makes cases of what waits in the book, and closes those that the book has proved gone.
 
     Waivers end on their last day.
     """
-    _do(conn, _EXPIRED, looking, on_day=looking.at.date(), **_terms())
+    _do(conn, _EXPIRED, looking, on_day=on_day, **_terms())
     meet_files(conn, looking)
     _do(conn, _REJECTED_GONE, looking, ours=_ours())
     _find(conn, _FOUND_WAITING, partner_id=looking.partner_id, ours=_ours(), **_reasons())

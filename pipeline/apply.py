@@ -38,8 +38,9 @@ def settle_batches(house: House, run: Run, partner_id: str) -> None:
         night = Night(run.run_id, partner_id, house.exchange(partner_id), run.as_of)
         applied = apply_events(conn, night, files, take_back(conn, night))
         gates.settle(conn, run.run_id, partner_id)
-        case_book(conn, run, partner_id)
-        meet_full_files(conn, run, partner_id, house.settings.tables_folder)
+        on_day = house.day_of(partner_id, run.as_of)
+        case_book(conn, run, partner_id, on_day)
+        meet_full_files(conn, run, partner_id, on_day, house.settings.tables_folder)
         journal(conn, run, "book brought up to date", partner=partner_id, applied=applied.applied)
     log.info(
         "book brought up to date",

@@ -1,5 +1,6 @@
 """What somebody must do something about becomes a case, in the transaction that has found it."""
 
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,9 +29,9 @@ def case_rejections(
     meet_rejected(conn, looking, file_id, _members(folder, ordinals))
 
 
-def case_book(conn: sa.Connection, run: Run, partner_id: str) -> None:
+def case_book(conn: sa.Connection, run: Run, partner_id: str, on_day: date) -> None:
     """Cases of what waits in the partner's book, and the end of those that it proves gone."""
-    meet_book(conn, Looking(run.run_id, partner_id, run.as_of))
+    meet_book(conn, Looking(run.run_id, partner_id, run.as_of), on_day)
 
 
 def _members(folder: Path, ordinals: pa.ChunkedArray) -> pa.Table:

@@ -68,7 +68,7 @@ def check_received(house: House, run: Run, file_id: int) -> str:
     if row.kind == "pre_audit":
         return take_pre_audit(house, run, file_id)
     with ParquetSink(house.settings.tables_folder / str(file_id)) as sink:
-        terms = terms_of(house, row, path, run.as_of.date())
+        terms = terms_of(house, row, path, house.day_of(row.partner_id, run.as_of))
         terms = as_correction(terms) if row.kind == "correction" else terms
         released = _release(house, file_id)
         terms = without_rule(terms, released.rule) if released else terms

@@ -161,7 +161,8 @@ class Correcting:
         with drafts(beside=self.house.settings.home) as folder:
             path = folder / "correction"
             path.write_bytes(content)
-            terms = terms_of(self.house, self.parent, path, datetime.now(UTC).date())
+            today = self.house.day_of(self.parent.partner_id, datetime.now(UTC))
+            terms = terms_of(self.house, self.parent, path, today)
             return check_file(path, as_correction(terms)).verdict
 
 

@@ -5,6 +5,7 @@ or the partner's own bounds allow (`full-file-omits…` in `schemas/gate.toml`, 
 partner) is held as one batch until a person decides.
 """
 
+from datetime import date
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -27,7 +28,9 @@ WHERE m.partner_id = :partner AND m.known_to = 'infinity' AND m.exchange_policy_
 """)
 
 
-def meet_full_files(conn: sa.Connection, run: Run, partner_id: str, checked: Path) -> None:
+def meet_full_files(
+    conn: sa.Connection, run: Run, partner_id: str, on_day: date, checked: Path
+) -> None:
     """Meets the breaks of the partner with what its newest full files say, if it sends any.
 
     `checked` holds the tables of checked files. The same files are seen once, however often the
@@ -47,6 +50,7 @@ def meet_full_files(conn: sa.Connection, run: Run, partner_id: str, checked: Pat
         partner_id,
         "exchange_full",
         run.as_of,
+        on_day,
         is_news=is_news,
         sha256=sha256,
         file_id=file_ids[-1] if is_news else None,

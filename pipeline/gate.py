@@ -68,9 +68,10 @@ def judge_next_batch(house: House, run: Run, partner_id: str) -> bool:
         if batch_id is None:
             return False
         staged = _staged_files(house, conn, partner_id, gates.files_of(conn, batch_id))
-        tables = batch_tables(conn, staged, run.as_of.date())
+        on_day = house.day_of(partner_id, run.as_of)
+        tables = batch_tables(conn, staged, on_day)
         nights = gates.earlier_findings(conn, partner_id, load_gate().history_nights)
-        bounds = house.partner(partner_id).bounds_on(run.as_of.date())
+        bounds = house.partner(partner_id).bounds_on(on_day)
         found = judge_batch(tables, nights, bounds)
         by = name_of_operator(house.settings)
         state = gates.record_findings(conn, batch_id, found, run.run_id, by)

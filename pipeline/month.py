@@ -62,7 +62,7 @@ def remember_rcni(
         )
     layout = load_rcni(month.rcni)
     with house.engine.connect() as conn:
-        rows = rcni_rows(conn, partner_id, coverage_year, as_of)
+        rows = rcni_rows(conn, partner_id, coverage_year, as_of, house.day_of(partner_id, as_of))
     if not rows.num_rows:
         raise Terminal(
             f"The book of {partner_id} has no coverage that begins in {coverage_year}, so there is "

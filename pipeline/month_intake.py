@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -61,7 +61,8 @@ def load(house: House, run: Run, file_id: int, year: int | None = None) -> Loade
         row = file_row(conn, file_id)
         partner = house.partner(row.partner_id)
         month = load_month(partner.exchange)
-        coverage_year = month.year_of(row.name, run.as_of) or year or run.as_of.year
+        on_day = house.day_of(partner.id, run.as_of)
+        coverage_year = month.year_of(row.name, run.as_of) or year or on_day.year
         asked = months.last_told(conn, partner.id, coverage_year)
     form = format_of(month)
     came = read_clear(house.landing.verified_path(row.storage_key))
@@ -70,7 +71,7 @@ def load(house: House, run: Run, file_id: int, year: int | None = None) -> Loade
     if asked is not None and not answered.is_refused:
         answered = unlike_what_we_sent(house, asked, answered)
     digest = hashlib.sha256(came if content is None else content).hexdigest()
-    answer = _Answer(row, digest, coverage_year, form, asked, answered, month)
+    answer = _Answer(row, digest, coverage_year, on_day, form, asked, answered, month)
     with writing(house, run, partner.id, "answers read") as conn:
         loaded = _keep(conn, run, answer)
         journal(conn, run, "file checked", file=file_id)
@@ -85,6 +86,7 @@ class _Answer:
     row: sa.Row[Any]  # of ledger.file
     sha256: str  # of what it says, however it was packed
     coverage_year: int
+    on_day: date  # on which it is read, at the exchange
     form: AnswerFormat
     asked: Any  # the row of our file that it answers; None when there is none
     read: Answered
@@ -129,11 +131,11 @@ def _follow(
     believed_at = answer.asked["as_of"] if answer.asked is not None else file.as_of
     found = _origins(conn, file.partner_id, believed_at, actions, form)
     dispute = answer.month.dispute
-    due_on = load_business_days().deadline(file.as_of.date(), dispute.days, dispute.when_closed)
+    due_on = load_business_days().deadline(answer.on_day, dispute.days, dispute.when_closed)
     months.keep_actions(conn, month_file_id, actions, found["event_id"], due_on)
     sighting = Sighting(
-        run.run_id, file.partner_id, "monthly", run.as_of, is_news=True, sha256=file.sha256,
-        scope=Scope((str(file.coverage_year),)), file_id=file.file_id,
+        run.run_id, file.partner_id, "monthly", run.as_of, answer.on_day, is_news=True,
+        sha256=file.sha256, scope=Scope((str(file.coverage_year),)), file_id=file.file_id,
     )  # fmt: skip
     differences = differences_of(actions, file.coverage_year, found["file_id"])
     became = meet(conn, sighting, differences)

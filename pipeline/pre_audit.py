@@ -6,6 +6,7 @@ It changes nothing and ends nobody. What it says is compared each night (`pre_au
 import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -43,7 +44,8 @@ def take_pre_audit(house: House, run: Run, file_id: int) -> str:
     with house.engine.connect() as conn:
         row = file_row(conn, file_id)
     partner = house.partner(row.partner_id)
-    year = load_month(partner.exchange).year_of(row.name, run.as_of) or run.as_of.year
+    on_day = house.day_of(partner.id, run.as_of)
+    year = load_month(partner.exchange).year_of(row.name, run.as_of) or on_day.year
     read, digest = _read(house, partner, row.storage_key)
     key = None
     if not read.is_refused:
@@ -53,7 +55,7 @@ def take_pre_audit(house: House, run: Run, file_id: int) -> str:
         if known is not None:  # a copy changes nothing
             set_of_month(conn, file_id, copy_of=known["file_id"])
         else:
-            found = [] if read.is_refused else _left_out(conn, run, partner, year, read)
+            found = [] if read.is_refused else _left_out(conn, on_day, partner, year, read)
             taken = _Taken(row, digest, year, read, found, key, name_of_operator(house.settings))
             _keep(conn, run, partner, taken)
         journal(conn, run, "file checked", file=file_id)
@@ -155,11 +157,10 @@ def layout_of(partner: Partner) -> PreAuditLayout:
 
 
 def _left_out(
-    conn: sa.Connection, run: Run, partner: Partner, year: int, read: PreAudit
+    conn: sa.Connection, on_day: date, partner: Partner, year: int, read: PreAudit
 ) -> list[Finding]:
     """What the gate finds of whom the file leaves out."""
     whole = pa.table({"exchange_policy_id": read.not_compared})
     told = pa.concat_tables([read.rows.select(NAMED.names), whole], promote_options="default")
-    on_day = run.as_of.date()
     who = WhoIsNamed(partner.id, on_day, load_gate().plan_of_policies, year)
     return judge_batch(omitted(conn, told, who, "pre_audit"), [], partner.bounds_on(on_day))

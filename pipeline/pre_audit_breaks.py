@@ -56,11 +56,13 @@ def compare_pre_audits(
         left_out = pa.chunked_array([*newer.chunks, *unread.chunks], tables.TEXT)
         rows = Snapshot(frozenset(monthly_tables.PRE_AUDIT_ROWS.names), (path,))
         told = Told(rows, left_out, year, layout_of(house.partner(partner_id)).alike)
-        comparison = compare_pre_audit(book, told, run.as_of.date())
+        on_day = house.day_of(partner_id, run.as_of)
+        comparison = compare_pre_audit(book, told, on_day)
         is_news = file_row(conn, row["file_id"]).run_id == run.run_id
         sighting = Sighting(
-            run.run_id, partner_id, "pre_audit", run.as_of, is_news=is_news, sha256=row["sha256"],
-            scope=_scope(year, unread, newer), file_id=row["file_id"] if is_news else None,
+            run.run_id, partner_id, "pre_audit", run.as_of, on_day, is_news=is_news,
+            sha256=row["sha256"], scope=_scope(year, unread, newer),
+            file_id=row["file_id"] if is_news else None,
         )  # fmt: skip
         found = differences_of_year(comparison, year)
         compared.append(ComparedYear(year, sighting, found, comparison.counts))

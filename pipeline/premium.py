@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -59,6 +60,7 @@ def post_file(house: House, run: Run, file_id: int) -> None:
         partner_id = str(file_row(conn, file_id).partner_id)
     accepted = accepted_of(house.settings.tables_folder / str(file_id))
     folder = house.settings.reports_folder / str(run.run_id) / partner_id / "premium" / str(file_id)
+    on_day = house.day_of(partner_id, run.as_of)
     with writing(house, run, partner_id, "payments posted") as conn:
         if take_for_posting(conn, file_id) is None:
             return
@@ -79,7 +81,7 @@ def post_file(house: House, run: Run, file_id: int) -> None:
         )
         record_posting(conn, file_id, partner_id, run.run_id, posting)
         add_up_payments(conn, file_id)
-        became = _meet_breaks(conn, run, partner_id, file_id, match)
+        became = _meet_breaks(conn, run, partner_id, on_day, file_id, match)
         journal(conn, run, "payments posted", file=file_id, payments=len(accepted.payments))
     log.info("payments posted", partner=partner_id, file_id=file_id, breaks=dict(became))
 
@@ -117,8 +119,13 @@ def _type(table: pa.Table) -> pa.DataType:
     return table.schema.field("set_ordinal").type
 
 
-def _meet_breaks(
-    conn: sa.Connection, run: Run, partner_id: str, file_id: int, match: PremiumMatch
+def _meet_breaks(  # noqa: PLR0913 - a night, its day, and what it posts
+    conn: sa.Connection,
+    run: Run,
+    partner_id: str,
+    on_day: date,
+    file_id: int,
+    match: PremiumMatch,
 ) -> Mapping[str, int]:
     """What becomes of breaks: of the months that the file pays, and of what else it is about."""
     rows = match.months
@@ -129,7 +136,7 @@ def _meet_breaks(
     sha256 = str(file_row(conn, file_id).sha256)
     scope = Scope(tuple(f"{month:%Y-%m}" for month in match.paid_months), fields)
     sighting = Sighting(
-        run.run_id, partner_id, "premium", run.as_of,
+        run.run_id, partner_id, "premium", run.as_of, on_day,
         is_news=True, sha256=sha256, scope=scope, file_id=file_id,
     )  # fmt: skip
     return meet(conn, sighting, differences_of(rows, file_id))

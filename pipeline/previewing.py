@@ -1,7 +1,6 @@
 """What a night would decide and send, without doing it."""
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
@@ -21,7 +20,7 @@ def preview_of_night(house: House, partner_id: str, as_of: datetime | None) -> p
     partner, exchange = house.partner(partner_id), house.exchange(partner_id)
     records = read_carrier_records(house, partner_id)
     moment = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
-    on_day = moment.astimezone(ZoneInfo(exchange.time_zone)).date()
+    on_day = exchange.day_of(moment)
     with house.engine.connect() as conn, conn.begin() as transaction:
         run_id = open_run(conn, moment, house.rules)
         decide(conn, run_id, partner, exchange, on_day, records)

@@ -42,6 +42,7 @@ def reconcile_partner(
     the book has members and the carrier's records have none.
     """
     folder = house.settings.reports_folder / str(run.run_id) / partner_id / "reconciliation"
+    on_day = house.day_of(partner_id, run.as_of)
     _, carrier_sha256 = freeze(records.members, folder / "carrier", "members")
     with house.engine.connect() as conn:
         last_batch_id = last_settled(conn, partner_id)
@@ -50,7 +51,7 @@ def reconcile_partner(
         read = _Read(carrier_sha256, _kept(house, decisions), last_batch_id)
         if _is_done(conn, run, partner_id, read):
             return False
-        book = book_snapshot(conn, partner_id, run.as_of)
+        book = book_snapshot(conn, partner_id, run.as_of, on_day)
     if book.num_rows and not records.members.num_rows:
         raise Terminal(
             f"{house.settings.carriers[partner_id].members} holds no member record. Deliver it "
@@ -79,12 +80,12 @@ def reconcile_partner(
             log.info("a later night has met the breaks", partner=partner_id)
         else:
             sighting = Sighting(
-                run.run_id, partner_id, "carrier", run.as_of, is_news=is_news,
+                run.run_id, partner_id, "carrier", run.as_of, on_day, is_news=is_news,
                 sha256=carrier_sha256, scope=Scope(unread_fields=comparison.not_compared),
             )  # fmt: skip
             became = meet(conn, sighting, comparison.differences, book)
             meet_pre_audits(conn, audited, book)
-            end_waivers(conn, partner_id, run.run_id, run.as_of)
+            end_waivers(conn, partner_id, run.run_id, run.as_of, on_day)
             meet_matches(conn, run.run_id, partner_id, run.as_of, comparison.matches)
             log.info("breaks met", partner=partner_id, **became)
     if comparison.is_too_much_alone:

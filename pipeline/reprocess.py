@@ -94,9 +94,9 @@ def reprocess(
     house = replace(house, engine=house.engine.execution_options(postgresql_readonly=True))
     row, differs_in = _judged(house, file_id)
     before = _recorded(house, file_id)
-    day = row.recorded_at.astimezone(UTC).date()
+    day = house.day_of(row.partner_id, row.recorded_at)
     if basis == "today":
-        day = today or datetime.now(UTC).date()
+        day = today or house.day_of(row.partner_id, datetime.now(UTC))
     path = house.landing.verified_path(row.storage_key)
     terms, left_out = _terms(house, row, terms_of(house, row, path, day), basis, before)
     read = partial(check_file, path, terms, crew=crew)

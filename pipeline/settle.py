@@ -5,7 +5,6 @@ something if and only if it is on its way.
 """
 
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -55,7 +54,7 @@ def _decide(
 ) -> None:
     """Decides as of the run's day at the exchange, and holds what persons must see first."""
     partner, exchange = house.partner(partner_id), house.exchange(partner_id)
-    on_day = run.as_of.astimezone(ZoneInfo(exchange.time_zone)).date()
+    on_day = exchange.day_of(run.as_of)
     decide(conn, run.run_id, partner, exchange, on_day, records)
     doubts = [_STALE] if records.is_stale else []
     hold_id = hold_endings(conn, run.run_id, partner_id, on_day, partner.holding, doubts)

@@ -8,7 +8,7 @@ a member that would be accepted may still wait there.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -77,7 +77,7 @@ def what_if(
         asked = received_enrollments(conn, question.since, question.until, question.partner_id)
     for number, row in enumerate(asked, 1):
         tell(f"file {number} of {len(asked)}")
-        day = row.recorded_at.astimezone(UTC).date()
+        day = house.day_of(row.partner_id, row.recorded_at)
         both = _judged_by_both(house, row, day, question.rulebook, crew)
         files.append(_file_row(both, day))
         members.append(both.members_decided_otherwise())

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -61,6 +62,10 @@ class House:
     def exchange(self, partner_id: str) -> Exchange:
         """The partner's exchange."""
         return load_exchange(self.partner(partner_id).exchange)
+
+    def day_of(self, partner_id: str, moment: datetime) -> date:
+        """The day at the partner's exchange, by which everything about the partner is judged."""
+        return self.exchange(partner_id).day_of(moment)
 
     def mailbox(self, partner_id: str) -> Mailbox:
         """The partner's mailbox. Raises Terminal when none is configured."""

@@ -8,7 +8,7 @@ could not read, and of fields that it could not compare.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -153,7 +153,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Sighting:
-    """Who looked, when, and at what.
+    """Who looked, when, on which day at the exchange, and at what.
 
     `is_news`: no reconciliation has compared these very snapshots before. `sha256` is of the other
     side's snapshot, `file_id` that of the exchange's file where it is one.
@@ -163,6 +163,7 @@ class Sighting:
     partner_id: str
     source: str
     at: datetime
+    on_day: date
     is_news: bool
     sha256: str
     scope: Scope = Scope()
@@ -186,7 +187,6 @@ def meet(
     copy_to_temporary(conn, "not_read", sighting.scope.unread)
     hours = load_break_rules().source(sighting.source).hours
     told = vars(sighting) | {
-        "on_day": sighting.at.date(),
         "due_at": sighting.at + timedelta(hours=hours),
         "periods": list(sighting.scope.periods),
         "unread_fields": list(sighting.scope.unread_fields),
@@ -209,12 +209,14 @@ def _with_periods(found: pa.Table) -> pa.Table:
     return found.select(tables.FOUND_DIFFERENCES.names)
 
 
-def end_waivers(conn: sa.Connection, partner_id: str, run_id: int, at: datetime) -> int:
+def end_waivers(
+    conn: sa.Connection, partner_id: str, run_id: int, at: datetime, on_day: date
+) -> int:
     """How many waivers have had their last day, of breaks that nobody has looked at since.
 
     Those that a look finds again it opens itself. Either way they are due anew.
     """
-    told = {"partner_id": partner_id, "run_id": run_id, "at": at, "on_day": at.date()}
+    told = {"partner_id": partner_id, "run_id": run_id, "at": at, "on_day": on_day}
     return sum(
         conn.execute(
             sa.text(_EXPIRED),

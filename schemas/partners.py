@@ -6,11 +6,12 @@ who we are to one exchange. Nothing here knows a host, a path or a secret: those
 
 import re
 import tomllib
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -184,6 +185,10 @@ class Exchange(_Row):
     reinstatement: Reinstatement
     reporting_categories: tuple[ReportingCategory, ...] = ()
     codes: dict[str, tuple[str, ...]] = {}
+
+    def day_of(self, moment: datetime) -> date:
+        """The day at the exchange: its days begin and end by its own clock."""
+        return moment.astimezone(ZoneInfo(self.time_zone)).date()
 
     @property
     def dated_categories(self) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ class CarrierCore:
             for item in self.disagreements(partner_id)
             if not item.is_healed(night)
         }
-        day = self.exchange.scenario.day(night) + timedelta(days=1)  # by UTC, in the evening
+        day = self.exchange.scenario.day(night)
         for one in known:
             names = self._names(one, night)
             amounts = one.amounts_on(max(one.policy.begin, min(day, one.policy.end or day)))

@@ -55,6 +55,7 @@ class Nights:
     def __init__(self, house):
         self.house = house
         self.file_ids = []
+        self.hour = time(14)  # by UTC, at which nights begin
         self.moment = None  # the clock of the last night
 
     def spend(self, files, *, to_book):
@@ -62,7 +63,7 @@ class Nights:
         for day, of_day in groupby(files, key=lambda received: received.day):
             of_night = list(of_day)
             senders = {received.partner for received in of_night}
-            self.moment = datetime.combine(day, time(4), UTC)
+            self.moment = datetime.combine(day, self.hour, UTC)
             run = open_for_scheduler(self.house, self.moment, sorted(senders)).run
             partners = {self._receive(run, received) for received in of_night}
             for partner in sorted(partners):

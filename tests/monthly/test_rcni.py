@@ -22,7 +22,7 @@ def written(carrier, partner, layout):
 
     def of():
         carrier.applies()
-        rows = rcni_rows(carrier.conn, PARTNER, 2027, carrier.as_of)
+        rows = rcni_rows(carrier.conn, PARTNER, 2027, carrier.as_of, carrier.as_of.date())
         assert rows.schema.equals(monthly_tables.RCNI_ROWS)
         content = write_rcni(rows, RcniHead(partner, 2027, EXTRACTED), layout)
         prove_rcni(content, rows, layout)
@@ -148,7 +148,7 @@ def test_a_file_that_says_anything_else_than_the_book_is_not_sent(
     """Each value, each row and each dollar is read back before the file may leave."""
     carrier.receives(say.enrollment("1001", "S1", "D1"))
     carrier.applies()
-    rows = rcni_rows(carrier.conn, PARTNER, 2027, carrier.as_of)
+    rows = rcni_rows(carrier.conn, PARTNER, 2027, carrier.as_of, carrier.as_of.date())
     content = write_rcni(rows, RcniHead(partner, 2027, EXTRACTED), layout)
 
     with pytest.raises(Terminal, match=found):
@@ -159,7 +159,7 @@ def test_two_records_of_one_key_are_not_sent(carrier, say, partner, layout):
     """The exchange could find its own record of neither."""
     carrier.receives(say.enrollment("1001", "S1"))
     carrier.applies()
-    rows = rcni_rows(carrier.conn, PARTNER, 2027, carrier.as_of)
+    rows = rcni_rows(carrier.conn, PARTNER, 2027, carrier.as_of, carrier.as_of.date())
     doubled = pa.concat_tables([rows, rows])
 
     with pytest.raises(Terminal, match="have the key of another"):

@@ -1,6 +1,6 @@
 """Cases: what of the exchange's files somebody must do something about, from fault to proof."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -106,13 +106,19 @@ def test_a_file_that_comes_again_and_can_be_read_closes_its_case(desk):
 
 
 def test_a_waiver_holds_until_its_last_day(desk):
-    """Then the case opens by itself, without any file of its policy, and is due anew."""
+    """Then the case opens by itself, without any file of its policy, and is due anew.
+
+    The day is the exchange's: in its evening the next has begun by UTC.
+    """
     desk.night(NO_RELATION)
     desk.say("waive", reason="Small.", until=DAY + timedelta(days=1))
     desk.night(ANOTHER)
     assert desk.all() == ["waived"]
-    due = desk.all("due_at")
+    desk.nights.hour = time(2)
     desk.night({**ANOTHER, **SAID_AGAIN})
+    assert desk.all() == ["waived"]
+    due = desk.all("due_at")
+    desk.night({**ANOTHER, "BGN*": ["BGN*00*12458*20260302*120000*ET***2"]})
     assert desk.all("state", "times_reopened") == [("reopened", 1)]
     assert desk.all("due_at") > due
 

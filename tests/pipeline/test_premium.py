@@ -19,7 +19,7 @@ from tests.cases.house import Nights, opened_house
 
 HARBOR = "harbor-light-nc"
 OURS = {"REF*38": ["REF*38*91002NC0010001"]}
-NIGHT = datetime(2026, 1, 2, 4, tzinfo=UTC)
+NIGHT = datetime(2026, 1, 2, 14, tzinfo=UTC)
 
 
 @pytest.fixture

@@ -60,7 +60,14 @@ class Nights:
         )
         scope = Scope(**scope)
         sighting = Sighting(
-            self.run_id, partner_id, source, at, is_news=is_news, sha256="c" * 64, scope=scope
+            self.run_id,
+            partner_id,
+            source,
+            at,
+            at.date(),
+            is_news=is_news,
+            sha256="c" * 64,
+            scope=scope,
         )
         found = pa.Table.from_pylist(rows, schema=tables.FOUND_DIFFERENCES)
         return meet(self.conn, sighting, found, members)
@@ -140,15 +147,15 @@ def test_what_a_look_could_not_read_closes_nothing(nights):
 
 
 def test_a_waiver_ends_on_its_day_also_where_nobody_looks_at_its_month_again(nights, conn):
-    """The next night opens the break, once."""
+    """The next night opens it, once. In the evening at the exchange it is tomorrow by UTC."""
     nights.see(difference(period="2027"), source="monthly", periods=("2027",))
     nights.say("waive", reason="Small.", until=date(2026, 12, 2))
     ends = [
-        end_waivers(conn, PARTNER, nights.run_id, datetime(2026, 12, day, 6, tzinfo=UTC))
-        for day in (2, 3, 4)
+        end_waivers(conn, PARTNER, nights.run_id, evening, date(2026, 12, day))
+        for day, evening in ((day, datetime(2026, 12, day + 1, tzinfo=UTC)) for day in (2, 3, 4))
     ]
     assert (ends, nights.all("state", "times_reopened")) == ([0, 1, 0], [("reopened", 1)])
-    assert nights.all("due_at") == [FIRST_NIGHT + timedelta(days=2 + 3)]
+    assert nights.all("due_at") == [datetime(2026, 12, 4 + 3, tzinfo=UTC)]
 
 
 def test_the_same_snapshots_again_change_nothing_but_when_it_was_last_seen(nights, conn):
