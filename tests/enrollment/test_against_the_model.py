@@ -20,7 +20,7 @@ from tests.enrollment.histories import FIRST_NIGHT, deliveries
 from tests.enrollment.invariants import broken
 
 # For a larger run, set it to a few hundred.
-EXAMPLES = int(os.environ.get("EDI834_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "10"))
 NIGHTS = [FIRST_NIGHT + timedelta(days=night) for night in range(3)]
 ZONE = ZoneInfo(load_exchange("ffe").time_zone)
 MEANINGS = {"ffe": model.MEANINGS, "dc-health-link": model.DC_MEANINGS}

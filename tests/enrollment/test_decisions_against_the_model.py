@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.enrollment import decision_model as model
 from tests.enrollment.deciding import Desk
 
-EXAMPLES = int(os.environ.get("EDI834_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "30"))
 BEGINS = (date(2027, 1, 1), date(2027, 2, 15), date(2027, 9, 1))
 FULL, HALF, RAISED = Decimal(300), Decimal(150), Decimal(360)
 FIRST_DAY = date(2026, 12, 15)
