@@ -9,6 +9,7 @@ Source: X12.5, interchange control structures; ISA is 106 bytes with its termina
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from mmap import MADV_DONTNEED, mmap
@@ -98,7 +99,8 @@ class Layout:
 
     def region_at(self, place: int) -> Region:
         """The interchange in which a byte lies, or behind which."""
-        return next(region for region in reversed(self.regions) if region.byte_start <= place)
+        behind = bisect_right(self.regions, place, key=lambda region: region.byte_start)
+        return self.regions[behind - 1]
 
 
 def _region(start: int, isa: bytes, end: int) -> Region:

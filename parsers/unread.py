@@ -13,7 +13,7 @@ _NOT_PASSED_OVER = re.compile(rb"[^ \t\r\n\0]")
 _MARK = b"\xef\xbb\xbf"
 # A segment that interchanges of 834, 999 and TA1 have, and two separators of its own.
 _SEGMENT = re.compile(
-    rb"(?:ISA|TA1|GS|ST|INS|REF|AK[1-9]|IK[3-5]|SE|GE|IEA)([^A-Za-z0-9\s])"
+    rb"(?<![A-Za-z0-9-])(?:ISA|TA1|GS|ST|INS|REF|AK[1-9]|IK[3-5]|SE|GE|IEA)([^A-Za-z0-9\s])"
     rb"(?:(?!\1)[^\r\n]){0,40}(?:\1|\Z)"
 )
 

@@ -38,8 +38,15 @@ def _tails(received: ReceivedFile, envelope: Envelope) -> Iterator[dict[str, obj
     kinds = envelope.control["kind"].to_numpy()
     other, trailer = KINDS.index("other"), KINDS.index("IEA")
     places = np.flatnonzero((kinds[1:] == other) & (kinds[:-1] == trailer)) + 1
-    for row in envelope.control.take(pa.array(places)).to_pylist():
-        end = received.layout.region_at(row["byte_start"]).byte_end
+    # Each is looked at up to the next trailer only, so that no byte is looked at twice.
+    trailers = np.append(np.flatnonzero(kinds == trailer), len(kinds))
+    following = trailers[np.searchsorted(trailers, places)]
+    ends = np.append(envelope.control["byte_end"].to_numpy(), received.size_bytes)[
+        following
+    ].tolist()
+    rows = envelope.control.take(pa.array(places)).to_pylist()
+    for row, trailer_end in zip(rows, ends, strict=True):
+        end = min(received.layout.region_at(row["byte_start"]).byte_end, trailer_end)
         if holds_segments(received, row["byte_start"], end):
             yield issue(_LOST, "ISA", {"byte_start": row["byte_start"], "byte_end": end})
         else:

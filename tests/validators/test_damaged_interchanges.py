@@ -67,6 +67,8 @@ def test_what_has_lost_its_header_is_told(reader, content):
         ("\xef\xbb\xbf\r\n \t\0" + FIRST, ["leading-bytes"]),
         (FIRST + "\r\n\r\n" + SECOND, []),
         (FIRST + "END OF FILE~\x1a", ["bytes-after-interchange", "terminator-missing-at-end"]),
+        (FIRST + "# LAST-RECORD-OF-FILE~", ["bytes-after-interchange"]),
+        (FIRST + "END OF FILE PAGE-1-2~", ["bytes-after-interchange"]),
     ],
 )
 def test_what_is_no_interchange_is_passed_over(reader, content, rules):
@@ -80,3 +82,12 @@ def test_damaged_interchanges_alone_are_read_by_nobody(reader):
     verdict = reader.verdict(shortened(FIRST) + shifted(SECOND))
     assert verdict.file_verdict == "unreadable"
     assert verdict.issues["rule"].to_pylist() == ["interchange-header-malformed"]
+
+
+def test_every_tail_is_looked_at_up_to_the_next_trailer_only(reader):
+    """Not up to the end of the file again for each: a file may hold trailers and words only."""
+    lost = other(SECOND)[150:].replace("~", "$")
+    content = FIRST.replace("~", "\n") + "IEA\nEND\n" * 3 + "IEA\n" + lost + "\n"
+    told = [row["rule"] for row in reader.verdict(content).issues.to_pylist()]
+    assert told.count("bytes-after-interchange") == 3
+    assert told.count(LOST) == 1
