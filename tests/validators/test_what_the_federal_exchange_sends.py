@@ -209,3 +209,12 @@ def test_a_health_plan_has_premiums_of_its_members(tmp_path):
     """Only dental plans may be rated by family, so that their members' amounts tell nothing."""
     told = Reader(tmp_path).rules(edited(BASES["ffe-initial"], UNTOLD), HARBOR)
     assert set(told) == {"premiums-do-not-add-up"}
+
+
+@pytest.mark.parametrize("members", [(), ("REF*9X*412.50", "REF*9X*200.00")])
+def test_a_total_without_a_day_is_added_up_too(tmp_path, members):
+    """The day on which coverage begins is taken for it, and the amount goes into the book."""
+    edits = {f"{amount}...DTP*007": (amount,) for amount in members}
+    edits |= {"REF*9X*612.50...DTP*007": ("REF*9X*712.50",), "REF*9V*512.50": ("REF*9V*612.50",)}
+    told = Reader(tmp_path).rules(edited(BASES["ffe-initial"], edits), HARBOR)
+    assert set(told) == {"category-date-missing", "premiums-do-not-add-up"}

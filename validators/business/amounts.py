@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parsers.segments import Flags, Ints
+from validators.business.columns import NO_DAY
 from validators.business.facts import Facts
 from validators.business.money import NO_AMOUNT
 
@@ -131,8 +132,9 @@ def sum_of_members(facts: Facts, check: "Check") -> Flags:
     Both are reporting categories; of several amounts the one for the latest day counts, as that is
     the day for which all of them hold. Of the members of a set those count for which `of` holds. A
     set in which no member, or not every one of them, has the amount is passed over, and so is one
-    in which a member's amount begins later than the total. Where `untold` holds of the subscriber,
-    amounts that are all 0 tell nothing, and the set is passed over.
+    in which a member's amount begins later than the total; a total without a day holds for all.
+    Where `untold` holds of the subscriber, amounts that are all 0 tell nothing, and the set is
+    passed over, too.
     """
     amounts = _Amounts(facts)
     category = "category."
@@ -150,7 +152,8 @@ def sum_of_members(facts: Facts, check: "Check") -> Flags:
     lacking = np.zeros(count + 1, dtype=np.bool_)
     lacking[sets[rows[each[rows] == NO_AMOUNT]]] = True
     is_judged = (totals != NO_AMOUNT) & facts.column("member", "is_subscriber").flags[:-1]
-    is_judged &= ~lacking[sets] & (sets >= 0) & (days[sets] <= amounts.days[rows_of_totals])
+    since = amounts.days[rows_of_totals]
+    is_judged &= ~lacking[sets] & (sets >= 0) & ((days[sets] <= since) | (since == NO_DAY))
     untold = facts.where("member", check.arguments.get("untold", ()))
     if untold is not None:
         is_judged &= ~untold | (sums[sets] != 0)
