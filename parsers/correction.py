@@ -93,15 +93,16 @@ def _separators(isa: bytes) -> _Separators:
     return _Separators(separator, component, repetition if separates else None, end)
 
 
-def _edited(segment: bytes, edits: Iterable[Edit], separators: _Separators) -> bytes:
+def _edited(segment: bytes, edits: Sequence[Edit], separators: _Separators) -> bytes:
     separator = separators.element
     elements = segment.split(separator)
-    is_changed = False
     for edit in edits:
-        is_changed = True
         elements += [b""] * (edit.element + 1 - len(elements))
         elements[edit.element] = _set(elements[edit.element], edit, separators)
-    return separator.join(elements).rstrip(separator) if is_changed else segment
+    # Only now, so that each edit finds the repetitions by the numbers that they came with.
+    for number in {edit.element for edit in edits}:
+        elements[number] = _without_emptied(elements[number], number, edits, separators)
+    return separator.join(elements).rstrip(separator) if edits else segment
 
 
 def _set(old: bytes, edit: Edit, separators: _Separators) -> bytes:
@@ -109,7 +110,7 @@ def _set(old: bytes, edit: Edit, separators: _Separators) -> bytes:
     value = edit.value.encode("utf-8")
     if edit.component is None and edit.repetition is None:
         return value
-    repeated = [old] if separators.repetition is None else old.split(separators.repetition)
+    repeated = _repetitions(old, separators)
     place = (edit.repetition or 1) - 1
     if place >= len(repeated):
         raise Terminal(
@@ -119,8 +120,21 @@ def _set(old: bytes, edit: Edit, separators: _Separators) -> bytes:
     if edit.component is not None:
         value = _in_place(repeated[place], separators.component, edit.component, value)
     repeated[place] = value
-    kept = [one for number, one in enumerate(repeated) if one or number != place]
+    return (separators.repetition or b"").join(repeated)
+
+
+def _without_emptied(
+    element: bytes, number: int, edits: Sequence[Edit], separators: _Separators
+) -> bytes:
+    """The element without the repetitions that edits have emptied; others may be empty."""
+    named = {(edit.repetition or 1) - 1 for edit in edits if edit.element == number}
+    repeated = _repetitions(element, separators)
+    kept = [one for place, one in enumerate(repeated) if one or place not in named]
     return (separators.repetition or b"").join(kept)
+
+
+def _repetitions(element: bytes, separators: _Separators) -> list[bytes]:
+    return [element] if separators.repetition is None else element.split(separators.repetition)
 
 
 def _in_place(whole: bytes, separator: bytes, number: int, value: bytes) -> bytes:

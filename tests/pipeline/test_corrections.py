@@ -178,6 +178,21 @@ def test_one_repetition_is_corrected_and_the_others_stay(edit, races):
 
 
 @pytest.mark.parametrize(
+    ("old", "edits", "races"),
+    [
+        ("A^B^C^D", (Edit(2, 5, "", None, 2), Edit(2, 5, "X", None, 3)), "A^X^D"),
+        ("A^B^C", (Edit(2, 5, "", None, 2), Edit(2, 5, "X", None, 3)), "A^X"),
+        (":RET:1^::B^C", (Edit(2, 5, "", 3, 2), Edit(2, 5, "Z", 1, 2)), ":RET:1^Z^C"),
+        ("A^^C", (Edit(2, 5, "X", None, 3),), "A^^X"),
+    ],
+)
+def test_repetitions_keep_their_numbers_while_several_are_corrected(old, edits, races):
+    """What one edit has emptied is left out behind the last of them."""
+    text, place = _one_set("ST*834*1", f"DMG*D8*19800101*F**{old}", "SE*3*1")
+    assert corrected(text.encode(), place, edits).decode() == text.replace(old, races)
+
+
+@pytest.mark.parametrize(
     ("edit", "told"),
     [(Edit(2, 5, "A^B"), "delimiter"), (Edit(2, 5, "A", 3, 4), "no repetition 4")],
 )
