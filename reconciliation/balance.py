@@ -53,7 +53,7 @@ FROM met m LEFT JOIN (
   FROM differences GROUP BY ALL
 ) d USING (policy, member)
 WINDOW of_carrier AS (PARTITION BY is_carrier, carrier_policy
-  ORDER BY is_book AND is_subscriber DESC, member
+  ORDER BY is_book AND is_subscriber DESC, is_book, member
   ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING);
 """
 

@@ -69,6 +69,18 @@ def test_a_policy_counts_once_at_the_carrier_wherever_its_dollars_stand(book, ca
     assert told(found) == {"matched": (1, 1, one, one), "missing_in_book": (0, 3, 0, one)}
 
 
+def test_dollars_of_another_subscriber_go_where_their_break_says(book, carrier, book_row):
+    """The carrier's subscriber of a policy is somebody else; the child on it agrees."""
+    nobody = {"premium_total": None, "aptc": None, "csr": None, "is_subscriber": False}
+    child = book_row(1) | nobody | {"exchange_member_id": "0", "issuer_member_id": "M0"}
+    somebody = book_row(1) | STRANGER | {"exchange_member_id": "9", "issuer_member_id": "M9"}
+    found, comparison = balanced(book(book_row(1), child), carrier(child, somebody))
+    one = Decimal("512.30")
+    assert told(found)["matched"] == (1, 1, 0, 0)
+    assert told(found)["missing_in_book"] == (0, 1, 0, one)
+    assert sorted(comparison.differences["premium_difference"].to_pylist()) == [-one, one]
+
+
 def test_records_that_are_found_by_other_ids_are_one_members(book, carrier, book_row):
     """A carrier that has other ids of the exchange has the row nevertheless."""
     lost = book_row(1, exchange_policy_id="77", exchange_member_id="78")
