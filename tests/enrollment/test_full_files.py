@@ -33,7 +33,8 @@ def night(carrier_of_a_state, say, tmp_path):
             (tmp_path / str(file_id)).mkdir()
             pq.write_table(carrier.parsed.members, tmp_path / str(file_id) / "members.parquet")
         carrier.applies()
-        meet_full_files(carrier.conn, Run(carrier.run_id, carrier.as_of, 1), PARTNER, tmp_path)
+        today = Run(carrier.run_id, carrier.as_of, 1)
+        meet_full_files(carrier.conn, today, PARTNER, carrier.as_of.date(), tmp_path)
         return file_id
 
     run.carrier = carrier
