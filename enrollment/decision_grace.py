@@ -113,7 +113,8 @@ WHERE (coalesce(s.responsible, 0) = 0 OR b.total > 0)
 """)
 
 # What a month owes is owed from its first day on; the part of it of which we learnt later, from the
-# begin of the month after that day. A part is known since the last day on which less was believed.
+# begin of the month after that day. A part is known since the last day on which less was believed:
+# a lower amount, or a month that was not covered. An end for want of payment is no such belief.
 _ITEMS = sa.text("""
 CREATE TEMPORARY TABLE owed_item ON COMMIT DROP AS
 SELECT exchange_policy_id, due, known_on, level - below AS amount,
@@ -121,19 +122,30 @@ SELECT exchange_policy_id, due, known_on, level - below AS amount,
     ELSE CAST(date_trunc('month', known_on - 1) + interval '1 month' AS date) END AS counts_from
 FROM (
   SELECT exchange_policy_id, due, level, is_believed,
-    CAST(known_from AT TIME ZONE :time_zone AS date) AS known_on,
+    CAST(greatest(known_from, covered_from) AT TIME ZONE :time_zone AS date) AS known_on,
     lag(level, 1, 0) OVER (PARTITION BY exchange_policy_id, due ORDER BY known_from) AS below
   FROM (
-    SELECT b.exchange_policy_id, m.due, a.known_from,
+    SELECT b.exchange_policy_id, m.due, m.covered_from, a.known_from,
       min(a.amount) OVER (PARTITION BY b.exchange_policy_id, m.due ORDER BY a.known_from
         ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS level,
       bool_or(a.known_to = 'infinity') OVER (PARTITION BY b.exchange_policy_id, m.due)
         AS is_believed
     FROM behind b
     CROSS JOIN LATERAL (
-      SELECT CAST(day AS date) AS due FROM generate_series(
-        date_trunc('month', b.benefit_begin) + interval '1 month',
-        least(b.last_owed, CAST(:on_day AS date)), interval '1 month') day
+      SELECT month.due, (
+        SELECT max(p.known_to) FROM book.policy p
+        WHERE p.exchange_policy_id = b.exchange_policy_id AND p.partner_id = :partner_id
+          AND p.known_to < 'infinity' AND (p.status = 'cancelled' OR p.benefit_end < month.due)
+          AND NOT EXISTS (SELECT FROM book.decision d
+            WHERE d.exchange_policy_id = b.exchange_policy_id AND d.partner_id = :partner_id
+              AND d.rule IN ('grace-over', 'grace-over-aptc') AND d.sent_file_id IS NOT NULL
+              AND d.coverage_end = p.benefit_end)
+      ) AS covered_from
+      FROM (
+        SELECT CAST(day AS date) AS due FROM generate_series(
+          date_trunc('month', b.benefit_begin) + interval '1 month',
+          least(b.last_owed, CAST(:on_day AS date)), interval '1 month') day
+      ) month
     ) m
     JOIN book.amount a ON a.exchange_policy_id = b.exchange_policy_id
       AND a.partner_id = :partner_id AND a.exchange_member_id = b.subscriber_id

@@ -42,6 +42,14 @@ def learns(desk, say, day, owed, since):
     desk.carrier.applies()
 
 
+def ends(desk, say, day, end):
+    """The exchange tells on that day the last day of coverage."""
+    desk.carrier.begins_night(datetime.combine(date.fromisoformat(day), time(12), UTC))
+    told = say.termination("P1", "S1", date.fromisoformat(end))
+    desk.carrier.receives(say.at(day.replace("-", "") + "08000000", told))
+    desk.carrier.applies()
+
+
 def pays(desk, amount, *months):
     """What is owed for each of those months of 2027, on its first day."""
     for month in months:
@@ -113,6 +121,35 @@ def test_what_is_owed_anew_after_the_end_of_the_year_ends_nothing(desk, say):
     assert desk.findings() == [("P1", "payment", "owed-anew")]
 
 
+@pytest.mark.parametrize("paid_on", [None, "2027-06-12"])
+def test_a_month_that_was_not_covered_when_it_began_is_owed_anew(without_aptc, say, paid_on):
+    """Ended by April and paid so far; in June the exchange moves its end to May."""
+    confirmed(without_aptc, "300.00")
+    pays(without_aptc, "300.00", 2, 3, 4)
+    ends(without_aptc, say, "2027-03-20", "2027-04-30")
+    assert without_aptc.decides("2027-06-09") == []
+
+    ends(without_aptc, say, "2027-06-10", "2027-05-31")
+
+    assert without_aptc.decides("2027-06-10") == []
+    assert without_aptc.findings() == [("P1", "payment", "owed-anew")]
+    if paid_on:
+        without_aptc.paid("P1", "300.00", on=paid_on, through="2027-05-31")
+    assert without_aptc.decides("2027-09-01") == []
+    assert without_aptc.findings() == ([] if paid_on else [("P1", "payment", "owed-anew")])
+
+
+def test_months_with_aptc_that_were_not_covered_when_they_began_are_owed_anew(desk, say):
+    """The end of February is moved in July to the end of the year: grace begins with August."""
+    confirmed(desk, "200.00")
+    pays(desk, "200.00", 2)
+    ends(desk, say, "2027-02-10", "2027-02-28")
+    ends(desk, say, "2027-07-10", "2027-12-31")
+
+    assert desk.decides("2027-10-31") == []
+    assert desk.decides("2027-11-01") == [("P1", "grace-over-aptc", "TERM", "2027-08-31")]
+
+
 def test_a_part_payment_leaves_the_grace_as_it_is(desk):
     """February alone, paid in April: what is owed is not paid, whenever we hear of it."""
     confirmed(desk, "200.00")
@@ -175,6 +212,18 @@ def test_what_was_owed_within_a_grace_brings_back_whenever_it_is_told(desk):
 
     assert back["additional_maintenance_reason"] == "ISSUER - REINSTATEMENT"
     assert desk.decides("2027-07-01") == [("P1", "grace-over-aptc", "TERM", "2027-04-30")]
+
+
+def test_the_months_after_an_end_of_ours_that_is_taken_back_were_owed_all_the_time(without_aptc):
+    """February was paid in time, as we hear in April; March was not, and ends the coverage."""
+    confirmed(without_aptc, "300.00")
+    assert len(without_aptc.sends("2027-03-15")) == 1
+    pays(without_aptc, "300.00", 2)
+
+    (back,) = without_aptc.sends("2027-04-05")
+
+    assert back["additional_maintenance_reason"] == "ISSUER - REINSTATEMENT"
+    assert without_aptc.decides("2027-04-06") == [("P1", "grace-over", "TERM", "2027-02-28")]
 
 
 def test_a_payment_that_was_taken_back_ended_no_grace(desk):
