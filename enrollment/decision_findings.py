@@ -68,19 +68,25 @@ SELECT exchange_policy_id, 'continued-unpaid' AS rule, jsonb_build_object('conti
   'responsible_amount', responsible, 'paid', total, 'deadline', deadline) AS figures
 FROM continued"""
 
-# What ends nobody: the first month counts as it was confirmed.
+# What ends nobody: the first month counts as it was confirmed. What is missing where we have ended
+# the coverage for want of payment leaves nothing to do, here and below.
 _FIRST_MONTH_SHORT = """
 SELECT exchange_policy_id, 'first-month-short' AS rule, jsonb_build_object(
   'responsible_amount', s.responsible, 'counted', h.first_owed) AS figures
 FROM behind h JOIN standing s USING (exchange_policy_id) JOIN balance b USING (exchange_policy_id)
-WHERE h.first_owed < s.binder_least AND s.deadline < :on_day AND b.total < b.need"""
+WHERE h.first_owed < s.binder_least AND s.deadline < :on_day AND b.total < b.need
+  AND NOT b.ended_unpaid"""
 
-# What is owed for months that had begun when we learnt of it, and is not paid yet.
+# What is owed for months that had begun when we learnt of it, until all is paid: today, or at the
+# end of a month since it counts. What counts after the last day of coverage is in no month.
 _OWED_ANEW = """
 SELECT exchange_policy_id, 'owed-anew' AS rule, jsonb_build_object('amount', sum(i.amount),
   'owed_since', min(i.due), 'known_on', max(i.known_on), 'due', max(i.counts_from)) AS figures
 FROM owed_item i JOIN balance b USING (exchange_policy_id)
-WHERE i.counts_from > i.due AND b.total < b.need
+WHERE i.counts_from > i.due AND b.total < b.need AND NOT b.ended_unpaid
+  AND NOT EXISTS (SELECT FROM owed_month m
+    WHERE m.exchange_policy_id = i.exchange_policy_id AND i.counts_from <= m.last_owed
+      AND m.due >= i.counts_from AND m.month_end <= m.before AND m.paid_by_end >= m.need)
 GROUP BY exchange_policy_id"""
 
 # What persons refused and what follows still, until somebody lets it out (`edi834 outgoing again`).

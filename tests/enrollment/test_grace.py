@@ -283,6 +283,39 @@ def test_a_first_month_that_owes_more_since_is_told_and_keeps_the_binder(desk, s
     assert desk.decides("2027-10-01") == [("P1", "grace-over-aptc", "TERM", "2027-07-31")]
 
 
+def test_what_was_owed_anew_and_is_paid_is_told_no_more(carrier, say):
+    """Enrolled in February, of January, and paid until June: July alone is open."""
+    carrier.begins_night(datetime(2027, 2, 10, 12, tzinfo=UTC))
+    carrier.receives(say.enrollment("P1", "S1"))
+    carrier.applies()
+    desk = Desk(carrier)
+    desk.paid("P1", "200.00", on="2027-02-11")
+    assert desk.sends("2027-02-12")
+    assert desk.decides("2027-03-02") == []
+    assert desk.findings() == [("P1", "payment", "owed-anew")]
+    pays(desk, "200.00", 3, 4, 5)
+    assert desk.decides("2027-05-03") == []
+    assert desk.findings() == [("P1", "payment", "owed-anew")]
+
+    desk.paid("P1", "200.00", on="2027-05-20", through="2027-02-28")
+    pays(desk, "200.00", 6)
+    assert desk.decides("2027-08-03") == []
+    assert desk.findings() == []
+
+
+def test_what_is_short_or_owed_anew_is_told_until_it_has_ended_the_coverage(renewed, say):
+    """Then the end is said, and nobody has anything left to do."""
+    renewed.paid("P1", "180.00", on="2026-12-28")
+    learns(renewed, say, "2027-04-20", "250.00", "2027-02-01")
+
+    assert renewed.decides("2027-04-30") == []
+    told = ["first-month-short", "owed-anew"]
+    assert renewed.findings() == [("P1", "payment", rule) for rule in told]
+    assert len(renewed.sends("2027-05-01")) == 1
+    assert renewed.decides("2027-06-01") == []
+    assert renewed.findings() == []
+
+
 def test_who_has_paid_all_is_not_ended_when_nobody_says_for_which_months(without_aptc):
     """Each payment without its month is told, from when it can hardly be the binder."""
     confirmed(without_aptc, "300.00")
