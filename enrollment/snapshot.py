@@ -29,12 +29,12 @@ SELECT m.exchange_policy_id, p.exchange_subscriber_id, m.exchange_member_id, p.i
   home.address_line_1, home.address_line_2, home.city, home.state, home.postal_code,
   home.county_code, CASE WHEN m.is_subscriber THEN p.rating_area END, mail.address_line_1,
   mail.address_line_2, mail.city, mail.state, mail.postal_code, m.phone, m.email, m.tobacco_code,
-  coalesce(c.plan_id, (
+  coalesce(c.plan_id, CASE WHEN p.status <> 'cancelled' THEN (
     SELECT v.plan_id FROM book.effective_coverage v
     WHERE v.partner_id = p.partner_id AND v.exchange_policy_id = p.exchange_policy_id
       AND v.known_from <= :known_at AND v.known_to > :known_at
     ORDER BY v.benefit_begin DESC LIMIT 1
-  ), p.plan_id), p.insurance_line, c.benefit_begin,
+  ) END, p.plan_id), p.insurance_line, c.benefit_begin,
   CASE WHEN p.status = 'cancelled' THEN c.benefit_begin
        WHEN p.benefit_end < c.benefit_begin THEN c.benefit_begin
        ELSE least(c.benefit_end, p.benefit_end) END,
