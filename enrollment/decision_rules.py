@@ -119,6 +119,12 @@ LEFT JOIN settled c USING (exchange_policy_id)
 WHERE g.coverage_end > g.benefit_begin AND g.coverage_end <= g.year_end
 """)
 
+# Of payments or of what is owed something else is known than when the end was said. Other terms, or
+# another reckoning, bring nobody back.
+_SOMETHING_NEW = """(b.evidence -> 'payments' IS DISTINCT FROM g.payments OR EXISTS (
+    SELECT FROM book.amount a WHERE a.exchange_policy_id = b.exchange_policy_id
+      AND a.partner_id = :partner_id AND a.known_from > g.said_at))"""
+
 # The end was ours, for want of a payment that has come to light since. Within the months of grace
 # it is enough that nothing was owed at the end of one of them; days of grace are for their month.
 REINSTATEMENTS = sa.text(f"""
@@ -132,10 +138,10 @@ JOIN decision_rule r ON r.rule = 'paid-in-time'
 LEFT JOIN settled c USING (exchange_policy_id)
 WHERE g.by_issuer AND CASE g.rule
   WHEN 'binder-unpaid' THEN b.is_paid
-  WHEN 'grace-over' THEN EXISTS (
+  WHEN 'grace-over' THEN {_SOMETHING_NEW} AND EXISTS (
     SELECT FROM owed_month m WHERE m.exchange_policy_id = b.exchange_policy_id
       AND m.due = g.grace_begin AND m.paid_by_deadline >= m.need)
-  WHEN 'grace-over-aptc' THEN EXISTS (
+  WHEN 'grace-over-aptc' THEN {_SOMETHING_NEW} AND EXISTS (
     SELECT FROM owed_month m WHERE m.exchange_policy_id = b.exchange_policy_id
       AND m.due >= g.grace_begin AND m.month_end <= g.deadline AND m.paid_by_end >= m.need)
   ELSE false END

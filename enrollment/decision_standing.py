@@ -58,7 +58,8 @@ SELECT DISTINCT ON (s.exchange_policy_id) s.exchange_policy_id,
   {NORMAL.format("e.additional_maintenance_reason")} AS reason, o.moment,
   CAST(f.recorded_at AT TIME ZONE :time_zone AS date) AS said_on, d.rule,
   CAST(d.evidence ->> 'deadline' AS date) AS deadline,
-  CAST(d.evidence ->> 'grace_begin' AS date) AS grace_begin
+  CAST(d.evidence ->> 'grace_begin' AS date) AS grace_begin,
+  f.recorded_at AS said_at, d.evidence -> 'payments' AS payments
 FROM standing s
 JOIN book.event_set o ON o.exchange_policy_id = s.exchange_policy_id
   AND o.partner_id = :partner_id AND o.state = 'applied' AND o.transaction IN

@@ -226,6 +226,28 @@ def test_the_months_after_an_end_of_ours_that_is_taken_back_were_owed_all_the_ti
     assert without_aptc.decides("2027-04-06") == [("P1", "grace-over", "TERM", "2027-02-28")]
 
 
+def test_what_the_partner_tolerates_since_an_end_brings_nobody_back(desk):
+    """Ten dollars were missing, and still are: nothing has come to light."""
+    confirmed(desk, "200.00")
+    desk.paid("P1", "590.00", on="2027-04-20", through="2027-04-30")
+    assert len(desk.sends("2027-05-01")) == 1
+
+    desk.agrees(threshold_fixed=10)
+
+    assert desk.decides("2027-05-02") == []
+
+
+def test_what_was_owed_less_than_we_knew_brings_back(desk, say):
+    """March and April owed nothing, as the exchange tells after our end."""
+    confirmed(desk, "200.00")
+    desk.paid("P1", "200.00", on="2027-03-31", through="2027-02-28")
+    assert len(desk.sends("2027-05-01")) == 1
+
+    learns(desk, say, "2027-05-10", "0.00", "2027-03-01")
+
+    assert [rule for _, rule, *_ in desk.decides("2027-05-11")] == ["paid-in-time"]
+
+
 def test_a_payment_that_was_taken_back_ended_no_grace(desk):
     """Paid on the last day of the grace, and not covered by the bank."""
     confirmed(desk, "200.00")
