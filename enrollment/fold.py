@@ -12,6 +12,7 @@ has made of each policy so far, and `fold_member` whom.
 import sqlalchemy as sa
 
 from enrollment.following import HOLDS
+from enrollment.said_order import CORRECTED, SAID
 
 # What is staged must have passed the gate with its file. An audit changes nothing. What we have
 # said is staged with the file that we sent.
@@ -30,16 +31,17 @@ WHERE partner_id = :partner_id AND (state = 'staged' AND transaction <> 'audit'
 # Copies of a set stand together, the one that arrived first before the others: what has been
 # believed because of it keeps its source. Without a clock nothing tells a copy from a second
 # statement, and each stands where its file does: files whose names tell no time in the order of
-# their arrival. Of enrollments of one moment that of which more members fell comes first: the other
-# one is mended. An enrollment's number counts the times that the policy
-# began: what came before the last of them is of no effect any more.
-SETS_IN_ORDER = sa.text("""
+# their arrival. A correction stands where what it corrects does, and behind it. Of enrollments of
+# one moment that of which more members fell comes first: the other one is mended. An enrollment's
+# number counts the times that the policy began: what came before the last of them is of no effect
+# any more.
+SETS_IN_ORDER = sa.text(f"""
 CREATE TEMPORARY TABLE fold_set WITH (fillfactor = 45) ON COMMIT DROP AS
 SELECT exchange_policy_id,
   row_number() OVER (
     PARTITION BY exchange_policy_id
-    ORDER BY moment, fallen DESC, first_rank, first_name, first_file, first_ordinal, content_hash,
-      file_id, set_ordinal
+    ORDER BY moment, fallen DESC, first_rank, first_name, first_file, first_ordinal, first_times,
+      content_hash, file_id, set_ordinal
   ) AS place,
   file_id, set_ordinal, transaction, transaction = ANY(:ours) AS is_ours,
   needs_effectuation, benefit_begin, benefit_end, plan_id,
@@ -48,15 +50,16 @@ SELECT exchange_policy_id,
   CAST(NULL AS text) AS outcome, CAST(NULL AS text) AS reason, CAST(NULL AS int) AS enrollment
 FROM (
   SELECT s.*, first_value(function_rank) OVER copies AS first_rank,
-    first_value(named_at) OVER copies AS first_name,
-    first_value(CASE WHEN named_at IS NULL THEN file_id END) OVER copies AS first_file,
-    first_value(set_ordinal) OVER copies AS first_ordinal,
+    first_value(said_name) OVER copies AS first_name,
+    first_value(said_file) OVER copies AS first_file,
+    first_value(said_ordinal) OVER copies AS first_ordinal,
+    first_value(times) OVER copies AS first_times,
     CASE WHEN transaction IN ('initial', 'renewal') THEN members_fallen ELSE 0 END AS fallen
   FROM (
-    SELECT *, coalesce(
+    SELECT s.*, {SAID}, coalesce(
       length(submitted_at) IN (14, 16) AND rpad(submitted_at, 16, '0') = moment, false
     ) AS has_clock
-    FROM book.event_set
+    FROM book.event_set s LEFT JOIN ({CORRECTED}) corrected ON corrected.file_id = s.file_id
   ) s
   JOIN fold_policy p USING (exchange_policy_id)
   WHERE s.partner_id = :partner_id AND s.transaction <> 'audit'
@@ -65,7 +68,7 @@ FROM (
   WINDOW copies AS (
     PARTITION BY s.exchange_policy_id, s.moment, s.content_hash, s.transaction, s.members_fallen,
       CASE WHEN NOT has_clock THEN s.file_id END, CASE WHEN NOT has_clock THEN s.set_ordinal END
-    ORDER BY s.function_rank, s.named_at, s.set_ordinal
+    ORDER BY s.function_rank, s.said_name, s.said_file, s.said_ordinal, s.times
   )
 ) said
 """)

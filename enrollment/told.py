@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from enrollment.believed import PolicyKey
+from enrollment.said_order import CORRECTED, SAID
 from enrollment.versions import TABLES
 from schemas.book import SAID_BY_ISSUER
 from schemas.columns import MAILING, NAME, RESIDENCE, SINGLE
@@ -43,7 +44,8 @@ SELECT s.file_id, s.set_ordinal, s.transaction, s.circumstance, s.state, s.reaso
      AND NOT EXISTS (SELECT FROM book.event e
        WHERE e.file_id = d.file_id AND e.member_ordinal = d.member_ordinal)) AS rejected_members
 FROM book.event_set s
-CROSS JOIN LATERAL (SELECT coalesce(
+LEFT JOIN ({CORRECTED}) corrected ON corrected.file_id = s.file_id
+CROSS JOIN LATERAL (SELECT {SAID}, coalesce(
   length(s.submitted_at) IN (14, 16) AND rpad(s.submitted_at, 16, '0') = s.moment, false
 ) AS has_clock) c
 JOIN ledger.file f ON f.file_id = s.file_id
@@ -57,13 +59,13 @@ WHERE s.exchange_policy_id = :exchange_policy_id AND s.partner_id = :partner_id
 WINDOW copies AS (
   PARTITION BY s.moment, s.content_hash, s.transaction, s.members_fallen,
     CASE WHEN NOT c.has_clock THEN s.file_id END, CASE WHEN NOT c.has_clock THEN s.set_ordinal END
-  ORDER BY s.state = 'refused', s.function_rank, s.named_at, s.set_ordinal
+  ORDER BY s.state = 'refused', s.function_rank, c.said_name, c.said_file, c.said_ordinal, c.times
 )
 ORDER BY s.moment,
   CASE WHEN s.transaction IN ('initial', 'renewal') THEN s.members_fallen ELSE 0 END DESC,
-  first_value(s.function_rank) OVER copies, first_value(s.named_at) OVER copies,
-  first_value(CASE WHEN s.named_at IS NULL THEN s.file_id END) OVER copies,
-  first_value(s.set_ordinal) OVER copies, s.content_hash, s.file_id, s.set_ordinal
+  first_value(s.function_rank) OVER copies, first_value(c.said_name) OVER copies,
+  first_value(c.said_file) OVER copies, first_value(c.said_ordinal) OVER copies,
+  first_value(c.times) OVER copies, s.content_hash, s.file_id, s.set_ordinal
 """
 
 _PERSON = (*SINGLE, *NAME, *RESIDENCE, *MAILING)

@@ -45,6 +45,7 @@ from pipeline.wiring import House
 from pipeline.wrapped import wrapped_file
 from reconciliation import months
 from schemas.book import hold, hold_word
+from schemas.cases import correction
 from schemas.database import gate_batch, gate_decision, result
 from schemas.errors import Terminal
 from schemas.months import month_file
@@ -57,6 +58,7 @@ from strongroom.files import parquet
 # replay that sends more of them than were sent then never meets the id of a received one.
 _SENT_IDS = 1_000_000_000_000
 _SENT_AT_ONCE = 1_000
+_OF_NO_CASE = "ALTER TABLE ledger.correction DROP CONSTRAINT IF EXISTS fk_correction_case_id"
 _NO_PARTNER = ""  # for what a run does for none of them
 
 
@@ -163,10 +165,20 @@ class Replayer:
         take_in(self.house, run, fetched, "month_answer" if row.kind == "month_answer" else None)
 
     def _take_correction(self, told: Told, row: sa.Row[Any]) -> None:
-        """What a person had corrected, as it was taken in then; the draft is not made again."""
+        """What a person had corrected, as it was taken in then; the draft is not made again.
+
+        The book asks what it corrects, so the night's note of that is given to it. Of which case
+        nobody asks: cases have numbers of their own here.
+        """
         run = self._run(told.details["run"], row.partner_id)
+        drafted = sa.select(correction).where(correction.c.file_id == row.file_id)
+        first = self.record.execute(drafted.order_by(correction.c.correction_id)).mappings().first()
+        assert first is not None  # noted when it was taken in, and nothing removes one
+        kept = {name: value for name, value in first.items() if name != "correction_id"}
         with self.house.engine.begin() as conn:
-            record_received(conn, correction_received(run, row, row, row.named_at))
+            if record_received(conn, correction_received(run, row, row, row.named_at)).is_new:
+                conn.exec_driver_sql(_OF_NO_CASE)
+                conn.execute(sa.insert(correction).values(**kept))
 
     def _take_wrapped(self, told: Told, row: sa.Row[Any]) -> None:
         """What came wrapped, and whether it was opened then; it is not opened again."""

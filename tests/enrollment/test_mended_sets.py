@@ -1,8 +1,9 @@
 """An enrollment of which our verdict has kept a member out, and the one that brings him."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from enrollment.believed import PolicyKey
 from enrollment.retelling import retell
@@ -144,3 +145,40 @@ def test_what_came_in_one_night_is_what_comes_in_two(partly, say):
     partly.applies()
 
     assert partly.coverage("P1") == partly.coverage("P2")
+
+
+@pytest.mark.parametrize("names", [("A", "B", "C"), ("C", "B", "A"), ("B", "A", "C")])
+def test_a_correction_stands_behind_what_it_corrects(carrier, say, names):
+    """Of a change of which a member fell the rest is said twice, and the correction is mended."""
+    carrier.conn.exec_driver_sql(
+        "ALTER TABLE ledger.correction DROP CONSTRAINT fk_correction_case_id"
+    )
+    carrier.receives(say.at(FIRST, say.enrollment("P1", "S1", "D1")))
+    former = None
+    for last_name, fallen in zip(names, (("D1",), ("D1",), ()), strict=True):
+        change = say.change("P1", "S1", say.unchanged("P1", "S1", "D1"), last_name=last_name)
+        came = carrier.receives(
+            say.at(SECOND, change), named_at=datetime(2026, 11, 12), fallen=fallen
+        )
+        if former is not None:
+            corrects(carrier, came, former)
+        former = came
+    carrier.applies()
+
+    assert carrier.book()["P1", "S1"]["last_name"] == names[-1]
+
+
+def corrects(carrier, file_id, parent_id):
+    """The one file is what persons have made of the only set of the other one."""
+    conn = carrier.conn
+    of_person = sa.text("UPDATE ledger.file SET kind = 'correction' WHERE file_id = :file_id")
+    conn.execute(of_person, {"file_id": file_id})
+    taken_in = sa.text(
+        "INSERT INTO ledger.correction (case_id, partner_id, parent_file_id, set_ordinal,"
+        " byte_start, byte_end, edits, name, sha256, size_bytes, storage_key, verdict,"
+        " needs_second, state, drafted_by, account, reason, file_id)"
+        " SELECT 1, partner_id, :parent_id, 1, 0, 1, '[]', name, sha256, size_bytes, storage_key,"
+        " 'accepted', false, 'received', 'Ada', 'ada', 'By phone.', file_id"
+        " FROM ledger.file WHERE file_id = :file_id"
+    )
+    conn.execute(taken_in, {"file_id": file_id, "parent_id": parent_id})
