@@ -8,7 +8,7 @@ a member that would be accepted may still wait there.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date
 from functools import partial
 from typing import Any
 
@@ -79,7 +79,7 @@ def what_if(
         tell(f"file {number} of {len(asked)}")
         day = house.day_of(row.partner_id, row.recorded_at)
         both = _judged_by_both(house, row, day, question.rulebook, crew)
-        files.append(_file_row(both, day))
+        files.append(_file_row(both, row.recorded_at.astimezone(UTC).date()))
         members.append(both.members_decided_otherwise())
         findings.append(both.findings())
     return Answer(
