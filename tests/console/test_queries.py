@@ -140,10 +140,11 @@ def test_no_page_reads_a_whole_table(queries, filled):
 
 def test_an_index_that_is_missing_is_noticed(queries, filled):
     """Without its index, a policy is looked for in all that was ever told, and it shows."""
-    (asked,) = [text for text in queries if "'10200000060'" in text and "SELECT DISTINCT" in text]
-    assert _read_whole(filled, asked) == []
+    asked = [text for text in queries if "'10200000060'" in text and "SELECT DISTINCT" in text]
+    assert asked
+    assert [_read_whole(filled, text) for text in asked] == [[]] * len(asked)
     with filled.begin_nested() as before:
         filled.exec_driver_sql("DROP INDEX book.ix_event_set_policy")
-        missing = _read_whole(filled, asked)
+        missing = [table.split()[0] for text in asked for table in _read_whole(filled, text)]
         before.rollback()
-    assert [table.split()[0] for table in missing] == ["event_set"]
+    assert set(missing) == {"event_set"}
