@@ -32,11 +32,11 @@ class Told:
         self.left_out = 0
 
     def add(self, issues: pa.Table) -> None:
-        """Takes in the issues of one stretch."""
-        inside = _is_inside(issues)
-        count = pc.sum(inside).as_py() or 0
+        """Takes in the issues of one stretch; those of rules that are off take no room."""
+        issues = in_force(issues, self._rules)
+        count = pc.sum(_is_inside(issues)).as_py() or 0
         if count > self._room:
-            issues = self._shortened(in_force(issues, self._rules))
+            issues = self._shortened(issues)
         self._room = max(self._room - count, 0)
         self._parts.append(issues)
 

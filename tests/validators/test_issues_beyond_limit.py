@@ -61,12 +61,13 @@ def tolerated(rule):
     )
 
 
-def checked(reader, content, most, *rules, **limits):
+def checked(reader, content, most, *rules, off=(), **limits):
     """The file checked with so many issues told in full, by a partner that rejects members.
 
-    It tolerates what the plain households lack, and these rules.
+    It tolerates what the plain households lack, and these rules; those of `off` do not hold.
     """
     agreed = tuple(tolerated(rule) for rule in (*LACKING, *rules))
+    agreed += tuple(tolerated(rule).model_copy(update={"effect": "off"}) for rule in off)
     partner = load_partner("harbor-light-nc").model_copy(
         update={"on_member_error": "member_reject", "tolerances": agreed}
     )
@@ -88,6 +89,18 @@ def test_the_verdict_does_not_depend_on_how_much_is_told(reader, seed, rules):
         assert some.counts["issues"] == whole.counts["issues"] + 1  # the row that says so
         assert len(some.verdict.issues) < len(whole.verdict.issues)
         assert some.verdict.issues["rule"].to_pylist().count("issues-beyond-limit") == 1
+
+
+def test_what_a_rule_that_is_off_would_find_takes_no_room(reader):
+    """All that is told fits, however much the rules that do not hold would have said."""
+    body = (*changed(HEADER, "QTY", "QTY*QQ*1"), *changed(MEMBER, "DMG", "DMG*D8*19800229*Q*Q"))
+    body = changed(changed(body, "HLH", "HLH*Q"), "INS*Y", "INS*Y*18*021*EC*Q***AC")
+    content = Interchange((Group(tuple(Set(body, f"{at:04d}") for at in range(1, 21))),))
+    off = ("element-code-invalid",)
+    whole = checked(reader, content, 1_000_000, off=off).verdict.issues
+    assert len(whole) + 100 == len(checked(reader, content, 1_000_000).verdict.issues)
+    some = checked(reader, content, len(whole), off=off, stretch_bytes=500)
+    assert some.verdict.issues.equals(whole)
 
 
 def test_no_piece_of_a_file_decides_its_verdict(reader):
