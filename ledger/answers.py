@@ -57,7 +57,8 @@ FROM found WHERE a.answer_id = found.answer_id
 """)  # noqa: S608 - of constants
 
 # What the first answer of a level said of one thing counts. Of a business acknowledgement every
-# error counts once, as a transaction may have several.
+# error counts once, as a transaction may have several. Older versions kept answers that were cut
+# off, without a code.
 _JUDGE = sa.text("""
 WITH judged AS (
   SELECT a.answer_id, a.code IS NOT DISTINCT FROM b.code
@@ -66,7 +67,7 @@ WITH judged AS (
   JOIN LATERAL (
     SELECT b.code, b.note FROM ledger.answer b
     WHERE b.sent_file_id = a.sent_file_id AND b.level = a.level AND b.ordinal = a.ordinal
-      AND b.answer_id < a.answer_id
+      AND b.answer_id < a.answer_id AND b.code IS NOT NULL
       AND (a.level <> 'business' OR (b.code, b.note, b.element, b.exchange_member_id)
         IS NOT DISTINCT FROM (a.code, a.note, a.element, a.exchange_member_id))
     ORDER BY b.answer_id LIMIT 1

@@ -23,9 +23,10 @@ class Acknowledgements:
 
     `interchanges` has control_number (TA101), code (TA104) and note (TA105). `groups` has
     group_control_number (AK102) and ack (AK901). `sets` has group_control_number, control_number
-    (AK202) and ack (IK501). An answer that is cut off has a null ack. `parties` has sender_id and
-    receiver_id of each interchange that they came in (ISA06, ISA08). `unread` names the rules that
-    say why some of the file is not read: an interchange with a damaged header tells no answers.
+    (AK202) and ack (IK501). An answer that is cut off has a null ack: it is none. `parties` has
+    sender_id and receiver_id of each interchange that they came in (ISA06, ISA08). `unread` names
+    the rules that say why some of the file is not read: an interchange with a damaged header tells
+    no answers, and one without IEA perhaps not all of its own.
     """
 
     interchanges: pa.Table
@@ -58,6 +59,8 @@ def read_acknowledgements(path: Path) -> Acknowledgements:
                 continue
             segments = _split(received, region)
             parts.append(_read(segments))
+            if not len(_rows(segments, "IEA")):
+                unread.add("interchange-trailer-missing")
             if holds_segments(received, _behind_trailer(segments, region), region.byte_end):
                 unread.add(_WITHOUT_HEADER)
     parts.append(Acknowledgements(*(_empty(names) for names in _COLUMNS)))

@@ -92,9 +92,16 @@ def _told(broken: Sequence[str]) -> pa.Table:
 
 
 def _known(said: Acknowledgements) -> pa.Table:
-    """tables.ANSWERS. A TA1 that says nothing that X12 knows is passed over."""
-    known = said.interchanges.filter(pc.is_in(said.interchanges["code"], _TA1_CODES))
-    return replace(said, interchanges=known).answers
+    """tables.ANSWERS. A TA1 that says nothing that X12 knows is passed over.
+
+    So is an answer that is cut off: the exchange's whole one is yet to come, and the first counts.
+    """
+    return replace(
+        said,
+        interchanges=said.interchanges.filter(pc.is_in(said.interchanges["code"], _TA1_CODES)),
+        groups=said.groups.filter(pc.is_valid(said.groups["ack"])),
+        sets=said.sets.filter(pc.is_valid(said.sets["ack"])),
+    ).answers
 
 
 def _as_answers(said: BusinessAcknowledgement) -> pa.Table:

@@ -186,3 +186,13 @@ def test_the_first_answer_counts(conn, given, run_id):
     assert file_row(conn, file_id).state == "acknowledged"
     kept = sa.select(answer.c.state).order_by(answer.c.answer_id)
     assert list(conn.scalars(kept)) == ["counts", "repeats", "contradicts"]
+
+
+def test_an_answer_without_a_code_is_none(conn, given, run_id):
+    """Of a file that was cut off and that an older version read: the whole one counts."""
+    file_id = record_sent(conn, given.answer(run_id, "enrollment"), given.envelopes())
+    _answers(conn, given, run_id, _ak9("7", None), name="CUT")
+
+    _answers(conn, given, run_id, _ak9("7", "R"), name="WHOLE")
+
+    assert file_row(conn, file_id).state == "refused"

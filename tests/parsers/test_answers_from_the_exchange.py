@@ -49,6 +49,7 @@ def test_an_answer_that_is_cut_off_is_null(reader):
     answers = _read(reader, ISA, GS, *REPORT[:3], *REPORT[4:7])
     assert answers.groups.to_pylist() == [{"group_control_number": "7", "ack": None}]
     assert [row["ack"] for row in answers.sets.to_pylist()] == [None, None]
+    assert answers.unread == ("interchange-trailer-missing",)
 
 
 def test_several_answers_in_one_file(reader):

@@ -219,6 +219,51 @@ def _put_ta1(world, content, code):
     (world.outbox(CEDAR) / name).write_text(text, "ascii")
 
 
+def _put_999(world, content, group, last_set, *, is_cut):
+    """The exchange's 999: of our group it accepts all but the last set; or it ends before that."""
+    isa, gs = content[:105].split("*"), content.split("~")[1].split("*")
+    header = [*isa[:6], isa[8], isa[7], isa[6], *isa[9:13], "000008888", *isa[14:]]
+    told = (
+        *("*".join(header), f"GS*FA*{gs[3]}*{gs[2]}*20261202*2000*8888*X*005010X231A1"),
+        *("ST*999*0001*005010X231A1", f"AK1*BE*{group}*005010X220A1"),
+        f"AK2*834*{last_set}*005010X220A1",
+    )
+    rest = ("IK5*R*5", "AK9*P*2*2*1", "SE*5*0001", "GE*1*8888", "IEA*1*000008888")
+    name = f"OPR.001234567T.999.D261202.T20000000{0 if is_cut else 1}.P"
+    text = "".join(f"{segment}~" for segment in (told if is_cut else (*told, *rest)))
+    (world.outbox(CEDAR) / name).write_text(text, "ascii")
+    return name
+
+
+@pytest.mark.fault("F25")
+def test_an_answer_that_is_cut_off_is_none(world):
+    """The file is set apart, and the whole one that comes then is the first answer."""
+    ((key, policy, group, number),) = world.rows(
+        "SELECT f.storage_key, d.exchange_policy_id, g.control_number AS group_number,"
+        " s.control_number FROM book.decision d"
+        " JOIN ledger.file f ON f.file_id = d.sent_file_id"
+        " JOIN ledger.transaction_set s ON s.file_id = d.sent_file_id"
+        " AND s.set_ordinal = d.set_ordinal"
+        " JOIN ledger.functional_group g ON g.file_id = s.file_id"
+        " AND g.group_ordinal = s.group_ordinal"
+        " WHERE d.partner_id = :p AND d.kind = 'effectuation' ORDER BY d.set_ordinal DESC LIMIT 1",
+        p=CEDAR,
+    )
+    content = (world.house.settings.landing_folder / key).read_text("ascii")
+    cut = _put_999(world, content, group, number, is_cut=True)
+    whole = _put_999(world, content, group, number, is_cut=False)
+
+    world.run(2)
+
+    assert open_items(world, "rejected") == [policy]
+    apart = world.file_named(cut)
+    assert (apart.state, world.file_named(whole).state) == ("quarantined", "applied")
+    rules = world.rows("SELECT rule FROM ledger.issue WHERE file_id = :f", f=apart.file_id)
+    assert rules == [("interchange-trailer-missing",)]
+    answers = "SELECT level, code, a.state FROM ledger.answer a WHERE note IS NULL ORDER BY 1"
+    assert world.rows(answers) == [("group", "P", "counts"), ("set", "R", "counts")]
+
+
 @pytest.mark.fault("F23")
 def test_an_answer_that_does_not_come_is_an_open_item_until_it_does(world):
     """F23: due at the exchange's drops after the delivery; what is sent stays as it was sent."""
