@@ -32,7 +32,7 @@ WITH rejected AS (
   WHERE a.partner_id = :partner_id AND a.state = 'counts'
     AND CASE a.level
       WHEN 'interchange' THEN a.code = 'R' AND a.ordinal = g.interchange_ordinal
-      WHEN 'group' THEN a.code = 'R' AND a.ordinal = g.group_ordinal
+      WHEN 'group' THEN a.code NOT IN ('A', 'E', 'P') AND a.ordinal = g.group_ordinal
       WHEN 'set' THEN a.code NOT IN ('A', 'E') AND a.ordinal = t.set_ordinal
       ELSE a.code = 'R' AND a.ordinal = t.set_ordinal END
     AND EXISTS (

@@ -98,11 +98,13 @@ FROM ledger.answer a
 WHERE a.partner_id = :partner_id AND a.state = 'matched' AND a.level = 'set'
   AND s.file_id = a.sent_file_id AND s.set_ordinal = a.ordinal
 """),
-    # A file is refused when one of its interchanges or groups is, and acknowledged otherwise.
+    # A file is refused when one of its interchanges or groups is, and acknowledged otherwise. A
+    # group may be so for its security, too (005010X231A1: AK901 M, W, X).
     sa.text("""
 UPDATE ledger.file f SET state = v.state
 FROM (
-  SELECT said.file_id, CASE WHEN bool_or(code = 'R') THEN 'refused' ELSE 'acknowledged' END AS state
+  SELECT said.file_id,
+    CASE WHEN bool_or(code NOT IN ('A', 'E', 'P')) THEN 'refused' ELSE 'acknowledged' END AS state
   FROM (
     SELECT file_id, ta1_code AS code FROM ledger.interchange
     UNION ALL SELECT file_id, ack FROM ledger.functional_group

@@ -97,14 +97,15 @@ def restore(
 
     Control numbers go on behind a gap, so that none is used twice.
     """
-    from pipeline.restore import GAP
+    from pipeline.restore import GAPS
     from pipeline.restore import restore as put_back
     from pipeline.settings import load_settings
 
     with terminal.doing("Restoring") as say:
         found = put_back(folder, load_settings(home=home), say)
     terminal.out.print(
-        f"{home} is as of {found.manifest.taken_at}. Control numbers go on {GAP:,} further on.",
+        f"{home} is as of {found.manifest.taken_at}. Control numbers go on {GAPS['interchange']:,} "
+        f"further on, those of transaction sets {GAPS['transaction_set']:,}.",
         soft_wrap=True,
     )
     if found.in_doubt:

@@ -14,7 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ledger import audit
-from ledger.control_numbers import KINDS, jump_ahead, last_numbers
+from ledger.control_numbers import KINDS, Kind, jump_ahead, last_numbers
 from ledger.corrections import Word
 from ledger.dumping import is_empty, load
 from ledger.operator_words import hold_partner, is_held
@@ -30,7 +30,9 @@ from schemas.unfinished import settle_folder
 from strongroom.files import open_clear, settle
 from strongroom.guards import guard
 
-GAP = 100_000  # control numbers left out: more than are given between two backups
+# Control numbers that are left out, more than are given between two backups: files and their groups
+# are few, and of transaction sets there is one for each policy that something is said about.
+GAPS: dict[Kind, int] = {"interchange": 100_000, "group": 100_000, "transaction_set": 10_000_000}
 HOLD = (
     "Restored from the backup of {taken_at}. Compare what the exchange has received since with "
     "what is known here, then resume."
@@ -161,7 +163,7 @@ def _hold_back(conn: sa.Connection, manifest: Manifest, settings: Settings) -> H
         hold_partner(conn, partner_id, Word(by, by, HOLD.format(taken_at=manifest.taken_at)))
     for partner_id in partner_ids:
         for kind in KINDS:
-            jump_ahead(conn, partner_id, kind, last.get((partner_id, kind), 0) + GAP)
+            jump_ahead(conn, partner_id, kind, last.get((partner_id, kind), 0) + GAPS[kind])
     in_doubt = doubt_deliveries(conn)
     audit.note(conn, "restored", "home", 0, head=manifest.head)
     return HeldBack(held, in_doubt)

@@ -334,17 +334,34 @@ def load_exchanges() -> dict[str, Exchange]:
 
 @cache
 def load_partners(folder: Path | None = None) -> dict[str, Partner]:
-    """All trading partners by id, in the order of their ids.
+    """All trading partners by id, in the order of their files.
 
-    Reads `folder`, or the partners shipped with the program. Raises Terminal when a file is wrong
-    or names an exchange that does not exist.
+    Reads `folder`, or the partners shipped with the program. Raises Terminal when a file is wrong,
+    names an exchange that does not exist, or has the id of another file, or its trading partner id
+    at the same exchange: control numbers of both would be those of one sender there, and repeat.
     """
-    partners = {}
+    partners: dict[str, Partner] = {}
     for path in sorted((folder or _folder("partners")).glob("*.toml")):
         partner = _read(path, Partner)
         load_exchange(partner.exchange)
+        _require_new(path, partner, partners)
         partners[partner.id] = partner
     return partners
+
+
+def _require_new(path: Path, partner: Partner, known: dict[str, Partner]) -> None:
+    if partner.id in known:
+        raise Terminal(
+            f"{path}: the id {partner.id!r} is that of another file in {path.parent}. Give each "
+            "partner an id of its own."
+        )
+    sender = (partner.exchange, partner.trading_partner_id)
+    for other in known.values():
+        if (other.exchange, other.trading_partner_id) == sender:
+            raise Terminal(
+                f"{path}: trading_partner_id {partner.trading_partner_id!r} at {partner.exchange} "
+                f"is that of {other.id} already. Who is one sender there is one partner here."
+            )
 
 
 def partners_of(exchange_id: str) -> dict[str, Partner]:

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from schemas.book import decision, event, event_set
+from schemas.database import file
 from schemas.errors import Terminal
 from schemas.tables import ANSWERS
 
@@ -167,7 +168,10 @@ def test_our_end_is_not_moved_by_a_later_one_of_the_exchange(enrolled, say):
 
 @pytest.mark.parametrize(
     ("level", "code"),
-    [("interchange", "R"), ("group", "R"), ("set", "R"), ("set", "X"), ("business", "R")],
+    [
+        *(("interchange", "R"), ("group", "R"), ("set", "R"), ("set", "X"), ("business", "R")),
+        *(("group", "M"), ("group", "W"), ("group", "X")),  # for its security
+    ],
 )
 def test_what_the_exchange_rejects_was_not_said(enrolled, level, code):
     """The policy is not effectuated again, whoever says so: TA1, 999 or business."""
@@ -181,9 +185,15 @@ def test_what_the_exchange_rejects_was_not_said(enrolled, level, code):
     assert enrolled.status("P1") == ("initial", True)
     assert states(enrolled) == ["rejected"]
     assert enrolled.conn.execute(sa.select(decision.c.rejected_by)).scalar_one() == level
+    refused = sa.select(file.c.state).where(file.c.direction == "issuer_to_exchange")
+    is_of_all = level in {"interchange", "group"}
+    assert (enrolled.conn.execute(refused).scalar_one() == "refused") == is_of_all
 
 
-@pytest.mark.parametrize(("level", "code"), [("set", "A"), ("set", "E"), ("business", "W")])
+@pytest.mark.parametrize(
+    ("level", "code"),
+    [("group", "P"), ("group", "E"), ("set", "A"), ("set", "E"), ("business", "W")],
+)
 def test_what_the_exchange_accepts_stays(enrolled, level, code):
     """An answer that accepts, or only warns, changes nothing."""
     effectuate(enrolled)

@@ -1,6 +1,7 @@
 """Wrong settings, unreachable things: one line that says what to do, exit code 2, no traceback."""
 
 import json
+import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,8 @@ import asyncssh
 import pytest
 
 from pipeline.night import run_night
+from schemas import partners
+from schemas.errors import Terminal
 from schemas.partners import load_partners
 
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
@@ -48,6 +51,24 @@ def test_a_broken_configuration_file_is_named_with_its_fault(edi834, tmp_path, d
     ended = edi834("night", EDI834_CONFIG=str(path), EDI834_DATABASE_URL=database_url)
 
     assert expected in only_line(ended)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("elm-tx", f"elm-tx.toml: trading_partner_id .* is that of {CEDAR} already"),
+        (CEDAR, f"elm-tx.toml: the id '{CEDAR}' is that of another file"),
+    ],
+)
+def test_two_partner_files_of_one_partner_are_refused(tmp_path, name, told):
+    """The exchange would see each control number of theirs twice, or one would be gone."""
+    for path in (Path(partners.__file__).parent / "partners").glob("*.toml"):
+        shutil.copy(path, tmp_path)
+    text = (tmp_path / f"{CEDAR}.toml").read_text()
+    (tmp_path / "elm-tx.toml").write_text(text.replace(f'id = "{CEDAR}"', f'id = "{name}"', 1))
+
+    with pytest.raises(Terminal, match=told):
+        load_partners(tmp_path)
 
 
 def test_a_configuration_file_that_is_none_is_named(edi834):
