@@ -46,23 +46,22 @@ def _levels(
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
     """Per segment of the guide: nesting level of its loop, whether it opens it, its max use.
 
-    HEADER and 2000 are level 0: their instances are the headers and members of the stretch. For an
-    opener the max use is that of its loop.
+    HEADER and 2000 are level 0: their instances are the headers and members of the stretch, though
+    2000 lies one loop deeper. For an opener the max use is that of its loop.
     """
-    base = guide.loop_named("2000").depth
     levels, openers, limits = [], [], []
     for segment in guide.segments:
         loop = guide.loops[segment.loop]
-        levels.append(_level(loop, base))
+        levels.append(_level(guide, loop))
         openers.append(segment.opens_loop)
         limits.append(loop.repeat if segment.opens_loop else segment.max_use)
     return np.array(levels, np.int8), np.array(openers), np.array(limits, np.int64)
 
 
-def _level(loop: Loop, base: int) -> int:
-    if loop.loop_id in WRAPPERS:
+def _level(guide: Guide, loop: Loop) -> int:
+    if loop.loop_id in WRAPPERS or loop.loop_id == "2000" or loop.parent < 0:
         return 0
-    return loop.depth - base
+    return _level(guide, guide.loops[loop.parent]) + 1
 
 
 class _Nesting:

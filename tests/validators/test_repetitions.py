@@ -1,5 +1,6 @@
-"""An element with more repetitions than it may have costs no more than what it may have."""
+"""How often an element or a loop may stand, and what more than that costs."""
 
+from tests.cases.enrollment import HEADER, enrollment
 from tests.cases.examples import BASES, edited
 
 RACE = ":RET:2106-3"
@@ -25,3 +26,15 @@ def test_what_is_above_the_limit_is_one_fault(reader):
     assert wrong[0] == too_many
     assert ("element-code-invalid", 5, 2, 2) in wrong
     assert len(wrong) < 30
+
+
+def test_each_broker_has_one_account_of_its_own(reader):
+    """1100C stands once in each 1000C, of which a transaction set may have two."""
+    oak, elm = "N1*BO*OAK BROKERS*FI*900000001", "N1*TV*ELM BROKERS*FI*900000002"
+
+    def rules(*brokers):
+        return reader.rules(enrollment(header=(*HEADER, *brokers)).text().encode())
+
+    assert rules(oak, "ACT*A1", elm, "ACT*A2") == []
+    assert rules(oak, "ACT*A1", "ACT*A2", elm) == ["loop-repeated-too-often"]
+    assert rules(oak, elm, "ACT*A1", "ACT*A2") == ["loop-repeated-too-often"]
