@@ -21,6 +21,7 @@ from ledger.control_numbers import last_numbers
 from ledger.dumping import dump
 from ledger.locks import CONTENTS, shared
 from pipeline.guarding import keyring_of
+from pipeline.one_home import require_stored
 from pipeline.settings import Settings, configuration_file, environment_for
 from pipeline.wiring import House
 from schemas.errors import Retryable, Terminal
@@ -58,7 +59,7 @@ def back_up(house: House, folder: Path, moment: datetime, tell: Tell = lambda _:
 
     The manifest is written last: without one there is no backup. Nothing old is removed from the
     home meanwhile. Raises Terminal when the folder cannot be written or something of the home
-    cannot be read, Retryable when the database does not answer.
+    cannot be read or is that of another database, Retryable when the database does not answer.
     """
     settings = house.settings
     _make_own(folder)
@@ -68,9 +69,10 @@ def back_up(house: House, folder: Path, moment: datetime, tell: Tell = lambda _:
         with house.engine.connect() as conn, shared(conn, CONTENTS):
             head, revision, runs = _standing(conn)
             numbers = _numbers(conn)
+            require_stored(conn, settings.landing_folder)
             conn.commit()
             hashes = _copy_all(house, folder, tell)
-        used = configuration_file()
+        used = configuration_file(settings.home)
         manifest = Manifest(
             _LAYOUT, moment.isoformat(), head, runs, revision, keys.active if keys else None,
             str(used.absolute()) if used else None, numbers, hashes,

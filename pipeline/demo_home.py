@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ledger.server import drop_embedded
 from pipeline import terminal
-from pipeline.settings import Settings, configuration_file
+from pipeline.settings import CONFIGURATION, Settings, configuration_file
 from reconciliation.snapshots import write_durably
 from schemas.errors import Terminal
 from simulator.server import Endpoint
@@ -53,7 +53,7 @@ def require_own_configuration(settings: Settings) -> None:
     file = configuration_file()
     if settings.database_url:
         raise Terminal("The demo uses its own database. Unset EDI834_DATABASE_URL for it.")
-    own = (settings.home / "edi834.toml").resolve()
+    own = (settings.home / CONFIGURATION).resolve()
     if file is not None and (file.resolve() != own or not _is_demos(settings)):
         raise Terminal(
             f"{file} configures an installation, and a demo must not touch it. "
@@ -139,7 +139,7 @@ def write_configuration(settings: Settings, endpoint: Endpoint) -> None:
             f"[carriers.{partner_id}]",
             *_carrier_lines(settings, partner_id),
         ]
-    write_durably(settings.home / "edi834.toml", "\n".join(lines).encode())
+    write_durably(settings.home / CONFIGURATION, "\n".join(lines).encode())
 
 
 def _key_file(settings: Settings) -> Path:

@@ -1,6 +1,6 @@
 """Housekeeping: chores that no night needs, each by itself, each as often as anybody likes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from pipeline.expiries import expiries
 from pipeline.retention import remove_old
 from pipeline.retrying import until_done
 from pipeline.wiring import House
-from schemas.errors import Terminal
+from schemas.errors import Retryable, Terminal
 from schemas.housekeeping import load_housekeeping
 from strongroom.drafts import discard_drafts
 
@@ -39,10 +39,24 @@ class Found:
 
 def do_chore(house: House, chore: str, now: datetime) -> Found:
     """Does one chore of `CHORES`. Raises Terminal when there is none of that name."""
-    if chore not in CHORES:
-        raise Terminal(f"There is no chore {chore!r}. There are: {', '.join(CHORES)}.")
+    require_chores([chore])
     is_well, sentence = until_done(chore, partial(CHORES[chore], house, now))
     return Found(chore, is_well, sentence)
+
+
+def do_chore_or_tell(house: House, chore: str, now: datetime) -> Found:
+    """The same; what cannot be done is found, too, so that others are not left undone."""
+    try:
+        return do_chore(house, chore, now)
+    except (Retryable, Terminal) as error:
+        return Found(chore, is_well=False, sentence=str(error))
+
+
+def require_chores(chores: Iterable[str]) -> None:
+    """Raises Terminal when one is none of `CHORES`."""
+    for chore in chores:
+        if chore not in CHORES:
+            raise Terminal(f"There is no chore {chore!r}. There are: {', '.join(CHORES)}.")
 
 
 def _audit_trail(house: House, now: datetime) -> tuple[bool, str]:

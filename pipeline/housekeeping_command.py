@@ -3,11 +3,14 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline import terminal
+
+if TYPE_CHECKING:
+    from pipeline.housekeeping import Found
 
 OK, OPEN_ITEMS = 0, 1
 
@@ -22,21 +25,30 @@ def housekeeping(
 ) -> None:
     """Verify the audit trail and stored files, tidy up, tell what expires, remove what may go.
 
-    Exit code 0: all is well; 1: a person has to do something.
+    A chore that cannot be done is told, and the others go on. Exit code 0: all is well; 1: a person
+    has to do something.
     """
-    from pipeline.housekeeping import CHORES, do_chore
+    from pipeline.housekeeping import CHORES, do_chore_or_tell, require_chores
     from pipeline.settings import load_settings
     from pipeline.wiring import open_house
 
     terminal.silence_logs()
     now = datetime.now(UTC)
+    wanted = chores or list(CHORES)
+    require_chores(wanted)
+    is_well = True
     with open_house(load_settings()) as house, terminal.doing("Housekeeping"):
-        found = [do_chore(house, one, now) for one in chores or CHORES]
-    for one in found:
-        if as_json:
-            print(json.dumps(asdict(one)))  # noqa: T201 - the command's output
-        elif one.is_well:
-            terminal.out.print(f"{one.chore}: {one.sentence}", soft_wrap=True)
-        else:
-            terminal.fail(f"{one.chore}: {one.sentence}")
-    raise typer.Exit(OK if all(one.is_well for one in found) else OPEN_ITEMS)
+        for chore in wanted:
+            found = do_chore_or_tell(house, chore, now)
+            is_well &= found.is_well
+            _tell(found, as_json=as_json)
+    raise typer.Exit(OK if is_well else OPEN_ITEMS)
+
+
+def _tell(found: "Found", *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(found)), flush=True)  # noqa: T201 - the command's output
+    elif found.is_well:
+        terminal.out.print(f"{found.chore}: {found.sentence}", soft_wrap=True)
+    else:
+        terminal.fail(f"{found.chore}: {found.sentence}")

@@ -23,7 +23,7 @@ from ledger.server import embedded_url, open_engine, upgrade
 from pipeline.backup import DATABASE, FILES, Manifest, Tell, hash_of, read_manifest
 from pipeline.guarding import guard_home, keyring_of
 from pipeline.operators import account, name_of_operator
-from pipeline.settings import Settings, environment_for
+from pipeline.settings import CONFIGURATION, Settings, configuration_file, environment_for
 from pipeline.wiring import postgresql_url
 from schemas.errors import Terminal
 from schemas.unfinished import settle_folder
@@ -65,9 +65,11 @@ def restore(folder: Path, settings: Settings, tell: Tell = lambda _: None) -> Re
     """Puts the backup in `folder` into the empty home and the empty database of the settings.
 
     Nobody opens the home before all of it has been done. Raises Terminal, before anything is
-    written, when the home or the database is in use or a file of the backup is not as it was
-    written; and when the audit trail is not whole.
+    written, when the home or the database is in use, another configuration than the home's own is
+    in force, or a file of the backup is not as it was written; and when the audit trail is not
+    whole.
     """
+    _require_own_configuration(settings.home)
 
     def then(conn: sa.Connection, manifest: Manifest) -> HeldBack:
         return _hold_back(conn, manifest, settings)
@@ -167,6 +169,16 @@ def _hold_back(conn: sa.Connection, manifest: Manifest, settings: Settings) -> H
     in_doubt = doubt_deliveries(conn)
     audit.note(conn, "restored", "home", 0, head=manifest.head)
     return HeldBack(held, in_doubt)
+
+
+def _require_own_configuration(home: Path) -> None:
+    """What lies in the current folder comes first here, and may not where the next command is."""
+    own, used = home / CONFIGURATION, configuration_file(home)
+    if own.is_file() and used == Path(CONFIGURATION) and not used.samefile(own):
+        raise Terminal(
+            f"{own} does not hold here: {used.absolute()} in the current folder does. Restore from "
+            "another folder, or name the one that is to hold from now on in EDI834_CONFIG."
+        )
 
 
 def _require_empty(settings: Settings) -> None:

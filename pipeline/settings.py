@@ -30,6 +30,7 @@ from pydantic_settings import (
 from schemas.errors import Terminal
 from schemas.partners import Partner, load_partner
 
+CONFIGURATION = "edi834.toml"
 Fingerprint = Annotated[str, Field(pattern=r"^([0-9A-F]{40}|[0-9A-F]{64})$")]
 
 
@@ -228,9 +229,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment first, then the configuration file."""
+        """What a command says of them, then the environment, then the configuration file."""
         del dotenv_settings, file_secret_settings
-        file = TomlConfigSettingsSource(settings_cls, configuration_file())
+        home = init_settings().get("home")
+        file = TomlConfigSettingsSource(settings_cls, configuration_file(home))
         return init_settings, env_settings, file
 
     @property
@@ -264,20 +266,21 @@ class Settings(BaseSettings):
         return self.home / "postgresql"
 
 
-def configuration_file() -> Path | None:
-    """The configuration file in force, None when there is none."""
+def configuration_file(home: Path | None = None) -> Path | None:
+    """The configuration file in force, or None; of `home`, if that is not the one that is set."""
     named = os.environ.get("EDI834_CONFIG")
     if named:
         if not Path(named).is_file():
             raise Terminal(f"EDI834_CONFIG names {named}, which is no file. Correct the variable.")
         return Path(named)
-    home = Path(os.environ.get("EDI834_HOME", "var"))
-    places = (Path("edi834.toml"), home / "edi834.toml")
+    home = home or Path(os.environ.get("EDI834_HOME", "var"))
+    places = (Path(CONFIGURATION), home / CONFIGURATION)
     return next((place for place in places if place.is_file()), None)
 
 
 def load_settings(**overrides: Any) -> Settings:
     """The settings in force. Raises Terminal with the first wrong one, never with its value."""
+    home = overrides.get("home")
     try:
         return Settings(**overrides)
     except ValidationError as error:
@@ -286,12 +289,14 @@ def load_settings(**overrides: Any) -> Settings:
         variable = "__".join(str(part).upper() for part in first["loc"])
         raise Terminal(
             f"Setting {place}: {first['msg']}. Correct it in "
-            f"{configuration_file() or 'edi834.toml'} or in EDI834_{variable}."
+            f"{configuration_file(home) or CONFIGURATION} or in EDI834_{variable}."
         ) from None
     except SettingsError as error:  # not JSON in a variable
         raise Terminal(f"The settings cannot be read: {error}. Correct the variable.") from None
     except ValueError as error:
-        raise Terminal(f"{configuration_file()} is not TOML: {error}. Correct the file.") from None
+        raise Terminal(
+            f"{configuration_file(home)} is not TOML: {error}. Correct the file."
+        ) from None
 
 
 def environment_for(home: Path, **more: str) -> dict[str, str]:

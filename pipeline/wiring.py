@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ledger.server import embedded_url, open_engine, upgrade
 from pipeline.guarding import guard_home
+from pipeline.one_home import require_known
 from pipeline.operators import name_of_operator
 from pipeline.settings import Settings, traces_exporter
 from schemas.errors import Terminal
@@ -130,7 +131,8 @@ def require_own_packages() -> None:
 def open_house(settings: Settings) -> Iterator[House]:
     """The house with an up-to-date database; closed with the context.
 
-    Raises Terminal when a restore of the home has not ended: it may say and send what it must not.
+    Raises Terminal when a restore of the home has not ended, or the database is that of another
+    home: it may say and send what it must not.
     """
     require_own_packages()
     if settings.restoring_note.exists():
@@ -151,7 +153,10 @@ def open_house(settings: Settings) -> Iterator[House]:
     engine = open_engine(url, name_of_operator(settings))
     try:
         upgrade(engine)
-        yield House(settings, engine, LandingZone(_folder(settings.landing_folder)))
+        landing = _folder(settings.landing_folder)
+        with engine.connect() as conn:
+            require_known(conn, landing)
+        yield House(settings, engine, LandingZone(landing))
     finally:
         engine.dispose()
 

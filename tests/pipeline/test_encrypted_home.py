@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from ledger import audit
 from pipeline.guarding import leave_home
 from pipeline.housekeeping import do_chore
 from pipeline.keeping import encrypt_existing, rotate, standing
@@ -171,6 +172,29 @@ def test_the_restore_of_a_backup_is_drilled(world):
     assert not list(world.house.settings.home.glob("drill.*"))
     again = do_chore(world.house, "restore-drill", now + timedelta(days=6))
     assert again.sentence.startswith("A backup was restored on ")
+    assert again.is_well
+
+
+@pytest.mark.fault("F37")
+@pytest.mark.control("contingency")
+def test_a_backup_that_is_too_old_is_told_each_day(world, tmp_path):
+    """A drill that held a day ago says nothing about what has been lost since."""
+    backups = tmp_path / "backups"
+    assert world.edi834("backup", "take", backups / "1").code == 0
+    with world.house.engine.begin() as conn:
+        audit.note(conn, "restore drilled", "home", 0, outcome="holds", removed="0")
+    settings = world.house.settings.model_copy(update={"backups": backups})
+    now = datetime.now(UTC)
+
+    def found(days):
+        told = do_chore(replace(world.house, settings=settings), "restore-drill", now + days)
+        return told.is_well, told.sentence.partition("; ")[2]
+
+    assert found(timedelta(days=2)) == (True, "")
+    assert found(timedelta(days=3)) == (
+        False, "the newest is 3 days old. Take one: `edi834 backup take`."
+    )  # fmt: skip
+    assert found(timedelta(days=5))[0] is False
 
 
 @pytest.mark.control("at-rest", "contingency")

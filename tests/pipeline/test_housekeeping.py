@@ -17,6 +17,7 @@ from pipeline.housekeeping import CHORES, do_chore
 from pipeline.retention import Removed, remove_old
 from pipeline.settings import RetentionSettings
 from schemas.errors import AtWork, Terminal
+from tests.cases.commands import run_edi834
 from tests.cases.world import CEDAR, HARBOR
 
 NOW = datetime.now(UTC)
@@ -63,6 +64,20 @@ def test_an_unknown_chore_is_none(world):
     """And the known ones are named."""
     with pytest.raises(Terminal, match=r"There is no chore 'sweep'\. There are: audit-trail, "):
         do_chore(world.house, "sweep", NOW)
+
+
+def test_a_chore_that_cannot_be_done_keeps_no_other_from_being_told(world):
+    """Nothing is removed while a backup is taken; what else was found is said all the same."""
+    environment = world.environment() | {"EDI834_RETENTION__YEARS": "6"}
+    asked = ("housekeeping", "retention", "audit-trail", "--json")
+    with world.house.engine.connect() as conn, shared(conn, CONTENTS):
+        told = run_edi834(world.folder, asked, environment)
+    found = {row["chore"]: row for row in map(json.loads, told.out.splitlines())}
+
+    assert told.code == 1
+    assert not found["retention"]["is_well"]
+    assert found["retention"]["sentence"].startswith("A backup is being taken")
+    assert found["audit-trail"]["is_well"]
 
 
 @pytest.mark.fault("F11")
