@@ -3,6 +3,7 @@
 import logging
 import os
 import warnings
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import psycopg2
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from psycopg2 import errors, sql
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
-from schemas.errors import Interrupted, Retryable
+from schemas.errors import Interrupted, Retryable, Terminal
+from schemas.migrations import VERSION_TABLE
 from schemas.postgres_copy import translated
 
 _UPGRADE_LOCK = 834_005_010
@@ -151,15 +155,56 @@ def _translate(context: sa.engine.ExceptionContext) -> None:
     raise translated(original, "A statement")
 
 
+@dataclass(frozen=True)
+class Standing:
+    """At which revision a database is; None: it is empty. `newest` is that of this program."""
+
+    revision: str | None
+    newest: str
+    is_known: bool  # to this program: else a newer one has been there
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether there is nothing to be done."""
+        return self.revision == self.newest
+
+
+def standing_of(conn: sa.Connection | None) -> Standing:
+    """At which revision the database is, or that there is none; nothing is changed."""
+    script = ScriptDirectory.from_config(_migrations())
+    revision = None
+    if conn is not None:
+        options = {"version_table": VERSION_TABLE}
+        revision = MigrationContext.configure(conn, opts=options).get_current_revision()
+    known = {one.revision for one in script.walk_revisions()}
+    newest = script.get_current_head()
+    return Standing(revision, str(newest), revision is None or revision in known)
+
+
 def upgrade(engine: sa.Engine) -> None:
-    """Brings the database to the newest revision; a second process waits for the first one."""
+    """Brings the database to the newest revision; a second process waits for the first one.
+
+    Raises Terminal when a newer program has brought it further.
+    """
+    config = _migrations()
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+        standing = standing_of(connection)
+        if not standing.is_known:
+            raise Terminal(
+                f"The database is at revision {standing.revision}, and this version of edi834 "
+                f"knows none behind {standing.newest}: a newer version was here. Install that one, "
+                "or restore the backup from before its upgrade."
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _migrations() -> Config:
     config = Config()
     config.set_main_option("script_location", "schemas:migrations")
     config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    return config
 
 
 def stop_embedded(folder: Path) -> None:

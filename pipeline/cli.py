@@ -21,6 +21,7 @@ from pipeline.book_command import book
 from pipeline.breaks_command import breaks
 from pipeline.carrier_command import carrier
 from pipeline.cases_command import cases
+from pipeline.db_command import db
 from pipeline.disputes_command import disputes
 from pipeline.files_command import files
 from pipeline.gate_command import gate
@@ -473,6 +474,7 @@ app.add_typer(audit, name="audit")
 for of_audit in (sample, sign, review, signed):
     audit.command()(of_audit)
 app.add_typer(carrier, name="carrier")
+app.add_typer(db, name="db")
 app.add_typer(partners, name="partners")
 app.add_typer(files, name="files")
 app.add_typer(keys, name="keys")

@@ -19,12 +19,12 @@ from ledger.corrections import Word
 from ledger.dumping import is_empty, load
 from ledger.operator_words import hold_partner, is_held
 from ledger.sent import doubt_deliveries
-from ledger.server import embedded_url, open_engine, upgrade
+from ledger.server import upgrade
 from pipeline.backup import DATABASE, FILES, Manifest, Tell, hash_of, read_manifest
 from pipeline.guarding import guard_home, keyring_of
-from pipeline.operators import account, name_of_operator
+from pipeline.operators import account
 from pipeline.settings import CONFIGURATION, Settings, configuration_file, environment_for
-from pipeline.wiring import postgresql_url
+from pipeline.wiring import engine_of
 from schemas.errors import Terminal
 from schemas.unfinished import settle_folder
 from strongroom.files import open_clear, settle
@@ -131,24 +131,13 @@ def _require_whole_trail(engine: sa.Engine, manifest: Manifest) -> int:
     return found.entries
 
 
-class _Engine:
-    """An engine on the settings' database, disposed with the block."""
-
-    def __init__(self, settings: Settings) -> None:
-        if settings.database_url is None:
-            url = embedded_url(settings.database_folder.absolute())
-        else:
-            url = postgresql_url(settings.database_url, "database_url")
-        self._engine = open_engine(url, name_of_operator(settings))
-
-    def __enter__(self) -> sa.Engine:
-        return self._engine
-
-    def __exit__(self, *_: object) -> None:
-        self._engine.dispose()
-
-
-_engine = _Engine
+@contextmanager
+def _engine(settings: Settings) -> Iterator[sa.Engine]:
+    engine = engine_of(settings)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _hold_back(conn: sa.Connection, manifest: Manifest, settings: Settings) -> HeldBack:

@@ -265,6 +265,11 @@ class Settings(BaseSettings):
         """Data of the embedded PostgreSQL server."""
         return self.home / "postgresql"
 
+    @property
+    def has_database(self) -> bool:
+        """Whether one is named, or the embedded server has been here."""
+        return self.database_url is not None or self.database_folder.exists()
+
 
 def configuration_file(home: Path | None = None) -> Path | None:
     """The configuration file in force, or None; of `home`, if that is not the one that is set."""

@@ -135,22 +135,14 @@ def open_house(settings: Settings) -> Iterator[House]:
     home: it may say and send what it must not.
     """
     require_own_packages()
-    if settings.restoring_note.exists():
-        raise Terminal(
-            f"{settings.home} is being restored, or its restore was interrupted or refused. Wait "
-            "until it has ended, or restore into an empty home and an empty database."
-        )
+    require_no_restore(settings)
     _arm_fault_point(settings)
     guard_home(settings)
     if traces_exporter() is not None:
         from pipeline.tracing import start_tracing
 
         start_tracing()
-    if settings.database_url is None:
-        url = embedded_url(settings.database_folder.absolute())
-    else:
-        url = postgresql_url(settings.database_url, "database_url")
-    engine = open_engine(url, name_of_operator(settings))
+    engine = engine_of(settings)
     try:
         upgrade(engine)
         landing = _folder(settings.landing_folder)
@@ -159,6 +151,24 @@ def open_house(settings: Settings) -> Iterator[House]:
         yield House(settings, engine, LandingZone(landing))
     finally:
         engine.dispose()
+
+
+def require_no_restore(settings: Settings) -> None:
+    """Raises Terminal when a restore of the home has not ended."""
+    if settings.restoring_note.exists():
+        raise Terminal(
+            f"{settings.home} is being restored, or its restore was interrupted or refused. Wait "
+            "until it has ended, or restore into an empty home and an empty database."
+        )
+
+
+def engine_of(settings: Settings) -> sa.Engine:
+    """An engine on the database of the settings, as it is: the embedded one, or the one named."""
+    if settings.database_url is None:
+        url = embedded_url(settings.database_folder.absolute())
+    else:
+        url = postgresql_url(settings.database_url, "database_url")
+    return open_engine(url, name_of_operator(settings))
 
 
 def _arm_fault_point(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from schemas import (
     what_ifs,
     wrappings,
 )
+from schemas.migrations import VERSION_TABLE
 
 _declared = (  # of one catalogue
     database.file,
@@ -39,7 +40,7 @@ _declared = (  # of one catalogue
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=_declared[0].metadata,
-    version_table="edi834_version",
+    version_table=VERSION_TABLE,
 )
 
 with context.begin_transaction():
