@@ -29,7 +29,7 @@ from schemas.postgres_copy import copy_to_temporary, give_memory
 class CarrierTables(Protocol):
     """The carrier's side: CARRIER_MEMBERS, CARRIER_PAYMENTS and CARRIER_REQUESTS.
 
-    By records that are stale nobody's coverage is ended: what is missing may have come.
+    By payments that are stale nobody's coverage is ended for want of one: it may have come.
     """
 
     @property
@@ -39,7 +39,7 @@ class CarrierTables(Protocol):
     @property
     def requests(self) -> pa.Table: ...  # noqa: D102
     @property
-    def is_stale(self) -> bool: ...  # noqa: D102
+    def payments_are_stale(self) -> bool: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _candidates(records: CarrierTables) -> tuple[sa.TextClause, ...]:
         decision_rules.MAKE_CANDIDATES,
         decision_rules.EFFECTUATIONS,
         decision_rules.CONTINUED,
-        *(() if records.is_stale else for_want_of_payment),
+        *(() if records.payments_are_stale else for_want_of_payment),
         decision_rules.REINSTATEMENTS,
         *decision_requests.STATEMENTS,
         *decision_ids.STATEMENTS,

@@ -14,7 +14,8 @@ class CarrierReading:
     """Records of one partner as a run has read them, by their storage keys.
 
     `unchanged_since` is the clock of the first of the runs that have read just this, one after the
-    other; `is_stale` says that this is too long ago.
+    other; `is_stale` says that this is too long ago. The payments alone may stand still while the
+    members go on changing: `payments_unchanged_since` and `payments_are_stale` say so of them.
     """
 
     run_id: int
@@ -27,6 +28,13 @@ class CarrierReading:
     requests_rows: int
     unchanged_since: datetime
     is_stale: bool
+    payments_unchanged_since: datetime | None  # None: it was not kept yet when this was read
+    payments_are_stale: bool
+
+    @property
+    def payments_since(self) -> datetime:
+        """The clock of the first of the runs that have read just these payments."""
+        return self.payments_unchanged_since or self.unchanged_since
 
     @property
     def keys(self) -> tuple[str, str, str]:
@@ -77,11 +85,12 @@ def last_reading(conn: sa.Connection, partner_id: str) -> CarrierReading | None:
 
 
 def stale_readings(conn: sa.Connection, run_id: int) -> tuple[CarrierReading, ...]:
-    """The last reading of each partner in the run, as far as it is stale."""
+    """The last reading of each partner in the run, as far as it or its payments are stale."""
     of_run = carrier_reading.c.run_id == run_id
     last = sa.select(sa.func.max(carrier_reading.c.reading_id)).where(of_run)
     last = last.group_by(carrier_reading.c.partner_id)
-    found = _readings(conn, carrier_reading.c.reading_id.in_(last), carrier_reading.c.is_stale)
+    is_stale = carrier_reading.c.is_stale | carrier_reading.c.payments_are_stale
+    found = _readings(conn, carrier_reading.c.reading_id.in_(last), is_stale)
     return tuple(sorted(found, key=lambda reading: reading.partner_id))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,13 +34,15 @@ class CarrierRecords:
     """The carrier's side: CARRIER_MEMBERS (schemas.records), CARRIER_PAYMENTS and CARRIER_REQUESTS.
 
     `is_stale`: just this was read for longer than the settings allow, so nobody's coverage may be
-    ended by it.
+    ended by it. `payments_are_stale`: just these payments were, so nobody's coverage may be ended
+    for want of one.
     """
 
     members: pa.Table
     payments: pa.Table
     requests: pa.Table = field(default_factory=tables.CARRIER_REQUESTS.empty_table)
     is_stale: bool = False
+    payments_are_stale: bool = False
 
 
 def read_carrier_records(house: House, partner_id: str) -> CarrierRecords:
@@ -74,16 +76,41 @@ def keep_carrier_records(
         _require_usual_size(house, partner_id, records, usual)
     reading = _reading(house, run, partner_id, records)
     accepted = usual.acceptance_id if usual else None
-    if last is not None and last.keys == reading.keys and accepted is None:
-        days = timedelta(days=_settings(house, partner_id).stale_after_days)
-        since = last.unchanged_since
-        reading = replace(reading, unchanged_since=since, is_stale=run.as_of - since > days)
+    if last is not None and accepted is None:
+        reading = _aged(reading, last, run.as_of, _settings(house, partner_id))
     reach("carrier records stored")
     with writing(house, run, partner_id, "carrier records read") as conn:
         record_reading(conn, reading)
         if accepted is not None:
             use_acceptances(conn, partner_id, accepted, run.run_id)
-    return replace(records, is_stale=reading.is_stale)
+    return replace(
+        records, is_stale=reading.is_stale, payments_are_stale=reading.payments_are_stale
+    )
+
+
+def _aged(
+    reading: CarrierReading, last: CarrierReading, now: datetime, settings: CarrierSettings
+) -> CarrierReading:
+    """The reading, with how long all of it, and its payments, have been the same.
+
+    Members change every day. Payments that stand still beside them are a job of the carrier's that
+    has failed, until somebody says that nobody has paid.
+    """
+    if last.payments_key == reading.payments_key:
+        since, days = last.payments_since, timedelta(days=settings.payments_may_stand_still)
+        reading = replace(
+            reading, payments_unchanged_since=since, payments_are_stale=now - since > days
+        )
+    if last.keys == reading.keys:
+        since, days = last.unchanged_since, timedelta(days=settings.stale_after_days)
+        is_stale = now - since > days
+        reading = replace(
+            reading,
+            unchanged_since=since,
+            is_stale=is_stale,
+            payments_are_stale=is_stale or reading.payments_are_stale,
+        )
+    return reading
 
 
 def _settings(house: House, partner_id: str) -> CarrierSettings:
@@ -129,6 +156,8 @@ def _reading(house: House, run: Run, partner_id: str, records: CarrierRecords) -
         requests_rows=len(records.requests),
         unchanged_since=run.as_of,
         is_stale=False,
+        payments_unchanged_since=run.as_of,
+        payments_are_stale=False,
     )
 
 

@@ -271,7 +271,11 @@ def _night_object(result: Any) -> dict[str, Any]:
         "failures": [vars(failure) for failure in result.failures],
         "gate": [gate_object(one) for one in result.at_gate],
         "stale": [
-            {"partner_id": one.partner_id, "unchanged_since": one.unchanged_since.isoformat()}
+            {
+                "partner_id": one.partner_id,
+                "unchanged_since": one.unchanged_since.isoformat(),
+                "payments_unchanged_since": one.payments_since.isoformat(),
+            }
             for one in result.stale
         ],
         "held": [vars(one) for one in result.held],

@@ -159,8 +159,9 @@ def _carrier_lines(settings: Settings, partner_id: str) -> list[str]:
         folder = extract_folder(settings, partner_id).absolute()
         kind, members, payments = "file", f"{folder}/members.csv", f"{folder}/payments.csv"
         requests = f"{folder}/requests.csv"
-    return [
+    return [  # so few people may go from one month's premiums to the next without a payment
         f'kind = "{kind}"',
+        "payments_stale_after_days = 62",
         f'members = "{members}"',
         f'payments = "{payments}"',
         f'requests = "{requests}"\n',

@@ -45,9 +45,14 @@ def show_night(
 
 def stale_sentence(reading: CarrierReading) -> str:
     """Which carrier's records are stale since when, what follows from it, and what to do."""
+    what, since = "records", reading.unchanged_since
+    follows = "Nobody's coverage ends by them"
+    if not reading.is_stale:
+        what, since = "payments", reading.payments_since
+        follows = "Nobody's coverage ends for want of one"
     return (
-        f"Stale: the carrier's records of {reading.partner_id} are those of "
-        f"{reading.unchanged_since:%Y-%m-%d %H:%M %Z}. Nobody's coverage ends by them. Deliver new "
+        f"Stale: the carrier's {what} of {reading.partner_id} are those of "
+        f"{since:%Y-%m-%d %H:%M %Z}. {follows}. Deliver new "
         f"ones, or if they are true: edi834 carrier accept {reading.partner_id} --by NAME "
         "--reason TEXT."
     )

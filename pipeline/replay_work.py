@@ -324,7 +324,10 @@ class Replayer:
         members, payments, requests = (
             pq.read_table(parquet(self.house.landing.verified_path(key))) for key in reading.keys
         )
-        return CarrierRecords(members, payments, requests, reading.is_stale)
+        stale = reading.is_stale
+        return CarrierRecords(
+            members, payments, requests, stale, stale or reading.payments_are_stale
+        )
 
     def _post(self, told: Told) -> None:
         file_id = told.details["file"]

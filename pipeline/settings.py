@@ -103,6 +103,16 @@ class CarrierSettings(BaseModel):
     database_url: str | None = None
     smallest_share: float = Field(default=0.5, ge=0, le=1)  # of the rows of the last reading
     stale_after_days: int = Field(default=3, ge=0)  # that the same rows may be read
+    payments_stale_after_days: int | None = Field(default=None, ge=0)  # none: as for all of them
+
+    @property
+    def payments_may_stand_still(self) -> int:
+        """For how many days the same payments may be read, whatever else has changed."""
+        return (
+            self.stale_after_days
+            if self.payments_stale_after_days is None
+            else self.payments_stale_after_days
+        )
 
 
 class GroupGrant(BaseModel):

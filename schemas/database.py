@@ -301,6 +301,8 @@ carrier_reading = sa.Table(
     sa.Column("requests_rows", sa.BigInteger, nullable=False),
     sa.Column("unchanged_since", INSTANT, nullable=False),  # clock of the first run that read this
     sa.Column("is_stale", sa.Boolean, nullable=False),  # for longer than the settings allow
+    sa.Column("payments_unchanged_since", INSTANT),  # the same of the payments alone
+    sa.Column("payments_are_stale", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("ix_carrier_reading_run", "run_id", "partner_id"),
     sa.Index("ix_carrier_reading_partner", "partner_id", "reading_id"),
     schema="ledger",

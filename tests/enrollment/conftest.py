@@ -344,7 +344,7 @@ class Carrier:
             members=pa.Table.from_pylist(list(records), schema=CARRIER_MEMBERS),
             payments=pa.Table.from_pylist(paid, schema=tables.CARRIER_PAYMENTS),
             requests=tables.CARRIER_REQUESTS.empty_table(),
-            is_stale=False,
+            payments_are_stale=False,
         )
         partner = load_partner(PARTNER)
         on_day = max(self.as_of.date(), _PAID_ON)

@@ -25,7 +25,7 @@ class Records:
     """The carrier's extracts, row by row."""
 
     rows: dict = field(default_factory=lambda: {"members": [], "payments": [], "requests": []})
-    is_stale: bool = False
+    payments_are_stale: bool = False
 
     @property
     def members(self):

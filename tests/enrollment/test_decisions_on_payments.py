@@ -261,9 +261,9 @@ def test_what_the_exchange_ended_is_ended_earlier_for_want_of_payment(with_aptc,
 
 
 @pytest.mark.fault("F26")
-def test_by_stale_records_nobody_is_ended(desk, with_aptc):
-    """The payments that are missing may have come."""
-    with_aptc.records.is_stale = True
+def test_by_stale_payments_nobody_is_ended(desk, with_aptc):
+    """Those that are missing may have come."""
+    with_aptc.records.payments_are_stale = True
 
     assert with_aptc.decides("2027-05-01") == []
 

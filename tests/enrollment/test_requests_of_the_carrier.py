@@ -70,6 +70,14 @@ def test_the_status_of_a_policy_says_what_may_be_asked(desk, say, standing, canc
     assert desk.findings() == ([] if terminates else wrong)
 
 
+def test_a_request_is_followed_also_while_the_payments_stand_still(desk):
+    """Nothing of it is for want of one."""
+    desk.records.payments_are_stale = True
+    desk.asks("terminate", "P1", "TERM-OTH", end="2027-05-31")
+
+    assert desk.decides("2027-01-06") == [("P1", "termination-requested", "TERM-OTH", "2027-05-31")]
+
+
 @pytest.mark.parametrize("end", ["2027-06-30", "2027-07-31"])
 def test_what_is_terminated_is_terminated_earlier_only(desk, say, end):
     """A later end needs a reinstatement first (section 7.2.6)."""

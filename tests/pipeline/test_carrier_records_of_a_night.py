@@ -163,6 +163,68 @@ def test_records_that_do_not_change_for_long_are_stale(after_a_night, edi834):
     assert [row[-2:] for row in read_in(world, 7)] == [(world.clock(7), False)] * 2
 
 
+def move_house(world, number):
+    """Somebody's street is another one: members.csv is a new one, payments.csv is not."""
+    path = world.folder / "carrier" / CEDAR / "members.csv"
+    header, first, *others = path.read_text().splitlines(keepends=True)
+    cells = first.split(",")
+    cells[header.split(",").index("ADDR_1")] = f"{number} ELM ST"
+    path.write_text("".join([header, ",".join(cells), *others]))
+
+
+def rules_decided(world):
+    """The rules by which something was decided in the last run, and in which state it is."""
+    return world.rows(
+        "SELECT DISTINCT rule, state FROM book.decision WHERE run_id = (SELECT max(run_id)"
+        " FROM ledger.run) ORDER BY rule"
+    )
+
+
+@pytest.mark.fault("F26")
+def test_payments_that_stand_still_beside_new_members_end_nobody(cedar_after_a_night, edi834):
+    """The carrier's job of payments has failed: those that are missing may have come."""
+    world = cedar_after_a_night
+    results = {}
+    for night in (4, 65):  # three days after, and after the deadline of all binders
+        move_house(world, night)
+        results[night] = world.run(night)
+    decided = rules_decided(world)
+    told = edi834("night", "--as-of", world.clock(65).isoformat(), **world.environment())
+    accepted = edi834(
+        *("carrier", "accept", CEDAR, "--by", "Ada", "--reason", "Nobody has paid."),
+        **world.environment(),
+    )
+    fresh = world.run(66)
+
+    assert results[4].stale == ()
+    (reading,) = results[65].stale
+    assert (reading.unchanged_since, reading.is_stale) == (world.clock(65), False)
+    assert (reading.payments_since, reading.payments_are_stale) == (world.clock(1), True)
+    assert results[65].state == "balanced_with_open_items"
+    assert decided == []
+    assert results[65].held == ()
+    assert f"Stale: the carrier's payments of {CEDAR} are those of 2026-12-02 00:00" in told.out
+    assert "Nobody's coverage ends for want of one." in told.out
+    assert accepted.code == 0
+    assert fresh.stale == ()
+    assert "binder-unpaid" in {rule for rule, _ in rules_decided(world)}
+    assert replay(world.house).is_identical
+
+
+def test_a_carrier_of_few_may_go_without_a_payment_for_longer(cedar_after_a_night):
+    """Its own bound of days for the payments, beside that of all records."""
+    world = cedar_after_a_night
+    settings = world.house.settings
+    patient = settings.carriers[CEDAR].model_copy(update={"payments_stale_after_days": 64})
+    carriers = {CEDAR: patient}
+    house = replace(world.house, settings=settings.model_copy(update={"carriers": carriers}))
+    move_house(world, 65)
+    result = run_night(house, world.clock(65))
+
+    assert result.stale == ()
+    assert "binder-unpaid" in {rule for rule, _ in rules_decided(world)}
+
+
 @pytest.mark.fault("F27")
 def test_extracts_that_change_while_they_are_read_are_not_used(cedar_world, monkeypatch):
     """Members of one hour and payments of the next: nothing of either is kept."""
