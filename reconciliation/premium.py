@@ -55,12 +55,13 @@ def terms_of(exchange: str, plan_ids: Sequence[str]) -> PremiumTerms:
     return PremiumTerms(exchange, issuers, load_premium_rules())
 
 
-def match_premium(
+def match_premium(  # noqa: PLR0913 - both sides, by what, and how far
     payments: pa.Table,
     remittances: pa.Table,
     earlier: pa.Table,
     segments: pa.Table,
     terms: PremiumTerms,
+    again: Sequence[date | None] = (),
 ) -> PremiumMatch:
     """The payments of a file (PREMIUM_PAYMENTS, REMITTANCES) against the book (BOOK_SEGMENTS).
 
@@ -70,6 +71,7 @@ def match_premium(
         earlier: The payments of all files before, of which adjustments are netted.
         segments: The book; amounts of a policy stand on its subscriber's rows.
         terms: Whose payments they are, and the rules.
+        again: Months (None: what has none) that are looked at, too, whoever pays them.
     """
     with open_duckdb() as connection:
         connection.execute("SET preserve_insertion_order = false")
@@ -77,12 +79,14 @@ def match_premium(
         _load_rules(connection, terms)
         ids = " ".join(f"WHEN '{name}' THEN {name}" for name in terms.rules.matching.identifiers)
         connection.execute(MATCHED.replace("{ids}", ids))
-        for statement in (PARTS, EXPECTED):
-            connection.execute(statement)
+        connection.execute(PARTS)
         connection.execute(
             "CREATE TABLE in_scope AS SELECT DISTINCT month FROM part "
-            "WHERE role = 'monthly' AND month IS NOT NULL AND NOT is_earlier"
+            "WHERE role = 'monthly' AND month IS NOT NULL AND NOT is_earlier "
+            "UNION SELECT unnest(CAST(? AS DATE[]))",
+            [list(again)],
         )
+        connection.execute(EXPECTED)
         connection.execute(MONTHS)
         found = connection.sql(RESULT).to_arrow_table()
         stated = connection.sql("SELECT coalesce(sum(cents), 0) FROM total").fetchall()[0][0]

@@ -10,7 +10,8 @@ UNION ALL SELECT true, {_PAID} FROM earlier
 """  # noqa: S608, our own columns
 
 # Loops 2000 that name a policy of the book, by the first id that names just one; in the order of
-# `identifier.place`.
+# `identifier.place`. Of a payment that names a policy which the book does not have, another id
+# finds one that covers its months only: that of last year was not paid, an 834 is missing.
 MATCHED = """
 CREATE TABLE named AS
 SELECT place, identifier, id, min(policy) AS policy FROM (
@@ -22,9 +23,16 @@ SELECT place, identifier, id, min(policy) AS policy FROM (
 CREATE TABLE matched AS
 SELECT p.is_earlier, p.payment, arg_min(n.policy, n.place) AS policy,
   arg_min(n.identifier, n.place) AS matched_by
-FROM (SELECT is_earlier, payment, place, identifier, CASE identifier {ids} END AS id
+FROM (SELECT is_earlier, payment, exchange_policy_id, place, identifier,
+        period_begin, coalesce(period_end, period_begin) AS period_end,
+        CASE identifier {ids} END AS id
       FROM paid, identifier) p
 JOIN named n USING (place, id)
+WHERE n.identifier = 'exchange_policy_id'
+  OR regexp_full_match(coalesce(p.exchange_policy_id, ''), '0*')
+  OR EXISTS (SELECT 1 FROM segment s WHERE s.exchange_policy_id = n.policy
+    AND s.segment_begin <= p.period_end
+    AND coalesce(s.segment_end, DATE '9999-12-31') >= p.period_begin)
 GROUP BY p.is_earlier, p.payment;
 """
 
@@ -67,7 +75,7 @@ CREATE TABLE wanted AS
 SELECT DISTINCT month, policy FROM part WHERE outside IS NULL
 UNION
 SELECT month, policy FROM (
-  SELECT DISTINCT month FROM part WHERE role = 'monthly' AND month IS NOT NULL AND NOT is_earlier
+  SELECT month FROM in_scope WHERE month IS NOT NULL
 ), (SELECT DISTINCT exchange_policy_id AS policy FROM segment);
 
 CREATE TABLE covered AS
@@ -162,7 +170,9 @@ SELECT outside, exchange_policy_id, month, coalesce(amount_type, payment_type), 
   arg_min(byte_end, byte_start) FILTER (WHERE NOT is_earlier)
 FROM part WHERE outside IS NOT NULL AND (NOT is_earlier OR outside = 'unknown_policy')
 GROUP BY outside, exchange_policy_id, month, coalesce(amount_type, payment_type)
-HAVING bool_or(NOT is_earlier) OR (month IN (SELECT month FROM in_scope) AND sum(cents) <> 0)
+HAVING bool_or(NOT is_earlier)
+  OR (coalesce(month, DATE '0001-01-01') IN
+    (SELECT coalesce(month, DATE '0001-01-01') FROM in_scope) AND sum(cents) <> 0)
 UNION ALL
 SELECT 'unitemised', NULL, NULL, 'BPR02', NULL, 0, greatest(missing, 0), least(missing, 0), 0,
   missing, NULL, 0, byte_start, byte_end

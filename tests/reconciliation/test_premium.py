@@ -98,6 +98,24 @@ def test_an_id_of_two_policies_finds_neither():
     assert ("unknown_policy", None, JANUARY, "aptc", 40000) in rows
 
 
+def test_a_payment_of_a_policy_that_the_book_lacks_is_not_the_one_of_the_year_before():
+    """The 834 of its renewal is missing; the subscriber's policy of last year has ended."""
+    before = segment(
+        "OLD",
+        exchange_subscriber_id="S1",
+        segment_begin=date(2025, 1, 1),
+        segment_end=date(2025, 12, 31),
+    )
+    renewal = {"exchange_subscriber_id": "S1", "issuer_policy_id": "IOLD"}
+    paid = [payment(policy="NEW") | renewal]
+    assert told(matched(paid, [before])) == [("unknown_policy", "NEW", JANUARY, "aptc", 40000)]
+
+    still = before | {"segment_end": date(2026, 1, 31)}
+    assert [row[:2] for row in told(matched(paid, [still]))] == [("not_paid", "OLD")]
+    nameless = [row | {"exchange_policy_id": "000"} for row in paid]
+    assert told(matched(nameless, [before])) == [("paid_after_end", "OLD", JANUARY, "aptc", 40000)]
+
+
 def test_money_after_the_end_is_told_as_that():
     """Also what is paid before the begin, and of a policy that was cancelled."""
     ended = segment(segment_end=date(2026, 1, 31))
