@@ -1,5 +1,6 @@
 """HIX 820s that were posted: their payments, and where each cent of them went."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from schemas.database import file
 from schemas.postgres_copy import copy_into, copy_out
@@ -94,13 +96,9 @@ def earlier_payments(
     last = pc.max(payments["period_end"]).as_py()
     if first is None or last is None:
         return PREMIUM_PAYMENTS.empty_table()
-    columns = [
-        premium_payment.c[name] if name in premium_payment.c else sa.null().label(name)
-        for name in PREMIUM_PAYMENTS.names
-    ]
     month_begin: date = first.replace(day=1)
     query = (
-        sa.select(*columns)
+        sa.select(*_payment_columns())
         .join(premium_file, premium_file.c.file_id == premium_payment.c.file_id)
         .where(
             premium_file.c.partner_id == partner_id,
@@ -111,6 +109,47 @@ def earlier_payments(
         .order_by(premium_payment.c.file_id, *premium_payment.primary_key.columns)
     )
     return copy_out(conn, query, PREMIUM_PAYMENTS)
+
+
+def payments_about(  # noqa: PLR0913 - which ids, and whose
+    conn: sa.Connection,
+    partner_id: str,
+    policies: Sequence[str],
+    issuer_ids: Sequence[str],
+    subscribers: Sequence[str],
+    *,
+    with_nameless: bool,
+) -> pa.Table:
+    """All posted payments (PREMIUM_PAYMENTS, without names) that name one of the ids.
+
+    With `with_nameless` also those that name no policy.
+    """
+    ids = premium_payment.c
+    about: list[sa.ColumnElement[bool]] = [
+        column == sa.any_(sa.literal(list(known), ARRAY(sa.Text)))
+        for column, known in (
+            (ids.exchange_policy_id, policies),
+            (ids.issuer_policy_id, issuer_ids),
+            (ids.exchange_subscriber_id, subscribers),
+        )
+    ]
+    if with_nameless:
+        about.append(ids.exchange_policy_id.is_(None))
+    query = (
+        sa.select(*_payment_columns())
+        .join(premium_file, premium_file.c.file_id == ids.file_id)
+        .where(premium_file.c.partner_id == partner_id, sa.or_(*about))
+        .order_by(ids.file_id, *premium_payment.primary_key.columns)
+    )
+    return copy_out(conn, query, PREMIUM_PAYMENTS)
+
+
+def _payment_columns() -> list[sa.ColumnElement[Any]]:
+    """PREMIUM_PAYMENTS as far as they are kept; null for names."""
+    return [
+        premium_payment.c[name] if name in premium_payment.c else sa.null().label(name)
+        for name in PREMIUM_PAYMENTS.names
+    ]
 
 
 def posted_files(conn: sa.Connection, partner_id: str | None = None) -> list[sa.Row[Any]]:

@@ -1,7 +1,6 @@
 """HIX 820s into the accounts: what was accepted of each, compared with the book, and kept once."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -21,11 +20,13 @@ from ledger.premium import (
 )
 from pipeline.checked_tables import read_table
 from pipeline.journal import journal
+from pipeline.premium_again import look_again
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
 from reconciliation.breaks import LOOKED_AT, Scope, Sighting, meet
 from reconciliation.premium import (
     PremiumMatch,
+    PremiumTerms,
     differences_of,
     match_premium,
     period_of,
@@ -81,7 +82,12 @@ def post_file(house: House, run: Run, file_id: int) -> None:
         )
         record_posting(conn, file_id, partner_id, run.run_id, posting)
         add_up_payments(conn, file_id)
-        became = _meet_breaks(conn, run, partner_id, on_day, file_id, match)
+        sighting = _sighting(conn, run, partner_id, on_day, file_id, match)
+        meet(conn, sighting, differences_of(match.months, file_id))
+        scope, still = look_again(
+            conn, partner_id, segments, _terms(house, partner_id), sighting.scope
+        )
+        became = meet(conn, replace(sighting, scope=scope, is_news=False), still)
         journal(conn, run, "payments posted", file=file_id, payments=len(accepted.payments))
     log.info("payments posted", partner=partner_id, file_id=file_id, breaks=dict(became))
 
@@ -119,27 +125,27 @@ def _type(table: pa.Table) -> pa.DataType:
     return table.schema.field("set_ordinal").type
 
 
-def _meet_breaks(  # noqa: PLR0913 - a night, its day, and what it posts
+def _sighting(  # noqa: PLR0913 - a night, its day, and what it posts
     conn: sa.Connection,
     run: Run,
     partner_id: str,
     on_day: date,
     file_id: int,
     match: PremiumMatch,
-) -> Mapping[str, int]:
-    """What becomes of breaks: of the months that the file pays, and of what else it is about."""
+) -> Sighting:
+    """A look at the months that the file pays, and at what else it is about."""
     rows = match.months
     fields = pa.table(
         [period_of(rows["month"]), rows["exchange_policy_id"], rows["amount_type"]],
         schema=LOOKED_AT,
     )
     sha256 = str(file_row(conn, file_id).sha256)
-    scope = Scope(tuple(f"{month:%Y-%m}" for month in match.paid_months), fields)
-    sighting = Sighting(
+    months = tuple(f"{month:%Y-%m}" for month in match.paid_months)
+    scope = Scope(months, fields, has_all_without_period=False)
+    return Sighting(
         run.run_id, partner_id, "premium", run.as_of, on_day,
         is_news=True, sha256=sha256, scope=scope, file_id=file_id,
     )  # fmt: skip
-    return meet(conn, sighting, differences_of(rows, file_id))
 
 
 def accepted_of(folder: Path) -> Accepted:
@@ -157,11 +163,15 @@ def accepted_of(folder: Path) -> Accepted:
 def _match(
     house: House, partner_id: str, accepted: Accepted, earlier: pa.Table, segments: pa.Table
 ) -> PremiumMatch:
-    partner = house.partner(partner_id)
-    terms = terms_of(partner.exchange, [plan.plan_id for plan in partner.plans])
+    terms = _terms(house, partner_id)
     match = match_premium(accepted.payments, accepted.remittances, earlier, segments, terms)
     if not match.is_conserved:
         raise Terminal(
             "The comparison of payments lost or doubled money. Report this; nothing was posted."
         )
     return match
+
+
+def _terms(house: House, partner_id: str) -> PremiumTerms:
+    partner = house.partner(partner_id)
+    return terms_of(partner.exchange, [plan.plan_id for plan in partner.plans])

@@ -88,8 +88,10 @@ UPDATE reconciliation.break b SET state = 'resolved', waived_until = NULL,
     WHERE m.exchange_policy_id = b.exchange_policy_id
       AND m.exchange_member_id = b.exchange_member_id AND m.file_id IS DISTINCT FROM b.file_id))
 WHERE b.partner_id = :partner_id AND b.source = :source AND b.state <> 'resolved'
-  AND (b.period IS NULL OR b.period = ANY(:periods) OR (b.period, b.exchange_policy_id, b.field) IN
-    (SELECT l.period, l.exchange_policy_id, l.field FROM looked_at l))
+  AND (b.period IS NULL AND :has_all_without_period OR b.period = ANY(:periods)
+    OR (coalesce(b.period, ''), coalesce(b.exchange_policy_id, ''), coalesce(b.field, '')) IN
+    (SELECT coalesce(l.period, ''), coalesce(l.exchange_policy_id, ''), coalesce(l.field, '')
+     FROM looked_at l))
   AND NOT coalesce(b.field = ANY(:unread_fields), false)
   AND NOT EXISTS (SELECT 1 FROM not_read n WHERE n.exchange_policy_id = b.exchange_policy_id)
   AND NOT EXISTS (SELECT 1 FROM found_difference s WHERE {_SAME})
@@ -141,7 +143,8 @@ BOOK_FILES = pa.schema(
 class Scope:
     """What was looked at: all of some periods, and single fields of policies (LOOKED_AT).
 
-    A source that knows no periods looks at everything each time. Within that nobody could look at
+    A source that knows no periods looks at everything each time; of one that knows them, what has
+    none is looked at as a single field (`has_all_without_period`). Within that nobody could look at
     the policies `unread` (NOT_READ) and at the fields `unread_fields`.
     """
 
@@ -149,6 +152,7 @@ class Scope:
     fields: pa.Table = field(default_factory=LOOKED_AT.empty_table)
     unread: pa.Table = field(default_factory=NOT_READ.empty_table)
     unread_fields: tuple[str, ...] = ()
+    has_all_without_period: bool = True
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,7 @@ def meet(
         "due_at": sighting.at + timedelta(hours=hours),
         "periods": list(sighting.scope.periods),
         "unread_fields": list(sighting.scope.unread_fields),
+        "has_all_without_period": sighting.scope.has_all_without_period,
     }
     conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.break_before"))
     for statement in (_OF_BEFORE, _FOUND_AGAIN, _FOUND_FIRST, _NOT_FOUND, _EVENTS):

@@ -33,22 +33,29 @@ def paid_world(tmp_path_factory, new_database_url, open_world):
         yield world
 
 
-def test_what_is_seeded_is_found_and_nothing_else(paid_world):
-    """Short, left out and unknown; what is taken back and paid again agrees."""
-    world = paid_world
-    seeds = Seeds(seed=820, short=2, left_out=1, unknown=2, adjusted=2)
+def pays(world, night, month, seeds):
+    """What the exchange pays for a month in the evening of a night, and the name of its file."""
+    day = 1 + night
     paid = pay_month(
         world.exchange.policies(CEDAR),
         world.house.partner(CEDAR),
         load_exchange("ffe"),
-        MONTH,
+        month,
         fee_rate=RATE,
-        control_number=90820,
-        created=datetime(2026, 12, 4, 3, tzinfo=UTC),
+        control_number=90817 + night,
+        created=datetime(2026, 12, day, 3, tzinfo=UTC),
         seeds=seeds,
     )
-    name = "OPR.001234567T.I820.D261204.T030000000.P"
+    name = f"OPR.001234567T.I820.D2612{day:02d}.T030000000.P"
     (world.outbox(CEDAR) / name).write_bytes(paid.content)
+    return paid, name
+
+
+def test_what_is_seeded_is_found_and_nothing_else(paid_world):
+    """Short, left out and unknown; what is taken back and paid again agrees."""
+    world = paid_world
+    seeds = Seeds(seed=820, short=2, left_out=1, unknown=2, adjusted=2)
+    paid, name = pays(world, 3, MONTH, seeds)
     world.write_carrier_records(2)  # nothing else happens in this night
     world.run(3)
 
@@ -173,3 +180,36 @@ def test_a_signed_period_tells_when_its_figures_are_other_ones_by_now(paid_world
     _change_balance(world, -1)
     assert {one["table"] for one in told["changed"]} == {"figures"}
     assert told["state"] == "signed"
+
+
+def test_a_break_ends_when_the_book_is_right_though_nobody_pays_its_month_again(paid_world):
+    """An 834 told since that less was due in January; the file of February shows it."""
+    world = paid_world
+    of_january = (
+        "SELECT exchange_policy_id, field, state, file_id, book_value FROM reconciliation.break"
+        " WHERE source = 'premium' AND period = '2027-01' ORDER BY break_id"
+    )
+    before = world.rows(of_january)
+    short, *_ = world.rows(
+        "SELECT break_id, exchange_policy_id, CAST(carrier_value AS numeric)"
+        " FROM reconciliation.break WHERE rule = 'short' AND period = '2027-01'"
+    )
+    break_id, policy, paid = short
+    with world.house.engine.begin() as conn:
+        told = sa.text(
+            "UPDATE book.amount SET amount = :paid WHERE exchange_policy_id = :policy"
+            " AND name = 'APTC AMT' AND known_to = 'infinity'"
+        )
+        assert conn.execute(told, {"paid": paid, "policy": policy}).rowcount
+    _, name = pays(world, 4, date(2027, 2, 1), Seeds(seed=820))
+    assert world.run(4).failures == ()
+
+    received = world.file_named(name)
+    assert received.state == "applied"
+    ((state, proved_by),) = world.rows(
+        "SELECT state, resolved_file_id FROM reconciliation.break WHERE break_id = :id", id=break_id
+    )
+    assert (state, proved_by) == ("resolved", received.file_id)
+    others = [row for row in before if row[:2] != (policy, "aptc")]
+    assert others, "what is not right yet stays, with the file that showed it"
+    assert [row for row in world.rows(of_january) if row[:2] != (policy, "aptc")] == others

@@ -132,6 +132,17 @@ def test_a_look_closes_only_what_it_has_looked_at(nights):
     assert nights.all() == ["resolved", "resolved", "new"]
 
 
+def test_a_payment_without_a_month_is_gone_only_where_it_was_looked_at(nights):
+    """Any month's file is not about it; what is asked of itself is."""
+    nights.see(difference(1, "aptc"), difference(2, "aptc"), source="premium")
+    look = {"source": "premium", "has_all_without_period": False}
+    nights.see(periods=("2027-01",), **look)
+    assert nights.all() == ["new", "new"]
+    itself = {"period": [None], "exchange_policy_id": ["8801"], "field": ["aptc"]}
+    nights.see(fields=pa.table(itself, schema=LOOKED_AT), **look)
+    assert nights.all("exchange_policy_id", "state") == [("8801", "resolved"), ("8802", "new")]
+
+
 def test_what_a_look_could_not_read_closes_nothing(nights):
     """A policy with a damaged line, and a column that the carrier does not deliver any more."""
     of_year = {"source": "pre_audit", "periods": ("2027",)}
