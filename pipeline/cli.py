@@ -262,6 +262,7 @@ def night(
 
 def _night_object(result: Any) -> dict[str, Any]:
     from pipeline.gate_report import gate_object
+    from pipeline.night_report import stale_object
 
     return {
         "run": result.run.run_id,
@@ -270,14 +271,7 @@ def _night_object(result: Any) -> dict[str, Any]:
         "balance": result.balance.to_pylist(),
         "failures": [vars(failure) for failure in result.failures],
         "gate": [gate_object(one) for one in result.at_gate],
-        "stale": [
-            {
-                "partner_id": one.partner_id,
-                "unchanged_since": one.unchanged_since.isoformat(),
-                "payments_unchanged_since": one.payments_since.isoformat(),
-            }
-            for one in result.stale
-        ],
+        "stale": [stale_object(one) for one in result.stale],
         "held": [vars(one) for one in result.held],
         "audit": str(result.anchor),
         "left": result.left,

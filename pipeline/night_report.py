@@ -58,6 +58,15 @@ def stale_sentence(reading: CarrierReading) -> str:
     )
 
 
+def stale_object(reading: CarrierReading) -> dict[str, str]:
+    """The same for programs: since when all of the records, and the payments, are the same."""
+    return {
+        "partner_id": reading.partner_id,
+        "unchanged_since": reading.unchanged_since.isoformat(),
+        "payments_unchanged_since": reading.payments_since.isoformat(),
+    }
+
+
 def show_failures(result: NightResult) -> None:
     """One line on standard error for each step that failed."""
     for failure in result.failures:

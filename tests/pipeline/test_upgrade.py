@@ -37,12 +37,21 @@ def work_as_the_first(engine):
             "ALTER TABLE book.event_set ADD COLUMN IF NOT EXISTS members_fallen"
             " BIGINT NOT NULL DEFAULT 0"
         )
+        connection.exec_driver_sql(
+            "ALTER TABLE ledger.carrier_reading"
+            " ADD COLUMN IF NOT EXISTS payments_unchanged_since TIMESTAMP WITH TIME ZONE,"
+            " ADD COLUMN IF NOT EXISTS payments_are_stale BOOLEAN NOT NULL DEFAULT false"
+        )
 
 
 def take_away_what_the_first_has_not(engine):
     """The database as the first release leaves it to the upgrade."""
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE book.event_set DROP COLUMN members_fallen")
+        connection.exec_driver_sql(
+            "ALTER TABLE ledger.carrier_reading"
+            " DROP COLUMN payments_unchanged_since, DROP COLUMN payments_are_stale"
+        )
 
 
 def reported_in_the_first(conn, run_id, partner_id):
