@@ -9,7 +9,7 @@ its id and its state, one that no longer follows is withdrawn.
 import sqlalchemy as sa
 
 from enrollment.decision_requests import CANNOT_REINSTATE, OUTSIDE_WINDOW
-from enrollment.decision_words import let_out, same_words
+from enrollment.decision_words import let_out, same_words, undone
 
 # What was rejected may be said again when something newer has come from the exchange since, which
 # an audit is not, when a person says so (of the last attempt, which lets out those before it), or
@@ -24,6 +24,7 @@ _SAID = f"""EXISTS (
   LEFT JOIN ledger.file f ON f.file_id = d.sent_file_id
   WHERE d.exchange_policy_id = c.exchange_policy_id AND d.partner_id = :partner_id
     AND d.state IN ('sent', 'refused', 'rejected') AND {_SAME}
+    AND NOT (d.state = 'sent' AND {undone("d")})
     AND NOT (d.state <> 'sent' AND {let_out("d")})
     AND NOT (d.state = 'rejected' AND (d.rejected_by = 'interchange' AND (
         SELECT count(*) FROM book.decision a

@@ -6,7 +6,7 @@ before found.
 
 import sqlalchemy as sa
 
-from enrollment.decision_words import let_out, same_words
+from enrollment.decision_words import let_out, same_words, undone
 
 FORGET = sa.text("DELETE FROM book.carrier_finding WHERE partner_id = :partner_id")
 
@@ -89,21 +89,37 @@ WHERE i.counts_from > i.due AND b.total < b.need AND NOT b.ended_unpaid
       AND m.due >= i.counts_from AND m.month_end <= m.before AND m.paid_by_end >= m.need)
 GROUP BY exchange_policy_id"""
 
-# What persons refused and what follows still, until somebody lets it out (`edi834 outgoing again`).
-_REFUSED = f"""
-SELECT DISTINCT c.exchange_policy_id, 'refused-by-persons' AS rule, jsonb_strip_nulls(
-  jsonb_build_object('transaction', d.kind, 'reason', c.reason, 'coverage_end', c.coverage_end,
-    'hold', d.hold_id)) AS figures
-FROM book.decision d
-JOIN (
+# Candidates that the exchange takes as the policy stands.
+_TAKEN = """
   SELECT c.*, s.event_id, r.kind FROM candidate c
   JOIN standing s USING (exchange_policy_id)
   JOIN decision_rule r USING (rule)
   JOIN decision_accepts a ON a.kind = r.kind AND a.standing = s.standing
-    AND NOT (a.end_earlier AND c.coverage_end >= coalesce(s.benefit_end, 'infinity'))
-) c ON c.exchange_policy_id = d.exchange_policy_id AND {same_words("d", "c", candidate=True)}
+    AND NOT (a.end_earlier AND c.coverage_end >= coalesce(s.benefit_end, 'infinity'))"""
+_SAME = same_words("d", "c", candidate=True)
+_WORDS = """'transaction', d.kind, 'reason', c.reason, 'coverage_end', c.coverage_end"""
+
+# What persons refused and what follows still, until somebody lets it out (`edi834 outgoing again`).
+_REFUSED = f"""
+SELECT DISTINCT c.exchange_policy_id, 'refused-by-persons' AS rule, jsonb_strip_nulls(
+  jsonb_build_object({_WORDS}, 'hold', d.hold_id)) AS figures
+FROM book.decision d
+JOIN ({_TAKEN}) c ON c.exchange_policy_id = d.exchange_policy_id AND {_SAME}
 WHERE d.partner_id = :partner_id AND d.state = 'refused' AND NOT {let_out("d")}
   AND {{of_requests}} (d.evidence ? 'request')"""
+
+# An end for want of payment that follows still, and that the carrier or the exchange has taken
+# back: it is not said again, and the coverage goes on unpaid.
+_ENDED_BEFORE = f"""
+SELECT DISTINCT c.exchange_policy_id, 'ended-before' AS rule,
+  jsonb_strip_nulls(jsonb_build_object({_WORDS})) AS figures
+FROM book.decision d
+JOIN book.event_set o ON o.file_id = d.sent_file_id AND o.set_ordinal = d.set_ordinal
+  AND o.state = 'applied'
+JOIN ({_TAKEN}) c ON c.exchange_policy_id = d.exchange_policy_id AND {_SAME}
+WHERE d.partner_id = :partner_id AND d.state = 'sent'
+  AND d.kind IN ('cancellation', 'termination') AND NOT d.evidence ? 'request'
+  AND NOT {undone("d")}"""
 
 _INCOMPLETE = """
 SELECT exchange_policy_id, name || '-missing' AS rule,
@@ -127,6 +143,7 @@ STATEMENTS = (
     FORGET,
     *(_tell("payment", found) for found in _OF_PAYMENTS),
     _tell("payment", _REFUSED.format(of_requests="NOT")),
+    _tell("payment", _ENDED_BEFORE),
     _tell("request", _REQUESTS),
     _tell("request", _REFUSED.format(of_requests="")),
     _tell("member", _INCOMPLETE),

@@ -31,3 +31,19 @@ def let_out(alias: str) -> str:
     AND l.again_by IS NOT NULL AND l.decision_id >= {alias}.decision_id
     AND {same_words("l", alias)}
 )"""
+
+
+def undone(alias: str) -> str:
+    """The condition, as SQL, that we have unsaid ourselves what a sent decision says.
+
+    An end, by taking it back because its payment came to light; ids, by telling others. What the
+    carrier asked to take back is not undone: its word goes before what follows from payments.
+    """
+    return f"""EXISTS (
+  SELECT FROM book.decision u
+  WHERE u.exchange_policy_id = {alias}.exchange_policy_id AND u.partner_id = {alias}.partner_id
+    AND u.event_id = {alias}.event_id AND u.state = 'sent'
+    AND u.decision_id > {alias}.decision_id
+    AND CASE WHEN {alias}.kind IN ('cancellation', 'termination') THEN u.rule = 'paid-in-time'
+      ELSE {alias}.kind = 'maintenance' AND u.kind = 'maintenance' END
+)"""

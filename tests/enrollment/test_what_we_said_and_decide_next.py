@@ -104,6 +104,50 @@ def test_a_policy_that_came_back_may_end_and_come_back_again(effectuated):
     assert rules(effectuated.sends("2027-08-02")) == [("reinstatement", "ISSUER - REINSTATEMENT")]
 
 
+def test_a_binder_that_came_to_light_and_bounces_was_never_paid(desk):
+    """The cancellation was taken back because of it, and is said once more."""
+    desk.sends("2027-02-01")
+    desk.paid("P1", "200.00", on="2027-01-31")
+    desk.sends("2027-02-03")
+    assert rules(desk.sends("2027-02-04")) == [("effectuation", "CONFIRM")] * 2
+
+    desk.paid("P1", "-200.00", on="2027-02-08")
+
+    assert rules(desk.sends("2027-02-10")) == [("cancellation", "CANCEL")]
+    assert desk.carrier.status("P1")[0] == "cancelled"
+    assert desk.sends("2027-02-11") == []
+
+
+def test_premiums_that_came_to_light_and_bounce_were_never_paid(effectuated):
+    """The same end is told again, once."""
+    effectuated.sends("2027-05-01")
+    effectuated.paid("P1", "600.00", on="2027-04-30", through="2027-04-30")
+    assert rules(effectuated.sends("2027-05-05")) == [("reinstatement", "ISSUER - REINSTATEMENT")]
+
+    effectuated.paid("P1", "-600.00", on="2027-05-08", through="2027-04-30")
+
+    (row,) = effectuated.sends("2027-05-10")
+    assert (row["transaction"], row["eligibility_end"]) == ("termination", date(2027, 2, 28))
+    assert effectuated.sends("2027-05-11") == []
+    assert effectuated.carrier.status("P1")[0] == "terminated"
+
+
+def test_who_came_back_at_the_carriers_wish_is_not_ended_for_the_same_months_again(effectuated):
+    """Its word goes before what follows from payments; that nobody has paid is told."""
+    effectuated.sends("2027-05-01")
+    assert effectuated.findings() == []
+    effectuated.asks("reinstate", "P1", on="2027-05-05")
+    effectuated.sends("2027-05-06")
+
+    assert effectuated.sends("2027-05-07") == []
+    assert effectuated.carrier.status("P1") == ("effectuated", False)
+    assert effectuated.findings() == [("P1", "payment", "ended-before")]
+
+    effectuated.paid("P1", "600.00", on="2027-04-29", through="2027-04-30")
+    assert effectuated.sends("2027-05-08") == []
+    assert effectuated.findings() == []
+
+
 def test_the_carrier_takes_back_an_end_of_its_own(effectuated):
     """Once: the request stays in its extract, and is done."""
     effectuated.asks("terminate", "P1", "TERM-HICS", end="2027-01-31", on="2027-02-01")
@@ -184,6 +228,20 @@ def test_ids_are_told_once_and_then_known(effectuated):
     assert (subscriber["issuer_member_id"], subscriber["former_issuer_member_id"]) == ("M7", "M1")
     assert subscriber["former_issuer_policy_id"] is None
     assert effectuated.sends("2027-01-08") == []
+
+
+def test_ids_that_come_back_are_told_again(effectuated):
+    """Of what was told of ids the last word counts: the exchange knows the other ones."""
+    for night, member_id in enumerate(("M1", "M7", "M1", "M7"), 5):
+        effectuated.records.rows["members"] = []
+        effectuated.knows("P1", "S1", issuer_member_id=member_id)
+
+        (subscriber, *_) = effectuated.sends(f"2027-01-{night:02}")
+        assert (subscriber["transaction"], subscriber["issuer_member_id"]) == (
+            "maintenance",
+            member_id,
+        )
+    assert effectuated.sends("2027-01-09") == []
 
 
 def test_ids_that_went_with_the_effectuation_are_known(desk):
