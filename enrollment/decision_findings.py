@@ -6,6 +6,7 @@ before found.
 
 import sqlalchemy as sa
 
+from enrollment.decision_requests import CANNOT_REINSTATE
 from enrollment.decision_words import let_out, same_words, undone
 
 FORGET = sa.text("DELETE FROM book.carrier_finding WHERE partner_id = :partner_id")
@@ -121,6 +122,18 @@ WHERE d.partner_id = :partner_id AND d.state = 'sent'
   AND d.kind IN ('cancellation', 'termination') AND NOT d.evidence ? 'request'
   AND NOT {undone("d")}"""
 
+# The payment for whose want we ended the policy had come in time, and the exchange lets us take
+# nothing back: a person asks it to.
+_NOT_REINSTATED = f"""
+SELECT exchange_policy_id, obstacle AS rule, jsonb_strip_nulls(jsonb_build_object(
+  'transaction', 'reinstatement', 'paid', paid_amount, 'paid_on', paid_on)) AS figures
+FROM (
+  SELECT c.*, {CANNOT_REINSTATE} AS obstacle
+  FROM (SELECT * FROM candidate JOIN standing USING (exchange_policy_id)
+    WHERE rule = 'paid-in-time') c
+) judged
+WHERE obstacle IS NOT NULL"""
+
 _INCOMPLETE = """
 SELECT exchange_policy_id, name || '-missing' AS rule,
   jsonb_build_object('transaction', kind, 'members', members) AS figures
@@ -144,6 +157,7 @@ STATEMENTS = (
     *(_tell("payment", found) for found in _OF_PAYMENTS),
     _tell("payment", _REFUSED.format(of_requests="NOT")),
     _tell("payment", _ENDED_BEFORE),
+    _tell("payment", _NOT_REINSTATED),
     _tell("request", _REQUESTS),
     _tell("request", _REFUSED.format(of_requests="")),
     _tell("member", _INCOMPLETE),

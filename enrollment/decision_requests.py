@@ -51,12 +51,12 @@ _COVERED_ELSEWHERE = """EXISTS (
     AND m.known_to = 'infinity' AND m.benefit_end IS DISTINCT FROM m.benefit_begin
 )"""
 
-# An end may be taken back if it was the issuer's own, or one of the few of the exchange; and a
-# termination only if its day had come when it was sent.
+# An end may be taken back if it was the issuer's own and the exchange told none beside it, or one
+# of the few of the exchange; and a termination only if its day had come when it was sent.
 _NOT_TO_TAKE_BACK = """NOT EXISTS (
   SELECT FROM ending g JOIN decision_reinstatable b ON b.by_issuer = g.by_issuer
     AND b.reason = g.reason AND coalesce(b.insurance_line = c.insurance_line, true)
-  WHERE g.exchange_policy_id = c.exchange_policy_id
+  WHERE g.exchange_policy_id = c.exchange_policy_id AND NOT g.by_exchange_too
 )"""
 _TOLD_AHEAD = """c.standing <> 'cancelled' AND EXISTS (
   SELECT FROM ending g

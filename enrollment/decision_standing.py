@@ -50,24 +50,52 @@ WHERE p.partner_id = :partner_id AND p.known_to = 'infinity'
   )
 """)
 
-# What ended a policy last, and if it was us, by what evidence.
+# An end that the exchange told as well, and that nobody has taken back: our reinstatement does so
+# only when it answered that very end.
+_TOLD_BY_EXCHANGE = """EXISTS (
+  SELECT FROM book.event_set x
+  WHERE x.exchange_policy_id = s.exchange_policy_id AND x.partner_id = :partner_id
+    AND x.transaction IN ('cancellation', 'termination') AND x.moment >= i.moment
+    AND (x.state = 'applied' OR x.state = 'duplicate' AND x.reason IS NULL)
+    AND NOT EXISTS (
+      SELECT FROM book.event_set r
+      WHERE r.exchange_policy_id = x.exchange_policy_id AND r.partner_id = :partner_id
+        AND r.state = 'applied' AND r.moment > x.moment
+        AND (r.transaction = 'reinstatement' OR r.transaction = 'issuer_reinstatement'
+          AND NOT EXISTS (
+            SELECT FROM book.event_set b
+            WHERE b.exchange_policy_id = x.exchange_policy_id AND b.partner_id = :partner_id
+              AND b.state = 'applied'
+              AND b.transaction IN ('issuer_cancellation', 'issuer_termination')
+              AND b.moment BETWEEN x.moment AND r.moment)))
+)"""
+
+# What ended a policy last, and if it was us, by what evidence. What we have taken back since ended
+# nothing.
 _ENDING = sa.text(f"""
 CREATE TEMPORARY TABLE ending ON COMMIT DROP AS
-SELECT DISTINCT ON (s.exchange_policy_id) s.exchange_policy_id,
-  starts_with(o.transaction, 'issuer_') AS by_issuer,
+SELECT DISTINCT ON (s.exchange_policy_id) s.exchange_policy_id, by_issuer.by_issuer,
+  by_issuer.by_issuer AND {_TOLD_BY_EXCHANGE} AS by_exchange_too,
   {NORMAL.format("e.additional_maintenance_reason")} AS reason, o.moment,
   CAST(f.recorded_at AT TIME ZONE :time_zone AS date) AS said_on, d.rule,
   CAST(d.evidence ->> 'deadline' AS date) AS deadline,
   CAST(d.evidence ->> 'grace_begin' AS date) AS grace_begin,
   f.recorded_at AS said_at, d.evidence -> 'payments' AS payments
 FROM standing s
+JOIN book.event n ON n.event_id = s.event_id
+JOIN book.event_set i ON i.file_id = n.file_id AND i.set_ordinal = n.set_ordinal
 JOIN book.event_set o ON o.exchange_policy_id = s.exchange_policy_id
   AND o.partner_id = :partner_id AND o.state = 'applied' AND o.transaction IN
     ('cancellation', 'termination', 'issuer_cancellation', 'issuer_termination')
+CROSS JOIN LATERAL (SELECT starts_with(o.transaction, 'issuer_') AS by_issuer) by_issuer
 JOIN book.event e ON e.file_id = o.file_id AND e.set_ordinal = o.set_ordinal AND e.is_subscriber
 JOIN ledger.file f ON f.file_id = o.file_id
 LEFT JOIN book.decision d ON d.sent_file_id = o.file_id AND d.set_ordinal = o.set_ordinal
 WHERE s.standing NOT IN ('initial', 'effectuated')
+  AND NOT (by_issuer.by_issuer AND EXISTS (
+    SELECT FROM book.event_set r
+    WHERE r.exchange_policy_id = s.exchange_policy_id AND r.partner_id = :partner_id
+      AND r.state = 'applied' AND r.transaction = 'issuer_reinstatement' AND r.moment > o.moment))
 ORDER BY s.exchange_policy_id, o.moment DESC
 """)
 

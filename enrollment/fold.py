@@ -21,7 +21,8 @@ CREATE TEMPORARY TABLE fold_policy WITH (fillfactor = 45) ON COMMIT DROP AS
 SELECT DISTINCT exchange_policy_id, 'none' AS status, false AS effectuated,
   CAST(0 AS bigint) AS place, CAST(0 AS bigint) AS began, 0 AS enrollment,
   CAST(NULL AS date) AS benefit_begin, CAST(NULL AS date) AS benefit_end,
-  CAST(NULL AS date) AS told_end, CAST(NULL AS text) AS plan_id
+  CAST(NULL AS date) AS told_end, CAST(NULL AS date) AS left_end,
+  CAST(NULL AS bigint) AS left_place, CAST(NULL AS text) AS plan_id
 FROM book.event_set
 WHERE partner_id = :partner_id AND (state = 'staged' AND transaction <> 'audit'
   AND file_id = ANY(CAST(:file_ids AS bigint[]))
@@ -156,17 +157,29 @@ WHERE s.exchange_policy_id = r.exchange_policy_id AND s.outcome = 'waits'
   AND r.outcome = 'applied' AND (r.brings OR s.reason <> 'unknown-member')
 """)
 
+# A reinstatement of ours takes back what we ended: beneath that an end may stand that the exchange
+# had told, with the place of its set (docs/decisions/0071).
+_FALLS_BACK = "r.transaction = 'issuer_reinstatement' AND p.left_place <> p.place"
+_LEFT = f"""CASE
+    WHEN r.transaction = 'termination' AND r.becomes = 'terminated' THEN r.{{said}}
+    WHEN {_FALLS_BACK} THEN p.{{before}}
+    WHEN starts_with(r.transaction, 'issuer_') AND r.becomes <> 'active' THEN p.{{before}} END"""
+
 # A cancelled policy ends on the day it begins; a reinstated one has the end it was enrolled with,
 # and is effectuated if it was. An enrollment that completes the one in force moves nothing.
-MOVE_POLICIES = sa.text("""
+MOVE_POLICIES = sa.text(f"""
 UPDATE fold_policy p
-SET status = r.becomes, place = r.place, enrollment = r.enrollment,
+SET status = CASE WHEN {_FALLS_BACK} THEN 'terminated' ELSE r.becomes END,
+  place = CASE WHEN {_FALLS_BACK} THEN p.left_place ELSE r.place END, enrollment = r.enrollment,
   began = CASE WHEN r.begins THEN r.place ELSE p.began END,
   effectuated = CASE WHEN r.begins THEN NOT r.needs_effectuation ELSE p.effectuated END,
   plan_id = CASE WHEN r.begins THEN r.plan_id ELSE p.plan_id END,
   benefit_begin = CASE WHEN r.begins THEN r.benefit_begin ELSE p.benefit_begin END,
   told_end = CASE WHEN r.begins THEN r.benefit_end ELSE p.told_end END,
+  left_end = {_LEFT.format(said="benefit_end", before="left_end")},
+  left_place = {_LEFT.format(said="place", before="left_place")},
   benefit_end = CASE
+    WHEN {_FALLS_BACK} THEN p.left_end
     WHEN r.becomes = 'cancelled' THEN p.benefit_begin
     WHEN r.becomes = 'terminated' OR r.begins THEN r.benefit_end
     ELSE p.told_end END

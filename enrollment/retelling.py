@@ -46,6 +46,8 @@ class Retold:
     begin: date | None = None
     end: date | None = None
     enrolled_to: date | None = None
+    left: date | None = None  # the end that the exchange told, whatever we have said since
+    ended_by_us: bool = False
     cancelled: bool = False
     plan: str | None = None
     broker: str | None = None
@@ -206,9 +208,10 @@ def _amount(
     return Change("amount", since, member, name, said_before, str(after))
 
 
-def _cancellation(policy: Retold, _: ToldSet) -> Iterator[Change]:
+def _cancellation(policy: Retold, one: ToldSet) -> Iterator[Change]:
     yield Change("cancels", policy.begin, before=_day(policy.end))
     policy.end, policy.cancelled = policy.begin, True
+    policy.left, policy.ended_by_us = policy.left if one.is_ours else None, one.is_ours
 
 
 def _termination(policy: Retold, one: ToldSet) -> Iterator[Change]:
@@ -218,11 +221,15 @@ def _termination(policy: Retold, one: ToldSet) -> Iterator[Change]:
         return
     yield Change("ends", end, before=_day(policy.end), after=_day(end))
     policy.end = end
+    policy.left, policy.ended_by_us = policy.left if one.is_ours else end, one.is_ours
 
 
-def _reinstatement(policy: Retold, _: ToldSet) -> Iterator[Change]:
-    yield Change("reinstates", before=_day(policy.end), after=_day(policy.enrolled_to))
-    policy.end, policy.cancelled = policy.enrolled_to, False
+def _reinstatement(policy: Retold, one: ToldSet) -> Iterator[Change]:
+    """Beneath our own end that of the exchange comes into force again."""
+    left = policy.left if one.is_ours and policy.ended_by_us else None
+    end = left or policy.enrolled_to
+    yield Change("reinstates", before=_day(policy.end), after=_day(end))
+    policy.end, policy.cancelled, policy.left, policy.ended_by_us = end, False, left, False
 
 
 def _effectuation(policy: Retold, one: ToldSet) -> Iterator[Change]:

@@ -84,7 +84,7 @@ def _may_be_reinstated(standing: Standing) -> Iterator[Objection]:
     if policy.state == "active":
         return  # the status says so
     exception = policy.insurance_line == "DEN" and policy.end_reason in _DENTAL_EXCEPTIONS
-    if policy.ended_by != "issuer" and not exception:
+    if policy.left or (policy.ended_by != "issuer" and not exception):
         yield _refused("the exchange ended the policy")
     if policy.end and policy.end_told_on and policy.end > policy.end_told_on:
         undone = policy.end_reason in _UNDONE

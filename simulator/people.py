@@ -109,6 +109,7 @@ class Policy:
     ended_by: Literal["exchange", "issuer"] | None = None
     end_reason: str | None = None  # ADDL MAINT REASON of the end
     end_told_on: date | None = None
+    left: bool = False  # the exchange had ended it before the issuer did
 
     @property
     def subscriber(self) -> Enrollee:
@@ -163,4 +164,5 @@ class Policy:
             ended_by=None,
             end_reason=None,
             end_told_on=None,
+            left=False,
         )

@@ -134,7 +134,7 @@ class Requests:
             return
         ahead = asked[0] is not None and asked[0] > asked[1]
         stands = standing(self.state, known.policy.partner_id, known.policy.policy_id, day)
-        blocked = stands is None or stands.later_policies
+        blocked = stands is None or stands.later_policies or known.policy.left
         reinstated = any(
             one.kind == "reinstatement" for one in said_of(self.state, known.policy.policy_id)
         )

@@ -220,13 +220,18 @@ def _name(policy: Policy, said: IssuerSet) -> Policy:
 
 
 def _cancel(policy: Policy, said: IssuerSet) -> Policy:
-    ended = policy.ended("cancelled", policy.begin)
-    return replace(ended, ended_by="issuer", end_reason=said.reason, end_told_on=said.said_on)
+    return _by_issuer(policy.ended("cancelled", policy.begin), said)
 
 
 def _terminate(policy: Policy, said: IssuerSet) -> Policy:
-    ended = policy.ended("terminated", said.coverage_end or policy.begin)
-    return replace(ended, ended_by="issuer", end_reason=said.reason, end_told_on=said.said_on)
+    return _by_issuer(policy.ended("terminated", said.coverage_end or policy.begin), said)
+
+
+def _by_issuer(ended: Policy, said: IssuerSet) -> Policy:
+    """The policy that was ended, with who ended it. It knows still who had done so before."""
+    left = ended.left or ended.ended_by == "exchange"
+    by_issuer = replace(ended, ended_by="issuer", end_reason=said.reason, left=left)
+    return replace(by_issuer, end_told_on=said.said_on)
 
 
 def _reinstate(policy: Policy, _: IssuerSet) -> Policy:

@@ -181,6 +181,28 @@ def test_a_directive_leaves_one_day_of_coverage(effectuated):
     assert carrier.status("P1") == ("effectuated", False)
 
 
+def test_what_the_exchange_has_ended_as_well_is_not_taken_back(carrier, say):
+    """Section 7.2.7: the member left at the end of March; a payment, or a request, is told."""
+    carrier.receives(say.enrollment("P1", "S1", aptc="0.00"))
+    carrier.applies()
+    desk = Desk(carrier)
+    desk.paid("P1", "600.00", on="2026-12-15", through="2027-02-28")
+    desk.sends("2026-12-16")
+    carrier.receives(say.at("2027021008000000", say.termination("P1", "S1", date(2027, 3, 31))))
+    carrier.applies()
+    (row,) = desk.sends("2027-04-02")
+    assert (row["transaction"], row["eligibility_end"]) == ("termination", date(2027, 2, 28))
+
+    desk.paid("P1", "300.00", on="2027-03-20", through="2027-03-31")
+
+    assert desk.sends("2027-04-05") == []
+    assert desk.findings() == [("P1", "payment", "ended-by-exchange")]
+    assert carrier.status("P1") == ("terminated", False)
+    desk.asks("reinstate", "P1", on="2027-04-06")
+    assert desk.sends("2027-04-07") == []
+    assert desk.findings() == [("P1", kind, "ended-by-exchange") for kind in ("payment", "request")]
+
+
 def test_an_end_that_was_told_ahead_of_its_day_is_not_taken_back(effectuated):
     """Section 7.2.7: a request to the exchange's people is the way."""
     effectuated.asks("terminate", "P1", "TERM-HICS", end="2027-06-30", on="2027-02-01")

@@ -5,12 +5,15 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
+from enrollment.believed import PolicyKey
+from enrollment.retelling import retell
+from enrollment.told import told_sets
 from schemas.book import decision, event, event_set
 from schemas.database import file
 from schemas.errors import Terminal
 from schemas.tables import ANSWERS
 
-JANUARY = date(2027, 1, 31)
+JANUARY, MARCH, APRIL = date(2027, 1, 31), date(2027, 3, 31), date(2027, 4, 30)
 
 
 @pytest.fixture
@@ -163,6 +166,34 @@ def test_our_end_is_not_moved_by_a_later_one_of_the_exchange(enrolled, say):
     enrolled.says(say.ours("reinstatement", "P1", "S1", enrolled.as_of))
 
     assert {end for *_, end in enrolled.coverage("P1")} == {date(2027, 5, 31)}
+    assert enrolled.open_items() == []
+
+
+def test_our_reinstatement_takes_back_what_we_ended_and_not_what_the_exchange_did(enrolled, say):
+    """Both have ended it, ours earlier: who left stays left, however ours came and went."""
+    effectuate(enrolled)
+    next_night(enrolled, 100)
+    enrolled.receives(say.at("2027031008000000", say.termination("P1", "S1", MARCH)))
+    enrolled.applies()
+    decides(enrolled, "termination", coverage_end=JANUARY)
+    enrolled.says(say.ours("termination", "P1", "S1", enrolled.as_of, JANUARY))
+    assert {end for *_, end in enrolled.coverage("P1")} == {JANUARY}
+
+    next_night(enrolled)
+    decides(enrolled, "reinstatement")
+    enrolled.says(say.ours("reinstatement", "P1", "S1", enrolled.as_of))
+
+    assert enrolled.status("P1") == ("terminated", False)
+    assert {end for *_, end in enrolled.coverage("P1")} == {MARCH}
+    changes, told = retell(told_sets(enrolled.conn, PolicyKey("P1", "cedar-valley-tx"), None))
+    assert told.end == MARCH
+    assert [(one.what, one.after) for one in list(changes.values())[-1]] == [
+        ("reinstates", "2027-03-31")
+    ]
+
+    enrolled.receives(say.at("2027031108000000", say.termination("P1", "S1", APRIL)))
+    enrolled.applies()
+    assert {end for *_, end in enrolled.coverage("P1")} == {APRIL}
     assert enrolled.open_items() == []
 
 

@@ -11,7 +11,7 @@ from simulator import events, judging
 from simulator.faults import NightFaults
 from simulator.judging import by_status
 from simulator.nights import EVENING, PartnerNight
-from simulator.standing import standing
+from simulator.standing import IssuerSet, standing, with_issuer
 from tests.simulator.hand_written import TEXAS, book_row, with_text, without
 
 
@@ -93,6 +93,23 @@ def test_an_end_by_the_exchange_is_not_reinstated_but_for_dental_policies(world)
         known = replace(known, policy=end.policy, delivered=end.policy)
         against = list(judging.confirming._may_be_reinstated(known))
         assert [objection.text for objection in against] == ([answer] if answer else [])
+
+
+def test_an_end_of_the_exchange_beneath_that_of_the_issuer_is_not_reinstated(world):
+    """Section 7.2.7: the member had left before the issuer ended the policy for an earlier day."""
+    policy = world.effectuated()
+    end = policy.begin.replace(month=6)
+    left = replace(policy.ended("terminated", end), ended_by="exchange", end_reason="TERM")
+    said = [
+        IssuerSet(policy.policy_id, "termination", "TERM", end.replace(month=4), end, 1),
+        IssuerSet(policy.policy_id, "maintenance", "ISSUER MAINT", None, end, 1),
+    ]
+    known = standing(world.box.state, TEXAS, policy.policy_id, end)
+    known = replace(known, policy=with_issuer(left, 1, said), later_policies=False)
+
+    assert known.policy.ended_by == "issuer"
+    against = list(judging.confirming._may_be_reinstated(known))
+    assert [objection.text for objection in against] == ["the exchange ended the policy"]
 
 
 class FirstChoice:
