@@ -96,6 +96,28 @@ WHERE CASE q.name
 GROUP BY c.exchange_policy_id, c.rule, q.kind, q.name
 """)
 
+# An effectuation names everybody whom the enrollment brought (section 7.2.4), and no second one is
+# taken (table 16): it waits for whom our verdict kept out, until the enrollment is mended. An INS
+# that was one too many by the set's own count is nobody's.
+_SHORT = sa.text("""
+INSERT INTO incomplete
+SELECT c.exchange_policy_id, c.rule, r.kind, 'member', k.told - k.known
+FROM candidate c
+JOIN decision_rule r ON r.rule = c.rule AND r.kind = 'effectuation'
+JOIN standing s USING (exchange_policy_id)
+JOIN book.event n ON n.event_id = s.event_id
+JOIN book.event_set i ON i.file_id = n.file_id AND i.set_ordinal = n.set_ordinal
+  AND i.members_fallen > 0
+JOIN ledger.transaction_set h ON h.file_id = i.file_id AND h.set_ordinal = i.set_ordinal
+CROSS JOIN LATERAL (
+  SELECT least(h.total_count, i.members_fallen + (SELECT count(*) FROM book.event e
+      WHERE e.file_id = i.file_id AND e.set_ordinal = i.set_ordinal)) AS told,
+    (SELECT count(*) FROM book.member m WHERE m.exchange_policy_id = c.exchange_policy_id
+      AND m.partner_id = :partner_id AND m.known_to = 'infinity') AS known
+) k
+WHERE k.known < k.told
+""")
+
 _LEAVE_INCOMPLETE = sa.text("""
 DELETE FROM candidate c USING incomplete i
 WHERE i.exchange_policy_id = c.exchange_policy_id AND i.rule = c.rule
@@ -106,6 +128,7 @@ STATEMENTS = (
     sa.text("ANALYZE untold_id (exchange_policy_id)"),
     _MAINTENANCES,
     _INCOMPLETE,
+    _SHORT,
     sa.text("ANALYZE incomplete (exchange_policy_id, rule)"),
     _LEAVE_INCOMPLETE,
 )

@@ -6,10 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from enrollment.believed import PolicyKey
+from enrollment.offering import offer
 from enrollment.retelling import retell
 from enrollment.told import told_sets
-from tests.enrollment.conftest import NEW_YEAR, PARTNER
-from tests.enrollment.test_what_we_say import effectuate, next_night
+from tests.enrollment.conftest import NEW_YEAR, PARTNER, TransactionSet
+from tests.enrollment.test_what_we_say import decides, next_night
 
 FIRST, SECOND, THIRD = (f"202611{day}08000000" for day in (10, 11, 12))
 APRIL = date(2027, 4, 1)
@@ -32,6 +33,17 @@ def partly(carrier, say):
     return carrier
 
 
+def confirm_in_part(carrier):
+    """P1 is confirmed as it is, by a version that did not wait for D1."""
+    next_night(carrier)
+    carrier.decides([("P1", "200.00")])
+    confirms = {"rule": "binder-paid", "additional_maintenance_reason": "CONFIRM"}
+    decides(carrier, "effectuation", **confirms)
+    carrier.offered = offer(carrier.conn, PARTNER, carrier.exchange, carrier.run_id)
+    assert carrier.sends_effectuations() == 1
+    carrier.decides([("P1", "200.00")])
+
+
 def told(carrier):
     """What was changed by which set of P1, and the policy in the end."""
     changes, policy = retell(told_sets(carrier.conn, PolicyKey("P1", PARTNER), None))
@@ -42,7 +54,7 @@ def told(carrier):
 @pytest.mark.parametrize("code", ["I834", "I834RT"])
 def test_who_was_rejected_comes_with_the_enrollment_that_is_sent_again(partly, say, clock, code):
     """By a later clock, or by the one that it had; what was changed since stays."""
-    effectuate(partly)
+    confirm_in_part(partly)
     mended = say.at(clock, say.enrollment("P1", "S1", "D1", "D2", last_name="MENDED"))
     file_id = partly.receives(mended, function_code=code)
     partly.applies()
@@ -59,9 +71,35 @@ def test_who_was_rejected_comes_with_the_enrollment_that_is_sent_again(partly, s
     assert policy.amounts["S1", "APTC AMT"][-1] == (APRIL, 80)
 
 
+def test_an_effectuation_waits_for_the_member_who_was_rejected(partly, say):
+    """It would leave D1 out, and could not be said again (CMS guide, section 7.2.4, table 16)."""
+    next_night(partly)
+
+    assert partly.decides([("P1", "200.00")]).num_rows == 0
+    assert partly.open_items() == [("member", "P1", "member-missing")]
+
+    partly.receives(say.at(THIRD, say.enrollment("P1", "S1", "D1", "D2")))
+    partly.applies()
+    next_night(partly)
+    offered = partly.decides([("P1", "200.00")]).to_pylist()
+    assert [row["exchange_member_id"] for row in offered] == ["S1", "D1", "D2"]
+    assert partly.open_items() == []
+
+
+def test_an_effectuation_does_not_wait_for_what_is_nobody_s(carrier, say):
+    """An INS was rejected that the set does not count itself."""
+    twice = say.at(FIRST, say.enrollment("P1", "S1", "D1"))
+    counted = TransactionSet(twice.people, twice.header | {"total_count": 1})
+    carrier.receives(counted, fallen=("D1",))
+    carrier.applies()
+    next_night(carrier)
+
+    assert carrier.decides([("P1", "200.00")]).num_rows == 1
+
+
 def test_our_answer_to_the_part_that_was_accepted_counts(partly, say):
     """Nothing is confirmed a second time: the exchange would reject it (CMS guide, table 16)."""
-    effectuate(partly)
+    confirm_in_part(partly)
     partly.receives(say.at(FIRST, say.enrollment("P1", "S1", "D1", "D2")))
     partly.applies()
     next_night(partly)
