@@ -40,15 +40,20 @@ WHERE d.ids IS NOT NULL
 GROUP BY d.decision_id, i.member
 """)
 
-# Whom a transaction names, and since when they are covered.
+# Whom a transaction names, and since when they are covered without a gap.
 _WRITTEN = sa.text("""
 CREATE TEMPORARY TABLE written ON COMMIT DROP AS
-SELECT d.decision_id, v.exchange_member_id, min(v.benefit_begin) AS benefit_begin
-FROM offered d
-JOIN book.effective_coverage v ON v.partner_id = d.partner_id
-  AND v.exchange_policy_id = d.exchange_policy_id AND v.known_to = 'infinity'
-WHERE d.kind IN ('effectuation', 'maintenance')
-GROUP BY d.decision_id, v.exchange_member_id
+SELECT decision_id, exchange_member_id,
+  max(benefit_begin) FILTER (WHERE coalesce(before < benefit_begin - 1, true)) AS benefit_begin
+FROM (
+  SELECT d.decision_id, v.exchange_member_id, v.benefit_begin, lag(v.benefit_end) OVER (
+    PARTITION BY d.decision_id, v.exchange_member_id ORDER BY v.benefit_begin) AS before
+  FROM offered d
+  JOIN book.effective_coverage v ON v.partner_id = d.partner_id
+    AND v.exchange_policy_id = d.exchange_policy_id AND v.known_to = 'infinity'
+  WHERE d.kind IN ('effectuation', 'maintenance')
+) span
+GROUP BY decision_id, exchange_member_id
 UNION ALL
 SELECT d.decision_id, m.exchange_member_id, d.benefit_begin
 FROM offered d
@@ -57,7 +62,8 @@ JOIN book.member m ON m.partner_id = d.partner_id
 WHERE d.kind NOT IN ('effectuation', 'maintenance')
 """)
 
-# An end is measured by the policy's first day. What was confirmed without a payment has no day of
+# New ids hold from the night's day at the exchange, within the coverage. An end is measured by the
+# policy's first day. What was confirmed without a payment has no day of
 # one: the first day of coverage stands for it. A policy's own id changes for all its members: that
 # row names none. Whose ids stay is told as unchanged, by the other reason that a maintenance has.
 _OFFER = """
@@ -74,8 +80,10 @@ SELECT d.decision_id, d.kind, d.exchange_policy_id,
   CASE WHEN d.coverage_end IS NULL THEN coalesce(m.eligibility_begin, v.benefit_begin)
     ELSE d.benefit_begin END, d.coverage_end,
   CASE WHEN d.kind = 'maintenance' AND is_told.change
-    THEN greatest(v.benefit_begin, (SELECT CAST(as_of AS date) FROM ledger.run
-      WHERE run_id = :run_id)) END,
+    THEN greatest(v.benefit_begin, least(d.benefit_end,
+      make_date(CAST(extract(year FROM d.benefit_begin) AS int), 12, 31),
+      (SELECT CAST(as_of AT TIME ZONE :time_zone AS date) FROM ledger.run
+       WHERE run_id = :run_id))) END,
   v.benefit_begin, m.last_name, m.first_name, m.middle_name, m.name_suffix, m.birth_date,
   m.gender_code
 FROM offered d
@@ -121,5 +129,7 @@ def offer(
     conn.execute(sa.text("ANALYZE former_id"))
     conn.execute(sa.text("ANALYZE written"))
     paid = exchange.effectuation.last_premium_paid
-    query = sa.text(_OFFER).bindparams(run_id=run_id, last_premium_paid=paid)
+    query = sa.text(_OFFER).bindparams(
+        run_id=run_id, last_premium_paid=paid, time_zone=exchange.time_zone
+    )
     return copy_out(conn, query, tables.ISSUER_TRANSACTIONS)

@@ -203,6 +203,21 @@ def unstaged_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
     return _received(conn, partner_id, is_waiting)
 
 
+def kept_from_the_book(conn: sa.Connection, partner_id: str) -> int:
+    """How many of the partner's files about enrollment have come and were not staged.
+
+    Their check or their staging has failed, or is still to be done; those set apart are left out.
+    """
+    counted = sa.select(sa.func.count()).where(
+        file.c.direction == _FROM_EXCHANGE,
+        file.c.partner_id == partner_id,
+        file.c.kind.in_(["enrollment", "correction"]),
+        file.c.state.in_(["received", "checked"]),
+    )
+    count: int = conn.execute(counted).scalar_one()
+    return count
+
+
 def unposted_files(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
     """The partner's checked files of payments that have not been posted, in order of arrival."""
     return _received(conn, partner_id, (file.c.state == "checked") & (file.c.kind == "payment"))

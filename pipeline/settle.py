@@ -16,6 +16,7 @@ from enrollment.holds import hold_endings
 from enrollment.obstacles import note_obstacles
 from enrollment.offering import offer
 from enrollment.said import say
+from ledger.files import kept_from_the_book
 from ledger.sent import sent_file_id
 from pipeline.carrier import CarrierRecords
 from pipeline.check import sent_envelopes
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 
 _KIND: Literal["enrollment"] = "enrollment"
 _STALE = "The carrier's records are stale: what they lack may have come meanwhile."
+_KEPT_OUT = "Files of the exchange that are not in the book: {:,}. They may tell what is owed."
 
 
 def settle_decisions(house: House, run: Run, partner_id: str, records: CarrierRecords) -> int:
@@ -57,6 +59,8 @@ def _decide(
     on_day = exchange.day_of(run.as_of)
     decide(conn, run.run_id, partner, exchange, on_day, records)
     doubts = [_STALE] if records.is_stale else []
+    if kept_out := kept_from_the_book(conn, partner_id):
+        doubts.append(_KEPT_OUT.format(kept_out))
     hold_id = hold_endings(conn, run.run_id, partner_id, on_day, partner.holding, doubts)
     if hold_id is not None:
         log.warning("endings held", partner=partner_id, hold=hold_id)

@@ -20,6 +20,23 @@ def enrolled(carrier, say):
     return carrier
 
 
+def test_who_came_back_is_covered_since_then(enrolled, say):
+    """DTP*348 is the day of DTP*356 (table 22), and not that of the first time."""
+    march, june = date(2027, 3, 31), date(2027, 6, 1)
+    changes = (
+        say.change("P1", "S1", say.removed("P1", "S1", "D1", march), submitted="2026121008000000"),
+        say.change("P1", "S1", say.added("P1", "S1", "D1", june), submitted="2026121108000000"),
+    )
+    enrolled.receives(*changes)
+    enrolled.applies()
+
+    rows = enrolled.decides([("P1", "200.00")]).to_pylist()
+
+    begins = {row["exchange_member_id"]: row["benefit_begin"] for row in rows}
+    assert begins == {"S1": date(2027, 1, 1), "D1": june}
+    assert {row["exchange_member_id"]: row["eligibility_begin"] for row in rows} == begins
+
+
 def test_a_paid_binder_confirms_every_covered_member(enrolled):
     """One row a member, the subscriber first, with what the exchange wants to see again."""
     ids = {"exchange_policy_id": "P1", "issuer_policy_id": "C-1", "issuer_subscriber_id": "I-1"}

@@ -1,6 +1,6 @@
 """The issuer's own ids: with the effectuation, or afterwards as a maintenance."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -50,6 +50,19 @@ def test_ids_that_become_known_later_are_told_once(desk):
     assert (dependent["issuer_member_id"], dependent["former_issuer_member_id"]) == ("M2", None)
     assert dependent["maintenance_effective"] == date(2027, 1, 1)
     assert desk.evidence()["ids"] == [{"member": "D1", "kind": "issuer_member_id", "value": "M2"}]
+
+
+@pytest.mark.parametrize(
+    ("night", "day"),
+    [("2027-03-11T02:00", date(2027, 3, 10)), ("2028-06-01T12:00", date(2027, 12, 31))],
+)
+def test_new_ids_hold_from_the_day_at_the_exchange(desk, night, day):
+    """DTP*303 is the day of the file itself, and no day after the coverage."""
+    desk.carrier.begins_night(datetime.fromisoformat(night).replace(tzinfo=UTC))
+    desk.knows("P1", "S1", issuer_member_id="M1")
+    desk.decides(str(day))
+
+    assert [row["maintenance_effective"] for row in desk.offers()] == [day, None]
 
 
 def test_ids_that_change_are_told_with_the_former_ones(desk, say):

@@ -7,8 +7,10 @@ import sqlalchemy as sa
 
 from enrollment.again import allow_again
 from enrollment.believed import PolicyKey
+from enrollment.obstacles import note_obstacles
 from enrollment.retelling import retell
 from enrollment.told import told_sets
+from schemas import tables
 from schemas.errors import Terminal
 from tests.enrollment.deciding import PARTNER, Desk
 
@@ -340,6 +342,16 @@ def test_what_persons_refused_is_told_until_one_of_them_lets_it_out(effectuated)
     effectuated.moves_all_to("refused")
     assert effectuated.decides("2027-05-04") == []
     assert effectuated.findings() == [("P1", "payment", "refused-by-persons")]
+
+
+def test_what_persons_release_while_a_night_sends_waits_for_the_next_one(desk):
+    """It was not offered, so nothing hinders it."""
+    desk.decides("2027-02-01")
+    desk.moves_all_to("held")
+    assert desk.offers() == []
+    desk.conn.execute(sa.text("UPDATE book.decision SET state = 'released'"))
+
+    assert note_obstacles(desk.conn, PARTNER, tables.OBSTACLES.empty_table()) == 0
 
 
 def test_a_refused_end_is_not_told_once_it_does_not_follow_any_more(effectuated):

@@ -1,6 +1,7 @@
 """What goes out: held for two persons, released, answered, and unsaid when it is rejected."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -38,8 +39,24 @@ def overdue(tmp_path_factory, new_database_url, open_world):
         world.run(1)
         world.exchange.read_answers(1)
         _one_payment_more(world)
-        world.run(_DAYS)
+        with one_file_kept_out(world):
+            world.run(_DAYS)
         yield world
+
+
+@contextmanager
+def one_file_kept_out(world):
+    """As when the check of a file of the exchange has failed: it is nowhere in the book."""
+    ((file_id, state),) = world.rows(
+        "SELECT file_id, state FROM ledger.file WHERE kind = 'enrollment'"
+        " AND direction = 'exchange_to_issuer' ORDER BY file_id LIMIT 1"
+    )
+    moved = sa.text("UPDATE ledger.file SET state = :state WHERE file_id = :file_id")
+    for now in ("received", state):
+        with world.house.engine.begin() as conn:
+            conn.execute(moved, {"state": now, "file_id": file_id})
+        if now != state:
+            yield
 
 
 def _one_payment_more(world):
@@ -58,6 +75,7 @@ def test_what_ends_much_coverage_waits(overdue):
     held = json.loads(listed.out)
     assert held["state"] == "held"
     assert "policies in force would end" in held["reasons"][0]
+    assert held["reasons"][-1].startswith("Files of the exchange that are not in the book: 1.")
     assert len(open_items(overdue, "held")) == held["waiting"]
 
 
