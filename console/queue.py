@@ -12,44 +12,50 @@ CASE, BREAK = "case", "break"
 ROWS = 25
 FILTERS = ("work", "sort", "partner", "owner", "cause", "show", "due")
 
+# What an item is worth a month, as a second person's bound counts it; null where it has no dollars.
+_OF_CASE = """CASE WHEN num_nonnulls(premium, aptc) > 0
+    THEN coalesce(abs(premium), 0) + coalesce(abs(aptc), 0) END"""
+_OF_BREAK = """CASE WHEN num_nonnulls(premium_difference, aptc_difference, csr_difference) > 0
+    THEN coalesce(abs(premium_difference), 0) + coalesce(abs(aptc_difference), 0)
+      + coalesce(abs(csr_difference), 0) END"""
 # Both sorts of work in one shape, what is escalated first. Each branch walks its own index
 # (`ix_case_due`, `ix_break_due`) and brings one page.
-CASES_DUE = """
+CASES_DUE = f"""
 SELECT 'case' AS work, case_id AS number, partner_id, kind AS sort, rule AS cause, subject,
-  severity, state, owner, is_escalated, asked_by, due_at, first_seen, times_seen, premium, aptc,
-  version
+  severity, state, owner, is_escalated, asked_by, due_at, first_seen, times_seen,
+  {_OF_CASE} AS dollars, version
 FROM ledger.case
-WHERE {shown} AND partner_id = ANY(:partners)
+WHERE {{shown}} AND partner_id = ANY(:partners)
   AND ((NOT is_escalated), due_at, case_id, 'case') > (:calm, :due, :number, :after_work)
   AND (:partner = '' OR partner_id = :partner) AND (:owner = '' OR owner = :owner)
   AND (:sort = '' OR kind = :sort) AND (:cause = '' OR rule = :cause)
   AND (NOT :nobody OR owner IS NULL) AND due_at <= :latest
 ORDER BY (NOT is_escalated), due_at, case_id LIMIT :rows
-"""
-BREAKS_DUE = """
+"""  # noqa: S608, our own words
+BREAKS_DUE = f"""
 SELECT 'break' AS work, break_id AS number, partner_id, source AS sort,
   coalesce(field, kind) AS cause, 'policy ' || coalesce(exchange_policy_id, 'unknown') AS subject,
   'differs' AS severity, state, owner, is_escalated, asked_by, due_at, first_seen, times_seen,
-  premium_difference AS premium, aptc_difference AS aptc, version
+  {_OF_BREAK} AS dollars, version
 FROM reconciliation.break
-WHERE {shown} AND partner_id = ANY(:partners)
+WHERE {{shown}} AND partner_id = ANY(:partners)
   AND ((NOT is_escalated), due_at, break_id, 'break') > (:calm, :due, :number, :after_work)
   AND (:partner = '' OR partner_id = :partner) AND (:owner = '' OR owner = :owner)
   AND (:sort = '' OR source = :sort) AND (:cause = '' OR coalesce(field, kind) = :cause)
   AND (NOT :nobody OR owner IS NULL)
   AND due_at <= :latest
 ORDER BY (NOT is_escalated), due_at, break_id LIMIT :rows
-"""
+"""  # noqa: S608, our own words
 OPEN = "state NOT IN ('resolved', 'waived') AND coalesce(snoozed_until < :today, true)"
 ASKED = "state NOT IN ('resolved', 'waived') AND asked_by IS NOT NULL"
 CAUSES = f"""
 SELECT 'case' AS work, kind AS sort, rule AS cause, count(*) AS open_items,
-  coalesce(sum(premium), 0) AS premium, min(due_at) AS due_at
+  coalesce(sum({_OF_CASE}), 0) AS dollars, min(due_at) AS due_at
 FROM ledger.case
 WHERE {OPEN} AND partner_id = ANY(:partners) GROUP BY 1, 2, 3
 UNION ALL
 SELECT 'break', source, coalesce(field, kind), count(*),
-  coalesce(sum(abs(premium_difference)), 0), min(due_at)
+  coalesce(sum({_OF_BREAK}), 0), min(due_at)
 FROM reconciliation.break
 WHERE {OPEN} AND partner_id = ANY(:partners) GROUP BY 1, 2, 3
 ORDER BY open_items DESC, work, sort, cause LIMIT 8

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledger.sign_offs import Signer
 from pipeline import terminal
 from pipeline.demo_findings import Finding, holds_unless
 from pipeline.month import build_rcni
@@ -104,7 +105,7 @@ class Month:
                     speak(conn, ids, spoken)
         for partner_id, box in self.boxes.items():
             path = self.house.settings.home / "months" / f"disputes.{partner_id}.txt"
-            write_disputes(self.house, partner_id, path)
+            write_disputes(self.house, partner_id, path, Signer(_PERSON, account()))
             box.take_disputes(path.read_bytes())
             box.mend()
 

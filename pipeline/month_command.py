@@ -214,10 +214,13 @@ def disputes(
     out: Annotated[Path, typer.Option(help="The file to write.")],
 ) -> None:
     """Write the partner's released disputes, a line each with its evidence."""
+    from ledger.sign_offs import Signer
     from pipeline.month_disputes import write_disputes
+    from pipeline.operators import account, name_of_operator
 
     with _house() as house:
-        count, dollars = write_disputes(house, house.partner(partner).id, out)
+        taken_by = Signer(name_of_operator(house.settings), account())
+        count, dollars = write_disputes(house, house.partner(partner).id, out, taken_by)
     terminal.out.print(f"{out}: {count:,} disputes, {dollars:,.2f} dollars a month", soft_wrap=True)
 
 

@@ -6,6 +6,7 @@ cases; the latter's `flag` is `person`.
 How an exchange wants disputes is not public; the columns are ours, between pipes, with a header.
 """
 
+import hashlib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger.disputes import list_disputes
+from ledger.sign_offs import Export, Signer, record_export
 from pipeline.wiring import House
 from reconciliation.months import list_actions
 from reconciliation.snapshots import write_durably
@@ -27,8 +29,13 @@ _COLUMNS = (
 _TEXT = pa.large_string()
 
 
-def write_disputes(house: House, partner_id: str, path: Path) -> tuple[int, Decimal]:
-    """How many disputes were written to the path, and their dollars a month."""
+def write_disputes(
+    house: House, partner_id: str, path: Path, taken_by: Signer
+) -> tuple[int, Decimal]:
+    """How many disputes were written to the path, and their dollars a month.
+
+    Both sides' values are in clear in it: before anybody has them, the audit trail has who took it.
+    """
     with house.engine.connect() as conn:
         known = list_actions(conn, partner_id, everything=True)
         drafted = list_disputes(conn, [partner_id], ["released"])
@@ -45,6 +52,11 @@ def write_disputes(house: House, partner_id: str, path: Path) -> tuple[int, Deci
         *columns, pa.scalar("|", _TEXT), null_handling="replace", null_replacement=""
     )
     content = "\n".join(["|".join(_COLUMNS), *lines.to_pylist(), ""])
+    digest = hashlib.sha256(content.encode("ascii")).hexdigest()
+    counted = {"disputes": len(released)}
+    export = Export("disputes", "txt", {"partner": partner_id}, [], counted, digest)
+    with house.engine.begin() as conn:
+        record_export(conn, export, taken_by)
     write_durably(path, content.encode("ascii"))
     return len(released), sum((one["dollars"] for one in released), Decimal("0.00"))
 

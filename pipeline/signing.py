@@ -9,7 +9,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger.sign_offs import Frozen, SignedPeriod, Signer, prepare, review, signed_periods
+from ledger.sign_offs import (
+    Export,
+    Frozen,
+    SignedPeriod,
+    Signer,
+    prepare,
+    record_export,
+    review,
+    signed_periods,
+)
 from pipeline.period_report import clocks_of, read_report, report_of
 from pipeline.wiring import House
 from reconciliation.reports import Asked
@@ -71,6 +80,16 @@ def signed_bytes(house: House, one: SignedPeriod) -> bytes:
             f"The report of period {one.signed_period_id} is not what was signed: its hash is "
             "another one. Restore the landing zone from a backup."
         )
+    return content
+
+
+def take_signed(house: House, one: SignedPeriod, taken_by: Signer) -> bytes:
+    """The same for somebody who takes it away: the audit trail has who."""
+    content = signed_bytes(house, one)
+    filters = {"period": one.signed_period_id, "partner": one.partner_id}
+    export = Export("signed period", "json", filters, [], {}, one.sha256)
+    with house.engine.begin() as conn:
+        record_export(conn, export, taken_by)
     return content
 
 

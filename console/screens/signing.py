@@ -13,7 +13,7 @@ from pipeline.signing import (
     prepare_period,
     require_period,
     review_period,
-    signed_bytes,
+    take_signed,
 )
 from pipeline.taking_samples import take_sample
 from reconciliation.samples import POPULATIONS, Draw
@@ -95,10 +95,10 @@ def period(visit: Admitted, period_id: int) -> Response:
 
 @router.post("/reconciliation/periods/{period_id}/report")
 def report(visit: Admitted, period_id: int) -> Response:
-    """The bytes that were signed."""
+    """The bytes that were signed; the audit trail has who took them."""
     one = _mine(visit, period_id)
     headers = {"Content-Disposition": f'attachment; filename="period-{period_id}.json"'}
-    content = signed_bytes(visit.house, one)
+    content = take_signed(visit.house, one, _signer(visit))
     return Response(content, media_type="application/json", headers=headers)
 
 

@@ -1,6 +1,7 @@
 """What auditors do: from figures to bytes, samples drawn twice alike, periods that two sign."""
 
 import csv
+import hashlib
 import io
 import json
 import zipfile
@@ -226,6 +227,20 @@ def test_what_is_taken_away_is_in_the_trail(opened, auditor, form, begin):
     assert sum(told["rows"].values()) > 0
     if form == "csv":
         assert rows_of(taken.content) == told["rows"]
+
+
+@pytest.mark.control("activity-review")
+def test_what_was_signed_is_handed_out_with_an_entry_in_the_trail(opened):
+    """Who took which bytes."""
+    place = place_of("/reconciliation/periods/{period_id}", opened)
+    taken = opened.post(f"{place}/report", opened.token("auditor"), {})
+    assert taken.status_code == 200
+    (entry,) = opened.rows(
+        "SELECT actor, details ->> 'report' AS report, details ->> 'sha256' AS sha256"
+        " FROM ledger.audit_entry WHERE action = 'exported' ORDER BY ordinal DESC LIMIT 1"
+    )
+    assert (entry.actor, entry.report) == ("auditor", "signed period")
+    assert entry.sha256 == hashlib.sha256(taken.content).hexdigest()
 
 
 def rows_of(packed):

@@ -167,6 +167,28 @@ def test_the_queue_walks_an_index(opened, query, index):
         assert index in " ".join(plan)
 
 
+def test_dollars_of_a_break_are_those_that_a_second_person_is_asked_for(opened):
+    """Also where all of them are APTC and CSR, in the queue and in its causes."""
+    dollars = "UPDATE reconciliation.break SET aptc_difference = {}, csr_difference = {}"
+    with opened.world.house.engine.begin() as conn:
+        number, field = conn.execute(
+            sa.text(
+                "SELECT break_id, coalesce(field, kind) FROM reconciliation.break"
+                " WHERE premium_difference IS NULL AND aptc_difference IS NULL"
+                f" AND {queue.OPEN} ORDER BY break_id LIMIT 1"
+            ),
+            {"today": date(2026, 12, 2)},
+        ).one()
+        one = f" WHERE break_id = {number}"
+        conn.execute(sa.text(dollars.format("-98765.43", "0.02") + one))
+    try:
+        page = opened.get(f"/triage?work=break&cause={field}", opened.token("steward")).text
+    finally:
+        with opened.world.house.engine.begin() as conn:
+            conn.execute(sa.text(dollars.format("NULL", "NULL") + one))
+    assert page.count("98,765.45") == 2
+
+
 def test_mark_up_in_an_id_is_text(opened, browse):
     """The bad input of row 91: the policy's number is shown as it was sent."""
     (found,) = opened.rows(

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
+from ledger.sign_offs import Signer
 from ledger.words import Said, act
 from pipeline.month import build_rcni
 from pipeline.month_by_hand import load_answer
@@ -21,6 +22,7 @@ from sftp_inbox.landing import LandingZone
 from simulator.monthly import MonthlyExchange, Segment
 from tests.enrollment.conftest import PARTNER, Carrier, Say
 
+ADA = Signer("Ada", "ada")
 MONTH = datetime(2027, 1, 15, 12, tzinfo=UTC)
 HEAD = ("001234567T", "TX0", "91001")
 
@@ -144,7 +146,7 @@ def test_every_difference_is_an_action_and_after_the_actions_both_sides_agree(mo
     disputes = [waiting["1001", "aptc"]["action_id"], waiting["1002", None]["action_id"]]
     assert months.says("released", *disputes) == Decimal("350.00")
     path = months.folder / "disputes.txt"
-    assert write_disputes(months.house, PARTNER, path) == (2, Decimal("350.00"))
+    assert write_disputes(months.house, PARTNER, path, ADA) == (2, Decimal("350.00"))
     assert exchange.take_disputes(path.read_bytes()) == 2
     months.hears(
         Say.change("1001", "S1", Say.unchanged("1001", "S1", "D1", last_name="RENAMED",
@@ -210,7 +212,10 @@ def test_a_dropped_draft_is_disputed_no_more(months):
     months.says("dropped", months.actions()["1002", None]["action_id"])
 
     assert months.actions() == {}
-    assert write_disputes(months.house, PARTNER, months.folder / "d.txt") == (0, Decimal("0.00"))
+    assert write_disputes(months.house, PARTNER, months.folder / "d.txt", ADA) == (
+        0,
+        Decimal("0.00"),
+    )
 
 
 def test_the_same_answer_again_changes_nothing(months):

@@ -1,12 +1,15 @@
 """Words that need a second person: waivers of many dollars, and disputes of them."""
 
+import hashlib
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
 from ledger.corrections import Word
 from ledger.disputes import list_disputes
+from ledger.sign_offs import Signer
 from ledger.words import needing_second
 from pipeline import disputes
 from pipeline.month_disputes import write_disputes
@@ -16,6 +19,7 @@ from tests.cases.house import opened_house
 from tests.pipeline.desk import DAY, NO_RELATION, Desk
 
 DEAR = {"*412.50~": "*1412.50~", "*612.50~": "*1612.50~", "*512.50~": "*1512.50~"}
+ADA = Signer("Ada", "ada")
 UNTIL = DAY + timedelta(days=30)
 
 
@@ -86,7 +90,15 @@ def test_a_dispute_is_drafted_with_its_evidence_and_released_by_another(desk, tm
     assert _decide(desk, 2, "dropped", "Ada").endswith("Nothing is claimed.")
     path = tmp_path / "disputes.txt"
     partner_id = first["partner_id"]
-    assert write_disputes(desk.house, partner_id, path) == (1, Decimal("1712.50"))
+    assert write_disputes(desk.house, partner_id, path, ADA) == (1, Decimal("1712.50"))
+    with desk.house.engine.connect() as conn:
+        (entry,) = conn.execute(
+            sa.text(
+                "SELECT actor, details ->> 'report', details -> 'rows' ->> 'disputes',"
+                " details ->> 'sha256' FROM ledger.audit_entry WHERE action = 'exported'"
+            )
+        )
+    assert tuple(entry) == ("Ada", "disputes", "1", hashlib.sha256(path.read_bytes()).hexdigest())
     names, line = (row.split("|") for row in path.read_text().splitlines())
     told = dict(zip(names, line, strict=True))
     assert (told["dispute"], told["flag"], told["field"]) == ("dispute 1", "person", "INS02")
