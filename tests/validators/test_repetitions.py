@@ -38,3 +38,14 @@ def test_each_broker_has_one_account_of_its_own(reader):
     assert rules(oak, "ACT*A1", elm, "ACT*A2") == []
     assert rules(oak, "ACT*A1", "ACT*A2", elm) == ["loop-repeated-too-often"]
     assert rules(oak, elm, "ACT*A1", "ACT*A2") == ["loop-repeated-too-often"]
+
+
+def test_each_coverage_has_dates_of_its_own(reader):
+    """A day contradicts an earlier one of the same loop only."""
+
+    def rules(*segments):
+        return reader.rules(edited(BASES["member"], {"DTP*348": segments}))
+
+    begin, later, other = "DTP*348*D8*20260101", "DTP*348*D8*20260201", "HD*021**DEN**IND"
+    assert rules(begin, other, later) == []
+    assert rules(begin, "DTP*349*D8*20260331", other, later, begin, later) == ["dates-contradict"]

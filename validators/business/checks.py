@@ -133,6 +133,7 @@ KINDS: dict[str, Callable[[Any, Any], Flags]] = {
     "day-of-month": kinds.day_of_month,
     "number-between": kinds.number_between,
     "ascending": kinds.ascending,
+    "told-once": kinds.told_once,
     "amount-between": amounts.amount_between,
     "amount-at-most": amounts.amount_at_most,
     "readable-amount": amounts.readable_amount,

@@ -117,6 +117,28 @@ def ascending(facts: "StretchFacts", check: "Check") -> Flags:
     return broken
 
 
+def told_once(facts: Facts, check: "Check") -> Flags:
+    """The value differs from an earlier one of the same owner that has the same name.
+
+    `keys` are the names that are looked at, in the column `key`. The owner is the member of a
+    reporting category, and the instance of its loop that an element stands in.
+    """
+    keys: list[str] = check.arguments["keys"]
+    names = facts.column(check.table, check.arguments["key"]).coded
+    numbers = {name: number for number, name in enumerate(keys)}
+    of_name = np.array([*(numbers.get(name, -1) for name in names.values), -1], dtype=np.int64)
+    broken = np.zeros(facts.count(check.table), dtype=np.bool_)
+    rows = np.flatnonzero(of_name[names.index[:-1]] >= 0)
+    told = facts.owners(check.table)[rows] * len(keys) + of_name[names.index[rows]]
+    if not len(rows) or np.bincount(told).max() == 1:  # so it is in nearly every file
+        return broken
+    values = facts.column(check.table, str(check.column)).coded.index[rows]
+    rows, told, values = (some[values >= 0] for some in (rows, told, values))
+    _, first, same = np.unique(told, return_index=True, return_inverse=True)
+    broken[rows] = values != values[first[same]]
+    return broken
+
+
 def pattern(facts: Facts, check: "Check") -> Flags:
     """The value has not the form `form`, or has the form `never`."""
     coded = _column(facts, check).coded

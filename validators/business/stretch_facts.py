@@ -54,6 +54,13 @@ class StretchFacts(Facts):
         lanes: Ints = self.stretch.placement.lane_of[self.segment_rows(table)[rows]]
         return lanes
 
+    def owners(self, table: str) -> Ints:
+        """A number for each row: of its member, or of the loop that an element stands in."""
+        if not table.startswith(_ELEMENT):
+            return super().owners(table)
+        is_opener = _openers(table.split(" ")[2])[self.stretch.placement.nodes]
+        return np.searchsorted(np.flatnonzero(is_opener), self.segment_rows(table), "right")
+
     def _made(self, table: str, name: str) -> Column:
         segments = self.stretch.segments
         if table.startswith(_ELEMENT):
@@ -134,6 +141,15 @@ def _one_or_two_digits() -> Ints:
 @cache
 def _beside() -> dict[str, Place]:
     return {place.name: place for place in BESIDE}
+
+
+@cache
+def _openers(loops: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which segments of the guide begin one of the loops; the last entry: none does."""
+    guide = load_guide()
+    wanted = [guide.loop_named(loop).index for loop in loops.split(",")]
+    begins = [segment.opens_loop and segment.loop in wanted for segment in guide.segments]
+    return np.array([*begins, False])
 
 
 @cache
