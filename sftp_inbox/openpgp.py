@@ -9,13 +9,14 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from schemas.errors import Terminal
 from sftp_inbox.gnupg_status import require_sound, status_of
+from sftp_inbox.working_keys import working_copy
 
 _CHUNK_BYTES = 256 * 1024
 _WAITING_CHUNKS = 16
@@ -56,13 +57,16 @@ def decrypted(content: BinaryIO, keys: Keys, max_bytes: int) -> Iterator[bytes]:
         Terminal: GnuPG or its folder cannot be used.
     """
     extra = [*_QUIET, "--max-output", str(max_bytes), "--try-secret-key", str(keys.decrypt_with)]
-    gpg, passphrase = _gpg(keys), _passphrase(keys)
-    ours = _known(gpg, keys)
+    passphrase = _passphrase(keys)
+    with _gpg(keys) as gpg:
+        ours = _known(gpg, keys)
 
-    def work() -> Any:
-        return gpg.decrypt_file(content, always_trust=True, passphrase=passphrase, extra_args=extra)
+        def work() -> Any:
+            return gpg.decrypt_file(
+                content, always_trust=True, passphrase=passphrase, extra_args=extra
+            )
 
-    result = yield from _streamed(gpg, work)
+        result = yield from _streamed(gpg, work)
     require_sound(status_of(result.stderr), result.returncode, ours, keys.verify_with)
 
 
@@ -90,20 +94,21 @@ def encrypted(content: BinaryIO, keys: Keys) -> Iterator[bytes]:
     Raises:
         Terminal: a key is missing, locked or expired, or GnuPG cannot be used.
     """
-    gpg, passphrase = _gpg(keys), _passphrase(keys)
+    passphrase = _passphrase(keys)
+    with _gpg(keys) as gpg:
 
-    def work() -> Any:
-        return gpg.encrypt_file(
-            content,
-            list(keys.encrypt_to),
-            sign=keys.sign_with,
-            always_trust=True,
-            passphrase=passphrase,
-            armor=False,
-            extra_args=list(_QUIET),
-        )
+        def work() -> Any:
+            return gpg.encrypt_file(
+                content,
+                list(keys.encrypt_to),
+                sign=keys.sign_with,
+                always_trust=True,
+                passphrase=passphrase,
+                armor=False,
+                extra_args=list(_QUIET),
+            )
 
-    result = yield from _streamed(gpg, work)
+        result = yield from _streamed(gpg, work)
     status = status_of(result.stderr)
     if "END_ENCRYPTION" not in status or "SIG_CREATED" not in status:
         said = next((word for word in ("INV_RECP", "INV_SGNR", "KEYEXPIRED") if word in status), "")
@@ -125,15 +130,16 @@ def _passphrase(keys: Keys) -> str | None:
         ) from None
 
 
-def _gpg(keys: Keys) -> Any:
+@contextmanager
+def _gpg(keys: Keys) -> Iterator[Any]:
     import gnupg
 
-    if not keys.home.is_dir():
-        raise Terminal(f"There is no folder of keys {keys.home}. Correct openpgp.home.")
-    try:
-        return gnupg.GPG(gnupghome=str(keys.home))
-    except (OSError, ValueError) as error:
-        raise Terminal("GnuPG cannot be started. Install the package gnupg.") from error
+    with working_copy(keys.home) as home:
+        try:
+            gpg = gnupg.GPG(gnupghome=str(home))
+        except (OSError, ValueError) as error:
+            raise Terminal("GnuPG cannot be started. Install the package gnupg.") from error
+        yield gpg
 
 
 def _streamed(gpg: Any, work: Callable[[], Any]) -> Generator[bytes, None, Any]:

@@ -140,7 +140,7 @@ def test_the_console_has_in_a_cluster_what_the_nights_have():
     text = (DEPLOY / "helm-values.yaml").read_text("utf-8")
     values = yaml.safe_load(text)
     made = [*yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8"))]
-    claim, console, service = made
+    claim, logs, console, service = made
     pod = console["spec"]["template"]["spec"]
     (container,) = pod["containers"]
 
@@ -148,7 +148,10 @@ def test_the_console_has_in_a_cluster_what_the_nights_have():
     assert volumes == {one["name"]: one for one in values["volumes"]}
     assert container["volumeMounts"] == values["volumeMounts"]
     assert volumes["home"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
-    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    kept = values["logs"]["persistence"]
+    assert (kept["enabled"], kept["existingClaim"]) == (True, logs["metadata"]["name"])
+    for one in (claim, logs):
+        assert one["spec"]["accessModes"] == ["ReadWriteMany"]
     image = values["images"]["airflow"]
     assert container["image"] == f"{image['repository']}:{image['tag']}"
     assert container["command"][:2] == ["edi834", "console"]
@@ -159,6 +162,17 @@ def test_the_console_has_in_a_cluster_what_the_nights_have():
     }
     secrets.add(values["data"]["metadataSecretName"])
     assert secrets == set(re.findall(r"kubectl create secret generic (\S+)", text))
+
+
+def test_tasks_reach_the_server_that_they_report_to():
+    """A policy that names nobody shuts all out; the release is that of the install command."""
+    text = (DEPLOY / "helm-values.yaml").read_text("utf-8")
+    values = yaml.safe_load(text)
+    (release,) = re.findall(r"helm install (\S+) ", text)
+
+    assert values["networkPolicies"]["enabled"]
+    (of_release, *_) = values["apiServer"]["networkPolicy"]["ingress"]["from"]
+    assert of_release["podSelector"]["matchLabels"] == {"release": release}
 
 
 def test_drafts_of_encrypted_files_have_room_in_containers():

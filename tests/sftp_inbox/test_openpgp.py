@@ -2,6 +2,7 @@
 
 import io
 import random
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -257,6 +258,20 @@ def test_who_stops_reading_stops_gnupg(sides, keys):
     chunks = decrypted(io.BytesIO(sealed), keys, ENOUGH)
     next(chunks)
     chunks.close()
+
+
+def test_the_folder_of_keys_is_only_read(sides, keys, tmp_path):
+    """It may be mounted so, and several processes may use it at once."""
+    mounted = tmp_path / "mounted"
+    shutil.copytree(sides.carrier.home, mounted, ignore=shutil.ignore_patterns("S.*"))
+    before = {path: path.stat().st_mtime_ns for path in (mounted, *mounted.rglob("*"))}
+    mine = replace(keys, home=mounted)
+
+    sealed = sides.exchange.sealed(CONTENT, sides.ours, sides.theirs)
+    assert opened(sealed, mine) == CONTENT
+    list(encrypted(io.BytesIO(CONTENT), mine))
+
+    assert {path: path.stat().st_mtime_ns for path in (mounted, *mounted.rglob("*"))} == before
 
 
 def test_a_missing_folder_of_keys_is_named(sides, keys, tmp_path):
