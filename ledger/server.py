@@ -17,8 +17,8 @@ from alembic.script import ScriptDirectory
 from psycopg2 import errors, sql
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
+from schemas.database import VERSION_TABLE
 from schemas.errors import Interrupted, Retryable, Terminal
-from schemas.migrations import VERSION_TABLE
 from schemas.postgres_copy import translated
 
 _UPGRADE_LOCK = 834_005_010

@@ -23,6 +23,8 @@ from schemas.columns import (
 )
 from schemas.runs import rules
 
+VERSION_TABLE = "edi834_version"  # says at which revision a database is
+
 
 def _file_key() -> sa.Column[int]:
     return sa.Column(

@@ -18,7 +18,7 @@ from schemas import (
     what_ifs,
     wrappings,
 )
-from schemas.migrations import VERSION_TABLE
+from schemas.database import VERSION_TABLE
 
 _declared = (  # of one catalogue
     database.file,
