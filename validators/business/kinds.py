@@ -133,8 +133,9 @@ def told_once(facts: Facts, check: "Check") -> Flags:
     if not len(rows) or np.bincount(told).max() == 1:  # so it is in nearly every file
         return broken
     values = facts.column(check.table, str(check.column)).coded.index[rows]
-    rows, told, values = (some[values >= 0] for some in (rows, told, values))
-    _, first, same = np.unique(told, return_index=True, return_inverse=True)
+    has_value = values >= 0
+    rows, values = rows[has_value], values[has_value]
+    _, first, same = np.unique(told[has_value], return_index=True, return_inverse=True)
     broken[rows] = values != values[first[same]]
     return broken
 
