@@ -10,7 +10,7 @@ from ledger.corrections import Word
 from schemas.database import file
 from schemas.errors import Terminal
 from schemas.operations import operator_word
-from schemas.runs import run, step_failure
+from schemas.runs import step_failure
 
 HELD, RESUMED = "partner held", "partner resumed"
 RELEASED, EXPLAINED, AGAIN = "file released", "absence explained", "step asked for again"
@@ -188,7 +188,7 @@ def mark_taken(conn: sa.Connection, word_id: int, file_id: int) -> None:
 
 
 def ask_again(conn: sa.Connection, run_id: int, partner_id: str, step: str, word: Word) -> None:
-    """The next night does the failed step again, before anything else.
+    """A person wants the failed step done again: the next night does it.
 
     Raises Terminal when the step has not failed, or has gone through meanwhile.
     """
@@ -201,30 +201,6 @@ def ask_again(conn: sa.Connection, run_id: int, partner_id: str, step: str, word
     if conn.execute(failed).scalar_one_or_none() is None:
         raise Terminal(f"{step!r} of run {run_id} has not failed for {partner_id}, or is done.")
     _say(conn, AGAIN, partner_id, word, run_id=run_id, step=step)
-
-
-def asked_again(conn: sa.Connection, partner_ids: list[str]) -> dict[datetime, list[str]]:
-    """Clocks of open runs, with the partners of whom a person wants a failed step done again."""
-    rows = (
-        sa.select(run.c.as_of, operator_word.c.partner_id)
-        .distinct()
-        .join_from(operator_word, run, run.c.run_id == operator_word.c.run_id)
-        .join(
-            step_failure,
-            (step_failure.c.run_id == run.c.run_id)
-            & (step_failure.c.partner_id == operator_word.c.partner_id)
-            & (step_failure.c.step == operator_word.c.step),
-        )
-        .where(
-            operator_word.c.word == AGAIN,
-            operator_word.c.partner_id.in_(partner_ids),
-            run.c.state == "open",
-        )
-    )
-    found: dict[datetime, list[str]] = {}
-    for moment, partner_id in conn.execute(rows.order_by(run.c.as_of, operator_word.c.partner_id)):
-        found.setdefault(moment, []).append(partner_id)
-    return found
 
 
 def words_of(conn: sa.Connection, partner_ids: list[str], newest: int) -> list[sa.Row[Any]]:

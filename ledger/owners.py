@@ -191,6 +191,12 @@ def partners_of(conn: sa.Connection, token: int) -> list[str]:
     return list(conn.execute(rows.order_by(partner_owner.c.partner_id)).scalars())
 
 
+def last_for(conn: sa.Connection, run_id: int) -> list[str]:
+    """The partners for whom nobody has worked since somebody did for that run."""
+    rows = sa.select(partner_owner.c.partner_id).join(run_owner).where(run_owner.c.run_id == run_id)
+    return list(conn.scalars(rows.order_by(partner_owner.c.partner_id)))
+
+
 def release(conn: sa.Connection, token: int) -> list[str]:
     """Ends the owner's work for the partners that it still has, and names them.
 

@@ -1,12 +1,13 @@
 """Steps of a run that could not be done: an error of ours, kept until the step goes through."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger.files import unchecked_files
-from schemas.runs import step_failure
+from schemas.runs import run, step_failure
 
 _CHECKING = "checking file "
 
@@ -35,15 +36,19 @@ def record_failure(conn: sa.Connection, run_id: int, failure: StepFailure) -> No
     )
 
 
-def has_failed(conn: sa.Connection, run_id: int, partner_id: str, step: str) -> bool:
-    """Whether the step has failed and not gone through since."""
-    failed = sa.select(sa.exists().where(*_of_step(run_id, partner_id, step)))
+def has_failed(conn: sa.Connection, as_of: datetime, partner_id: str, step: str) -> bool:
+    """Whether the step has failed in a run of that moment or before, and not gone through since."""
+    failed = sa.select(sa.exists().where(*_until(as_of, partner_id, step)))
     return bool(conn.execute(failed).scalar_one())
 
 
-def clear_failure(conn: sa.Connection, run_id: int, partner_id: str, step: str) -> None:
-    """Forgets the failure of a step that has gone through now."""
-    conn.execute(sa.delete(step_failure).where(*_of_step(run_id, partner_id, step)))
+def clear_failures(conn: sa.Connection, as_of: datetime, partner_id: str, step: str) -> list[int]:
+    """Forgets the failures of a step that has gone through at that moment, and names their runs.
+
+    Those of earlier runs, too: what they have left to do is the partner's, and is done with it.
+    """
+    gone = sa.delete(step_failure).where(*_until(as_of, partner_id, step))
+    return list(conn.scalars(gone.returning(step_failure.c.run_id)))
 
 
 def has_checked_since(conn: sa.Connection, partner_id: str) -> bool:
@@ -70,9 +75,10 @@ def _checked_since(conn: sa.Connection, partner_id: str) -> list[sa.ColumnElemen
     ]
 
 
-def _of_step(run_id: int, partner_id: str, step: str) -> list[sa.ColumnElement[bool]]:
+def _until(as_of: datetime, partner_id: str, step: str) -> list[sa.ColumnElement[bool]]:
     columns = step_failure.c
-    return [columns.run_id == run_id, columns.partner_id == partner_id, columns.step == step]
+    earlier = sa.select(run.c.run_id).where(run.c.as_of <= as_of)
+    return [columns.partner_id == partner_id, columns.step == step, columns.run_id.in_(earlier)]
 
 
 def failures(conn: sa.Connection, run_id: int) -> tuple[StepFailure, ...]:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from pipeline.month_answers import format_of
 from pipeline.month_intake import LoadedAnswer, load
-from pipeline.night import close_night
+from pipeline.night import close_run
 from pipeline.receive import take_in
 from pipeline.runs import at_work
 from pipeline.wiring import House
@@ -40,7 +40,7 @@ def load_answer(
     with at_work(house, came_at, [partner_id]) as opened:
         recorded = take_in(house, opened.run, fetched, kind="month_answer")
         loaded = load(house, opened.run, recorded.file_id, coverage_year)
-        close_night(house, opened.run)
+        close_run(house, opened.run)
     return loaded
 
 

@@ -4,7 +4,6 @@ A partner whose mailbox or records fail does not stop the others; what failed is
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -18,8 +17,20 @@ import ledger.runs
 from ledger import audit, gates, owners
 from ledger.balance import balance
 from ledger.carrier_readings import CarrierReading, stale_readings
-from ledger.operator_words import PartnerHold, all_partner_holds, asked_again, partner_holds
-from ledger.step_failures import StepFailure, checking, failures
+from ledger.night_steps import (
+    APPLYING,
+    DELIVERING,
+    JUDGING,
+    RECEIVING,
+    REPORTING,
+    SETTLING,
+    begun_for,
+    later_nights,
+    unchecked,
+    undone,
+)
+from ledger.operator_words import PartnerHold, all_partner_holds, partner_holds
+from ledger.step_failures import StepFailure, checking, failures, record_failure
 from pipeline.retrying import until_done
 from pipeline.runs import Run, at_work
 from pipeline.steps import Steps
@@ -27,7 +38,7 @@ from pipeline.tracing import span
 from pipeline.wiring import House
 from reconciliation.report_figures import count_sets
 from schemas.database import result as reconciled
-from schemas.errors import AtWork, EnrollmentError, Superseded
+from schemas.errors import AtWork, EnrollmentError, Superseded, Terminal
 from schemas.fault_points import AFTER, BEFORE, reach_commit
 from schemas.runs import run
 
@@ -71,19 +82,22 @@ def run_night(
     """Receives, checks, applies, reconciles, replies and delivers; then closes the balance.
 
     An interrupted or failed night of the same moment is taken up where it stopped; a closed one
-    stays as it is. Partners that somebody else works for are left to him, unless `take_over`;
-    raises AtWork when that is so for all, and Superseded when all were taken over meanwhile.
+    stays as it is. Partners that somebody else works for are left to him, unless `take_over`, and
+    those for whom a later night has worked to that one; raises AtWork when all of them are left,
+    and Superseded when all were taken over meanwhile.
     """
     wanted = partner_ids or house.partner_ids
-    do_asked_again(house, as_of, wanted, tell)
     closed = closed_night(house, as_of, wanted)
     if closed is not None:
         return closed
+    mine, overtaken = not_overtaken(house, as_of, wanted)
+    if not mine:
+        raise AtWork(overtaken[0])
     with (
-        at_work(house, as_of, wanted, take_over=take_over) as opened,
+        at_work(house, as_of, mine, take_over=take_over) as opened,
         span("run", run=opened.run.run_id),
     ):
-        left = list(opened.left)
+        left = [*overtaken, *opened.left]
         for partner_id in opened.partner_ids:
             try:
                 _run_partner(Steps(house, opened.run, partner_id), tell)
@@ -92,29 +106,78 @@ def run_night(
         return replace(close_night(house, opened.run), left=tuple(left))
 
 
-def do_asked_again(
-    house: House, as_of: datetime | None, partner_ids: list[str], tell: Tell = lambda _: None
-) -> None:
-    """Does again what has failed in nights of other moments and a person has asked for."""
+def not_overtaken(
+    house: House, as_of: datetime, partner_ids: list[str]
+) -> tuple[list[str], list[str]]:
+    """The partners for whom no night of a later moment has worked, and sentences on the others.
+
+    For those nothing is done as of an earlier moment: what lies at the exchange, what is decided
+    and what is sent is the later night's.
+    """
     with house.engine.connect() as conn:
-        asked = asked_again(conn, partner_ids)
-    for moment in sorted(asked.keys() - {as_of}):
-        with suppress(AtWork, Superseded), at_work(house, moment, asked[moment]) as opened:
-            for partner_id in opened.partner_ids:
-                _run_partner(Steps(house, opened.run, partner_id), tell)
-            close_night(house, opened.run)
+        later = later_nights(conn, partner_ids, as_of)
+    mine = [partner_id for partner_id in partner_ids if partner_id not in later]
+    return mine, [one.sentence for one in later.values()]
 
 
-def _run_partner(steps: Steps, tell: Tell) -> None:
+def try_again(house: House, run_id: int, partner_id: str, tell: Tell = lambda _: None) -> None:
+    """Does the first step of the partner's night that has failed, and all that follow it, again.
+
+    Files are fetched only if that has failed. Raises Terminal when nothing has, or when a later
+    night has worked for the partner, and AtWork while somebody works for it.
+    """
+    with house.engine.connect() as conn:
+        as_of = conn.execute(sa.select(run.c.as_of).where(run.c.run_id == run_id)).scalar()
+        failed = [one.step for one in failures(conn, run_id) if one.partner_id == partner_id]
+    if as_of is None or not failed:
+        raise Terminal(
+            f"Nothing of {partner_id} has failed in run {run_id}, or it is done since. If the run "
+            "is open, `edi834 night` ends it."
+        )
+    mine, overtaken = not_overtaken(house, as_of, [partner_id])
+    if not mine:
+        raise Terminal(overtaken[0])
+    with at_work(house, as_of, mine) as opened:
+        _run_partner(Steps(house, opened.run, partner_id), tell, min(map(_place, failed)))
+        close_night(house, opened.run)
+
+
+# What a night does for a partner, in its order, and what may fail within each.
+_ORDER = (
+    ("taking in corrections", "taking in released files", RECEIVING),
+    (),  # the checks, each of a file
+    (JUDGING,),
+    (APPLYING,),
+    ("posting payments", SETTLING),
+    (REPORTING,),
+    ("telling the month", DELIVERING),
+)
+_CHECKS = 1
+
+
+def _place(step: str) -> int:
+    found = (place for place, steps in enumerate(_ORDER) if step in steps)
+    return next(found, _CHECKS)
+
+
+def _run_partner(steps: Steps, tell: Tell, first: int = 0) -> None:
     """One partner's steps. After a failed step, later ones do what they can without it."""
-    _try(steps.receive, steps, "fetching files", tell)
+    work = (
+        (steps.receive, RECEIVING),
+        (lambda: _check_all(steps, tell), "checking files"),
+        (steps.gate, JUDGING),
+        (steps.apply, APPLYING),
+        (steps.settle, SETTLING),
+        (steps.report, REPORTING),
+        (steps.deliver, DELIVERING),
+    )
+    for step, doing in work[first:]:
+        _try(step, steps, doing, tell)
+
+
+def _check_all(steps: Steps, tell: Tell) -> None:
     for file_id in steps.waiting_files():
         _try(partial(steps.check, file_id), steps, checking(file_id), tell)
-    _try(steps.gate, steps, "judging the batch", tell)
-    _try(steps.apply, steps, "bringing the book up to date", tell)
-    _try(steps.settle, steps, "reconciling and deciding", tell)
-    _try(steps.report, steps, "reporting errors", tell)
-    _try(steps.deliver, steps, "delivering files", tell)
 
 
 def _try(step: Callable[[], None], steps: Steps, doing: str, tell: Tell) -> None:
@@ -124,30 +187,49 @@ def _try(step: Callable[[], None], steps: Steps, doing: str, tell: Tell) -> None
     except Superseded:
         raise
     except EnrollmentError:
-        return  # the ledger has it, and the night's state shows it
+        return  # the ledger has it, or has nothing of the step: the night's end tells either
 
 
 def close_night(house: House, opened: Run) -> NightResult:
     """The night's balance, and the end of the owner's work.
 
-    The run is closed by it unless something failed or is out of balance, or others still work for
-    it: then the last one closes it. Raises Superseded when others have taken all partners over.
+    What was not done is told as failed, whatever has become of who should have done it. Earlier
+    runs that others have left open are closed, when nothing of them is left to do. Raises
+    Superseded when others have taken all partners over.
     """
-    result = until_done("closing the run", lambda: _close(house, opened), run=opened.run_id)
+    result = until_done(
+        "closing the run", lambda: _close(house, opened, is_night=True), run=opened.run_id
+    )
     log.info("night closed", run=opened.run_id, state=result.state, audit=str(result.anchor))
+    with house.engine.connect() as conn:
+        earlier = list(conn.execute(_left_open(opened.as_of)))
+    for row in earlier:
+        until_done("closing the run", partial(_close_left_open, house, Run(*row)), run=row.run_id)
     return result
 
 
-def _close(house: House, opened: Run) -> NightResult:
+def close_run(house: House, opened: Run) -> NightResult:
+    """The balance and the end of a run that is no night, or of one that a replay does again.
+
+    It is closed unless something failed or is out of balance, or others still work for it: then the
+    last one closes it. Raises Superseded when others have taken all partners over.
+    """
+    return until_done("closing the run", lambda: _close(house, opened), run=opened.run_id)
+
+
+def _close(house: House, opened: Run, *, is_night: bool = False) -> NightResult:
     with house.engine.begin() as conn:
         is_over = ledger.runs.lock_run(conn, opened.run_id) != "open"
-        if not is_over and not owners.release(conn, opened.token):
+        mine = owners.release(conn, opened.token) if not is_over else []
+        if not is_over and not mine:
             raise Superseded(
                 f"Run {opened.run_id} was taken over by somebody else, who closes it. "
                 "Nothing was written."
             )
-        result = _result(conn, opened)
         is_last = not owners.others_at_work(conn, opened.run_id, opened.token)
+        if is_night and not is_over:
+            _tell_undone(conn, opened, owners.last_for(conn, opened.run_id) if is_last else mine)
+        result = _result(conn, opened)
         if result.state != "failed" and is_last:
             count_sets(conn, opened.run_id)
             ledger.runs.close_run(conn, opened.run_id, result.state)
@@ -155,6 +237,42 @@ def _close(house: House, opened: Run) -> NightResult:
     reach_commit("run closed", AFTER)
     with house.engine.connect() as conn:
         return replace(result, anchor=audit.head(conn))  # the closing stands in the trail, too
+
+
+def _tell_undone(conn: sa.Connection, opened: Run, partner_ids: list[str]) -> None:
+    """Records as failed what of these partners' night was not done, and not told as failed yet."""
+    known = {(one.partner_id, one.step) for one in failures(conn, opened.run_id)}
+    lacking = [*unchecked(conn, partner_ids), *undone(conn, opened.run_id, partner_ids)]
+    for failure in lacking:
+        if (failure.partner_id, failure.step) not in known:
+            log.warning("step not done", partner=failure.partner_id, step=failure.step)
+            record_failure(conn, opened.run_id, failure)
+
+
+def _left_open(as_of: datetime) -> sa.Select[Any]:
+    earlier = sa.select(run.c.run_id, run.c.as_of).where(run.c.state == "open", run.c.as_of < as_of)
+    return earlier.order_by(run.c.as_of)
+
+
+def _close_left_open(house: House, earlier: Run) -> None:
+    """Closes an earlier run of which nothing is left to do: here, or by a later night since."""
+    with house.engine.begin() as conn:
+        is_open = ledger.runs.lock_run(conn, earlier.run_id) == "open"
+        if not is_open or owners.others_at_work(conn, earlier.run_id, earlier.token):
+            return
+        begun = begun_for(conn, earlier.run_id)
+        later = later_nights(conn, begun, earlier.as_of)
+        still_its_own = [partner_id for partner_id in begun if partner_id not in later]
+        if undone(conn, earlier.run_id, still_its_own):
+            return
+        result = _result(conn, earlier)
+        if result.state == "failed":
+            return
+        count_sets(conn, earlier.run_id)
+        ledger.runs.close_run(conn, earlier.run_id, result.state)
+        reach_commit("run closed", BEFORE)
+    reach_commit("run closed", AFTER)
+    log.info("earlier night closed", run=earlier.run_id, state=result.state)
 
 
 def _result(conn: sa.Connection, opened: Run) -> NightResult:
@@ -195,9 +313,9 @@ def _state(table: pa.Table, failed: tuple[StepFailure, ...], *, is_open: bool) -
 def closed_night(house: House, as_of: datetime, partner_ids: list[str]) -> NightResult | None:
     """What the ledger says of the night of that moment when it is closed for all these partners.
 
-    (A closed run has reconciled each of its partners that is not held.) The last night is not
-    closed when a person has decided since about a batch that was held: what follows from that is
-    still to be done.
+    (A closed run has reconciled each of its partners that is not held, or a later night has worked
+    for it.) The last night is not closed when a person has decided since about a batch that was
+    held: what follows from that is still to be done.
     """
     with house.engine.connect() as conn:
         latest = conn.execute(_latest_run(as_of)).one_or_none()
@@ -209,7 +327,8 @@ def closed_night(house: House, as_of: datetime, partner_ids: list[str]) -> Night
         if is_last and gates.has_decided(conn, partner_ids):
             return None
         held = partner_holds(conn, partner_ids)
-    wanted = set(partner_ids) - held.keys()
+        later = later_nights(conn, partner_ids, as_of)
+    wanted = set(partner_ids) - held.keys() - later.keys()
     return find_night(house, as_of) if worked_through.issuperset(wanted) else None
 
 

@@ -8,7 +8,6 @@ import typer
 
 from pipeline import terminal
 from pipeline.work_command import By, Reason, work_house
-from schemas.errors import Terminal
 
 OK, OPEN_ITEMS = 0, 1
 
@@ -152,27 +151,24 @@ def retry(
     by: By,
     reason: Reason,
 ) -> None:
-    """Do the failed steps of a partner's night again now, at that night's own clock.
+    """Do the first failed step of a partner's night and those that follow it again now.
 
-    Exit code 0: they have gone through; 1: something has failed again.
+    At that night's own clock, so only while no later night has worked for the partner: that one
+    does what an earlier one has left. Exit code 0: they have gone through; 1: something has failed
+    again.
     """
     from ledger.operator_words import ask_again
     from ledger.step_failures import failures
-    from pipeline.night import do_asked_again
+    from pipeline.night import try_again
 
     with work_house() as house:
         partner_id = house.partner(partner).id
         with house.engine.begin() as conn:
             failed = [one for one in failures(conn, run) if one.partner_id == partner_id]
-            if not failed:
-                raise Terminal(
-                    f"Nothing of {partner_id} has failed in run {run}, or it is done since. If the "
-                    "run is open, `edi834 night --as-of` with its clock ends it."
-                )
             for one in failed:
                 ask_again(conn, run, partner_id, one.step, _word(by, reason))
         with terminal.doing("The failed steps are done again") as say:
-            do_asked_again(house, None, [partner_id], say)
+            try_again(house, run, partner_id, say)
         with house.engine.connect() as conn:
             left = [one for one in failures(conn, run) if one.partner_id == partner_id]
     for one in left:

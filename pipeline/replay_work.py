@@ -31,7 +31,7 @@ from pipeline.gate import judge_next_batch, stage_checked
 from pipeline.journal import journal
 from pipeline.month import remember_rcni, send_released
 from pipeline.month_intake import take_month_answer
-from pipeline.night import close_night
+from pipeline.night import close_run
 from pipeline.pre_audit import decide_held_file, take_pre_audit
 from pipeline.premium import post_file
 from pipeline.receive import take_in
@@ -130,7 +130,7 @@ class Replayer:
             ledger.runs.open_run(conn, as_of, self.house.rules)
 
     def _close(self, told: Told) -> None:
-        close_night(self.house, self._run(told.object_id))
+        close_run(self.house, self._run(told.object_id))
 
     def _receive(self, told: Told) -> None:
         self._next_id("ledger.file", "file_id", told.object_id)

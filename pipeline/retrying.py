@@ -13,7 +13,7 @@ import tenacity
 from schemas.errors import Interrupted, Retryable
 
 TRIES_MAX = 6
-# Waits of 0.2 to 6.4 seconds, half a minute at most in all: a server restarts in less.
+# Waits of 0.2 to 3.2 seconds, some seven in all.
 _WAIT = tenacity.wait_exponential_jitter(multiplier=0.2, max=6.4, jitter=0.2)
 
 Result = TypeVar("Result")

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import sqlalchemy as sa
@@ -16,12 +16,14 @@ from ledger import owners
 from pipeline.checked_tables import discard_unfinished
 from pipeline.operators import name_of_operator
 from pipeline.retrying import until_done
-from pipeline.wiring import House
-from schemas.errors import AtWork
+from pipeline.wiring import House, reaching_elsewhere
+from schemas.errors import AtWork, Terminal
 from schemas.fault_points import AFTER, BEFORE, Commit, reach_commit
 from schemas.runs import run
 
 log = structlog.get_logger()
+
+_AHEAD_MOST = timedelta(hours=1)  # as far as two machines' clocks may be apart
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def at_work(
     """The run of that moment, worked on by this process: a new one, or one that was interrupted.
 
     Raises AtWork when others work for all of these partners; `take_over` takes them from them.
+    Raises Terminal when the moment has not come, and a mailbox is one of a real exchange.
     """
     with owners.sign_of_life(house.engine) as stay_alive:
         worker = _worker(house, "process", as_of, takes_over=take_over)
@@ -87,6 +90,8 @@ def _open(
     worker: owners.Worker,
     stay_alive: Callable[[int], None],
 ) -> Opened:
+    until_done("asking for the hour", lambda: _require_come(house, as_of))
+
     def take() -> tuple[Opened, tuple[str, ...]]:
         return _take(house, as_of, partner_ids, worker, stay_alive)
 
@@ -98,6 +103,24 @@ def _open(
     if abandoned:
         log.info("what a killed process left unfinished is discarded", count=abandoned)
     return opened
+
+
+def _require_come(house: House, as_of: datetime) -> None:
+    """Raises Terminal for a moment ahead of the database's clock, unless all mailboxes are here.
+
+    Deadlines that are not over would end coverage at the exchange, and no night could follow before
+    that moment. What is played on this machine alone has whatever clock it wants.
+    """
+    if not reaching_elsewhere(house.settings):
+        return
+    with house.engine.connect() as conn:
+        now: datetime = conn.execute(sa.select(sa.func.now())).scalar_one()
+    if as_of > now + _AHEAD_MOST:
+        raise Terminal(
+            f"The moment {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC has not come: it is "
+            f"{now.astimezone(UTC):%Y-%m-%d %H:%M} by the database's clock. Nothing is decided or "
+            "sent. Correct --as-of, the run's `as_of`, or the clock of the machine that is wrong."
+        )
 
 
 def _take(

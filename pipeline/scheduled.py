@@ -8,7 +8,7 @@ from typing import TypedDict
 import structlog
 
 from ledger import owners
-from pipeline.night import close_night, closed_night, do_asked_again
+from pipeline.night import close_night, closed_night, not_overtaken
 from pipeline.runs import Run, is_open, open_for_scheduler, task_at_work
 from pipeline.settings import load_settings
 from pipeline.steps import Steps
@@ -41,6 +41,7 @@ def open_night(as_of: str, partner_ids: Collection[str] = ()) -> RunIds:
 
     It is new, or the one that was interrupted, or the closed one: then nothing is left to do.
     Partners that somebody else works for are left to him; raises AtWork when that is so for all.
+    Those for whom a later night has worked are left to that one; raises Terminal when all are.
     """
     moment = datetime.fromisoformat(as_of)
     with _house() as house:
@@ -50,12 +51,14 @@ def open_night(as_of: str, partner_ids: Collection[str] = ()) -> RunIds:
                 f"None of {', '.join(partner_ids)} has a mailbox any more. Let the scheduler read "
                 "its DAGs again."
             )
-        do_asked_again(house, moment, wanted)
         closed = closed_night(house, moment, wanted)
         if closed is not None:
             return {"run_id": closed.run.run_id, "as_of": as_of, "token": closed.run.token}
-        opened = open_for_scheduler(house, moment, wanted)
-    for sentence in opened.left:
+        mine, overtaken = not_overtaken(house, moment, wanted)
+        if not mine:
+            raise Terminal(overtaken[0])
+        opened = open_for_scheduler(house, moment, mine)
+    for sentence in (*overtaken, *opened.left):
         log.warning("partner left to somebody else", why=sentence)
     return {"run_id": opened.run.run_id, "as_of": as_of, "token": opened.run.token}
 

@@ -1,6 +1,7 @@
 """The steps of a night, one call each: what a scheduler runs, partner by partner, file by file.
 
-A step that fails leaves a line in the ledger and raises; one that goes through takes its line back.
+A step that fails leaves a line in the ledger and raises; one that goes through takes its line back,
+also those of earlier runs, and leaves an entry in the audit trail. Without either it was not done.
 """
 
 import traceback
@@ -12,12 +13,24 @@ from pathlib import Path
 import structlog
 
 from ledger.files import unchecked_files
+from ledger.night_steps import (
+    APPLYING,
+    DELIVERING,
+    JUDGING,
+    NIGHT_STEPS,
+    PASSED_OVER,
+    RECEIVING,
+    REPORTING,
+    SETTLING,
+    is_told,
+    tell,
+)
 from ledger.operator_words import is_held
 from ledger.step_failures import (
     StepFailure,
     checking,
     clear_checked_since,
-    clear_failure,
+    clear_failures,
     has_checked_since,
     has_failed,
     record_failure,
@@ -56,7 +69,7 @@ class Steps:
         """Takes in what persons have corrected or released, and fetches the outbox's files."""
         self._do("taking in corrections", take_corrections)
         self._do("taking in released files", take_released)
-        self._do("fetching files", receive_files)
+        self._do(RECEIVING, receive_files)
 
     def waiting_files(self) -> list[int]:
         """Ids of the received files that have no verdict yet."""
@@ -76,42 +89,48 @@ class Steps:
 
     def gate(self) -> None:
         """Judges what the checked files would do to the book, and holds what a person must see."""
-        self._do("judging the batch", put_to_gate)
+        self._do(JUDGING, put_to_gate)
 
     def apply(self) -> None:
         """Brings the book up to date with what has passed the gate; not of a held partner."""
-        if self._is_held():
+        if self._passes_over(APPLYING):
             return
-        self._do("bringing the book up to date", apply_to_book)
+        self._do(APPLYING, apply_to_book)
 
     def settle(self) -> None:
         """Posts what the exchange pays, reconciles the book, and settles what follows from it.
 
         Of a held partner nothing: the night after it is resumed does it.
         """
-        if self._is_held():
+        if self._passes_over(SETTLING):
             return
         self._do("posting payments", post_payments)
-        self._do("reconciling and deciding", _settle)
+        self._do(SETTLING, _settle)
 
     def report(self) -> None:
         """Writes the error report."""
-        self._do("reporting errors", report_errors)
+        self._do(REPORTING, report_errors)
 
     def deliver(self) -> None:
         """Puts everything that was written or released into the exchange's inbox, if not held."""
-        if self._is_held():
+        if self._passes_over(DELIVERING):
             return
         self._do("telling the month", send_released)
-        self._do("delivering files", deliver_files)
+        self._do(DELIVERING, deliver_files)
 
-    def _is_held(self) -> bool:
+    def _passes_over(self, step: str) -> bool:
         """Whether a person has said that nothing of the partner is applied or sent."""
-        return until_done("asking for a hold", self._asked_for_hold, partner=self.partner_id)
+        return until_done(step, lambda: self._passed_over(step), partner=self.partner_id)
 
-    def _asked_for_hold(self) -> bool:
+    def _passed_over(self, step: str) -> bool:
         with self.house.engine.connect() as conn:
-            return is_held(conn, self.partner_id)
+            if not is_held(conn, self.partner_id):
+                return False
+            if is_told(conn, self.run.run_id, self.partner_id, step):
+                return True
+        with writing(self.house, self.run, self.partner_id, "step went through") as conn:
+            tell(conn, self.run.run_id, self.partner_id, step, PASSED_OVER)
+        return True
 
     def _do(self, step: str, work: Callable[[House, Run, str], object]) -> None:
         """Does a step, and again when the database interrupted it."""
@@ -123,7 +142,7 @@ class Steps:
             until_done(
                 step, lambda: work(self.house, self.run, self.partner_id), partner=self.partner_id
             )
-            until_done(step, lambda: self._clear(step), partner=self.partner_id)
+            until_done(step, lambda: self._went_through(step), partner=self.partner_id)
         except Superseded:
             raise  # the failures of this work are somebody else's to tell
         except EnrollmentError as error:
@@ -143,12 +162,17 @@ class Steps:
             self._record(step, failure)
             raise failure from None
 
-    def _clear(self, step: str) -> None:
+    def _went_through(self, step: str) -> None:
+        """Tells that it did, once in a run, and takes back that it had failed, here or before."""
+        done, run = (self.partner_id, step), self.run
         with self.house.engine.connect() as conn:
-            if not has_failed(conn, self.run.run_id, self.partner_id, step):
+            is_news = step in NIGHT_STEPS and not is_told(conn, run.run_id, *done)
+            if not is_news and not has_failed(conn, run.as_of, *done):
                 return
-        with writing(self.house, self.run, self.partner_id, "step went through") as conn:
-            clear_failure(conn, self.run.run_id, self.partner_id, step)
+        with writing(self.house, run, self.partner_id, "step went through") as conn:
+            mended = clear_failures(conn, run.as_of, *done)
+            if is_news and run.run_id not in mended:  # that tells it, too
+                tell(conn, run.run_id, *done)
 
     def _forget_checked(self) -> None:
         """Takes back failed checks of files that were checked since: of former runs, too."""
@@ -161,10 +185,11 @@ class Steps:
     def _record(self, step: str, error: EnrollmentError) -> None:
         log.info("step failed", partner=self.partner_id, step=step, why=str(error))
         failure = StepFailure(self.partner_id, step, str(error))
-        with (
-            suppress(Retryable, Superseded),
-            writing(self.house, self.run, self.partner_id, "step failed") as conn,
-        ):
+        with suppress(Retryable, Superseded):  # then the night's end tells that it was not done
+            until_done(step, lambda: self._write_down(failure), partner=self.partner_id)
+
+    def _write_down(self, failure: StepFailure) -> None:
+        with writing(self.house, self.run, self.partner_id, "step failed") as conn:
             record_failure(conn, self.run.run_id, failure)
 
 

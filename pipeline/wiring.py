@@ -171,12 +171,17 @@ def engine_of(settings: Settings) -> sa.Engine:
     return open_engine(url, name_of_operator(settings))
 
 
+def reaching_elsewhere(settings: Settings) -> list[str]:
+    """The partners whose mailbox is not on this machine: somebody may read what is sent there."""
+    return [name for name, box in settings.mailboxes.items() if box.host not in _LOOPBACK]
+
+
 def _arm_fault_point(settings: Settings) -> None:
     """Lets the process die at the fault point of the settings, if there is one.
 
     Raises Terminal where that could harm: with a mailbox that is not on this machine.
     """
-    strangers = [name for name, box in settings.mailboxes.items() if box.host not in _LOOPBACK]
+    strangers = reaching_elsewhere(settings)
     if settings.fault_point is not None and strangers:
         raise Terminal(
             f"EDI834_FAULT_POINT is for tests only, and the mailbox of {strangers[0]} is not on "

@@ -69,12 +69,12 @@ def say_why(visit: Admitted, partner_id: str) -> Response:
 
 @router.post("/partners/{partner_id}/retry")
 def try_again(visit: Admitted, partner_id: str) -> Response:
-    """Asks the next night to do a failed step again."""
+    """Notes that a person wants a failed step done again."""
     word = _word(visit, partner_id)
     run_id, step = number_of(visit.form.get("run", "")), visit.form.get("step", "")
     with visit.acting() as conn:
         ask_again(conn, run_id, partner_id, step, word)
-    return visit.go(f"/?run={run_id}", "Noted. The next night does it again before its own work.")
+    return visit.go(f"/?run={run_id}", "Noted. The next night does it again.")
 
 
 def _word(visit: Visit, partner_id: str) -> Word:

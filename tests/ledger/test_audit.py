@@ -16,7 +16,7 @@ from ledger.files import record_received
 from ledger.runs import close_run, open_run
 from ledger.sent import mark_delivered, record_sent
 from ledger.server import open_engine, upgrade
-from ledger.step_failures import StepFailure, clear_failure, record_failure
+from ledger.step_failures import StepFailure, clear_failures, record_failure
 from ledger.verdicts import record_verdict
 from schemas.audit import audit_entry
 from schemas.database import file
@@ -54,7 +54,7 @@ def test_a_run_and_its_steps_are_told(engine, given):
     _, again = told_of(engine, lambda conn: open_run(conn, clock))
     failure = StepFailure(PARTNER, "fetching files", "It broke.")
     _, failed = told_of(engine, lambda conn: record_failure(conn, run_id, failure))
-    _, mended = told_of(engine, lambda conn: clear_failure(conn, run_id, PARTNER, failure.step))
+    _, mended = told_of(engine, lambda conn: clear_failures(conn, clock, PARTNER, failure.step))
     _, closed = told_of(engine, lambda conn: close_run(conn, run_id, "balanced"))
     _, closed_again = told_of(engine, lambda conn: close_run(conn, run_id, "failed"))
 

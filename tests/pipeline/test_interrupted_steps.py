@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from structlog.testing import capture_logs
 
 from pipeline.night import run_night
 from pipeline.retrying import TRIES_MAX
+from pipeline.runs import at_work
 from pipeline.settings import load_settings
 from pipeline.wiring import open_house
 from schemas.errors import Terminal
@@ -148,6 +151,23 @@ def test_a_fault_point_is_refused_where_a_mailbox_is_elsewhere(world):
         open_house(settings),
     ):
         pass
+
+
+def test_a_moment_that_has_not_come_is_refused_where_a_mailbox_is_elsewhere(world):
+    """Nobody's coverage ends by a mistyped clock; what has come, and what is played here, runs."""
+    boxes = world.house.settings.mailboxes
+    elsewhere = boxes | {CEDAR: boxes[CEDAR].model_copy(update={"host": "sftp.example.com"})}
+    house = replace(
+        world.house, settings=world.house.settings.model_copy(update={"mailboxes": elsewhere})
+    )
+    now = datetime.now(UTC)
+    with pytest.raises(Terminal, match="has not come: it is "):
+        run_night(house, now + timedelta(hours=2), [HARBOR])
+    assert world.rows("SELECT * FROM ledger.run") == []
+    with at_work(house, now, [HARBOR]) as opened:
+        assert opened.partner_ids == (HARBOR,)
+    with at_work(world.house, now + timedelta(days=61), [HARBOR]) as opened:
+        assert opened.partner_ids == (HARBOR,)
 
 
 def test_a_fault_point_that_there_is_not_is_refused(world):

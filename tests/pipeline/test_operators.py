@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from ledger.corrections import Word
 from ledger.operator_words import ask_again, hold_partner, resume_partner
 from ledger.step_failures import failures
-from pipeline.night import do_asked_again
 from pipeline.releases import release, try_release
 from pipeline.replay import replay
 from pipeline.reprocess import reprocess
@@ -164,7 +163,7 @@ def test_what_has_no_verdict_is_not_judged_again(story):
 
 
 def test_a_step_that_failed_is_tried_again_when_somebody_asks(story):
-    """By the next night, whatever its moment; then the night that it failed in is closed."""
+    """By the next night, as of its own moment; then the night that it failed in is closed."""
     world = story[0]
     extract = world.folder / "carrier" / CEDAR / "members.csv"
     content = extract.read_bytes()
@@ -181,37 +180,6 @@ def test_a_step_that_failed_is_tried_again_when_somebody_asks(story):
         closed = sa.text("SELECT state FROM ledger.run WHERE run_id = :run_id")
         state = conn.execute(closed, {"run_id": third.run.run_id}).scalar_one()
     assert state.startswith("balanced")
-
-
-def test_a_night_that_is_done_after_a_later_one_leaves_the_breaks_as_they_are(story):
-    """Its book is older than what the breaks were met with: its result is kept, and no more."""
-    world = story[0]
-    extract = world.folder / "carrier" / CEDAR / "members.csv"
-    content = extract.read_bytes()
-    extract.unlink()
-    missed = world.run(5)
-    lines = content.splitlines(keepends=True)
-    extract.write_bytes(b"".join(lines[:-1]))
-    world.run(6)
-    before = _breaks_and_pairs(world)
-    extract.write_bytes(content)
-    with world.house.engine.begin() as conn:
-        for failed in missed.failures:
-            ask_again(conn, missed.run.run_id, CEDAR, failed.step, ROSA)
-    do_asked_again(world.house, None, [CEDAR])
-    with world.house.engine.connect() as conn:
-        assert failures(conn, missed.run.run_id) == ()
-    compared = "SELECT count(*) FROM reconciliation.result WHERE run_id = :run_id"
-    assert world.rows(compared, run_id=missed.run.run_id) == [(2,)]
-    assert before["break"]
-    assert _breaks_and_pairs(world) == before
-
-
-def _breaks_and_pairs(world):
-    return {
-        table: world.rows(f"SELECT * FROM reconciliation.{table} ORDER BY 1")
-        for table in ("break", "break_event", "match")
-    }
 
 
 def test_a_replay_says_the_same_words_at_the_same_place(story):
