@@ -92,7 +92,7 @@ ORDER BY s.exchange_policy_id, s.reason, s.file_id DESC, s.set_ordinal DESC
 """
 
 # What nobody could read as a whole: set apart, or rejected above its transaction sets.
-_SUBJECT_OF_FILE = """
+SUBJECT_OF_FILE = """
 coalesce((SELECT 'interchange ' || r.control_number FROM ledger.received_interchange r
   WHERE r.file_id = f.file_id ORDER BY r.interchange_ordinal LIMIT 1), 'file ' || f.name)
 """
@@ -100,7 +100,7 @@ _FOUND_FILES = f"""
 CREATE TEMP TABLE found_case ON COMMIT DROP AS
 SELECT DISTINCT ON (subject, rule, segment_id, element) *
 FROM (
-  SELECT 'file' AS kind, {_SUBJECT_OF_FILE} AS subject, coalesce(i.rule, 'set-apart') AS rule,
+  SELECT 'file' AS kind, {SUBJECT_OF_FILE} AS subject, coalesce(i.rule, 'set-apart') AS rule,
     i.segment_id, i.element, coalesce(i.severity, 'reject') AS severity,
     CAST(NULL AS text) AS exchange_policy_id, CAST(NULL AS text) AS exchange_member_id,
     CAST(NULL AS numeric) AS premium, CAST(NULL AS numeric) AS aptc, f.file_id,
@@ -210,7 +210,7 @@ WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_i
 _FILES_GONE = _gone(
     "CAST(:file_id AS bigint)",
     f"""c.kind = 'file' AND c.file_id <> :file_id AND (c.subject IN (
-      SELECT {_SUBJECT_OF_FILE} FROM ledger.file f WHERE f.file_id = :file_id
+      SELECT {SUBJECT_OF_FILE} FROM ledger.file f WHERE f.file_id = :file_id
       UNION SELECT 'file ' || name FROM ledger.file WHERE file_id = :file_id)
       OR c.file_id IN (SELECT file_id FROM ledger.operator_word WHERE taken_as = :file_id))""",  # noqa: S608
 )

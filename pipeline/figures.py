@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from ledger.audit import begin, last_verification
 from ledger.balance import balance
+from ledger.cases import SUBJECT_OF_FILE
 from ledger.expected_files import clock_of
 from pipeline.expected import expected
 from pipeline.expiries import expiries
@@ -74,12 +75,15 @@ FROM last_run l LEFT JOIN ledger.audit_entry e ON e.object_kind = 'run' AND e.ob
   AND e.action = 'files left' AND e.details ->> 'partner' = l.partner_id
 GROUP BY 1
 """,
-    "edi834_quarantined_files": """
-SELECT p.partner, count(f.file_id) AS value FROM unnest(CAST(:partners AS text[])) AS p (partner)
-LEFT JOIN ledger.file f ON f.partner_id = p.partner AND f.state = 'quarantined'
+    "edi834_quarantined_files": f"""
+SELECT f.partner_id AS partner, f.run_id AS run, count(*) AS value FROM ledger.file f
+WHERE f.partner_id = ANY(:partners) AND f.state = 'quarantined'
   AND NOT EXISTS (SELECT FROM ledger.operator_word w WHERE w.file_id = f.file_id)
-GROUP BY p.partner
-""",
+  AND NOT EXISTS (SELECT FROM ledger.case c WHERE c.partner_id = f.partner_id AND c.kind = 'file'
+    AND c.state IN ('resolved', 'waived')
+    AND (c.file_id = f.file_id OR c.subject = {SUBJECT_OF_FILE}))
+GROUP BY 1, 2
+""",  # noqa: S608 - of constants
     "edi834_answers_owed_seconds": """
 SELECT p.partner, coalesce(extract(epoch FROM :clock - min(a.recorded_at)), 0) AS value
 FROM unnest(CAST(:partners AS text[])) AS p (partner)
@@ -167,7 +171,7 @@ def figures(house: House, now: datetime | None = None) -> list[Figure]:
             *_verified(conn, clock),
             *(
                 Figure("edi834_expires_days", (one.last_day - clock.date()).days, one.labels)
-                for one in expiries(house)
+                for one in expiries(house, clock.date())
             ),
         ]
 

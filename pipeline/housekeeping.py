@@ -108,7 +108,7 @@ def _expiry(house: House, now: datetime) -> tuple[bool, str]:
     days = load_housekeeping().expiry_days
     soon = [
         f"{one.labels['what']} {one.labels['name']} on {one.last_day}"
-        for one in expiries(house)
+        for one in expiries(house, now.date())
         if (one.last_day - now.date()).days <= days
     ]
     if not soon:

@@ -72,10 +72,12 @@ def hold(partner: Partner, by: By, reason: Reason) -> None:
 @partners.command()
 def resume(partner: Partner, by: By, reason: Reason) -> None:
     """End a hold: the next night applies and sends what has waited."""
-    from ledger.operator_words import resume_partner
+    from ledger.operator_words import is_held, resume_partner
 
     with work_house() as house, house.engine.begin() as conn:
-        resume_partner(conn, house.partner(partner).id, _word(by, reason))
+        # One that is held and has no file any more is resumed, too: else no night would balance.
+        partner_id = partner if is_held(conn, partner) else house.partner(partner).id
+        resume_partner(conn, partner_id, _word(by, reason))
     terminal.out.print(f"{partner} is resumed. The next `edi834 night` does what has waited.")
 
 

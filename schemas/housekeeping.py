@@ -23,6 +23,7 @@ class Housekeeping(_Row):
 
     sampled_files: int = Field(ge=1)
     expiry_days: int = Field(ge=1)
+    over_days: int = Field(ge=1)
     drill_days: int = Field(ge=1)
     backup_days: int = Field(ge=1)
     retention: Retention

@@ -35,7 +35,7 @@ _PANELS = (
     ("Transaction sets of the last run", "edi834_night_sets", "bars", "{{partner}} {{answer}}"),
     ("Files left in the outbox", "edi834_files_left", "stat", "{{partner}}"),
     ("Files expected", "edi834_files_expected", "stat", "{{partner}} {{kind}}"),
-    ("Files set apart", "edi834_quarantined_files", "stat", "{{partner}}"),
+    ("Files set apart", "sum by (partner) (edi834_quarantined_files)", "stat", "{{partner}}"),
     ("Seconds of the last run by stage", "edi834_stage_seconds", "bars", "{{partner}} {{stage}}"),
     ("Age of the last run (hours)", "edi834_run_age_seconds / 3600", "lines", "{{partner}}"),
     ("Open cases", "sum by (partner, kind) (edi834_open_cases)", "lines", "{{partner}} {{kind}}"),

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ledger.corrections import Word
 from ledger.operator_words import ask_again, hold_partner, resume_partner
 from ledger.step_failures import failures
+from pipeline.figures import figures
 from pipeline.releases import release, try_release
 from pipeline.replay import replay
 from pipeline.reprocess import reprocess
@@ -113,6 +114,29 @@ def test_the_case_of_a_released_file_is_closed_by_it(story):
     assert (state, proof) == ("new", None)
 
 
+def test_what_is_set_apart_is_told_of_its_night_until_its_case_is_closed(story):
+    """An alert of each night, so that a later file is told, too; a closed case ends it."""
+    world = story[0]
+    short = world.file_named(SHORT)
+    before = _set_apart(world)
+    assert before[HARBOR, str(short.run_id)] >= 1
+    ((case_id,),) = world.rows(
+        "SELECT case_id FROM ledger.case WHERE file_id = :of", of=short.file_id
+    )
+    assert world.edi834("cases", "close", case_id, *_by()).code == 0
+    after = _set_apart(world)
+    assert sum(before.values()) - sum(after.values()) == 1
+    assert all(after.values())
+
+
+def _set_apart(world):
+    return {
+        (one.labels["partner"], one.labels["run"]): one.value
+        for one in figures(world.house)
+        if one.metric == "edi834_quarantined_files"
+    }
+
+
 def test_what_nothing_can_be_taken_of_is_not_released(story):
     """A file that is no interchange is none without the rule either."""
     world = story[0]
@@ -196,6 +220,9 @@ def test_the_command_line_says_what_operations_need(story):
     listed = world.edi834("partners", "list")
     assert (listed.code, "by Rosa: So." in listed.out) == (1, True)
     assert world.edi834("partners", "resume", HARBOR, "--by", "Rosa", "--reason", "So.").code == 0
+    with world.house.engine.begin() as conn:
+        hold_partner(conn, "of-former-times", ROSA)  # whose file and mailbox are gone
+    assert world.edi834("partners", "resume", "of-former-times", *_by()).code == 0
     missing = world.edi834("partners", "expected", "--all", "--json")
     states = {json.loads(line)["state"] for line in missing.out.splitlines()}
     assert {"arrived", "missing"} <= states

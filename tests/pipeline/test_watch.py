@@ -7,7 +7,7 @@ import socket
 import threading
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from ledger.expected_files import expected_files
 from ledger.operator_words import explain_absence, hold_partner, resume_partner
 from pipeline.alerts import evaluate
 from pipeline.chain import verify_chain
+from pipeline.expiries import expiries
 from pipeline.exposition import exposition
 from pipeline.figures import figures
 from pipeline.receive import receive_files
@@ -346,6 +347,17 @@ def test_what_has_its_last_day_soon_is_an_alert(story):
         told = [(one.about, one.value) for one in found]
         assert told == [({"what": "key", "name": CEDAR}, days)] * is_told
     assert not of_rule(evaluate(story.house, story.clock(1)), "expiring")
+
+
+def test_an_agreement_that_is_over_is_told_for_a_while_only(story):
+    """Its row stays in the partner's file, for the rules of its day, and alarms nobody for ever."""
+    settings = story.house.settings
+    boxes = {"potomac-dc": settings.mailboxes[CEDAR]}
+    house = replace(story.house, settings=settings.model_copy(update={"mailboxes": boxes}))
+    agreed = {"tolerance", "bound"}
+    for day in (date(2026, 12, 31), date(2027, 1, 14)):
+        assert agreed & {one.labels["what"] for one in expiries(house, day)}
+    assert not agreed & {one.labels["what"] for one in expiries(house, date(2027, 1, 15))}
 
 
 def test_the_command_shows_what_is_open_and_what_to_do(story):
