@@ -20,7 +20,7 @@ _SNAPSHOT = """
 WITH policy AS (
   SELECT *, greatest(benefit_begin, least(CAST(:valid_on AS date), benefit_end)) AS on_day
   FROM book.policy
-  WHERE partner_id = :partner_id AND known_from <= :known_at AND known_to > :known_at
+  WHERE partner_id = :partner_id{of_policy} AND known_from <= :known_at AND known_to > :known_at
 )
 SELECT m.exchange_policy_id, p.exchange_subscriber_id, m.exchange_member_id, p.issuer_policy_id,
   coalesce(said.issuer_subscriber_id, m.issuer_subscriber_id),
@@ -66,7 +66,7 @@ JOIN (
         PARTITION BY v.exchange_policy_id, v.exchange_member_id ORDER BY v.benefit_begin
       ) + 1, '-infinity') AS begins
     FROM book.coverage v JOIN policy p ON p.exchange_policy_id = v.exchange_policy_id
-    WHERE v.partner_id = :partner_id AND v.known_from <= :known_at AND v.known_to > :known_at
+    WHERE v.partner_id = :partner_id{of_v} AND v.known_from <= :known_at AND v.known_to > :known_at
   ) span
   GROUP BY exchange_policy_id, exchange_member_id
 ) c ON c.exchange_policy_id = m.exchange_policy_id
@@ -82,7 +82,7 @@ LEFT JOIN (
     max(v.amount) FILTER (WHERE v.name = 'CSR AMT') AS csr,
     max(v.amount) FILTER (WHERE v.name = 'TOT RES AMT') AS responsible_amount
   FROM book.amount v JOIN policy p ON p.exchange_policy_id = v.exchange_policy_id
-  WHERE v.partner_id = :partner_id AND v.known_from <= :known_at AND v.known_to > :known_at
+  WHERE v.partner_id = :partner_id{of_v} AND v.known_from <= :known_at AND v.known_to > :known_at
     AND p.on_day BETWEEN v.valid_from AND coalesce(v.valid_to, 'infinity')
   GROUP BY v.exchange_policy_id
 ) a ON a.exchange_policy_id = m.exchange_policy_id AND m.is_subscriber
@@ -91,7 +91,7 @@ LEFT JOIN (
     max(v.value) FILTER (WHERE v.kind = 'issuer_subscriber_id') AS issuer_subscriber_id,
     max(v.value) FILTER (WHERE v.kind = 'issuer_member_id') AS issuer_member_id
   FROM book.identifier v
-  WHERE v.partner_id = :partner_id AND v.valid_to IS NULL
+  WHERE v.partner_id = :partner_id{of_v} AND v.valid_to IS NULL
     AND v.known_from <= :known_at AND v.known_to > :known_at
   GROUP BY v.exchange_policy_id, v.exchange_member_id
 ) said ON said.exchange_policy_id = m.exchange_policy_id
@@ -126,8 +126,19 @@ def book_snapshot(
     when that day lies outside: the policy's coverage, and for a member's own premium the member's.
     Addresses are those that were told last: letters go there, whatever day they were told for.
     """
-    query = sa.text(_SNAPSHOT).bindparams(
+    query = sa.text(_SNAPSHOT.format(of_policy="", of_v="")).bindparams(
         partner_id=partner_id, known_at=known_at, valid_on=valid_on or known_at.date()
     )
     with whole_book(conn):
         return copy_out(conn, query, records.BOOK_MEMBERS)
+
+
+def policy_snapshot(
+    conn: sa.Connection, partner_id: str, policy_id: str, known_at: datetime, valid_on: date
+) -> pa.Table:
+    """The same of one policy: its members as a night that looks at that moment compares them."""
+    only = "exchange_policy_id = :policy_id"
+    query = sa.text(_SNAPSHOT.format(of_policy=f" AND {only}", of_v=f" AND v.{only}")).bindparams(
+        partner_id=partner_id, policy_id=policy_id, known_at=known_at, valid_on=valid_on
+    )
+    return copy_out(conn, query, records.BOOK_MEMBERS)

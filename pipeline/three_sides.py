@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from enrollment.believed import Belief, PolicyKey, believed
+from enrollment.snapshot import policy_snapshot
 from pipeline.matches_report import snapshot_record
 from pipeline.wiring import House
-from schemas.columns import NAME, RESIDENCE, SINGLE
 from schemas.comparison import Kind, load_comparison
 from strongroom.files import parquet
 
@@ -26,6 +25,8 @@ _AMOUNTS = {  # by the names of reporting categories (CMS guide 7.2, table 17)
     "responsible_amount": "TOT RES AMT",
     "individual_premium": "PRE AMT 1",
 }
+# The hour, or that of the last night where its clock is ahead, as in a demo.
+_NOW = "SELECT greatest(clock_timestamp(), max(as_of)) FROM ledger.run"
 _LAST_LOOK = """
 SELECT max(run_id) FROM reconciliation.result WHERE partner_id = :partner_id
 """
@@ -41,6 +42,7 @@ class Whom:
     file_id: int | None
     set_ordinal: int | None = None
     member_ordinal: int | None = None
+    is_compared: bool = False  # by a night, whose two sides are shown
 
 
 @dataclass(frozen=True)
@@ -79,20 +81,22 @@ class Sides:
 def three_sides(house: House, conn: sa.Connection, whom: Whom) -> Sides:
     """What the file says, what our book has last accepted, and what the carrier has on record.
 
-    The carrier's records are those of the last reconciliation. Whose id is blank is looked up by
-    the place in the file.
+    The carrier's records are those of the last reconciliation, and of a break our book, too;
+    otherwise the book is that of now. Whose id is blank is looked up by the place in the file.
     """
     told = _in_file(house.settings.tables_folder, whom)
     policy_id = whom.policy_id or told.get("exchange_policy_id")
     member_id = whom.member_id or told.get("exchange_member_id")
     book, carrier = {}, {}
     if policy_id and member_id:
-        belief = believed(conn, PolicyKey(policy_id, whom.partner_id), None)
-        book = _in_book(belief, member_id)
         run_id = conn.execute(sa.text(_LAST_LOOK), {"partner_id": whom.partner_id}).scalar()
         folder = house.settings.reports_folder / str(run_id) / whom.partner_id / "reconciliation"
         if run_id is not None and (folder / "carrier").is_dir():
             carrier = snapshot_record(folder, "carrier", policy_id, member_id)
+        if whom.is_compared and run_id is not None and (folder / "book").is_dir():
+            book = snapshot_record(folder, "book", policy_id, member_id)
+        else:
+            book = _in_book(house, conn, whom.partner_id, policy_id, member_id)
     rows = dict(zip(SIDES, (told, book, carrier), strict=True))
     fields = [
         Field(one.name, one.kind, *(_text(rows[side].get(one.name)) for side in SIDES))
@@ -135,31 +139,14 @@ def _in_file(tables: Path, whom: Whom) -> dict[str, Any]:
     }
 
 
-def _in_book(belief: Belief, member_id: str) -> dict[str, Any]:
-    """The member as it is believed now; nothing where the book has none."""
-
-    def mine(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [row for row in rows if row["exchange_member_id"] == member_id]
-
-    members = mine(belief.members)
-    if not members or belief.policy is None:
-        return {}
-    own = ("insurance_line", "issuer_policy_id", "exchange_subscriber_id")
-    person = {name: members[0][name] for name in (*SINGLE, *NAME)}
-    home = next((row for row in mine(belief.addresses) if row["kind"] == "residence"), {})
-    last = max(mine(belief.coverages), key=lambda row: row["benefit_begin"], default={})
-    amounts = {row["name"]: row["amount"] for row in mine(belief.amounts)}
-    said = {row["kind"]: row["value"] for row in mine(belief.identifiers) if not row["valid_to"]}
-    return {
-        **person,
-        **{name: home.get(name) for name in RESIDENCE},
-        **{name: belief.policy[name] for name in own},
-        "plan_id": belief.plan_of(member_id),
-        "benefit_begin": last.get("benefit_begin"),
-        "benefit_end": last.get("effective_end") or belief.policy["benefit_end"],
-        **{name: amounts.get(category) for name, category in _AMOUNTS.items()},
-        **{name: value for name, value in said.items() if value},
-    }
+def _in_book(
+    house: House, conn: sa.Connection, partner_id: str, policy_id: str, member_id: str
+) -> dict[str, Any]:
+    """The member as a night would compare it now; nothing where the book has none."""
+    now = conn.execute(sa.text(_NOW)).scalar_one()
+    day = house.day_of(partner_id, now)
+    rows = policy_snapshot(conn, partner_id, policy_id, now, day).to_pylist()
+    return next((row for row in rows if row["exchange_member_id"] == member_id), {})
 
 
 def of_work(work: str, row: Mapping[str, Any]) -> Whom:
@@ -171,6 +158,7 @@ def of_work(work: str, row: Mapping[str, Any]) -> Whom:
         row["exchange_member_id"],
         row["file_id"],
         **{name: row[name] for name in places},
+        is_compared=work == "break",
     )
 
 
@@ -182,12 +170,32 @@ def _compared(kind: Kind, value: str) -> str:
         return value[:5]
     if kind == "name":
         return "".join(one for one in value if one.isalnum()).casefold()
+    if kind == "spans":
+        return _periods(value)
     if kind == "money":
-        try:
-            return str(Decimal(value).quantize(Decimal("0.01")))
-        except InvalidOperation:
-            return value
+        return _cents(value)
     return value.strip().casefold()
+
+
+def _cents(value: str) -> str:
+    try:
+        return str(Decimal(value).quantize(Decimal("0.01")))
+    except InvalidOperation:
+        return value
+
+
+def _periods(spans: str) -> str:
+    """Spans as periods: those that follow each other are one, an open one ends with its year."""
+    periods: list[list[date]] = []
+    for span in sorted(spans.split()):
+        first, _, last = span.partition("/")
+        begin = date.fromisoformat(first)
+        end = date(begin.year, 12, 31) if last == ".." else date.fromisoformat(last)
+        if periods and begin <= periods[-1][1] + timedelta(days=1):
+            periods[-1][1] = max(periods[-1][1], end)
+        else:
+            periods.append([begin, end])
+    return str(periods)
 
 
 def _text(value: object) -> str | None:

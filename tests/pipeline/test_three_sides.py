@@ -1,7 +1,11 @@
 """A member as the file, the book and the carrier have it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+import pipeline.three_sides
+from enrollment.snapshot import book_snapshot
 from pipeline.sides_report import sides_objects, sides_table
 from pipeline.three_sides import Field, of_work, three_sides
 from tests.cases.house import opened_house
@@ -34,6 +38,32 @@ def test_what_was_rejected_stands_beside_what_was_last_accepted(desk):
     assert found["plan_id"].carrier is None
 
 
+def test_the_book_is_shown_as_a_night_of_that_day_compares_it(desk, monkeypatch):
+    """What is told in January for March: the amounts are January's, letters go to the new place."""
+    on_day = "SELECT CAST('2026-01-20 18:00+00' AS timestamptz)"
+    monkeypatch.setattr(pipeline.three_sides, "_NOW", on_day)
+    desk.night({})
+    nobody_leaves = {
+        "INS*N*01*024...LE*2700": [],
+        "QTY*TO*": ["QTY*TO*3"],
+        "QTY*DT*": ["QTY*DT*2"],
+    }
+    moved = {"BGN*00*12456*": "BGN*00*12458*", "1 MAIN ST*APT 2": "9 OAK AVE"}
+    desk.night({**nobody_leaves, **moved}, base="ffe-change")
+    desk.night({**NO_RELATION, **SAID_AGAIN})
+    shown = {one.name: one.book for one in sides_of(desk).fields}
+    with desk.house.engine.connect() as conn:
+        moment = datetime(2026, 1, 20, 18, tzinfo=UTC)
+        partner_id = desk.read().row["partner_id"]
+        rows = book_snapshot(conn, partner_id, moment, moment.date()).to_pylist()
+    (compared,) = [row for row in rows if row["is_subscriber"]]
+    assert shown["address_line_1"] == "9 OAK AVE"
+    assert shown["premium_total"] == "612.50"
+    assert {name: str(compared[name]) for name, value in shown.items() if value} == {
+        name: value for name, value in shown.items() if value
+    }
+
+
 @pytest.mark.control("minimum-necessary")
 def test_values_are_masked_until_they_are_revealed(desk, capsys):
     """What differs is said either way."""
@@ -57,10 +87,12 @@ def test_values_are_masked_until_they_are_revealed(desk, capsys):
         ("name", "O'Hara", "OHARA"),
         ("money", "12.5", "12.50"),
         ("caseless", "Oak ", "OAK"),
+        ("spans", "2026-01-01/2026-06-30 2026-07-01/..", "2026-01-01/2026-12-31"),
     ],
 )
 def test_sides_are_compared_as_a_reconciliation_does(kind, one, other):
     """What its kind passes over is no difference; anything else is."""
     assert not Field("x", kind, one, other, None).differs
-    assert Field("x", kind, one, "77", None).differs
+    other = "2026-02-01/.." if kind == "spans" else "77"
+    assert Field("x", kind, one, other, None).differs
     assert not Field("x", kind, one, None, None).differs
