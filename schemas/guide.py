@@ -22,6 +22,10 @@ WRAPPERS = frozenset({"HEADER", "DETAIL"})
 # What LS opens LE closes (X12.6, loop control segments); the map leaves LE situational.
 CLOSES_LOOP = frozenset({"LE"})
 
+# Where the map puts a loop elsewhere than its own first segment, in whose order the guide has it:
+# the loops of NM1 around a member may stand in any order.
+_PLACED_ANEW = {"2100H": 300}
+
 
 @dataclass(frozen=True)
 class Element:
@@ -189,7 +193,7 @@ class _Compiler:
                 name=_text(node, "name"),
                 parent=parent,
                 usage=_text(node, "usage"),
-                position=int(_text(node, "pos")),
+                position=_PLACED_ANEW.get(node.attrib["xid"], int(_text(node, "pos"))),
                 repeat=_limit(_text(node, "repeat")),
                 depth=depth,
             )

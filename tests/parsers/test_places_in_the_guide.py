@@ -53,6 +53,18 @@ def test_nm101_tells_the_loop_of_a_name(reader, code, loop):
     assert _loops_of(reader, enrollment(member), f"NM1*{code}*")[-1] == loop
 
 
+def test_loops_of_nm1_stand_in_any_order(reader):
+    """A drop off location may stand before a school: every loop of NM1 has the same position."""
+    school = ("NM1*M8*2*SCHOOL", "N3*3 MAIN ST", "N4*DURHAM*NC*27701")
+    drop_off = ("NM1*45*1*DROP*DAN", *school[1:])
+    place = next(at for at, segment in enumerate(MEMBER) if segment.startswith("HD"))
+    for loops in (school + drop_off, drop_off + school):
+        content = enrollment((*MEMBER[:place], *loops, *MEMBER[place:]))
+        assert reader.rules(content) == []
+        assert _loops_of(reader, content, "NM1*45") == ["2100H"]
+        assert _loops_of(reader, content, "NM1*M8") == ["2100E"]
+
+
 def test_nm1_behind_providers_and_coordination(reader):
     """NM1*P3 is 2310, NM1*IN and NM1*36 behind COB are 2330."""
     assert _loops_of(reader, everything(), "NM1*P3") == ["2310"]
