@@ -1,6 +1,5 @@
 """The command line: the use cases from a terminal. Its contract is in docs/command-line.md."""
 
-import errno
 import json
 import os
 import signal
@@ -79,15 +78,8 @@ def main() -> None:
         terminal.fail(str(error))
         sys.exit(FAILED)
     except OSError as error:
-        terminal.fail(_told(error))
+        terminal.fail_by_system(error)
         sys.exit(FAILED)
-
-
-def _told(error: OSError, path: Path | None = None) -> str:
-    """An error of the operating system as where, what, and what to do."""
-    where = error.filename or path or "This machine"
-    remedy = "Make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Correct the path"
-    return f"{where}: {error.strerror}. {remedy}."
 
 
 def _interrupted(*_: object) -> NoReturn:
@@ -159,7 +151,7 @@ def check(  # noqa: PLR0913 - one parameter an option
                 with terminal.byte_progress(path) as tell:
                     checked = check_one(path, options, judge, tell)
             except OSError as error:
-                terminal.fail(_told(error, path))
+                terminal.fail_by_system(error, path)
                 worst = FAILED
                 continue
             if as_json:

@@ -119,8 +119,10 @@ def read_history(conn: sa.Connection, run_id: int | None) -> History:
     """
     runs = {row.run_id: row for row in conn.execute(sa.select(run).order_by(run.c.run_id))}
     wanted = run_id if run_id is not None else max(runs, default=None)
-    if wanted is None or wanted not in runs:
-        raise Terminal(f"There is no run {wanted or ''}. `edi834 audit list` names them.")
+    if wanted is None:
+        raise Terminal("There is no run yet: nothing can be replayed before the first night.")
+    if wanted not in runs:
+        raise Terminal(f"There is no run {wanted}. `edi834 audit list` names them.")
     told = read_told(conn)
     moment = runs[wanted].as_of
     cut = len(told)

@@ -1,5 +1,6 @@
 """What people see in a terminal: tables, progress, one-line failures. Plain lines elsewhere."""
 
+import errno
 import itertools
 import re
 import sys
@@ -98,6 +99,16 @@ def table_of(
 def fail(sentence: str) -> None:
     """Says in one line on standard error what failed."""
     err.print(f"edi834: {visible(sentence)}", soft_wrap=True)
+
+
+def fail_by_system(error: OSError, path: Path | None = None) -> None:
+    """An error of the operating system as where, what, and what to do."""
+    where = error.filename or path or "This machine"
+    if error.errno == errno.ESPIPE or str(where) == "-":
+        fail(f"{where} is no file on a disk. Store what comes through it in one, and name that.")
+        return
+    remedy = "Make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Correct the path"
+    fail(f"{where}: {error.strerror}. {remedy}.")
 
 
 def mark(holds: bool) -> Text:

@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +15,7 @@ import pytest
 
 from schemas.partners import load_partner
 from simulator.generate import write_enrollment_file
+from tests.cases.enrollment import enrollment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -220,6 +223,23 @@ def test_the_worst_file_gives_the_exit_code(edi834, good_file, faulty_file, tmp_
     assert (worst.code, rejected.code) == (2, 1)
     assert len(worst.failures) == 1
     assert f"{tmp_path / 'none'}: No such file or directory. Correct the path." in worst.failures[0]
+
+
+def test_what_comes_through_a_pipe_is_to_be_stored_first(edi834, tmp_path):
+    """A file is read at any place: standard input and named pipes are none."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def fill():
+        with suppress(BrokenPipeError):
+            pipe.write_bytes(enrollment().text().encode())
+
+    Thread(target=fill, daemon=True).start()
+    for path in (pipe, "-"):
+        ended = edi834("check", path)
+        assert ended.code == 2
+        (told,) = ended.failures
+        assert told.startswith(f"edi834: {path} is no file on a disk. Store what comes through it")
 
 
 def test_a_full_disk_is_no_wrong_path(edi834):

@@ -19,7 +19,7 @@ from ledger import audit, gates
 from pipeline import gate
 from pipeline.month import build_rcni
 from pipeline.replay import replay
-from pipeline.replay_history import Later
+from pipeline.replay_history import Later, read_history
 from pipeline.replay_tables import _query
 from pipeline.runs import at_work
 from pipeline.steps import Steps
@@ -432,6 +432,12 @@ def test_a_run_that_never_was_cannot_be_replayed(story):
     """One line, with what to do."""
     with pytest.raises(Terminal, match=r"There is no run 99\. `edi834 audit list` names them\."):
         replay(story.world.house, 99)
+
+
+def test_before_the_first_night_there_is_nothing_to_replay(new_database_url):
+    engine = sa.create_engine(new_database_url(), poolclass=sa.NullPool)
+    with engine.connect() as conn, pytest.raises(Terminal, match="no run yet"):
+        read_history(conn, None)
 
 
 def test_a_role_that_may_not_create_databases_is_told_what_to_do(story):
