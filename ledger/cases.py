@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from ledger.corrections import withdraw_overtaken
 from schemas.book import SAID_BY_ISSUER
 from schemas.cases import CASE_MEMBERS, load_case_rules
 from schemas.catalog import load_rules
@@ -273,7 +274,7 @@ def meet_files(conn: sa.Connection, looking: Looking, file_id: int | None = None
 def meet_book(conn: sa.Connection, looking: Looking, on_day: date) -> None:
     """Makes cases of what waits in the book, and closes those that the book has proved gone.
 
-    Waivers end on their last day.
+    Waivers end on their last day. A correction that all of this has overtaken is withdrawn.
     """
     _do(conn, _EXPIRED, looking, on_day=on_day, **_terms())
     meet_files(conn, looking)
@@ -281,6 +282,7 @@ def meet_book(conn: sa.Connection, looking: Looking, on_day: date) -> None:
     _find(conn, _FOUND_WAITING, partner_id=looking.partner_id, ours=_ours(), **_reasons())
     _meet(conn, looking)
     _do(conn, _WAITING_GONE, looking, ours=_ours())
+    withdraw_overtaken(conn, looking.partner_id, looking.run_id, looking.at)
 
 
 def _find(conn: sa.Connection, statement: str, **told: object) -> None:

@@ -1,15 +1,42 @@
 """Corrections: derived transaction sets, from a person's draft to the night that takes them in."""
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from schemas.cases import correction
+from schemas.book import SAID_BY_ISSUER
+from schemas.cases import case_, correction
 from schemas.errors import Terminal
 from schemas.persons import is_same_person
 
 FIT = ("accepted", "accepted_with_errors")  # verdicts with which a correction may be resubmitted
+
+# The case is gone, or about another set now, or the same set was corrected for another case of it.
+_OVERTAKEN = sa.text("""
+WITH overtaken AS (
+  UPDATE ledger.correction r SET state = 'withdrawn' FROM ledger.case c
+  WHERE c.case_id = r.case_id AND r.partner_id = :partner_id AND r.state IN ('draft', 'released')
+    AND (c.state = 'resolved' OR (c.file_id, c.set_ordinal) <> (r.parent_file_id, r.set_ordinal)
+      OR EXISTS (SELECT FROM ledger.correction o WHERE o.state = 'received'
+        AND (o.parent_file_id, o.set_ordinal) = (r.parent_file_id, r.set_ordinal)))
+  RETURNING c.case_id, c.state)
+INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
+SELECT DISTINCT case_id, CAST(:at AS timestamptz), CAST(:run_id AS bigint), 'correction overtaken',
+  state FROM overtaken ORDER BY case_id
+""")
+# What the exchange itself has sent of the policy, and the book has not judged yet.
+_WAITING = sa.text("""
+SELECT DISTINCT ON (r.parent_file_id, r.set_ordinal) r.*
+FROM ledger.correction r JOIN ledger.case c USING (case_id)
+WHERE r.partner_id = :partner_id AND r.state = 'released' AND NOT EXISTS (
+  SELECT FROM book.event_set s
+  WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_id
+    AND s.state = 'staged' AND s.transaction <> ALL(CAST(:passed_over AS text[]))
+    AND (s.file_id, s.set_ordinal) <> (r.parent_file_id, r.set_ordinal))
+ORDER BY r.parent_file_id, r.set_ordinal, r.correction_id
+""")
 
 
 @dataclass(frozen=True)
@@ -51,8 +78,15 @@ class Draft:
 def record_draft(conn: sa.Connection, draft: Draft) -> int:
     """The number of the correction. An older draft of the case is withdrawn by it.
 
-    Raises Terminal when one of the case is on its way already.
+    Raises Terminal when one of the case is on its way already, or when the case is not about the
+    set any more.
     """
+    place = _lock_case(conn, draft.case_id)
+    if place != (draft.parent_file_id, draft.set_ordinal):
+        raise Terminal(
+            f"Case {draft.case_id} is about another transaction set by now, or is gone. Look at it "
+            f"again: `edi834 cases show {draft.case_id}`."
+        )
     on_its_way = sa.select(correction.c.correction_id).where(
         correction.c.case_id == draft.case_id, correction.c.state == "released"
     )
@@ -68,18 +102,32 @@ def record_draft(conn: sa.Connection, draft: Draft) -> int:
     return int(conn.execute(row.returning(correction.c.correction_id)).scalar_one())
 
 
+def _lock_case(conn: sa.Connection, case_id: int) -> tuple[int, int] | None:
+    """File and set that the case is about; None when it is gone. Other words of it wait."""
+    mine = sa.select(case_).where(case_.c.case_id == case_id).with_for_update()
+    row = conn.execute(mine).one()
+    return None if row.state == "resolved" else (row.file_id, row.set_ordinal)
+
+
 def release(conn: sa.Connection, case_id: int, word: Word) -> int:
     """The number of the case's draft, which the next night of its partner takes in.
 
-    Raises Terminal when there is none, when it would be rejected, or when another person must.
+    Raises Terminal when there is none, when it would be rejected, when another person must, or
+    when the case is not about the set any more of which it is.
     """
     word.require("resubmit")
+    place = _lock_case(conn, case_id)
     drafted = sa.select(correction).where(
         correction.c.case_id == case_id, correction.c.state == "draft"
     )
     row = conn.execute(drafted.with_for_update()).one_or_none()
     if row is None:
         raise Terminal(f"Case {case_id} has no draft. `edi834 cases correct {case_id}` makes one.")
+    if place != (row.parent_file_id, row.set_ordinal):
+        raise Terminal(
+            f"The draft of case {case_id} is overtaken: the case is gone, or about another set by "
+            f"now. The next night withdraws it. See `edi834 cases show {case_id}`."
+        )
     if row.verdict not in FIT:
         raise Terminal(f"The draft of case {case_id} would be rejected. Correct it again.")
     is_same = is_same_person(word.person, word.account, row.drafted_by, row.account)
@@ -103,11 +151,18 @@ def release(conn: sa.Connection, case_id: int, word: Word) -> int:
 
 
 def released(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
-    """The partner's corrections that wait for a night, in the order in which they were drafted."""
-    rows = sa.select(correction).where(
-        correction.c.partner_id == partner_id, correction.c.state == "released"
-    )
-    return list(conn.execute(rows.order_by(correction.c.correction_id)).all())
+    """The partner's corrections that a night may take in, in the order in which they were drafted.
+
+    While the exchange's own words about the policy are staged, and the book has not judged them, a
+    correction of it waits. Of two of one set it is the first.
+    """
+    told = {"partner_id": partner_id, "passed_over": ["audit", *SAID_BY_ISSUER.values()]}
+    return sorted(conn.execute(_WAITING, told), key=lambda row: int(row.correction_id))
+
+
+def withdraw_overtaken(conn: sa.Connection, partner_id: str, run_id: int, at: datetime) -> None:
+    """Withdraws what corrects a set that its case is not about any more; the case tells of it."""
+    conn.execute(_OVERTAKEN, {"partner_id": partner_id, "run_id": run_id, "at": at})
 
 
 def mark_received(conn: sa.Connection, correction_id: int, file_id: int) -> None:

@@ -126,6 +126,9 @@ def correct(
     ],
     by: By,
     reason: Reason,
+    file_id: Annotated[
+        int | None, typer.Option("--file", help="Only while the case is about this file.")
+    ] = None,
 ) -> None:
     """Draft a correction of the rejected set, and say what our check says of it.
 
@@ -137,7 +140,8 @@ def correct(
     from pipeline.operators import account
 
     with work_house() as house:
-        number, tried = draft_correction(house, case_id, edits, Word(by, account(), reason))
+        word = Word(by, account(), reason)
+        number, tried = draft_correction(house, case_id, edits, word, (file_id, None))
     show_tried(case_id, number, tried)
     raise typer.Exit(OK if tried.verdict.file_verdict in FIT else OPEN_ITEMS)
 

@@ -16,14 +16,22 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from ledger.corrections import Draft, Word, mark_received, record_draft, release, released
+from ledger.corrections import (
+    Draft,
+    Word,
+    mark_received,
+    record_draft,
+    release,
+    released,
+    withdraw_overtaken,
+)
 from ledger.files import ReceivedFile, file_row, record_received
 from parsers.correction import Edit, SetPlace, corrected
 from pipeline.check import as_correction, terms_of
 from pipeline.checked_tables import read_members, read_table
 from pipeline.runs import Run, writing
 from pipeline.wiring import House
-from schemas.cases import case_, load_case_rules
+from schemas.cases import case_, correction, load_case_rules
 from schemas.errors import Terminal
 from schemas.verdict import Verdict
 from strongroom.drafts import drafts
@@ -35,6 +43,9 @@ _EDIT = re.compile(
     r"(?:[-.](?P<component>\d))?(?:/(?P<repetition>[1-9]\d?))?=(?P<value>.*)",
     re.DOTALL,
 )
+
+
+Seen = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True)
@@ -53,10 +64,12 @@ class Tried:
 class Correcting:
     """One rejected set of a case, read for a correction.
 
-    Raises Terminal when the case is about no transaction set, or is closed.
+    `seen` is the file that the person has looked at, and the set of it, where they are known.
+    Raises Terminal when the case is about no transaction set, is about another one by now, or is
+    closed.
     """
 
-    def __init__(self, house: House, case_id: int) -> None:
+    def __init__(self, house: House, case_id: int, seen: Seen = (None, None)) -> None:
         self.house = house
         with house.engine.connect() as conn:
             query = sa.select(case_).where(case_.c.case_id == case_id)
@@ -65,6 +78,12 @@ class Correcting:
                 raise Terminal(f"There is no case {case_id}. `edi834 cases list` names them.")
             if case["kind"] not in ("rejected", "unnamed") or case["state"] == "resolved":
                 raise Terminal(f"Case {case_id} is about no set that is rejected still.")
+            about = case["file_id"], case["set_ordinal"]
+            if any(was not in (None, now) for was, now in zip(seen, about, strict=True)):
+                raise Terminal(
+                    f"Case {case_id} is about another transaction set since you have looked at it. "
+                    f"Look again: `edi834 cases show {case_id}`."
+                )
             self.parent = file_row(conn, case["file_id"])
         self.case: dict[str, Any] = dict(case)
         self.folder = house.settings.tables_folder / str(self.parent.file_id)
@@ -167,11 +186,18 @@ class Correcting:
 
 
 def draft_correction(
-    house: House, case_id: int, texts: Sequence[str], word: Word
+    house: House,
+    case_id: int,
+    texts: Sequence[str],
+    word: Word,
+    seen: Seen = (None, None),
 ) -> tuple[int, Tried]:
-    """The number of the draft that was kept, and what our check says of it."""
+    """The number of the draft that was kept, and what our check says of it.
+
+    `seen` is the file that the person has looked at, and the set of it, where they are known.
+    """
     word.require("correct")
-    correcting = Correcting(house, case_id)
+    correcting = Correcting(house, case_id, seen)
     tried = correcting.attempt([correcting.edit(text) for text in texts])
     stored = house.landing.store([tried.content])
     case, parent = correcting.case, correcting.parent
@@ -198,18 +224,29 @@ def resubmit(house: House, case_id: int, word: Word) -> int:
 
 
 def take_corrections(house: House, run: Run, partner_id: str) -> None:
-    """Takes in what persons have resubmitted, each once, as files of the exchange."""
-    with house.engine.connect() as conn:
-        waiting = released(conn, partner_id)
-    for row in waiting:
-        with house.engine.connect() as conn:
+    """Takes in what persons have resubmitted, each once, as files of the exchange.
+
+    What the exchange or somebody else has overtaken is withdrawn. This comes after the night's
+    files are staged: where they speak of the same policy, they are judged first.
+    """
+    if not _is_any_open(house, partner_id):
+        return
+    with writing(house, run, partner_id, "file recorded") as conn:
+        withdraw_overtaken(conn, partner_id, run.run_id, run.as_of)
+        for row in released(conn, partner_id):
             parent = file_row(conn, row.parent_file_id)
-        arrived = parent.recorded_at.astimezone(ZoneInfo(house.exchange(partner_id).time_zone))
-        named_at = parent.named_at or arrived.replace(tzinfo=None, microsecond=0)
-        told = correction_received(run, row, parent, named_at)
-        with writing(house, run, partner_id, "file recorded") as conn:
-            recorded = record_received(conn, told)
+            arrived = parent.recorded_at.astimezone(ZoneInfo(house.exchange(partner_id).time_zone))
+            named_at = parent.named_at or arrived.replace(tzinfo=None, microsecond=0)
+            recorded = record_received(conn, correction_received(run, row, parent, named_at))
             mark_received(conn, row.correction_id, recorded.file_id)
+
+
+def _is_any_open(house: House, partner_id: str) -> bool:
+    of_partner = sa.select(correction.c.correction_id).where(
+        correction.c.partner_id == partner_id, correction.c.state.in_(["draft", "released"])
+    )
+    with house.engine.connect() as conn:
+        return conn.execute(of_partner.limit(1)).first() is not None
 
 
 def correction_received(

@@ -35,13 +35,14 @@ def put_to_gate(house: House, run: Run, partner_id: str) -> None:
     Each file is staged once and is in one batch; a batch is judged once, when all earlier ones of
     the partner are in the book or refused. Until then it waits, and this does nothing more.
     """
-    _stage(house, run, partner_id)
+    stage_files(house, run, partner_id)
     with writing(house, run, partner_id, "batch formed") as conn:
         gates.form_batch(conn, partner_id, run.run_id)
     judge_next_batch(house, run, partner_id)
 
 
-def _stage(house: House, run: Run, partner_id: str) -> None:
+def stage_files(house: House, run: Run, partner_id: str) -> None:
+    """Stages the partner's checked files that are not staged yet."""
     with house.engine.connect() as conn:
         checked = unstaged_files(conn, partner_id)
     for row in checked:

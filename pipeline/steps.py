@@ -39,7 +39,7 @@ from pipeline.apply import apply_to_book
 from pipeline.carrier import keep_carrier_records, read_carrier_records
 from pipeline.check import check_received
 from pipeline.corrections import take_corrections
-from pipeline.gate import put_to_gate
+from pipeline.gate import put_to_gate, stage_files
 from pipeline.month import send_released
 from pipeline.outgoing import deliver_files
 from pipeline.premium import post_payments
@@ -66,8 +66,7 @@ class Steps:
     partner_id: str
 
     def receive(self) -> None:
-        """Takes in what persons have corrected or released, and fetches the outbox's files."""
-        self._do("taking in corrections", take_corrections)
+        """Takes in what persons have released, and fetches the outbox's files."""
         self._do("taking in released files", take_released)
         self._do(RECEIVING, receive_files)
 
@@ -80,6 +79,19 @@ class Steps:
         with self.house.engine.connect() as conn:
             return [row.file_id for row in unchecked_files(conn, self.partner_id)]
 
+    def _check_correction(self, file_id: int) -> None:
+        try:
+            self.check(file_id)
+        except Superseded:
+            raise
+        except EnrollmentError:
+            return  # the ledger has it, and another night checks it
+
+    def _corrections(self) -> list[int]:
+        with self.house.engine.connect() as conn:
+            waiting = unchecked_files(conn, self.partner_id)
+        return [row.file_id for row in waiting if row.kind == "correction"]
+
     def check(self, file_id: int) -> None:
         """Checks one file, records the verdict and writes TA1 and 999."""
         with span("file", partner=self.partner_id, file=file_id):
@@ -88,7 +100,15 @@ class Steps:
             until_done(step, self._forget_checked, partner=self.partner_id)
 
     def gate(self) -> None:
-        """Judges what the checked files would do to the book, and holds what a person must see."""
+        """Judges what the checked files would do to the book, and holds what a person must see.
+
+        What persons have corrected is taken in before, and checked, once the night's files are
+        staged: then it is known of which policies the exchange has spoken itself.
+        """
+        self._do("staging files", stage_files)
+        self._do("taking in corrections", take_corrections)
+        for file_id in until_done("listing", self._corrections, partner=self.partner_id):
+            self._check_correction(file_id)
         self._do(JUDGING, put_to_gate)
 
     def apply(self) -> None:

@@ -19,6 +19,7 @@ from console.queue import (
     now_of,
     page_of,
 )
+from console.screens.files import number_of
 from console.screens.triage_items import OF_COVERAGE, item_of
 from console.screens.views import views_of
 from console.visits import Admitted, Visit
@@ -159,13 +160,14 @@ def _apply(  # noqa: PLR0913 - a word, and what it is about
 def correct(visit: Admitted, number: int) -> Response:
     """Checks a correction as it is typed, or keeps it as the draft of the case."""
     item_of(visit, CASE, number)
+    seen = number_of(visit.form.get("file", "")), number_of(visit.form.get("set", ""))
     texts = [line.strip() for line in visit.form.get("edits", "").splitlines() if line.strip()]
     try:
         if visit.form.get("do") == "keep":
             word = Word(visit.person.name, visit.account, visit.reason)
-            draft_correction(visit.house, number, texts, word)
+            draft_correction(visit.house, number, texts, word, seen)
             return visit.go(f"/triage/case/{number}", "The draft is kept. It may be resubmitted.")
-        correcting = Correcting(visit.house, number)
+        correcting = Correcting(visit.house, number, seen)
         tried = correcting.attempt([correcting.edit(text) for text in texts])
     except Terminal as error:
         return _shown(visit, CASE, number, status=409, wrong=str(error))

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from pipeline.apply import apply_to_book
 from pipeline.check import check_received
-from pipeline.gate import put_to_gate
 from pipeline.receive import take_in
 from pipeline.report import report_errors
 from pipeline.runs import open_for_scheduler
 from pipeline.settings import Settings
+from pipeline.steps import Steps
 from pipeline.wiring import House
 from schemas.database import disposition, file
 from sftp_inbox.landing import LandingZone
@@ -68,7 +68,7 @@ class Nights:
             partners = {self._receive(run, received) for received in of_night}
             for partner in sorted(partners):
                 if to_book:
-                    put_to_gate(self.house, run, partner)
+                    Steps(self.house, run, partner).gate()
                     apply_to_book(self.house, run, partner)
                 report_errors(self.house, run, partner)
 

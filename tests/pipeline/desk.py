@@ -2,8 +2,16 @@
 
 from datetime import date, timedelta
 
+import sqlalchemy as sa
+
 from ledger.case_queries import WantedCases, list_cases, read_case
+from ledger.corrections import Word
 from ledger.words import Said, act
+from pipeline.apply import apply_to_book
+from pipeline.corrections import draft_correction
+from pipeline.report import report_errors
+from pipeline.runs import open_for_scheduler
+from pipeline.steps import Steps
 from schemas.cases import CASES
 from tests.cases.bad_input import Content, Expected, Received
 from tests.cases.house import Nights
@@ -12,6 +20,7 @@ NO_RELATION = {"INS*Y": ["INS*Y**021*EC*A***AC"]}
 SAID_AGAIN = {"BGN*": ["BGN*00*12457*20260301*120000*ET***2"]}
 ANOTHER = {"9100000001": "9100000002", "0000011111": "0000011112", "0000033333": "0000033334"}
 DAY = date(2026, 1, 2)
+HARBOR = "harbor-light-nc"
 
 
 class Desk:
@@ -55,3 +64,28 @@ class Desk:
     def read(self, case_id=1):
         with self.house.engine.connect() as conn:
             return read_case(conn, case_id)
+
+    def events(self, case_id=1):
+        return [one["action"] for one in self.read(case_id).events]
+
+
+def draft(desk, *edits, case_id=1, person="Ada", account="ada"):
+    return draft_correction(desk.house, case_id, edits, Word(person, account, "Told by phone."))
+
+
+def next_night(desk):
+    """A night in which nothing comes but what persons have resubmitted: the files of that."""
+    moment = desk.nights.moment.replace(day=desk.nights.moment.day + 1)
+    run = open_for_scheduler(desk.house, moment, [HARBOR]).run
+    Steps(desk.house, run, HARBOR).gate()
+    apply_to_book(desk.house, run, HARBOR)
+    report_errors(desk.house, run, HARBOR)
+    desk.nights.moment = moment
+    desk.number += 1
+    of_night = "SELECT file_id FROM ledger.file WHERE kind = 'correction' AND run_id = :run_id"
+    return [file_id for (file_id,) in rows(desk, of_night, run_id=run.run_id)]
+
+
+def rows(desk, statement, **told):
+    with desk.house.engine.connect() as conn:
+        return [tuple(row) for row in conn.execute(sa.text(statement), told)]

@@ -1,53 +1,19 @@
 """Corrections: a rejected set, mended by a person, takes effect once and is answered to nobody."""
 
 import pytest
-import sqlalchemy as sa
 
 from ledger.corrections import Word, corrections_of
 from parsers.correction import Edit, SetPlace, corrected
-from pipeline.apply import apply_to_book
-from pipeline.check import check_received
-from pipeline.corrections import draft_correction, resubmit, take_corrections
-from pipeline.gate import put_to_gate
+from pipeline.corrections import resubmit
 from pipeline.replay import replay
-from pipeline.report import report_errors
-from pipeline.runs import open_for_scheduler
 from schemas.errors import Terminal
 from tests.cases.house import opened_house
-from tests.pipeline.desk import NO_RELATION, Desk
-
-HARBOR = "harbor-light-nc"
+from tests.pipeline.desk import NO_RELATION, Desk, draft, next_night, rows
 
 
 @pytest.fixture
 def desk(tmp_path, engine):
     return Desk(opened_house(tmp_path, engine))
-
-
-def draft(desk, *edits, case_id=1, person="Ada", account="ada"):
-    return draft_correction(desk.house, case_id, edits, Word(person, account, "Told by phone."))
-
-
-def next_night(desk):
-    """A night in which nothing comes but what persons have resubmitted."""
-    moment = desk.nights.moment.replace(day=desk.nights.moment.day + 1)
-    run = open_for_scheduler(desk.house, moment, [HARBOR]).run
-    take_corrections(desk.house, run, HARBOR)
-    query = sa.text("SELECT file_id FROM ledger.file WHERE kind = 'correction' AND verdict IS NULL")
-    with desk.house.engine.connect() as conn:
-        waiting = list(conn.execute(query).scalars())
-    for file_id in waiting:
-        check_received(desk.house, run, file_id)
-    put_to_gate(desk.house, run, HARBOR)
-    apply_to_book(desk.house, run, HARBOR)
-    report_errors(desk.house, run, HARBOR)
-    desk.nights.moment = moment
-    return waiting
-
-
-def rows(desk, statement, **told):
-    with desk.house.engine.connect() as conn:
-        return [tuple(row) for row in conn.execute(sa.text(statement), told)]
 
 
 def test_a_corrected_set_takes_effect_once_and_the_case_names_it(desk):

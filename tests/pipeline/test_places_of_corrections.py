@@ -9,12 +9,11 @@ from enrollment.believed import PolicyKey
 from enrollment.told import told_sets
 from ledger.corrections import Word
 from pipeline.apply import apply_to_book
-from pipeline.check import check_received
-from pipeline.corrections import draft_correction, resubmit, take_corrections
-from pipeline.gate import put_to_gate
+from pipeline.corrections import draft_correction, resubmit
 from pipeline.replay import replay
 from pipeline.report import report_errors
 from pipeline.runs import open_for_scheduler
+from pipeline.steps import Steps
 from tests.cases.bad_input import Content, Expected, Received
 from tests.cases.enrollment import Group, Interchange, Set
 from tests.cases.ffe import FFE, told_in_the_district
@@ -58,10 +57,7 @@ class District:
         """The next day's night, in which nothing comes but the correction."""
         moment = self.nights.moment = self.nights.moment.replace(day=self.nights.moment.day + 1)
         run = open_for_scheduler(self.house, moment, [POTOMAC]).run
-        take_corrections(self.house, run, POTOMAC)
-        ((file_id,),) = self.rows("SELECT max(file_id) FROM ledger.file WHERE kind = 'correction'")
-        check_received(self.house, run, file_id)
-        put_to_gate(self.house, run, POTOMAC)
+        Steps(self.house, run, POTOMAC).gate()
         apply_to_book(self.house, run, POTOMAC)
         report_errors(self.house, run, POTOMAC)
 
@@ -127,7 +123,8 @@ def test_a_correction_stands_where_the_set_that_it_corrects_does(district, has_n
             district.receives(day, hour, *sets, name=name)
             if any(word.isupper() for word in words):
                 district.resubmits("INS*02=18")
-        district.takes_in()
+                district.takes_in()
+                day += timedelta(days=1)
         assert district.street() == f"{number} NEW ST"
         assert district.told()[-2:] == [f"{number} OLD ST", f"{number} NEW ST"]
     found = replay(district.house)

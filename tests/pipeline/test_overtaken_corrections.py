@@ -1,0 +1,121 @@
+"""Corrections that are overtaken, by the exchange or by another one: withdrawn, and told."""
+
+import pytest
+
+from ledger.corrections import Word
+from pipeline.corrections import draft_correction, resubmit
+from pipeline.replay import replay
+from schemas.errors import Terminal
+from tests.cases.house import opened_house
+from tests.pipeline.desk import ANOTHER, NO_RELATION, Desk, draft, next_night, rows
+
+# The premium of the subscriber's household as the exchange has it right.
+DEAR = {"*412.50~": "*1412.50~", "*612.50~": "*1612.50~", "*512.50~": "*1512.50~"}
+STATES = "SELECT state FROM ledger.correction ORDER BY correction_id"
+IN_BOOK = (
+    "SELECT CAST(amount AS text) FROM book.amount WHERE name = 'PRE AMT TOT'"
+    " AND known_to = 'infinity'"
+)
+SETS = "SELECT file_id, state FROM book.event_set ORDER BY file_id"
+
+
+@pytest.fixture
+def desk(tmp_path, engine):
+    """A case about a rejected enrollment of 612.50 dollars a month."""
+    desk = Desk(opened_house(tmp_path, engine))
+    desk.night(NO_RELATION)
+    return desk
+
+
+def release(desk, case_id=1):
+    return resubmit(desk.house, case_id, Word("Ben", "ben", "It is right."))
+
+
+@pytest.mark.parametrize("is_released", [True, False])
+def test_what_the_exchange_has_mended_itself_is_not_corrected_any_more(desk, is_released):
+    """Drafted or released, and the exchange's own set comes the same evening: that one holds."""
+    draft(desk, "INS*02=18")
+    if is_released:
+        release(desk)
+    desk.night(DEAR)
+    assert next_night(desk) == []
+    assert rows(desk, STATES) == [("withdrawn",)]
+    assert rows(desk, IN_BOOK) == [("1612.50",)]
+    assert rows(desk, SETS) == [(desk.nights.file_ids[1], "applied")]
+    assert desk.all() == ["resolved"]
+    assert desk.events() == ["found", "gone", "correction overtaken"]
+    with pytest.raises(Terminal, match="has no draft"):
+        release(desk)
+    found = replay(desk.house)
+    assert (found.differences, found.stopped) == ([], None)
+
+
+def test_a_correction_waits_a_night_for_what_the_exchange_says_of_the_policy(desk):
+    """An end that came the same evening waits for the very enrollment that was corrected."""
+    draft(desk, "INS*02=18")
+    release(desk)
+    desk.night({}, base="ffe-termination")
+    assert rows(desk, STATES) == [("released",)]
+    assert len(next_night(desk)) == 1
+    assert [state for _, state in rows(desk, SETS)] == ["applied", "applied"]
+    assert desk.all() == ["resolved", "resolved"]
+
+
+def test_a_correction_of_a_set_is_none_of_the_next_rejected_one(desk):
+    """The case is about the exchange's newest set; what was drafted of the first is withdrawn."""
+    draft(desk, "INS*02=18")
+    release(desk)
+    desk.night({**NO_RELATION, **DEAR})
+    assert next_night(desk) == []
+    assert rows(desk, STATES) == [("withdrawn",)]
+    assert desk.all("state", "file_id") == [("new", desk.nights.file_ids[1])]
+    assert desk.events() == ["found", "correction overtaken"]
+    draft(desk, "INS*02=18")
+    release(desk)
+    next_night(desk)
+    assert (rows(desk, IN_BOOK), desk.all()) == ([("1612.50",)], ["resolved"])
+
+
+def test_who_has_looked_at_another_set_corrects_nothing(desk):
+    """A number of a segment is another segment there."""
+    seen = desk.nights.file_ids[0], 1
+    desk.night({**NO_RELATION, **DEAR})
+    word = Word("Ada", "ada", "Told by phone.")
+    with pytest.raises(Terminal, match="about another transaction set since you have looked"):
+        draft_correction(desk.house, 1, ["INS*02=18"], word, seen)
+    draft_correction(desk.house, 1, ["INS*02=18"], word, (desk.nights.file_ids[1], 1))
+
+
+def test_what_is_closed_by_a_person_is_not_corrected_any_more(tmp_path, engine):
+    """Neither released afterwards, nor taken in when it was released before."""
+    desk = Desk(opened_house(tmp_path, engine))
+    desk.night({"REF*1L": [], **NO_RELATION})
+    draft(desk, "INS*02=18")
+    desk.say("close", 1, reason="Sent again by hand.")
+    with pytest.raises(Terminal, match="is overtaken"):
+        release(desk)
+    next_night(desk)
+    assert rows(desk, STATES) == [("withdrawn",)]
+    assert desk.events()[-1] == "correction overtaken"
+
+
+def test_a_set_with_two_faults_is_corrected_once(tmp_path, engine):
+    """Two cases of one set, each with a correction of both faults: the second is overtaken."""
+    desk = Desk(opened_house(tmp_path, engine))
+    desk.night({**NO_RELATION, "DMG*": ["DMG*D8*19800230*F*M*:RET:2106-3"]})
+    edits = ("INS*02=18", "DMG*02=19800229")
+    for case_id in (1, 2):
+        draft(desk, *edits, case_id=case_id)
+        release(desk, case_id)
+    assert len(next_night(desk)) == 1
+    assert rows(desk, STATES) == [("received",), ("withdrawn",)]
+    assert desk.all() == ["resolved", "resolved"]
+
+
+def test_a_correction_does_not_wait_for_other_policies(desk):
+    """What comes the same evening of another one is none of its."""
+    draft(desk, "INS*02=18")
+    release(desk)
+    desk.night(ANOTHER)
+    assert rows(desk, STATES) == [("received",)]
+    assert desk.all() == ["resolved"]
