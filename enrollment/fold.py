@@ -12,7 +12,7 @@ has made of each policy so far, and `fold_member` whom.
 import sqlalchemy as sa
 
 from enrollment.following import HOLDS
-from enrollment.said_order import CORRECTED, SAID
+from schemas.said_order import CORRECTED, SAID
 
 # What is staged must have passed the gate with its file. An audit changes nothing. What we have
 # said is staged with the file that we sent.

@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from enrollment.believed import PolicyKey
-from enrollment.said_order import CORRECTED, SAID
 from enrollment.versions import TABLES
 from schemas.book import SAID_BY_ISSUER
 from schemas.columns import MAILING, NAME, RESIDENCE, SINGLE
+from schemas.said_order import CORRECTED, SAID
 
 Row = dict[str, Any]
 

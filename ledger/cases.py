@@ -17,6 +17,7 @@ from schemas.book import SAID_BY_ISSUER
 from schemas.cases import CASE_MEMBERS, load_case_rules
 from schemas.catalog import load_rules
 from schemas.postgres_copy import copy_out, copy_to_temporary
+from schemas.said_order import CORRECTED, SAID
 from schemas.tables import ORDINAL
 
 _ORDINALS = pa.schema([("member_ordinal", ORDINAL)])
@@ -62,7 +63,7 @@ SELECT DISTINCT ON (subject, rule, segment_id, element)
     AS exchange_policy_id,
   CASE WHEN f.faulty IS NOT NULL THEN m.exchange_member_id END AS exchange_member_id,
   m.premium, m.aptc, CAST(:file_id AS bigint) AS file_id, f.set_ordinal, f.member_ordinal,
-  f.issue_ordinal, f.members
+  f.issue_ordinal, f.members, m.maintenance_type, m.submitted_at
 FROM fallen f LEFT JOIN fallen_member m USING (member_ordinal)
 ORDER BY subject, rule, segment_id, element, f.set_ordinal DESC
 """
@@ -75,12 +76,14 @@ SELECT DISTINCT ON (s.exchange_policy_id, s.reason) 'waits' AS kind,
   CAST(NULL AS text) AS segment_id, CAST(NULL AS smallint) AS element,
   coalesce(b.severity, 'error') AS severity,
   s.exchange_policy_id, CAST(NULL AS text) AS exchange_member_id, e.premium, e.aptc, s.file_id,
-  s.set_ordinal, e.member_ordinal, CAST(NULL AS bigint) AS issue_ordinal, e.members
+  s.set_ordinal, e.member_ordinal, CAST(NULL AS bigint) AS issue_ordinal, e.members,
+  e.maintenance_type, s.submitted_at
 FROM book.event_set s
 LEFT JOIN unnest(CAST(:reasons AS text[]), CAST(:severities AS text[])) b (rule, severity)
   ON b.rule = s.reason
 LEFT JOIN LATERAL (
   SELECT min(v.member_ordinal) AS member_ordinal, count(DISTINCT v.member_ordinal) AS members,
+    (array_agg(v.maintenance_type ORDER BY v.member_ordinal))[1] AS maintenance_type,
     max(a.amount) FILTER (WHERE a.name = 'PRE AMT TOT') AS premium,
     max(a.amount) FILTER (WHERE a.name = 'APTC AMT') AS aptc
   FROM book.event v
@@ -107,7 +110,8 @@ FROM (
     CAST(NULL AS numeric) AS premium, CAST(NULL AS numeric) AS aptc, f.file_id,
     CAST(NULL AS bigint) AS set_ordinal, CAST(NULL AS bigint) AS member_ordinal, i.issue_ordinal,
     (SELECT count(*) FROM ledger.disposition d
-     WHERE d.file_id = f.file_id AND d.state = 'rejected') AS members
+     WHERE d.file_id = f.file_id AND d.state = 'rejected') AS members,
+    CAST(NULL AS text) AS maintenance_type, CAST(NULL AS text) AS submitted_at
   FROM ledger.file f
   LEFT JOIN LATERAL (
     SELECT * FROM ledger.issue i
@@ -130,7 +134,8 @@ _SAME = """
 """
 _COLUMNS = (
     "kind, subject, rule, segment_id, element, severity, exchange_policy_id, exchange_member_id, "
-    "premium, aptc, file_id, set_ordinal, member_ordinal, issue_ordinal, members"
+    "premium, aptc, file_id, set_ordinal, member_ordinal, issue_ordinal, members, "
+    "maintenance_type, submitted_at"
 )
 _TERM_OF = """
 :at + make_interval(hours => (SELECT t.hours
@@ -151,11 +156,30 @@ INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
 SELECT case_id, :at, :run_id, 'found again', 'reopened' FROM back ORDER BY case_id
 """  # noqa: S608
 
+# What persons let stand is one transaction. Another one that falls by the same is open anew.
+_OTHER = f"""
+WITH other AS (
+  UPDATE ledger.case c SET
+    state = CASE WHEN c.state = 'waived' THEN 'reopened' ELSE c.state END,
+    due_at = CASE WHEN c.state = 'waived' THEN {_TERM} ELSE c.due_at END,
+    times_reopened = c.times_reopened + CAST(c.state = 'waived' AS integer),
+    waived_until = NULL, snoozed_until = NULL, asked_by = NULL, asked_until = NULL,
+    last_run_id = :run_id
+  FROM found_case s WHERE {_SAME}
+    AND (c.file_id, coalesce(c.set_ordinal, 0)) <> (s.file_id, coalesce(s.set_ordinal, 0))
+    AND c.maintenance_type IS DISTINCT FROM s.maintenance_type
+    AND (c.state = 'waived' OR c.snoozed_until IS NOT NULL OR c.asked_by IS NOT NULL)
+  RETURNING c.case_id, c.state)
+INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
+SELECT case_id, :at, :run_id, 'found again', state FROM other ORDER BY case_id
+"""  # noqa: S608
+
 # The same set looked at again is no second sighting.
 _AGAIN = f"""
 UPDATE ledger.case c SET severity = s.severity, exchange_member_id = s.exchange_member_id,
   premium = s.premium, aptc = s.aptc, file_id = s.file_id, set_ordinal = s.set_ordinal,
   member_ordinal = s.member_ordinal, issue_ordinal = s.issue_ordinal, members = s.members,
+  maintenance_type = s.maintenance_type, submitted_at = s.submitted_at, version = c.version + 1,
   last_seen = :at, last_run_id = :run_id, times_seen = c.times_seen + 1
 FROM found_case s WHERE {_SAME}
   AND (c.file_id, coalesce(c.set_ordinal, 0)) <> (s.file_id, coalesce(s.set_ordinal, 0))
@@ -179,7 +203,7 @@ def _gone(proof: str, condition: str) -> str:
     return f"""
 WITH gone AS (
   UPDATE ledger.case c SET state = 'resolved', waived_until = NULL, snoozed_until = NULL,
-    asked_by = NULL, asked_until = NULL, is_escalated = false,
+    version = c.version + 1, asked_by = NULL, asked_until = NULL, is_escalated = false,
     resolved_at = :at, resolved_run_id = :run_id, resolved_file_id = {proof}
   WHERE c.partner_id = :partner_id AND c.resolved_run_id IS NULL AND {condition}
   RETURNING c.case_id)
@@ -188,14 +212,36 @@ SELECT case_id, :at, :run_id, 'gone', 'resolved' FROM gone ORDER BY case_id
 """  # noqa: S608
 
 
-# A later set of the policy that is in the book: the first of them. What we say proves nothing.
-_LATER = """(
-SELECT s.file_id FROM book.event_set s
-WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_id
-  AND s.state IN ('applied', 'duplicate') AND s.transaction <> ALL(CAST(:ours AS text[]))
-  AND s.file_id >= c.file_id AND (s.file_id, s.set_ordinal) > (c.file_id, c.set_ordinal)
-ORDER BY s.file_id, s.set_ordinal LIMIT 1)
+_CORRECTED = f"CREATE TEMP TABLE corrected ON COMMIT DROP AS {CORRECTED}"
+_PLACE = """
+coalesce({0}.said_name, 'infinity'), coalesce({0}.said_file, 0), {0}.said_ordinal, {0}.times
 """
+# A set of the policy that is in the book and was said behind the case's, in the fold's order: the
+# first of them to come. A copy proves a set mended that did the same and was said no later; our
+# words prove nothing.
+_LATER = f"""(
+SELECT s.file_id FROM book.event_set s
+LEFT JOIN corrected ON corrected.file_id = s.file_id
+CROSS JOIN LATERAL (SELECT {SAID}) said
+WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_id
+  AND s.transaction <> ALL(CAST(:ours AS text[]))
+  AND (s.state = 'applied' OR s.state = 'duplicate' AND c.submitted_at IS NOT NULL AND EXISTS (
+    SELECT FROM book.event v WHERE (v.file_id, v.set_ordinal) = (s.file_id, s.set_ordinal)
+      AND v.maintenance_type = c.maintenance_type))
+  AND EXISTS (SELECT FROM (
+      SELECT {SAID}, s.has_clock, CASE WHEN s.has_clock THEN s.submitted_at
+        ELSE to_char(coalesce(s.named_at, s.recorded_at AT TIME ZONE :zone), 'YYYYMMDD') END AS told
+      FROM (
+        SELECT f.file_id, f.named_at, f.recorded_at, c.set_ordinal, c.submitted_at,
+          coalesce(c.submitted_at ~ '^[0-9]{{14}}([0-9]{{2}})?$', false) AS has_clock
+        FROM ledger.file f WHERE f.file_id = c.file_id
+      ) s LEFT JOIN corrected ON corrected.file_id = s.file_id
+    ) fallen
+    WHERE (s.moment, {_PLACE.format("said")})
+        > (rpad(fallen.told, 16, '0'), {_PLACE.format("fallen")})
+      AND (fallen.has_clock OR ({_PLACE.format("said")}) > ({_PLACE.format("fallen")})))
+ORDER BY s.file_id, s.set_ordinal LIMIT 1)
+"""  # noqa: S608
 _REJECTED_GONE = _gone(
     _LATER, f"c.kind = 'rejected' AND c.exchange_policy_id IS NOT NULL AND {_LATER} IS NOT NULL"
 )
@@ -219,7 +265,7 @@ _FILES_GONE = _gone(
 _EXPIRED = f"""
 WITH ended AS (
   UPDATE ledger.case c SET state = 'reopened', waived_until = NULL,
-    due_at = {_TERM_OF.format("c")}, times_reopened = times_reopened + 1
+    due_at = {_TERM_OF.format("c")}, times_reopened = times_reopened + 1, version = version + 1
   WHERE partner_id = :partner_id AND state = 'waived' AND waived_until < :on_day
   RETURNING case_id)
 INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
@@ -271,14 +317,17 @@ def meet_files(conn: sa.Connection, looking: Looking, file_id: int | None = None
         _do(conn, _FILES_GONE, looking, file_id=file_id)
 
 
-def meet_book(conn: sa.Connection, looking: Looking, on_day: date) -> None:
+def meet_book(conn: sa.Connection, looking: Looking, on_day: date, zone: str) -> None:
     """Makes cases of what waits in the book, and closes those that the book has proved gone.
 
+    `on_day` is the day at the exchange, `zone` its time zone.
     Waivers end on their last day. A correction that all of this has overtaken is withdrawn.
     """
     _do(conn, _EXPIRED, looking, on_day=on_day, **_terms())
     meet_files(conn, looking)
-    _do(conn, _REJECTED_GONE, looking, ours=_ours())
+    conn.execute(sa.text("DROP TABLE IF EXISTS pg_temp.corrected"))
+    conn.execute(sa.text(_CORRECTED), {"partner_id": looking.partner_id})
+    _do(conn, _REJECTED_GONE, looking, ours=_ours(), zone=zone)
     _find(conn, _FOUND_WAITING, partner_id=looking.partner_id, ours=_ours(), **_reasons())
     _meet(conn, looking)
     _do(conn, _WAITING_GONE, looking, ours=_ours())
@@ -293,6 +342,7 @@ def _find(conn: sa.Connection, statement: str, **told: object) -> None:
 def _meet(conn: sa.Connection, looking: Looking) -> None:
     """What was found meets the cases that are known: back, seen again, or the first time."""
     _do(conn, _BACK, looking, **_terms())
+    _do(conn, _OTHER, looking, **_terms())
     _do(conn, _AGAIN, looking)
     _do(conn, _FIRST, looking, **_terms())
 

@@ -39,7 +39,7 @@ def settle_batches(house: House, run: Run, partner_id: str) -> None:
         applied = apply_events(conn, night, files, take_back(conn, night))
         gates.settle(conn, run.run_id, partner_id)
         on_day = house.day_of(partner_id, run.as_of)
-        case_book(conn, run, partner_id, on_day)
+        case_book(conn, run, partner_id, on_day, house.exchange(partner_id).time_zone)
         meet_full_files(conn, run, partner_id, on_day, house.settings.tables_folder)
         journal(conn, run, "book brought up to date", partner=partner_id, applied=applied.applied)
     log.info(

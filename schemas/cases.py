@@ -33,6 +33,8 @@ CASE_MEMBERS = pa.schema(
         ("exchange_member_id", tables.TEXT),
         ("premium", tables.MONEY),  # of the policy a month; null where the set tells none
         ("aptc", tables.MONEY),
+        ("maintenance_type", tables.TEXT),
+        ("submitted_at", tables.TEXT),  # REQUEST SUBMIT TIMESTAMP as sent
     ]
 )
 
@@ -56,6 +58,8 @@ case_ = sa.Table(
     *columns_of(tables.ISSUES, ["set_ordinal", "member_ordinal"]),
     sa.Column("issue_ordinal", sa.BigInteger),  # in ledger.issue; null: the book says so
     sa.Column("members", sa.BigInteger),  # who fell or wait by it
+    sa.Column("maintenance_type", sa.Text),  # INS03: what the set does; null of a file, before 0008
+    sa.Column("submitted_at", sa.Text),  # when the set was said, by its own clock
     *worked_on(),
     sa.Column("first_seen", INSTANT, nullable=False),  # the clock of the run
     sa.Column("last_seen", INSTANT, nullable=False),

@@ -17,6 +17,8 @@ from tests.cases.bad_input import Content, Expected, Received
 from tests.cases.house import Nights
 
 NO_RELATION = {"INS*Y": ["INS*Y**021*EC*A***AC"]}
+NO_END = {"INS*Y": ["INS*Y**024*14*A***TE"]}  # a termination that falls by the same
+LATER = {"REF*17*2026030112000000": ["REF*17*2026030512000000"]}  # by its own clock
 SAID_AGAIN = {"BGN*": ["BGN*00*12457*20260301*120000*ET***2"]}
 ANOTHER = {"9100000001": "9100000002", "0000011111": "0000011112", "0000033333": "0000033334"}
 DAY = date(2026, 1, 2)

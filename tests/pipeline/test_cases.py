@@ -13,7 +13,7 @@ from schemas.errors import Terminal
 from schemas.work import load_work_rules
 from tests.cases.bad_input import Content, Expected, Received
 from tests.cases.house import opened_house
-from tests.pipeline.desk import ANOTHER, DAY, NO_RELATION, SAID_AGAIN, Desk
+from tests.pipeline.desk import ANOTHER, DAY, LATER, NO_END, NO_RELATION, SAID_AGAIN, Desk, rows
 
 
 @pytest.fixture
@@ -57,6 +57,53 @@ def test_a_case_closes_itself_names_its_proof_and_opens_when_the_fault_is_back(d
     ]
     actions = [event["action"] for event in desk.read().events]
     assert actions == ["found", "assign", "gone", "found again"]
+
+
+@pytest.mark.parametrize("clock", [{}, LATER])
+def test_a_copy_of_what_was_said_before_proves_nothing(desk, clock):
+    """The enrollment sent once more, whichever clock the end has: the end is lost still."""
+    desk.night({})
+    desk.night({**NO_END, **clock}, base="ffe-termination")
+    desk.night({})
+    desk.night(SAID_AGAIN)
+    assert desk.all("state", "resolved_file_id") == [("new", None)]
+    desk.night(clock, base="ffe-termination")
+    assert desk.all("state", "resolved_file_id") == [("resolved", desk.nights.file_ids[4])]
+
+
+def test_an_older_set_that_comes_late_proves_nothing(desk):
+    """An end is in the book that was said, by its clock, before the one that fell."""
+    desk.night({})
+    desk.night({**NO_END, **LATER}, base="ffe-termination")
+    desk.night({}, base="ffe-termination")
+    states = rows(desk, "SELECT state FROM book.event_set ORDER BY file_id")
+    assert states == [("applied",), ("applied",)]
+    assert desk.all() == ["new"]
+
+
+def test_a_repetition_that_fell_is_mended_by_a_good_one(desk):
+    """What it says is in the book already, by the clock of the very set that fell."""
+    desk.night({})
+    desk.night(NO_RELATION)
+    assert desk.all() == ["new"]
+    desk.night({})
+    assert desk.all("state", "resolved_file_id") == [("resolved", desk.nights.file_ids[2])]
+
+
+def test_a_waiver_is_of_one_transaction(desk):
+    """An end that falls by what was waived of an enrollment is open, and known to the queue."""
+    desk.night({})
+    desk.night(NO_RELATION)
+    desk.say("waive", reason="Small.", until=DAY + timedelta(days=60))
+    desk.night({**NO_RELATION, **SAID_AGAIN})
+    assert desk.all("state", "times_seen") == [("waived", 2)]
+    desk.night(NO_END, base="ffe-termination")
+    found = desk.all("state", "waived_until", "times_seen", "times_reopened")
+    assert found == [("reopened", None, 3, 1)]
+    assert desk.events() == ["found", "waive", "found again"]
+    desk.say("snooze", reason="The exchange is closed.", until=DAY + timedelta(days=60))
+    desk.night({**NO_RELATION, **SAID_AGAIN})
+    assert desk.all("state", "snoozed_until") == [("reopened", None)]
 
 
 def test_what_waits_in_the_book_is_a_case_blocked_by_what_was_rejected_before(desk):
