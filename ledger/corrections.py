@@ -109,16 +109,20 @@ def _lock_case(conn: sa.Connection, case_id: int) -> tuple[int, int] | None:
     return None if row.state == "resolved" else (row.file_id, row.set_ordinal)
 
 
-def release(conn: sa.Connection, case_id: int, word: Word) -> int:
+def release(conn: sa.Connection, case_id: int, word: Word, seen: int | None = None) -> int:
     """The number of the case's draft, which the next night of its partner takes in.
 
-    Raises Terminal when there is none, when it would be rejected, when another person must, or
-    when the case is not about the set any more of which it is.
+    `seen` is the correction that the person has looked at, where that is known. Raises Terminal
+    when there is none, when it is another one, when it would be rejected, when another person must,
+    or when the case is not about the set any more of which it is.
     """
     word.require("resubmit")
     place = _lock_case(conn, case_id)
-    drafted = sa.select(correction).where(
-        correction.c.case_id == case_id, correction.c.state == "draft"
+    drafted = (
+        sa.select(correction)
+        .where(correction.c.case_id == case_id, correction.c.state == "draft")
+        .order_by(correction.c.correction_id.desc())
+        .limit(1)
     )
     row = conn.execute(drafted.with_for_update()).one_or_none()
     if row is None:
@@ -127,6 +131,11 @@ def release(conn: sa.Connection, case_id: int, word: Word) -> int:
         raise Terminal(
             f"The draft of case {case_id} is overtaken: the case is gone, or about another set by "
             f"now. The next night withdraws it. See `edi834 cases show {case_id}`."
+        )
+    if seen not in (None, row.correction_id):
+        raise Terminal(
+            f"Case {case_id} has another draft since you have looked at it, correction "
+            f"{row.correction_id}. Look again: `edi834 cases show {case_id}`."
         )
     if row.verdict not in FIT:
         raise Terminal(f"The draft of case {case_id} would be rejected. Correct it again.")
@@ -147,6 +156,8 @@ def release(conn: sa.Connection, case_id: int, word: Word) -> int:
             released_at=sa.func.now(),
         )
     )
+    older = (correction.c.case_id == case_id) & (correction.c.state == "draft")
+    conn.execute(sa.update(correction).where(older).values(state="withdrawn"))
     return int(row.correction_id)
 
 

@@ -74,15 +74,27 @@ FROM {table} f WHERE {noun}_id = ANY(:ids) ORDER BY 1, 2
 # A dispute is of the disagreement that was there when it was drafted: once that was gone, and the
 # dispute is decided, what has come again may be disputed, too. Its own word is the first event of
 # that action which is not before it.
-_KNOWN = """
-SELECT d.{noun}_id, d.dispute_id FROM ledger.dispute d
-WHERE d.{noun}_id = ANY(:ids) AND d.state <> 'dropped' AND (d.state = 'draft' OR NOT EXISTS (
+_GONE = """EXISTS (
   SELECT FROM {events} e
   WHERE e.{noun}_id = d.{noun}_id AND e.action = 'gone' AND e.{noun}_event_id > (
     SELECT min(w.{noun}_event_id) FROM {events} w
-    WHERE w.{noun}_id = d.{noun}_id AND w.action = 'dispute' AND w.at >= d.drafted_at)))
+    WHERE w.{noun}_id = d.{noun}_id AND w.action = 'dispute' AND w.at >= d.drafted_at))"""
+_KNOWN = f"""
+SELECT d.{{noun}}_id, d.dispute_id FROM ledger.dispute d
+WHERE d.{{noun}}_id = ANY(:ids) AND d.state <> 'dropped' AND (d.state = 'draft' OR NOT {_GONE})
 ORDER BY d.dispute_id LIMIT 1
-"""
+"""  # noqa: S608
+# Whether what a dispute `d` is about was closed since, by a night or by a person.
+IS_OVER = " OR ".join(
+    "d.{noun}_id IS NOT NULL AND ({gone} OR EXISTS (SELECT FROM {rows} r"
+    " WHERE r.{noun}_id = d.{noun}_id AND r.state = 'resolved'))".format(
+        noun=noun, rows=rows, gone=_GONE.format(noun=noun, events=f"{rows}_event")
+    )
+    for noun, rows in (("break", "reconciliation.break"), ("case", "ledger.case"))
+)
+_OVER = sa.text(
+    f"SELECT d.dispute_id FROM ledger.dispute d WHERE d.dispute_id = ANY(:ids) AND ({IS_OVER})"  # noqa: S608
+)
 
 
 def _of(desk: Desk, statement: str, rows: str = "f") -> str:
@@ -138,7 +150,8 @@ def decide_dispute(
     """The dispute, now that a person has released or dropped its draft.
 
     Once it is released it is the exchange's move: its break or case says so, where it is open.
-    `desks` are by noun. Raises Terminal when it is no draft, or when another person must.
+    `desks` are by noun. Raises Terminal when it is no draft, when another person must, or when what
+    is to be released is over by now.
     """
     word.require("decide a dispute")
     mine = dispute.c.dispute_id == dispute_id
@@ -153,6 +166,11 @@ def decide_dispute(
             f"Dispute {dispute_id} is about {row['dollars']} dollars a month: who releases it is "
             f"not who has drafted it ({row['drafted_by']})."
         )
+    if decision == "released" and over(conn, [dispute_id]):
+        raise Terminal(
+            f"What dispute {dispute_id} is about is gone since it was drafted: nothing is left to "
+            f"claim. Drop it: `edi834 disputes drop {dispute_id}`."
+        )
     said = {
         "decided_by": word.person.strip(),
         "decided_account": word.account,
@@ -163,6 +181,11 @@ def decide_dispute(
     if decision == "released":
         _wait_for_exchange(conn, desks, dict(row), word)
     return dict(row) | {"state": decision}
+
+
+def over(conn: sa.Connection, ids: Sequence[int]) -> set[int]:
+    """Those of the disputes of which the break or case is gone, or was since they were drafted."""
+    return set(conn.execute(_OVER, {"ids": list(ids)}).scalars())
 
 
 def _wait_for_exchange(

@@ -179,6 +179,6 @@ def _require_all(
             raise Terminal(f"{name} closes itself: to {doing} is not for it. See {look}.")
         if row.version != versions.get(row.number, row.version):
             raise Terminal(
-                f"{name} was changed by somebody else since you have looked at it. "
+                f"{name} was changed by somebody else or by a night since you have looked at it. "
                 f"Look again: {look}."
             )

@@ -76,6 +76,11 @@ def corrected(content: bytes, place: SetPlace, edits: Sequence[Edit]) -> bytes:
     return end.join([isa[:-1], gs, *body, *ends, b""])
 
 
+def segments_of(derived: bytes) -> list[bytes]:
+    """The segments of the one set of a derived file, from ST to SE."""
+    return derived.split(_separators(derived[:_ISA_BYTES]).segment)[2:-3]
+
+
 def _require_plain(edit: Edit, delimiters: Iterable[bytes]) -> None:
     if any(one.decode("latin-1") in edit.value for one in delimiters):
         raise Terminal(

@@ -89,14 +89,22 @@ def causes(partner: Partner = None, as_json: Json = False) -> None:
 def show(
     case_id: Annotated[int, typer.Argument(metavar="ID", help="The case.")],
     reveal: Annotated[
-        bool, typer.Option("--reveal", help="Unmask the member; the audit trail notes it.")
+        bool,
+        typer.Option("--reveal", help="Unmask the member, and what a draft sets; it is noted."),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Show one case: what is wrong, where, the member on all sides, what to do, what was done."""
     from ledger import audit
     from ledger.case_queries import read_case
-    from pipeline.cases_report import case_object, show_case
+    from ledger.corrections import corrections_of
+    from pipeline.cases_report import (
+        case_object,
+        corrections_objects,
+        show_case,
+        show_corrections,
+    )
+    from pipeline.corrections import changed_segments
     from pipeline.operators import account
     from pipeline.sides_report import sides_objects, sides_table
     from pipeline.three_sides import of_work, three_sides
@@ -106,13 +114,22 @@ def show(
         if found is None:
             raise Terminal(f"There is no case {case_id}. `edi834 cases list --all` names them.")
         sides = three_sides(house, conn, of_work("case", found.row))
+        drafted = corrections_of(conn, case_id)
+        newest = [row for row in drafted if reveal and row["state"] in ("draft", "released")]
+        changed = {
+            row["correction_id"]: changed_segments(house, row["correction_id"]) for row in newest
+        }
         if reveal:
             audit.note(conn, "revealed", "case", case_id, account=account())
     if as_json:
-        told = case_object(found) | {"sides": sides_objects(sides, reveal=reveal)}
+        told = case_object(found) | {
+            "sides": sides_objects(sides, reveal=reveal),
+            "corrections": corrections_objects(drafted, changed),
+        }
         print(json.dumps(told))  # noqa: T201 - the command's output
         return
     show_case(found)
+    show_corrections(drafted, changed)
     if sides.fields:
         terminal.out.print(sides_table(sides, reveal=reveal))
 
@@ -151,6 +168,9 @@ def resubmit(
     case_id: Annotated[int, typer.Argument(metavar="ID", help="The case.")],
     by: By,
     reason: Reason,
+    correction: Annotated[
+        int | None, typer.Option(help="Only while this one is the draft of the case.")
+    ] = None,
 ) -> None:
     """Let the next night take in the case's draft, as if the exchange had sent it.
 
@@ -161,7 +181,7 @@ def resubmit(
     from pipeline.operators import account
 
     with work_house() as house:
-        number = release(house, case_id, Word(by, account(), reason))
+        number = release(house, case_id, Word(by, account(), reason), correction)
     terminal.out.print(f"Correction {number} goes into the next night. The exchange hears nothing.")
 
 

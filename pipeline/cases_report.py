@@ -55,6 +55,47 @@ def cause_of(row: Mapping[str, Any]) -> str:
     return f"{row['rule']} ({place})" if place else str(row["rule"])
 
 
+def places_of(edits: Iterable[Mapping[str, Any]]) -> str:
+    """The elements that a correction sets: `INS02 (segment 7), DMG05-3/2 (segment 12)`."""
+    named = []
+    for edit in edits:
+        part = f"-{edit['component']}" if "component" in edit else ""
+        part += f"/{edit['repetition']}" if "repetition" in edit else ""
+        named.append(f"{edit['segment']}{edit['element']:02d}{part} (segment {edit['ordinal']})")
+    return ", ".join(named)
+
+
+def show_corrections(
+    rows: Iterable[Mapping[str, Any]], changed: Mapping[int, list[tuple[str, str]]]
+) -> None:
+    """What persons have drafted of a case; of those that are `changed`, by number, with values."""
+    for row in rows:
+        number = row["correction_id"]
+        _say(
+            f"Correction {number} ({row['state']}) by {row['drafted_by']} sets "
+            f"{places_of(row['edits'])}: {row['verdict'].replace('_', ' ')}."
+        )
+        for was, becomes in changed.get(number, ()):
+            _say(f"  came as  {was}")
+            _say(f"  becomes  {becomes}")
+
+
+def corrections_objects(
+    rows: Iterable[Mapping[str, Any]], changed: Mapping[int, list[tuple[str, str]]]
+) -> list[dict[str, Any]]:
+    """The same for programs."""
+    names = ("correction_id", "state", "drafted_by", "released_by", "edits", "verdict")
+    return [
+        {name: row[name] for name in (*names, "needs_second")}
+        | (
+            {"changed": [list(pair) for pair in changed[row["correction_id"]]]}
+            if row["correction_id"] in changed
+            else {}
+        )
+        for row in rows
+    ]
+
+
 def cases_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """One row a case. What all have in common is told once, in the title."""
     told = [

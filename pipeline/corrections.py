@@ -26,7 +26,7 @@ from ledger.corrections import (
     withdraw_overtaken,
 )
 from ledger.files import ReceivedFile, file_row, record_received
-from parsers.correction import Edit, SetPlace, corrected
+from parsers.correction import Edit, SetPlace, corrected, segments_of
 from pipeline.check import as_correction, terms_of
 from pipeline.checked_tables import read_members, read_table
 from pipeline.runs import Run, writing
@@ -217,10 +217,37 @@ def draft_correction(
         return record_draft(conn, draft), tried
 
 
-def resubmit(house: House, case_id: int, word: Word) -> int:
-    """The number of the correction that the next night takes in."""
+def changed_segments(house: House, number: int) -> list[tuple[str, str]]:
+    """The segments that a correction has otherwise, each as it came and as it is to be."""
+    with house.engine.connect() as conn:
+        query = sa.select(correction).where(correction.c.correction_id == number)
+        row = conn.execute(query).one()
+        parent = file_row(conn, row.parent_file_id)
+    path = house.settings.tables_folder / str(parent.file_id) / "segments.parquet"
+    if not path.is_file():  # not kept so long
+        return []
+    segments = pq.read_table(
+        parquet(path),
+        columns=["segment_ordinal", "byte_start", "byte_end"],
+        filters=pc.field("set_ordinal") == row.set_ordinal,
+    ).sort_by("segment_ordinal")
+    was = read_clear(house.landing.verified_path(parent.storage_key))
+    becomes = segments_of(read_clear(house.landing.verified_path(row.storage_key)))
+    edited = {edit["ordinal"] for edit in row.edits}
+    return [
+        (was[one["byte_start"] : one["byte_end"]].decode("latin-1"), new.decode("latin-1"))
+        for one, new in zip(segments.to_pylist(), becomes, strict=True)
+        if one["segment_ordinal"] in edited
+    ]
+
+
+def resubmit(house: House, case_id: int, word: Word, seen: int | None = None) -> int:
+    """The number of the correction that the next night takes in.
+
+    `seen` is the one that the person has looked at, where that is known.
+    """
     with house.engine.begin() as conn:
-        return release(conn, case_id, word)
+        return release(conn, case_id, word, seen)
 
 
 def take_corrections(house: House, run: Run, partner_id: str) -> None:

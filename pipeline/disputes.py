@@ -1,7 +1,7 @@
 """Disputes of breaks and cases: a draft by one person, a release by another where the rules ask."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 
@@ -49,7 +49,10 @@ def _last_day(house: House, partner_id: str, found_on: date) -> date:
 
 def decide(conn: sa.Connection, dispute_id: int, decision: Decision, word: Word) -> str:
     """What follows, in a sentence, now that the draft is released or dropped."""
-    decide_dispute(conn, DESKS, dispute_id, decision, word)
+    decided = decide_dispute(conn, DESKS, dispute_id, decision, word)
     if decision == "dropped":
         return f"Dispute {dispute_id} is dropped. Nothing is claimed."
-    return f"Dispute {dispute_id} is released: it is in the partner's next file of disputes."
+    told = f"Dispute {dispute_id} is released: it is in the partner's next file of disputes."
+    if decided["due_on"] < datetime.now(UTC).date():
+        told += f" Its last day, {decided['due_on']}, is past: the exchange may refuse it."
+    return told

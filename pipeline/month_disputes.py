@@ -1,7 +1,7 @@
 """The released disputes of a partner as a file: one line each, its evidence beside it.
 
 They are those that followed from the month's answers, and those that persons drafted of breaks and
-cases; the latter's `flag` is `person`.
+cases; the latter's `flag` is `person`, and they are left out once what they are about is gone.
 
 How an exchange wants disputes is not public; the columns are ours, between pipes, with a header.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger.disputes import list_disputes
+from ledger.disputes import list_disputes, over
 from ledger.sign_offs import Export, Signer, record_export
 from pipeline.wiring import House
 from reconciliation.months import list_actions
@@ -39,12 +39,13 @@ def write_disputes(
     with house.engine.connect() as conn:
         known = list_actions(conn, partner_id, everything=True)
         drafted = list_disputes(conn, [partner_id], ["released"])
+        gone = over(conn, [one["dispute_id"] for one in drafted])
     released = [
         {**one, "dispute": f"action {one['action_id']}"}
         for one in known
         if one["state"] == "released"
     ]
-    released += [_as_action(one) for one in drafted]
+    released += [_as_action(one) for one in drafted if one["dispute_id"] not in gone]
     columns = [
         plain(pa.array([_text(one.get(name)) for one in released], _TEXT), "|") for name in _COLUMNS
     ]

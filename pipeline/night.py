@@ -144,9 +144,9 @@ def try_again(house: House, run_id: int, partner_id: str, tell: Tell = lambda _:
 
 # What a night does for a partner, in its order, and what may fail within each.
 _ORDER = (
-    ("taking in corrections", "taking in released files", RECEIVING),
+    ("taking in released files", RECEIVING),
     (),  # the checks, each of a file
-    (JUDGING,),
+    ("staging files", "taking in corrections", JUDGING),
     (APPLYING,),
     ("posting payments", SETTLING),
     (REPORTING,),

@@ -60,6 +60,11 @@ UPDATE reconciliation.break b SET
   csr_difference = s.csr_difference, file_id = s.file_id, rule = s.rule,
   insurance_line = coalesce(b.insurance_line, p.insurance_line),
   plan_year = coalesce(b.plan_year, {_YEAR}),
+  version = b.version + CAST(b.state = 'resolved'
+    OR (b.state = 'waived' AND b.waived_until < :on_day)
+    OR (b.book_value, b.carrier_value, b.premium_difference, b.aptc_difference, b.csr_difference,
+      b.file_id) IS DISTINCT FROM (s.book_value, s.carrier_value, s.premium_difference,
+      s.aptc_difference, s.csr_difference, s.file_id) AS integer),
   last_seen = :at,
   last_run_id = CASE WHEN :is_news THEN :run_id ELSE b.last_run_id END,
   times_seen = b.times_seen + CAST(:is_news AS integer)
@@ -80,7 +85,8 @@ ORDER BY s.period, s.exchange_policy_id, s.exchange_member_id, s.kind, s.field
 # else the other side.
 _NOT_FOUND = f"""
 UPDATE reconciliation.break b SET state = 'resolved', waived_until = NULL,
-  snoozed_until = NULL, is_escalated = false, asked_by = NULL, asked_until = NULL,
+  version = b.version + 1, snoozed_until = NULL, is_escalated = false, asked_by = NULL,
+  asked_until = NULL,
   resolved_at = :at,
   resolved_run_id = :run_id, resolved_sha256 = :sha256,
   resolved_file_id = coalesce(CAST(:file_id AS bigint), (
@@ -118,7 +124,7 @@ GROUP BY e.action
 _EXPIRED = """
 WITH ended AS (
   UPDATE reconciliation.break SET state = 'reopened', waived_until = NULL, due_at = :due_at,
-    times_reopened = times_reopened + 1, last_run_id = :run_id
+    times_reopened = times_reopened + 1, last_run_id = :run_id, version = version + 1
   WHERE partner_id = :partner_id AND state = 'waived' AND waived_until < :on_day
     AND source = :source
   RETURNING break_id)

@@ -34,7 +34,7 @@ def worked_on() -> list[sa.schema.SchemaItem]:
         sa.Column("waived_until", sa.Date),  # the last day of the waiver
         sa.Column("snoozed_until", sa.Date),  # the last day on which queues leave it out
         sa.Column("is_escalated", sa.Boolean, nullable=False, server_default=sa.false()),
-        # Counts what persons did with it.
+        # Counts what persons did with it, and what nights have changed of what it shows.
         sa.Column("version", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.Column("due_at", INSTANT, nullable=False),
         # A waiver that a second person must allow: who asked for it, and its last day.

@@ -5,23 +5,25 @@ from typing import cast
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from console.queue import now_of
 from console.screens.files import number_of
 from console.visits import Admitted
 from ledger.corrections import Word
-from ledger.disputes import Decision
+from ledger.disputes import IS_OVER, Decision
 from pipeline.disputes import decide
 from schemas.errors import Terminal
 
 router = APIRouter()
 
 _ROWS = 50
-_PAGE = """
+_PAGE = f"""
 SELECT dispute_id, partner_id, break_id, case_id, exchange_policy_id, field, dollars, due_on,
-  needs_second, state, drafted_by, reason, decided_by, decision_reason
-FROM ledger.dispute
+  needs_second, state, drafted_by, reason, decided_by, decision_reason,
+  {IS_OVER} AS is_over
+FROM ledger.dispute d
 WHERE state = :state AND partner_id = ANY(:partners) AND dispute_id < :before
 ORDER BY dispute_id DESC LIMIT :rows
-"""
+"""  # noqa: S608
 _MINE = """
 SELECT dispute_id FROM ledger.dispute WHERE dispute_id = :number AND partner_id = ANY(:partners)
 """
@@ -42,6 +44,7 @@ def disputes(visit: Admitted) -> Response:
         rows=rows[:_ROWS],
         state=state,
         states=_STATES,
+        today=now_of(visit).date(),
         pages={
             "first": f"/triage/disputes?state={state}" if given else "",
             "next": f"/triage/disputes?state={state}&before={last}" if last else "",

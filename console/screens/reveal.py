@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from console.screens.evidence import other_row
 from console.visits import Admitted, Visit
+from pipeline.corrections import changed_segments
 from pipeline.matches_report import compared_records
 from pipeline.three_sides import of_work, three_sides
 
@@ -64,6 +65,22 @@ def _carrier_row(visit: Visit, of: str) -> tuple[str, int, str]:
         raise HTTPException(404)
     told = "\n".join(f"{name}: {value}" for name, value in found.items() if value is not None)
     return "break", row.break_id, told
+
+
+_CORRECTION = """
+SELECT correction_id, case_id FROM ledger.correction
+WHERE correction_id = :number AND partner_id = ANY(:partners)
+"""
+
+
+def _correction(visit: Visit, of: str) -> tuple[str, int, str]:
+    """The segments that a correction changes, as they came and as they are to be."""
+    if not (of.isascii() and of.isdigit()):
+        raise HTTPException(404)
+    row = visit.find(_CORRECTION, number=int(of[:18]))
+    changed = changed_segments(visit.house, row.correction_id)
+    told = "\n".join(f"Came as: {was}\nBecomes: {becomes}" for was, becomes in changed)
+    return "case", row.case_id, told
 
 
 _ITEMS = {
@@ -131,6 +148,7 @@ REVEALS: dict[str, Callable[[Visit, str], tuple[str, int, str]]] = {
     "item_values": _item,
     "pair_values": _pair,
     "carrier_row": _carrier_row,
+    "correction_values": _correction,
 }
 
 

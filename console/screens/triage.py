@@ -180,7 +180,7 @@ def send_again(visit: Admitted, number: int) -> Response:
     item_of(visit, CASE, number)
     try:
         word = Word(visit.person.name, visit.account, visit.reason)
-        resubmit(visit.house, number, word)
+        resubmit(visit.house, number, word, number_of(visit.form.get("correction", "")))
     except Terminal as error:
         return _shown(visit, CASE, number, status=409, wrong=str(error))
     return visit.go(f"/triage/case/{number}", "The next night takes it in.")

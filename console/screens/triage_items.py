@@ -14,7 +14,7 @@ from ledger.case_queries import Case, read_case
 from ledger.corrections import corrections_of
 from ledger.disputes import list_disputes
 from pipeline.breaks_report import suggested, what
-from pipeline.cases_report import rule_of, sentence
+from pipeline.cases_report import places_of, rule_of, sentence
 from pipeline.three_sides import Sides, of_work, three_sides
 from reconciliation.break_queries import Break, read_break
 from schemas.breaks import load_break_rules
@@ -111,7 +111,10 @@ def _case(visit: Visit, conn: sa.Connection, case: Case) -> Item:
         segments=segments_around(visit.house, _place(case)),
         disputes=list_disputes(conn, case_id=row["case_id"]),
         blocked_by=case.blocked_by,
-        corrections=corrections_of(conn, row["case_id"]),
+        corrections=[
+            one | {"places": places_of(one["edits"])}
+            for one in corrections_of(conn, row["case_id"])
+        ],
     )
 
 

@@ -140,6 +140,18 @@ def test_dates_are_corrected_by_one_and_resubmitted_by_another(opened, browse):
     assert "is not who has drafted it" in page.locator("[role=alert]").inner_text()
     other = browse("approver", java_script_enabled=False)
     other.goto(address)
+    assert "It sets DMG02 (segment" in other.locator("main").inner_text()
+    assert "19800101" not in other.content()
+    other.locator("a.uncover[href*='correction_values']").click()
+    other.locator("input[name=reason]").fill("To decide about it.")
+    other.locator("main button", has_text="Uncover").click()
+    told = other.locator("#value").inner_text()
+    assert "Becomes: DMG*D8*19800101*" in told
+    assert "Becomes: DTP*348*D8*20270101" in told
+    strange = {"reason": "Looked at.", "correction": "999999"}
+    late = opened.post(f"{address}/resubmit", opened.token("approver"), strange)
+    assert (late.status_code, "another draft" in late.text) == (409, True)
+    other.get_by_role("link", name="Back").click()
     other.locator("#reason-resubmit").fill("Looked at.")
     other.locator("button", has_text="Resubmit").click()
     assert "The next night takes it in." in other.locator(".said").inner_text()

@@ -1,10 +1,15 @@
 """Corrections that are overtaken, by the exchange or by another one: withdrawn, and told."""
 
-import pytest
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 
-from ledger.corrections import Word
-from pipeline.corrections import draft_correction, resubmit
+import pytest
+import sqlalchemy as sa
+
+from ledger.corrections import Draft, Word, corrections_of, record_draft
+from pipeline.corrections import changed_segments, draft_correction, resubmit
 from pipeline.replay import replay
+from schemas.cases import case_, correction
 from schemas.errors import Terminal
 from tests.cases.house import opened_house
 from tests.pipeline.desk import ANOTHER, NO_RELATION, Desk, draft, next_night, rows
@@ -15,6 +20,10 @@ STATES = "SELECT state FROM ledger.correction ORDER BY correction_id"
 IN_BOOK = (
     "SELECT CAST(amount AS text) FROM book.amount WHERE name = 'PRE AMT TOT'"
     " AND known_to = 'infinity'"
+)
+WAITING = (
+    "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    " AND datname = current_database()"
 )
 SETS = "SELECT file_id, state FROM book.event_set ORDER BY file_id"
 
@@ -86,6 +95,45 @@ def test_who_has_looked_at_another_set_corrects_nothing(desk):
     draft_correction(desk.house, 1, ["INS*02=18"], word, (desk.nights.file_ids[1], 1))
 
 
+def test_only_the_draft_that_a_person_has_seen_is_let_go(desk):
+    """Another one was kept meanwhile: the second person is asked to look again."""
+    seen, _ = draft(desk, "INS*02=18")
+    kept, _ = draft(desk, "INS*02=18", person="Cleo")
+    word = Word("Ben", "ben", "It is right.")
+    with pytest.raises(Terminal, match=f"has another draft .*, correction {kept}"):
+        resubmit(desk.house, 1, word, seen)
+    assert changed_segments(desk.house, kept) == [
+        ("INS*Y**021*EC*A***AC", "INS*Y*18*021*EC*A***AC")
+    ]
+    assert resubmit(desk.house, 1, word, kept) == kept
+    assert rows(desk, STATES) == [("withdrawn",), ("released",)]
+
+
+def test_of_two_drafts_at_once_one_stays(desk):
+    """The second person to keep one waits for the first, and takes its place."""
+    draft(desk, "INS*02=18")
+    with desk.house.engine.begin() as conn:
+        (row,) = corrections_of(conn, 1)
+        conn.execute(sa.text("UPDATE ledger.correction SET state = 'withdrawn'"))
+    kept = Draft(**{one.name: row[one.name] for one in fields(Draft)})
+    with ThreadPoolExecutor(1) as threads:
+        with desk.house.engine.begin() as conn:
+            record_draft(conn, kept)
+            other = threads.submit(_keep, desk, kept)
+            while not other.done() and not rows(desk, WAITING):
+                pass
+        other.result()
+    assert sorted(rows(desk, STATES)) == [("draft",), ("withdrawn",), ("withdrawn",)]
+    release(desk)
+    with pytest.raises(Terminal, match="is on its way already"):
+        _keep(desk, kept)
+
+
+def _keep(desk, kept):
+    with desk.house.engine.begin() as conn:
+        return record_draft(conn, kept)
+
+
 def test_what_is_closed_by_a_person_is_not_corrected_any_more(tmp_path, engine):
     """Neither released afterwards, nor taken in when it was released before."""
     desk = Desk(opened_house(tmp_path, engine))
@@ -99,17 +147,19 @@ def test_what_is_closed_by_a_person_is_not_corrected_any_more(tmp_path, engine):
     assert desk.events()[-1] == "correction overtaken"
 
 
-def test_a_set_with_two_faults_is_corrected_once(tmp_path, engine):
-    """Two cases of one set, each with a correction of both faults: the second is overtaken."""
-    desk = Desk(opened_house(tmp_path, engine))
-    desk.night({**NO_RELATION, "DMG*": ["DMG*D8*19800230*F*M*:RET:2106-3"]})
-    edits = ("INS*02=18", "DMG*02=19800229")
-    for case_id in (1, 2):
-        draft(desk, *edits, case_id=case_id)
-        release(desk, case_id)
+def test_a_set_with_two_cases_is_corrected_once(desk):
+    """Each of them has a correction of it: the second is overtaken by the first."""
+    draft(desk, "INS*02=18")
+    with desk.house.engine.begin() as conn:
+        for table, other in ((case_, {"rule": "another"}), (correction, {"case_id": 2})):
+            row = dict(conn.execute(sa.select(table)).mappings().one()) | other
+            names = [name for name in row if name != f"{table.name}_id" or name in other]
+            conn.execute(sa.insert(table).values({name: row[name] for name in names}))
+    release(desk)
+    release(desk, 2)
     assert len(next_night(desk)) == 1
     assert rows(desk, STATES) == [("received",), ("withdrawn",)]
-    assert desk.all() == ["resolved", "resolved"]
+    assert desk.events(2) == ["gone", "correction overtaken"]
 
 
 def test_a_correction_does_not_wait_for_other_policies(desk):

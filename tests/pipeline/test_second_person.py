@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from ledger.corrections import Word
 from ledger.disputes import list_disputes
 from ledger.sign_offs import Signer
-from ledger.words import needing_second
+from ledger.words import Said, act, needing_second
 from pipeline import disputes
 from pipeline.month_disputes import write_disputes
 from schemas.cases import CASES
 from schemas.errors import Terminal
 from tests.cases.house import opened_house
-from tests.pipeline.desk import DAY, NO_RELATION, Desk
+from tests.pipeline.desk import ANOTHER, DAY, HARBOR, NO_RELATION, SAID_AGAIN, Desk
 
 DEAR = {"*412.50~": "*1412.50~", "*612.50~": "*1612.50~", "*512.50~": "*1512.50~"}
 ADA = Signer("Ada", "ada")
@@ -27,8 +27,7 @@ UNTIL = DAY + timedelta(days=30)
 def desk(tmp_path, engine):
     """Two cases: one of 1,712.50 dollars a month, one of 712.50."""
     desk = Desk(opened_house(tmp_path, engine))
-    another = {"9100000001": "9100000002", "0000011111": "0000011112", "0000033333": "0000033334"}
-    desk.night({**NO_RELATION, **DEAR}, {**NO_RELATION, **another})
+    desk.night({**NO_RELATION, **DEAR}, {**NO_RELATION, **ANOTHER})
     return desk
 
 
@@ -61,6 +60,20 @@ def test_a_refused_waiver_leaves_the_case_where_it_was(desk):
     desk.say("waive", 1, reason="Small.", until=UNTIL)
     desk.night({})
     assert desk.all("state", "asked_by")[0] == ("resolved", None)
+
+
+def test_the_second_person_has_seen_what_he_allows(desk):
+    """A night that brings another set of the policy is a change like somebody's."""
+    desk.say("waive", 1, reason="Small.", until=UNTIL)
+    (seen,) = [version for number, version in desk.all("case_id", "version") if number == 1]
+    desk.night({**NO_RELATION, **DEAR, **SAID_AGAIN})
+    with (
+        desk.house.engine.begin() as conn,
+        pytest.raises(Terminal, match="by a night since you have looked at it"),
+    ):
+        act(conn, CASES, [1], Said("allow", "Ben", "ben", reason="Fine."), {1: seen})
+    desk.say("allow", 1, person="Ben", reason="Looked again.")
+    assert desk.all("state")[0] == "waived"
 
 
 def _draft(desk, *ids, person="Ada", account="ada"):
@@ -139,6 +152,29 @@ def test_what_is_disputed_is_not_disputed_twice(desk):
     with pytest.raises(Terminal, match="Dispute 1 is dropped already"):
         _decide(desk, 1, "released", "Ben")
     assert _draft(desk, 1) == [2]
+
+
+def test_what_is_gone_is_claimed_of_nobody(desk, tmp_path):
+    """A draft of it is dropped and not released, also when it has come back since."""
+    _draft(desk, 1, 2)
+    _decide(desk, 2, "released", "Ben")
+    desk.night({}, ANOTHER)
+    with pytest.raises(Terminal, match="is gone since it was drafted"):
+        _decide(desk, 1, "released", "Ben")
+    assert write_disputes(desk.house, HARBOR, tmp_path / "disputes.txt", ADA) == (
+        0,
+        Decimal("0.00"),
+    )
+    desk.night({**NO_RELATION, **DEAR})
+    assert desk.all("state")[0] == "reopened"
+    with pytest.raises(Terminal, match="is gone since it was drafted"):
+        _decide(desk, 1, "released", "Ben")
+    _decide(desk, 1, "dropped", "Ada")
+    again = _draft(desk, 1)
+    with desk.house.engine.begin() as conn:
+        conn.execute(sa.text("UPDATE ledger.dispute SET due_on = '2026-01-31'"))
+    assert "Its last day, 2026-01-31, is past" in _decide(desk, *again, "released", "Ben")
+    assert write_disputes(desk.house, HARBOR, tmp_path / "disputes.txt", ADA)[0] == 1
 
 
 def test_what_was_gone_and_comes_again_is_disputed_again(desk):

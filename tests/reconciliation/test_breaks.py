@@ -301,6 +301,25 @@ def test_two_persons_at_once_do_not_overwrite_one_another(nights, conn):
     assert nights.all("owner") == ["Cy"]
 
 
+def test_who_has_looked_before_the_night_decides_about_nothing_that_it_changed(nights, conn):
+    """Other values, gone or back: each is another version; what is as it was is the same one."""
+
+    def allows(version):
+        said = Said("note", "Ben", "ben", reason="Fine.")
+        (number,) = nights.ids()
+        act(conn, BREAKS, [number], said, {number: version})
+
+    nights.see(difference(premium_difference=Decimal("1612.50")))
+    nights.see(difference(premium_difference=Decimal("1612.50")))
+    assert nights.all("version") == [0]
+    for found in ([difference(premium_difference=Decimal("91612.50"))], [], [difference()]):
+        (seen,) = nights.all("version")
+        nights.see(*found)
+        with pytest.raises(Terminal, match="by a night since you have looked"):
+            allows(seen)
+    allows(*nights.all("version"))
+
+
 def test_nobody_closes_a_break_by_hand():
     """No action ends in `resolved`, and every action starts and ends in states that there are."""
     rules = load_work_rules()
