@@ -58,9 +58,9 @@ class LaterNight:
     def sentence(self) -> str:
         """Why nothing more is done in an earlier one, and what to do."""
         return (
-            f"Run {self.run_id} ({self.as_of.astimezone(UTC):%Y-%m-%d %H:%M}) has worked for "
-            f"{self.partner_id} since. What an earlier night has left to do, the next one does: "
-            "run `edi834 night` without --as-of."
+            f"Run {self.run_id} has worked for {self.partner_id} as of a later moment, "
+            f"{self.as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC. What an earlier night has left to "
+            "do, the next one does: `edi834 night` after that moment."
         )
 
 

@@ -81,7 +81,9 @@ def test_nothing_is_done_in_a_night_once_a_later_one_has_worked(small_world, mon
     assert failed_in(world, 1) == failed_in(world, 2) == [SETTLING]
     world.send(2)
     before = waiting(world)
-    said = rf"Run 2 \(2026-12-03 00:00\) has worked for {CEDAR} since. What an earlier night"
+    said = (
+        f"Run 2 has worked for {CEDAR} as of a later moment, 2026-12-03 00:00 UTC. What an earlier"
+    )
     with pytest.raises(AtWork, match=said):
         run_night(world.house, world.clock(1))
     with pytest.raises(Terminal, match=said):
