@@ -82,7 +82,7 @@ def killed_twice(world):
         steps = Steps(world.house, opened.run, CEDAR)
         for file_id in steps.waiting_files():
             steps.check(file_id)
-        gate._stage(world.house, opened.run, CEDAR)
+        gate.stage_files(world.house, opened.run, CEDAR)
         with world.house.engine.begin() as conn:
             gates.form_batch(conn, CEDAR, opened.run.run_id)
     shutil.move(held_back, late)
