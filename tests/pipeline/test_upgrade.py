@@ -29,29 +29,34 @@ def bring_to_the_first(engine):
         command.upgrade(config, FIRST)
 
 
+# Columns that the nights of today's program write, and the first release has not.
+_NEWER = {
+    "book.event_set": {"members_fallen": "BIGINT NOT NULL DEFAULT 0"},
+    "ledger.carrier_reading": {
+        "payments_unchanged_since": "TIMESTAMP WITH TIME ZONE",
+        "payments_are_stale": "BOOLEAN NOT NULL DEFAULT false",
+    },
+    "ledger.case": {"maintenance_type": "TEXT", "submitted_at": "TEXT"},
+}
+
+
 def work_as_the_first(engine):
-    """The same, with what the nights of today's program write, which stands in for the first."""
+    """The same, with what today's program writes, whose nights stand in for the first's."""
     bring_to_the_first(engine)
     with engine.begin() as connection:
-        connection.exec_driver_sql(
-            "ALTER TABLE book.event_set ADD COLUMN IF NOT EXISTS members_fallen"
-            " BIGINT NOT NULL DEFAULT 0"
-        )
-        connection.exec_driver_sql(
-            "ALTER TABLE ledger.carrier_reading"
-            " ADD COLUMN IF NOT EXISTS payments_unchanged_since TIMESTAMP WITH TIME ZONE,"
-            " ADD COLUMN IF NOT EXISTS payments_are_stale BOOLEAN NOT NULL DEFAULT false"
-        )
+        for table, columns in _NEWER.items():
+            added = ", ".join(
+                f"ADD COLUMN IF NOT EXISTS {name} {kind}" for name, kind in columns.items()
+            )
+            connection.exec_driver_sql(f"ALTER TABLE {table} {added}")
 
 
 def take_away_what_the_first_has_not(engine):
     """The database as the first release leaves it to the upgrade."""
     with engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE book.event_set DROP COLUMN members_fallen")
-        connection.exec_driver_sql(
-            "ALTER TABLE ledger.carrier_reading"
-            " DROP COLUMN payments_unchanged_since, DROP COLUMN payments_are_stale"
-        )
+        for table, columns in _NEWER.items():
+            removed = ", ".join(f"DROP COLUMN {name}" for name in columns)
+            connection.exec_driver_sql(f"ALTER TABLE {table} {removed}")
 
 
 def reported_in_the_first(conn, run_id, partner_id):
