@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from enrollment.decision_words import same_words
 from enrollment.holds import Spoken, holds, speak
 from ledger.gates import AtGate, Decision, decide
 from pipeline import terminal
@@ -22,15 +23,17 @@ from simulator.exchange import ExchangeInABox
 _FIRST, _SECOND = "Ada First", "Ben Second"
 _PATIENCE = timedelta(days=5)  # files of the exchange come at most four nights late
 
-_REJECTED = sa.text("""
+# As the product takes a person's word: the last attempt to say the same, and not let out yet.
+_REJECTED = sa.text(f"""
 SELECT DISTINCT d.partner_id, d.exchange_policy_id
 FROM book.decision d JOIN ledger.file f ON f.file_id = d.sent_file_id
 WHERE d.state = 'rejected' AND d.again_by IS NULL AND f.recorded_at <= :before
-  AND d.decision_id = (SELECT max(n.decision_id) FROM book.decision n
-    WHERE n.exchange_policy_id = d.exchange_policy_id AND n.partner_id = d.partner_id
-      AND n.state = 'rejected')
+  AND NOT EXISTS (SELECT FROM book.decision l
+    WHERE l.exchange_policy_id = d.exchange_policy_id AND l.partner_id = d.partner_id
+      AND l.state IN ('rejected', 'refused') AND l.decision_id > d.decision_id
+      AND {same_words("l", "d")})
 ORDER BY 1, 2
-""")
+""")  # noqa: S608 - of constants
 
 
 class People:
