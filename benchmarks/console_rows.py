@@ -294,9 +294,18 @@ def _words() -> Iterator[str]:
         yield f"""
           INSERT INTO ledger.dispute (partner_id, {of}, exchange_policy_id, dollars, due_on,
             needs_second, state, drafted_by, account, reason, decided_by)
-          SELECT partner_id, {of}, exchange_policy_id, 10, date '2027-12-31', false, 'dropped',
+          SELECT partner_id, {of}, exchange_policy_id, 10, date '2027-12-31', false,
+            CASE {of} % 20 WHEN 3 THEN 'dropped' ELSE 'released' END,
             'Ada Price', 'console:1', 'As agreed.', 'Ada Price'
           FROM {table} WHERE {of} % 10 = 3 AND {of} > 20"""
+    yield """
+      INSERT INTO ledger.dispute_file (partner_id, sha256, disputes, dollars, taken_by, account)
+      SELECT partner_id, repeat('0', 64), count(*), sum(dollars), 'Ada Price', 'console:1'
+      FROM ledger.dispute WHERE state = 'released' GROUP BY partner_id, dispute_id % 12"""
+    yield """
+      INSERT INTO ledger.dispute_told (dispute_file_id, dispute_id)
+      SELECT (SELECT max(dispute_file_id) FROM ledger.dispute_file), dispute_id
+      FROM ledger.dispute WHERE state = 'released' AND case_id > 20"""
     yield f"""
       INSERT INTO reconciliation.match (partner_id, book_policy_id, book_member_id,
         carrier_policy_id, carrier_member_id, state, how, weight, first_seen, last_seen,

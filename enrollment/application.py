@@ -21,6 +21,7 @@ from schemas import book
 from schemas.book import SAID_BY_ISSUER, event_set, policy
 from schemas.database import file
 from schemas.errors import Terminal
+from schemas.moments import typed
 from schemas.partners import Exchange
 from schemas.postgres_copy import give_memory
 
@@ -130,7 +131,7 @@ def _check_time(conn: sa.Connection, partner_id: str, known_at: datetime) -> Non
     )
     if conn.execute(later).scalar_one():
         raise Terminal(
-            f"The book of {partner_id} holds beliefs from after {known_at:%Y-%m-%d %H:%M}. "
+            f"The book of {partner_id} holds beliefs from after {typed(known_at)}. "
             "Run the night with a later moment."
         )
 

@@ -6,6 +6,8 @@ does not have takes nothing back.
 
 import sqlalchemy as sa
 
+from schemas.awaited import AWAITED
+
 # What a carrier's record says otherwise than the book, one row for each id of a member who is
 # covered: only they are told.
 _UNTOLD = sa.text("""
@@ -97,25 +99,40 @@ GROUP BY c.exchange_policy_id, c.rule, q.kind, q.name
 """)
 
 # An effectuation names everybody whom the enrollment brought (section 7.2.4), and no second one is
-# taken (table 16): it waits for whom our verdict kept out, until the enrollment is mended. An INS
-# that was one too many by the set's own count is nobody's.
-_SHORT = sa.text("""
-INSERT INTO incomplete
-SELECT c.exchange_policy_id, c.rule, r.kind, 'member', k.told - k.known
+# taken (table 16): it waits for whom our verdict kept out, until he has come, until the exchange
+# does not tell of him any more, or until persons have said that he does not come: a waiver of the
+# case, with none left open.
+_SHORT = sa.text(f"""
+CREATE TEMPORARY TABLE short ON COMMIT DROP AS
+SELECT c.exchange_policy_id, c.rule, r.kind, k.members, coalesce(said.is_let_go, false) AS is_let_go
 FROM candidate c
 JOIN decision_rule r ON r.rule = c.rule AND r.kind = 'effectuation'
 JOIN standing s USING (exchange_policy_id)
-JOIN book.event n ON n.event_id = s.event_id
-JOIN book.event_set i ON i.file_id = n.file_id AND i.set_ordinal = n.set_ordinal
+JOIN book.event e ON e.event_id = s.event_id
+JOIN book.event_set i ON i.file_id = e.file_id AND i.set_ordinal = e.set_ordinal
   AND i.members_fallen > 0
-JOIN ledger.transaction_set h ON h.file_id = i.file_id AND h.set_ordinal = i.set_ordinal
+CROSS JOIN LATERAL (SELECT {AWAITED} AS members) k
 CROSS JOIN LATERAL (
-  SELECT least(h.total_count, i.members_fallen + (SELECT count(*) FROM book.event e
-      WHERE e.file_id = i.file_id AND e.set_ordinal = i.set_ordinal)) AS told,
-    (SELECT count(*) FROM book.member m WHERE m.exchange_policy_id = c.exchange_policy_id
-      AND m.partner_id = :partner_id AND m.known_to = 'infinity') AS known
-) k
-WHERE k.known < k.told
+  SELECT bool_and(w.state = 'waived') AS is_let_go FROM ledger.case w
+  WHERE w.exchange_policy_id = c.exchange_policy_id AND w.partner_id = :partner_id
+    AND w.kind = 'rejected' AND w.maintenance_type = '021' AND w.state <> 'resolved'
+) said
+WHERE k.members > 0
+""")
+_AWAITING = sa.text("""
+INSERT INTO incomplete
+SELECT exchange_policy_id, rule, kind, 'member', members FROM short WHERE NOT is_let_go
+""")
+# What persons have let go says so.
+_SAY_SO = sa.text("""
+UPDATE candidate c
+SET evidence = coalesce(c.evidence, '{}') || jsonb_build_object('without_members', t.members)
+FROM short t
+WHERE t.is_let_go AND t.exchange_policy_id = c.exchange_policy_id AND t.rule = c.rule
+""")
+
+LET_GO = sa.text("""
+SELECT DISTINCT exchange_policy_id FROM short WHERE is_let_go ORDER BY exchange_policy_id
 """)
 
 _LEAVE_INCOMPLETE = sa.text("""
@@ -129,6 +146,8 @@ STATEMENTS = (
     _MAINTENANCES,
     _INCOMPLETE,
     _SHORT,
+    _AWAITING,
+    _SAY_SO,
     sa.text("ANALYZE incomplete (exchange_policy_id, rule)"),
     _LEAVE_INCOMPLETE,
 )

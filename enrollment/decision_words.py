@@ -37,7 +37,8 @@ def undone(alias: str) -> str:
     """The condition, as SQL, that we have unsaid ourselves what a sent decision says.
 
     An end, by taking it back because its payment came to light; ids, by telling others. What the
-    carrier asked to take back is not undone: its word goes before what follows from payments.
+    carrier asked to take back, or the exchange took back, is not undone: that goes before what
+    follows from payments, also when a later end is taken back because of one.
     """
     return f"""EXISTS (
   SELECT FROM book.decision u
@@ -45,5 +46,11 @@ def undone(alias: str) -> str:
     AND u.event_id = {alias}.event_id AND u.state = 'sent'
     AND u.decision_id > {alias}.decision_id
     AND CASE WHEN {alias}.kind IN ('cancellation', 'termination') THEN u.rule = 'paid-in-time'
+        AND NOT EXISTS (
+          SELECT FROM book.event_set o JOIN book.event_set r
+            ON r.exchange_policy_id = o.exchange_policy_id AND r.partner_id = o.partner_id
+            AND r.transaction IN ('reinstatement', 'issuer_reinstatement') AND r.state = 'applied'
+            AND r.moment > o.moment AND r.moment < u.evidence ->> 'reverses'
+          WHERE o.file_id = {alias}.sent_file_id AND o.set_ordinal = {alias}.set_ordinal)
       ELSE {alias}.kind = 'maintenance' AND u.kind = 'maintenance' END
 )"""

@@ -44,16 +44,22 @@ class CarrierTables(Protocol):
 
 @dataclass(frozen=True)
 class Decided:
-    """How many decisions a run has made, and withdrawn of those that were not sent yet."""
+    """How many decisions a run has made, and withdrawn of those that were not sent yet.
+
+    `let_go` are the policies whose effectuation waits no longer for a member whom we have rejected,
+    because persons say that he does not come.
+    """
 
     made: int
     withdrawn: int
+    let_go: tuple[str, ...] = ()
 
 
 _TABLES = (
     *("standing", "ending", "counted_payment", "paid", "settled", "candidate", "continued"),
     *("balance", "confirmed", "behind", "owed_item", "owed_month", "grace_over"),
     *("newest_request", "judged_request", "untold_id", "issuer_id", "incomplete", "chosen"),
+    "short",
 )
 
 
@@ -93,7 +99,7 @@ def decide(  # noqa: PLR0913
     _execute(conn, decision_choice.RENEW, known)
     made = _execute(conn, decision_choice.MAKE, known)
     conn.execute(sa.text("ANALYZE book.decision"))
-    return Decided(made, withdrawn)
+    return Decided(made, withdrawn, tuple(conn.execute(decision_ids.LET_GO).scalars()))
 
 
 def _candidates(records: CarrierTables) -> tuple[sa.TextClause, ...]:

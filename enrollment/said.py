@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from enrollment.application import Night, apply_events
 from enrollment.staged_events import FileTables
 from enrollment.staging import stage_sent
+from schemas.answering import rejects
 from schemas.errors import Terminal
 
 # One set for each decision: a policy has at most one that is unsent.
@@ -23,18 +24,17 @@ WHERE s.file_id = :file_id AND d.partner_id = :partner_id
 
 # The exchange rejects an interchange (TA1), a functional group or transaction set (999), or the
 # business that a set is about (BAA).
-_TAKE_BACK = sa.text("""
+_TAKE_BACK = sa.text(f"""
 WITH rejected AS (
   SELECT DISTINCT ON (t.file_id, t.set_ordinal) t.file_id, t.set_ordinal, a.level
   FROM ledger.answer a
   JOIN ledger.transaction_set t ON t.file_id = a.sent_file_id
   JOIN ledger.functional_group g ON g.file_id = t.file_id AND g.group_ordinal = t.group_ordinal
-  WHERE a.partner_id = :partner_id AND a.state = 'counts'
-    AND CASE a.level
-      WHEN 'interchange' THEN a.code = 'R' AND a.ordinal = g.interchange_ordinal
-      WHEN 'group' THEN a.code NOT IN ('A', 'E', 'P') AND a.ordinal = g.group_ordinal
-      WHEN 'set' THEN a.code NOT IN ('A', 'E') AND a.ordinal = t.set_ordinal
-      ELSE a.code = 'R' AND a.ordinal = t.set_ordinal END
+  WHERE a.partner_id = :partner_id AND a.state = 'counts' AND {rejects("a")}
+    AND a.ordinal = CASE a.level
+      WHEN 'interchange' THEN g.interchange_ordinal
+      WHEN 'group' THEN g.group_ordinal
+      ELSE t.set_ordinal END
     AND EXISTS (
       SELECT FROM book.decision d
       WHERE d.sent_file_id = t.file_id AND d.set_ordinal = t.set_ordinal AND d.state = 'sent'

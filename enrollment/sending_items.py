@@ -4,6 +4,7 @@ Rejected, held, not to be sent, unanswered, in doubt whether it has arrived, and
 """
 
 from enrollment.newer_word import BY_EXCHANGE
+from schemas.answering import TO_NOTHING_OF_OURS, rejects
 
 # A rejection is open until the same is decided again, or the exchange says something newer of its
 # policy. An audit is no such word.
@@ -42,14 +43,18 @@ FROM book.decision WHERE partner_id = :partner_id AND obstacle IS NOT NULL
 """
 
 # An answer that is about nothing of ours, or contradicts an earlier one, is told for two weeks.
-_ANSWERS = """
+# What rejects nothing of ours is told until a person closes its case: silence would be acceptance.
+_ANSWERS = f"""
 SELECT DISTINCT 'answer', a.partner_id, a.exchange_policy_id,
   CASE a.state WHEN 'unmatched' THEN 'unknown-number ' ELSE 'contradicts ' END
     || coalesce(a.set_number, a.group_number, a.interchange_number, ''),
   CAST(NULL AS text), a.file_id, CAST(NULL AS bigint)
 FROM ledger.answer a JOIN ledger.file f USING (file_id)
 WHERE a.partner_id = :partner_id AND a.state IN ('unmatched', 'contradicts')
-  AND f.recorded_at > (SELECT max(as_of) FROM ledger.run) - interval '14 days'
+  AND CASE WHEN a.state = 'unmatched' AND {rejects("a")}
+    THEN NOT EXISTS (SELECT FROM ledger.case c WHERE c.file_id = a.file_id
+      AND c.rule = '{TO_NOTHING_OF_OURS}' AND c.state = 'resolved')
+    ELSE f.recorded_at > (SELECT max(as_of) FROM ledger.run) - interval '14 days' END
 """
 
 

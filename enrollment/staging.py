@@ -5,6 +5,7 @@ of INS03, INS04 and ADDL MAINT REASON (CMS guide 7.2, appendix C) names it for t
 Whether it may happen to the policy as it stands is `enrollment/application.py`.
 """
 
+from collections import defaultdict
 from typing import Literal
 
 import numpy as np
@@ -75,8 +76,10 @@ def stage_file(
     ids = {"file_id": file_id, "run_id": run_id}
     told = staged_events(parsed, _accepted(conn, file_id))
     judged = _judge(conn, file_id, exchange, told, "exchange_to_issuer")
-    fallen = _fallen(parsed.members, told, judged)
-    _write(conn, exchange, told, judged.with_column("members_fallen", fallen), ids)
+    judged = judged.with_column("members_fallen", _fallen(parsed.members, told, judged))
+    if parsed.members.num_rows > told.num_rows:
+        judged = judged.with_column("fallen_members", _who_fell(parsed.members, told, judged))
+    _write(conn, exchange, told, judged, ids)
     _refuse(conn, told, judged, ids)
     conn.execute(sa.update(file).where(file.c.file_id == file_id).values(state="staged"))
     return int(judged.sets.column("reason").null_count)
@@ -161,6 +164,18 @@ def _fallen(members: pa.Table, told: pa.Table, judged: JudgedSets) -> pa.Array:
     came = np.bincount(members.column("set_ordinal").drop_null().to_numpy())
     stayed = np.bincount(told.column("set_ordinal").to_numpy(), minlength=len(came))
     return pa.array((came - stayed)[judged.sets.column("set_ordinal").to_numpy()])
+
+
+def _who_fell(members: pa.Table, told: pa.Table, judged: JudgedSets) -> pa.Array:
+    """Of each set the ids of those members, empty where none is told; null of one that is whole."""
+    is_told = pc.is_in(members["member_ordinal"], told["member_ordinal"].combine_chunks())
+    fell = members.filter(pc.and_(pc.invert(is_told), pc.is_valid(members["set_ordinal"])))
+    ids = defaultdict(list)
+    told_ids = pc.fill_null(fell.column("exchange_member_id"), "").to_pylist()
+    for ordinal, member_id in zip(fell["set_ordinal"].to_pylist(), told_ids, strict=True):
+        ids[ordinal].append(member_id)
+    of_sets = [ids.get(one) for one in judged.sets.column("set_ordinal").to_pylist()]
+    return pa.array(of_sets, pa.list_(TEXT))
 
 
 def _refuse(conn: sa.Connection, told: pa.Table, judged: JudgedSets, ids: dict[str, int]) -> None:

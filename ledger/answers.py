@@ -2,8 +2,9 @@
 
 Every answer is kept, and matched to what was sent by our own control numbers, whenever it comes:
 one that comes before its number is known here is matched later, one that comes again changes
-nothing. The first answer about something counts; a later one that says otherwise is told, and
-changes nothing either.
+nothing. A number of digits is the same with and without leading zeros (docs/decisions/0085). The
+first answer about something counts; a later one that says otherwise is told, and changes nothing
+either.
 """
 
 from dataclasses import dataclass
@@ -54,6 +55,66 @@ WITH sent AS (
 ), found AS ({_FOUND})
 UPDATE ledger.answer a SET state = 'matched', sent_file_id = found.file_id, ordinal = found.ordinal
 FROM found WHERE a.answer_id = found.answer_id
+""")  # noqa: S608 - of constants
+
+
+def _as_number(column: str) -> str:
+    return f"CASE WHEN {column} ~ '^[0-9]+$' THEN ltrim({column}, '0') ELSE {column} END"
+
+
+def _written(column: str) -> str:
+    """How a number may be written in nine places, so that an index finds it."""
+    return f"""ARRAY(SELECT lpad({_as_number(column)}, places, '0')
+    FROM generate_series(greatest(1, length({_as_number(column)})), 9) places)"""  # noqa: S608
+
+
+# The same by what the numbers are worth, where one thing only has them, and of the policy, if one
+# is named. What was written to the letter as ours is matched already.
+_MATCH_AS_NUMBERS = sa.text(f"""
+WITH sent AS (
+  SELECT file_id FROM ledger.file
+  WHERE partner_id = :partner_id AND direction = 'issuer_to_exchange'
+), open AS (
+  SELECT * FROM ledger.answer
+  WHERE partner_id = :partner_id AND state = 'unmatched'
+    AND concat(interchange_number, group_number, set_number) ~ '[0-9]'
+), named AS (
+  SELECT n.group_number, g.file_id, g.group_ordinal
+  FROM (SELECT DISTINCT group_number FROM open WHERE group_number IS NOT NULL) n
+  JOIN ledger.functional_group g
+    ON g.control_number = n.group_number OR g.control_number = ANY({_written("n.group_number")})
+  JOIN sent f ON f.file_id = g.file_id
+), found AS (
+  SELECT a.answer_id, i.file_id, i.interchange_ordinal AS ordinal
+  FROM open a
+  JOIN ledger.interchange i ON i.control_number = ANY({_written("a.interchange_number")})
+  JOIN sent f ON f.file_id = i.file_id
+  WHERE a.level = 'interchange'
+  UNION ALL
+  SELECT a.answer_id, n.file_id, n.group_ordinal
+  FROM open a JOIN named n USING (group_number) WHERE a.level = 'group'
+  UNION ALL
+  SELECT a.answer_id, s.file_id, s.set_ordinal
+  FROM open a
+  JOIN named n USING (group_number)
+  JOIN ledger.transaction_set s ON s.file_id = n.file_id AND s.group_ordinal = n.group_ordinal
+    AND {_as_number("s.control_number")} = {_as_number("a.set_number")}
+  WHERE a.level IN ('set', 'business')
+  UNION ALL
+  SELECT a.answer_id, s.file_id, s.set_ordinal
+  FROM open a
+  JOIN ledger.transaction_set s ON {_as_number("s.control_number")} = {_as_number("a.set_number")}
+  JOIN sent f ON f.file_id = s.file_id
+  WHERE a.level = 'business' AND a.group_number IS NULL
+), single AS (
+  SELECT answer_id, min(file_id) AS file_id, min(ordinal) AS ordinal
+  FROM found GROUP BY answer_id HAVING count(*) = 1
+)
+UPDATE ledger.answer a SET state = 'matched', sent_file_id = one.file_id, ordinal = one.ordinal
+FROM single one WHERE a.answer_id = one.answer_id
+  AND NOT (a.level = 'business' AND EXISTS (
+    SELECT FROM book.event_set s WHERE s.file_id = one.file_id AND s.set_ordinal = one.ordinal
+      AND s.exchange_policy_id <> a.exchange_policy_id))
 """)  # noqa: S608 - of constants
 
 # What the first answer of a level said of one thing counts. Of a business acknowledgement every
@@ -181,7 +242,8 @@ def set_answer_file(
 def match_answers(conn: sa.Connection, partner_id: str) -> None:
     """Matches what is not matched yet of the partner's answers, and records what they say."""
     parameters = {"partner_id": partner_id}
-    if not conn.execute(_MATCH, parameters).rowcount:
+    matched = sum(conn.execute(how, parameters).rowcount for how in (_MATCH, _MATCH_AS_NUMBERS))
+    if not matched:
         return
     conn.execute(_JUDGE, parameters)
     for statement in _ANSWERED:

@@ -108,7 +108,11 @@ class Verification:
 
 
 def note(
-    conn: sa.Connection, action: str, object_kind: str, object_id: int, **details: int | str
+    conn: sa.Connection,
+    action: str,
+    object_kind: str,
+    object_id: int,
+    **details: int | str | list[str],
 ) -> None:
     """Appends an entry with the transaction. `details` are ids, states, counts and hashes only."""
     told = sa.cast(details, JSONB)

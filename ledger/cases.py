@@ -13,6 +13,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ledger.corrections import withdraw_overtaken
+from schemas.answering import TO_NOTHING_OF_OURS, rejects
 from schemas.book import SAID_BY_ISSUER
 from schemas.cases import CASE_MEMBERS, load_case_rules
 from schemas.catalog import load_rules
@@ -125,6 +126,23 @@ FROM (
         AND NOT EXISTS (SELECT FROM ledger.case c WHERE c.file_id = f.file_id))
 ) told
 ORDER BY subject, rule, segment_id, element, file_id DESC
+"""  # noqa: S608
+
+# Rejections of what we have not sent: one thing to find out, for all that the file brings of them.
+_FOUND_ANSWERS = f"""
+CREATE TEMP TABLE found_case ON COMMIT DROP AS
+SELECT 'file' AS kind, 'answers in ' || f.name AS subject, '{TO_NOTHING_OF_OURS}' AS rule,
+  CAST(NULL AS text) AS segment_id, CAST(NULL AS smallint) AS element, 'reject' AS severity,
+  CASE WHEN count(DISTINCT a.exchange_policy_id) = 1 THEN min(a.exchange_policy_id) END
+    AS exchange_policy_id,
+  CAST(NULL AS text) AS exchange_member_id, CAST(NULL AS numeric) AS premium,
+  CAST(NULL AS numeric) AS aptc, max(f.file_id) AS file_id, CAST(NULL AS bigint) AS set_ordinal,
+  CAST(NULL AS bigint) AS member_ordinal, CAST(NULL AS bigint) AS issue_ordinal,
+  CAST(0 AS bigint) AS members, CAST(NULL AS text) AS maintenance_type,
+  CAST(NULL AS text) AS submitted_at
+FROM ledger.answer a JOIN ledger.file f ON f.file_id = a.file_id
+WHERE a.partner_id = :partner_id AND a.state = 'unmatched' AND {rejects("a")}
+GROUP BY f.name
 """  # noqa: S608
 
 _SAME = """
@@ -262,6 +280,12 @@ _FILES_GONE = _gone(
       OR c.file_id IN (SELECT file_id FROM ledger.operator_word WHERE taken_as = :file_id))""",  # noqa: S608
 )
 
+# They are about something of ours after all, whose numbers came to be known later.
+_ANSWERS_GONE = _gone(
+    "(SELECT max(a.sent_file_id) FROM ledger.answer a WHERE a.file_id = c.file_id)",
+    f"c.rule = '{TO_NOTHING_OF_OURS}' AND NOT EXISTS (SELECT FROM found_case s WHERE {_SAME})",
+)
+
 _EXPIRED = f"""
 WITH ended AS (
   UPDATE ledger.case c SET state = 'reopened', waived_until = NULL,
@@ -331,6 +355,9 @@ def meet_book(conn: sa.Connection, looking: Looking, on_day: date, zone: str) ->
     _find(conn, _FOUND_WAITING, partner_id=looking.partner_id, ours=_ours(), **_reasons())
     _meet(conn, looking)
     _do(conn, _WAITING_GONE, looking, ours=_ours())
+    _find(conn, _FOUND_ANSWERS, partner_id=looking.partner_id)
+    _meet(conn, looking)
+    _do(conn, _ANSWERS_GONE, looking)
     withdraw_overtaken(conn, looking.partner_id, looking.run_id, looking.at)
 
 

@@ -1,7 +1,7 @@
 """Disputes that persons draft of breaks and cases, until they are released or dropped."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ledger.corrections import Word
 from ledger.words import Said, act, needing_second
 from schemas.database import file
-from schemas.disputes import dispute
+from schemas.disputes import dispute, dispute_told
 from schemas.errors import Terminal
 from schemas.persons import is_same_person
 from schemas.work import Desk, load_work_rules
@@ -26,7 +26,7 @@ SELECT b.break_id AS number, b.partner_id, b.exchange_policy_id, b.exchange_memb
   CASE b.source WHEN 'carrier' THEN b.book_value ELSE b.carrier_value END AS exchange_value,
   abs(coalesce(b.premium_difference, 0)) + abs(coalesce(b.aptc_difference, 0))
     + abs(coalesce(b.csr_difference, 0)) AS dollars,
-  b.file_id, e.byte_start, e.byte_end, CAST({found_at} AT TIME ZONE 'UTC' AS date) AS found_on
+  b.file_id, e.byte_start, e.byte_end, {found_at} AS found_at
 FROM reconciliation.break b
 LEFT JOIN LATERAL (
   SELECT v.byte_start, v.byte_end FROM book.event v JOIN book.event_set s
@@ -42,7 +42,7 @@ SELECT c.case_id AS number, c.partner_id, c.exchange_policy_id, c.exchange_membe
   coalesce(c.segment_id || coalesce(to_char(c.element, 'FM00'), ''), c.rule) AS field,
   CAST(NULL AS text) AS issuer_value, CAST(NULL AS text) AS exchange_value,
   abs(coalesce(c.premium, 0)) + abs(coalesce(c.aptc, 0)) AS dollars,
-  c.file_id, i.byte_start, i.byte_end, CAST({found_at} AT TIME ZONE 'UTC' AS date) AS found_on
+  c.file_id, i.byte_start, i.byte_end, {found_at} AS found_at
 FROM ledger.case c
 LEFT JOIN ledger.issue i ON i.file_id = c.file_id AND i.issue_ordinal = c.issue_ordinal
 WHERE c.case_id = ANY(:ids)
@@ -55,8 +55,8 @@ SELECT a.partner_id, a.number, a.exchange_policy_id, a.exchange_member_id, a.fie
   a.issuer_value, a.exchange_value, a.dollars, a.file_id, a.byte_start, a.byte_end, t.due_on,
   a.number = ANY(:second), 'draft', :person, :account, :reason
 FROM ({about}) a
-JOIN unnest(CAST(:partners AS text[]), CAST(:found AS date[]), CAST(:days AS date[]))
-  t (partner_id, found_on, due_on) USING (partner_id, found_on)
+JOIN unnest(CAST(:partners AS text[]), CAST(:found AS timestamptz[]), CAST(:days AS date[]))
+  t (partner_id, found_at, due_on) USING (partner_id, found_at)
 ORDER BY a.number RETURNING dispute_id
 """
 
@@ -67,8 +67,8 @@ _FOUND_AT = """coalesce((
   WHERE e.{noun}_id = {rows}.{noun}_id AND e.action = 'found again' AND e.{noun}_event_id > (
     SELECT max(g.{noun}_event_id) FROM {events} g
     WHERE g.{noun}_id = e.{noun}_id AND g.action = 'gone')), {rows}.first_seen)"""
-_FOUND_DAYS = """
-SELECT DISTINCT partner_id, CAST({found_at} AT TIME ZONE 'UTC' AS date)
+_FOUND = """
+SELECT DISTINCT partner_id, {found_at}
 FROM {table} f WHERE {noun}_id = ANY(:ids) ORDER BY 1, 2
 """
 # A dispute is of the disagreement that was there when it was drafted: once that was gone, and the
@@ -103,12 +103,14 @@ def _of(desk: Desk, statement: str, rows: str = "f") -> str:
     return statement.format(found_at=_FOUND_AT.format(rows=rows, **names), **names)
 
 
-def found_days(conn: sa.Connection, desk: Desk, ids: Sequence[int]) -> list[tuple[str, date]]:
-    """The partners and days on which these breaks or cases were found, each once.
+def found_moments(
+    conn: sa.Connection, desk: Desk, ids: Sequence[int]
+) -> list[tuple[str, datetime]]:
+    """The partners and moments at which these breaks or cases were found, each once.
 
-    Of what was gone and has come again it is the day on which it came again.
+    Of what was gone and has come again it is the moment at which it came again.
     """
-    found = conn.execute(sa.text(_of(desk, _FOUND_DAYS)), {"ids": list(ids)})
+    found = conn.execute(sa.text(_of(desk, _FOUND)), {"ids": list(ids)})
     return [(row[0], row[1]) for row in found]
 
 
@@ -117,12 +119,12 @@ def draft_disputes(
     desk: Desk,
     ids: Sequence[int],
     word: Word,
-    due_on: Mapping[tuple[str, date], date],
+    due_on: Mapping[tuple[str, datetime], date],
 ) -> list[int]:
     """The numbers of the drafts, one for each break or case about which `act` has said `dispute`.
 
-    `due_on` is the last day by `found_days`. Raises Terminal when one of them has a draft, or was
-    disputed since it was found.
+    `due_on` is the last day by `found_moments`. Raises Terminal when one of them has a draft, or
+    was disputed since it was found.
     """
     known = conn.execute(sa.text(_of(desk, _KNOWN)), {"ids": list(ids)}).first()
     if known is not None:
@@ -135,7 +137,7 @@ def draft_disputes(
         "ids": list(ids),
         "second": needing_second(conn, desk, ids, "dispute"),
         "partners": [partner for partner, _ in due_on],
-        "found": [found_on for _, found_on in due_on],
+        "found": [found_at for _, found_at in due_on],
         "days": list(due_on.values()),
         "person": word.person.strip(),
         "account": word.account,
@@ -206,10 +208,14 @@ def list_disputes(
 ) -> list[dict[str, Any]]:
     """Disputes with the names of their files, in the order of their numbers.
 
-    `about` is `break_id` or `case_id`; without states they are of all states.
+    `about` is `break_id` or `case_id`; without states they are of all states. `dispute_file_id` is
+    the file in which one went to the exchange.
     """
-    query = sa.select(dispute, file.c.name.label("file_name")).select_from(
-        dispute.outerjoin(file, file.c.file_id == dispute.c.file_id)
+    names = file.c.name.label("file_name"), dispute_told.c.dispute_file_id
+    query = sa.select(dispute, *names).select_from(
+        dispute.outerjoin(file, file.c.file_id == dispute.c.file_id).outerjoin(
+            dispute_told, dispute_told.c.dispute_id == dispute.c.dispute_id
+        )
     )
     if partners is not None:
         query = query.where(dispute.c.partner_id.in_(partners))

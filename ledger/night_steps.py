@@ -4,13 +4,14 @@ A step that has left nothing at all was not done: its process was killed, or the
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from ledger import audit
 from ledger.files import unchecked_files
 from ledger.step_failures import StepFailure, checking
+from schemas.moments import typed
 
 DONE, PASSED_OVER = "step went through", "step passed over"
 
@@ -59,8 +60,8 @@ class LaterNight:
         """Why nothing more is done in an earlier one, and what to do."""
         return (
             f"Run {self.run_id} has worked for {self.partner_id} as of a later moment, "
-            f"{self.as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC. What an earlier night has left to "
-            "do, the next one does: `edi834 night` after that moment."
+            f"{typed(self.as_of)}. What an earlier night has left to do, the next one does: "
+            "`edi834 night` after that moment."
         )
 
 

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from schemas.errors import Retryable, Superseded
+from schemas.moments import typed
 from schemas.runs import partner_owner, run_owner
 
 _LOCK_CLASS = 834_010
@@ -85,7 +86,7 @@ class Standing:
         since = f"{self.since.astimezone(UTC):%Y-%m-%d %H:%M}"
         return (
             f"{self.partner_id} is being worked on by {self.name} for run {self.run_id} "
-            f"({self.as_of.astimezone(UTC):%Y-%m-%d %H:%M}), since {since} UTC. Wait until it has "
+            f"({typed(self.as_of)}), since {since} UTC. Wait until it has "
             "ended; if it never will, `edi834 night --take-over` takes the work from it."
         )
 

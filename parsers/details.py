@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from parsers.columns import PlacedRows
 from parsers.members import coverage_ordinals
-from parsers.segments import Ints, Segments
+from parsers.segments import Flags, Ints, Segments
 from parsers.stretch import Stretch
 from parsers.values import count_column, date_column, date_range_columns, money_column
 from schemas.details import DETAILS, RACES, Detail, DetailColumn, detail_schemas
@@ -80,16 +80,22 @@ def _rows_of(detail: Detail, rows: PlacedRows) -> Ints:
 def _read(detail: Detail, rows: PlacedRows, keys: _Keys) -> pa.Table:
     segments = rows.stretch.segments
     chosen = _rows_of(detail, rows)
-    if detail.required is not None:
-        needed = next(column for column in detail.columns if column.name == detail.required)
-        tokens = segments.tokens_at(chosen, needed.element)
-        chosen = chosen[(tokens >= 0) & (segments.lengths(np.maximum(tokens, 0)) > 0)]
+    if detail.filled:
+        needed = {column.element for column in detail.columns if column.name in detail.filled}
+        chosen = chosen[np.any([_has(segments, chosen, element) for element in needed], axis=0)]
     columns = keys.of(chosen)
     for column in detail.columns:
         columns |= _column(detail, column, segments, chosen)
     return pa.table(
         {field.name: columns[field.name] for field in detail.schema}, schema=detail.schema
     )
+
+
+def _has(segments: Segments, rows: Ints, element: int) -> Flags:
+    """Whether the element of each row is filled."""
+    tokens = segments.tokens_at(rows, element)
+    filled: Flags = (tokens >= 0) & (segments.lengths(np.maximum(tokens, 0)) > 0)
+    return filled
 
 
 def _column(
@@ -100,6 +106,9 @@ def _column(
     if column.kind == "date" and detail.range_end is not None:
         begins, ends = date_range_columns(segments, tokens)
         return {column.name: begins, detail.range_end: ends}
+    if column.component is not None:
+        parts = _components(segments.texts(tokens), segments.delimiters.component, column.component)
+        return {column.name: parts[-1]}
     return {column.name: _READERS[column.kind](segments, tokens)}
 
 
@@ -109,19 +118,14 @@ def _read_races(rows: PlacedRows, keys: _Keys) -> pa.Table:
     guide = load_guide()
     found = [rows.of(guide.segments_of(loop, "DMG")[0].index) for loop in ("2100A", "2100B")]
     chosen = np.sort(np.concatenate(found))
-    tokens = segments.tokens_at(chosen, 5)
-    chosen = chosen[(tokens >= 0) & (segments.lengths(np.maximum(tokens, 0)) > 0)]
+    chosen = chosen[_has(segments, chosen, 5)]
     texts = segments.texts(segments.tokens_at(chosen, 5))
     delimiters = segments.delimiters
     repeated = pc.split_pattern(texts, pattern=chr(delimiters.repetition))
     parents = pc.list_parent_indices(repeated).to_numpy()
-    # Three more separators make every list long enough to be taken apart.
-    component = chr(delimiters.component)
-    padding, nothing = (pa.scalar(text, pa.large_string()) for text in (component * 3, ""))
-    padded = pc.binary_join_element_wise(pc.list_flatten(repeated), padding, nothing)
-    parts = pc.split_pattern(padded, pattern=component)
     names = ("race_code", "code_list", "code")
-    components = {name: _filled(pc.list_element(parts, at)) for at, name in enumerate(names)}
+    parts = _components(pc.list_flatten(repeated), delimiters.component, len(names))
+    components = dict(zip(names, parts, strict=True))
     first = np.searchsorted(parents, parents, side="left")
     columns = {
         **keys.of(chosen[parents]),
@@ -129,6 +133,16 @@ def _read_races(rows: PlacedRows, keys: _Keys) -> pa.Table:
         **components,
     }
     return pa.table({field.name: columns[field.name] for field in RACES}, schema=RACES)
+
+
+def _components(texts: pa.Array, separator: int, many: int) -> list[pa.Array]:
+    """The first so many components of each text; null where one is left out."""
+    component = chr(separator)
+    # More separators make every list long enough to be taken apart.
+    padding, nothing = (pa.scalar(text, pa.large_string()) for text in (component * many, ""))
+    padded = pc.binary_join_element_wise(texts, padding, nothing)
+    parts = pc.split_pattern(padded, pattern=component)
+    return [_filled(pc.list_element(parts, at)) for at in range(many)]
 
 
 def _filled(column: pa.Array) -> pa.Array:

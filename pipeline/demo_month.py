@@ -105,8 +105,8 @@ class Month:
                     speak(conn, ids, spoken)
         for partner_id, box in self.boxes.items():
             path = self.house.settings.home / "months" / f"disputes.{partner_id}.txt"
-            write_disputes(self.house, partner_id, path, Signer(_PERSON, account()))
-            box.take_disputes(path.read_bytes())
+            if write_disputes(self.house, partner_id, path, Signer(_PERSON, account())):
+                box.take_disputes(path.read_bytes())
             box.mend()
 
     def _breaks(self) -> dict[_Key, bool]:

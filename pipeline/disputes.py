@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import sqlalchemy as sa
 
 from ledger.corrections import Word
-from ledger.disputes import Decision, decide_dispute, draft_disputes, found_days
+from ledger.disputes import Decision, decide_dispute, draft_disputes, found_moments
 from ledger.words import Said, act
 from pipeline.wiring import House
 from schemas.breaks import BREAKS
@@ -28,22 +28,24 @@ def draft(  # noqa: PLR0913 - who drafts what, and as of which look at it
 ) -> list[int]:
     """The numbers of the drafts of disputes about these breaks or cases.
 
-    Each is due by the window of its partner's exchange, counted from the day it was found on.
-    Raises Terminal, and drafts none, when one of them is disputed already, is in a state in which
-    nothing is disputed, or, with `versions`, was changed since the person has looked at it.
+    Each is due by the window of its partner's exchange, counted from the day that it had when this
+    was found. Raises Terminal, and drafts none, when one of them is disputed already, is in a state
+    in which nothing is disputed, or, with `versions`, was changed since the person has looked.
     """
     desk = DESKS[noun]
     said = Said("dispute", word.person, word.account, reason=word.reason)
     act(conn, desk, ids, said, versions)
     due_on = {
-        (partner_id, found_on): _last_day(house, partner_id, found_on)
-        for partner_id, found_on in found_days(conn, desk, ids)
+        (partner_id, found_at): _last_day(house, partner_id, found_at)
+        for partner_id, found_at in found_moments(conn, desk, ids)
     }
     return draft_disputes(conn, desk, ids, word, due_on)
 
 
-def _last_day(house: House, partner_id: str, found_on: date) -> date:
+def _last_day(house: House, partner_id: str, found_at: datetime) -> date:
+    """By the exchange's calendar, from the day that it had when this was found."""
     window = load_month(house.partner(partner_id).exchange).dispute
+    found_on = house.day_of(partner_id, found_at)
     return load_business_days().deadline(found_on, window.days, window.when_closed)
 
 

@@ -5,8 +5,9 @@ reads what that run received. What a figure says is a row of `schemas/watch.toml
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -165,6 +166,7 @@ def figures(house: House, now: datetime | None = None) -> list[Figure]:
         clock = clock_of(conn, now or datetime.now(UTC))
         return [
             *_queried(house, conn, clock),
+            *_never_run(house, conn, clock),
             *_balances(house, conn),
             *_expected(house, conn, clock),
             *_late_answers(house, conn, clock),
@@ -188,6 +190,24 @@ def _queried(house: House, conn: sa.Connection, clock: datetime) -> Iterator[Fig
         for row in conn.execute(sa.text(text), asked).mappings():
             labels = {name: str(value) for name, value in row.items() if name != "value"}
             yield Figure(metric, float(row["value"]), labels)
+
+
+def _never_run(house: House, conn: sa.Connection, clock: datetime) -> Iterator[Figure]:
+    """Of partners for whom no run has ever worked, how long one could have: nobody switched it on.
+
+    Since the audit trail began, or their first file was expected, whichever is later.
+    """
+    last = conn.execute(sa.text(_LAST_RUNS), {"partners": _partners(house)})
+    have_run = {row.partner_id for row in last}
+    began = begin(conn)
+    for partner_id in sorted(set(_partners(house)) - have_run):
+        zone = ZoneInfo(house.exchange(partner_id).time_zone)
+        days = [row.effective_from for row in house.partner(partner_id).expected_files]
+        expected_since = [datetime.combine(min(days), time(), zone)] if days else []
+        known = [*expected_since, *([began] if began else [])]
+        if known:
+            age = max((clock - max(known)).total_seconds(), 0)
+            yield Figure("edi834_run_age_seconds", age, {"partner": partner_id})
 
 
 def _balances(house: House, conn: sa.Connection) -> Iterator[Figure]:

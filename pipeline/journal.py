@@ -24,6 +24,6 @@ Work = Literal[
 ]
 
 
-def journal(conn: sa.Connection, run: Run, work: Work, **about: int | str) -> None:
+def journal(conn: sa.Connection, run: Run, work: Work, **about: int | str | list[str]) -> None:
     """Notes the work in the trail. `about` are ids and counts only."""
     audit.note(conn, work, "run", run.run_id, **about)

@@ -210,18 +210,39 @@ def done(ids: Ids, by: By, reason: Reason) -> None:
 
 @month.command()
 def disputes(
-    partner: PartnerId,
     out: Annotated[Path, typer.Option(help="The file to write.")],
+    partner: Annotated[str | None, typer.Option(help="The trading partner.")] = None,
+    again: Annotated[
+        int | None, typer.Option(metavar="N", help="File N once more, byte for byte.")
+    ] = None,
 ) -> None:
-    """Write the partner's released disputes, a line each with its evidence."""
+    """Write the partner's released disputes that were in no file yet, a line each with evidence.
+
+    Exit code 0: written; 1: nothing is new, and no file is written; 2: not possible.
+    """
     from ledger.sign_offs import Signer
-    from pipeline.month_disputes import write_disputes
+    from pipeline.month_disputes import write_again, write_disputes
+    from pipeline.month_report import nothing_to_dispute
     from pipeline.operators import account, name_of_operator
 
     with _house() as house:
         taken_by = Signer(name_of_operator(house.settings), account())
-        count, dollars = write_disputes(house, house.partner(partner).id, out, taken_by)
-    terminal.out.print(f"{out}: {count:,} disputes, {dollars:,.2f} dollars a month", soft_wrap=True)
+        partner_id = house.partner(partner).id if partner else None
+        if again is not None:
+            file = write_again(house, again, out, taken_by, partner_id)
+        elif partner_id is None:
+            raise Terminal("Whose disputes are to be written? Give --partner, or --again.")
+        else:
+            written = write_disputes(house, partner_id, out, taken_by)
+            if written is None:
+                terminal.out.print(nothing_to_dispute(house, partner_id), soft_wrap=True)
+                raise typer.Exit(OPEN_ITEMS)
+            file = written
+    terminal.out.print(
+        f"{out}: file {file.dispute_file_id} of disputes, {file.disputes:,} of them, "
+        f"{file.dollars:,.2f} dollars a month",
+        soft_wrap=True,
+    )
 
 
 def _speak(word: Any, ids: list[int], by: str, reason: str) -> None:

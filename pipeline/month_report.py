@@ -5,9 +5,11 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from ledger.dispute_files import last_dispute_file
 from pipeline import terminal
 from pipeline.month import WrittenRcni
 from pipeline.month_intake import LoadedAnswer
+from pipeline.wiring import House
 from schemas.monthly_answers import load_actions, load_issues
 
 _MASK = "•••"
@@ -131,6 +133,25 @@ def action_object(one: dict[str, Any], *, reveal: bool = False) -> dict[str, Any
     return {**told, "says": load_actions().says.get(one["rule"])}
 
 
+def _state(one: dict[str, Any]) -> str:
+    """Its state; of a dispute that was told, with the file in which it was."""
+    told = one["dispute_file_id"]
+    return str(one["state"]) if told is None else f"{one['state']}, in file {told}"
+
+
+def nothing_to_dispute(house: House, partner_id: str) -> str:
+    """Why there is no file of disputes, and which one was the last."""
+    with house.engine.connect() as conn:
+        last = last_dispute_file(conn, partner_id)
+    told = f"Nothing is new for {partner_id}: no file is written."
+    if last is None:
+        return told
+    return (
+        f"{told} The last one is file {last.dispute_file_id} of {last.at:%Y-%m-%d %H:%M}; "
+        f"`edi834 month disputes --again {last.dispute_file_id}` writes it once more."
+    )
+
+
 def action_table(known: list[dict[str, Any]]) -> Table:
     """Actions as a table: what differs, what is to be done, until when, and what it is worth."""
     table = Table("id", "partner", "policy", "member", "field", "flag", "action", "state",
@@ -141,7 +162,7 @@ def action_table(known: list[dict[str, Any]]) -> Table:
             terminal.visible(one["exchange_policy_id"] or ""),
             terminal.visible(one["exchange_member_id"] or ""),
             one["field"] or "(whole record)", terminal.visible(one["flag"] or ""),
-            one["action"], one["state"], f"{one['dollars']:,.2f}", str(one["due_on"] or ""),
+            one["action"], _state(one), f"{one['dollars']:,.2f}", str(one["due_on"] or ""),
         )  # fmt: skip
     return table
 
@@ -159,7 +180,7 @@ def show_action(one: dict[str, Any], *, reveal: bool = False) -> None:
         "field": one["field"] or "(whole record)",
         "flag": one["flag"],
         **{name: value if reveal or value is None else _MASK for name, value in values.items()},
-        "action": f"{one['action']}, {one['state']}",
+        "action": f"{one['action']}, {_state(one)}",
         "break": one["break_id"] and f"{one['break_id']} (edi834 breaks show {one['break_id']})",
         "because": load_actions().says.get(one["rule"]),
         "dollars a month": f"{one['dollars']:,.2f}",

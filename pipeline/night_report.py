@@ -11,6 +11,7 @@ from pipeline import terminal
 from pipeline.gate_report import show_at_gate
 from pipeline.night import NightResult
 from pipeline.partners_command import expected_sentence, hold_sentence
+from schemas.moments import typed
 
 
 def show_night(
@@ -37,8 +38,7 @@ def show_night(
         counted = ", ".join(f"{kind} {count:,}" for kind, count in open_items.items())
         terminal.out.print(f"Open items: {counted}. edi834 open-items lists them.", soft_wrap=True)
     terminal.out.print(
-        f"Run {result.run.run_id} ({result.run.as_of:%Y-%m-%d %H:%M %Z}): "
-        f"{result.state.replace('_', ' ')}."
+        f"Run {result.run.run_id} ({typed(result.run.as_of)}): {result.state.replace('_', ' ')}."
     )
     terminal.out.print(f"The audit trail ends with {result.anchor}", soft_wrap=True)
 

@@ -8,6 +8,7 @@ import typer
 
 from pipeline import terminal
 from pipeline.work_command import By, Reason, work_house
+from schemas.moments import typed
 
 OK, OPEN_ITEMS = 0, 1
 
@@ -124,7 +125,7 @@ def expected_sentence(one: Any) -> str:
     if one.state == "missing":
         return (
             f"{told}. Ask the exchange; if none comes: edi834 partners explain {one.partner_id} "
-            f"{due:%Y-%m-%dT%H:%M} --by NAME --reason TEXT."
+            f"{typed(due)} --by NAME --reason TEXT."
         )
     return f"{told}."
 

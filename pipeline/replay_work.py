@@ -59,6 +59,11 @@ from strongroom.files import parquet
 _SENT_IDS = 1_000_000_000_000
 _SENT_AT_ONCE = 1_000
 _OF_NO_CASE = "ALTER TABLE ledger.correction DROP CONSTRAINT IF EXISTS fk_correction_case_id"
+_WAIVED = sa.text("""
+UPDATE ledger.case SET state = CASE WHEN state = 'waived' THEN 'new' ELSE 'waived' END
+WHERE partner_id = :partner_id AND kind = 'rejected' AND state <> 'resolved'
+  AND (state = 'waived') <> (exchange_policy_id = ANY(CAST(:policy_ids AS text[])))
+""")
 _NO_PARTNER = ""  # for what a run does for none of them
 
 
@@ -353,7 +358,16 @@ class Replayer:
 
     def _settle(self, told: Told) -> None:
         run_id, partner_id = key = told.object_id, told.details["partner"]
+        self._let_go(partner_id, told.details.get("let_go", []))
         settle_decisions(self.house, self._run(run_id, partner_id), partner_id, self._records[key])
+
+    def _let_go(self, partner_id: str, policy_ids: list[str]) -> None:
+        """The cases of these policies are waived, as persons had waived them then, and no others.
+
+        No other word of theirs about cases is of effect on what a night makes.
+        """
+        with self.house.engine.begin() as conn:
+            conn.execute(_WAIVED, {"partner_id": partner_id, "policy_ids": policy_ids})
 
     def _report(self, told: Told) -> None:
         partner_id = told.details["partner"]

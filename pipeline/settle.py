@@ -41,29 +41,34 @@ def settle_decisions(house: House, run: Run, partner_id: str, records: CarrierRe
     run.
     """
     with writing(house, run, partner_id, "decisions settled") as conn:
-        sets = 0
+        sets, told = 0, {}
         if sent_file_id(conn, _KIND, run.run_id, partner_id) is None:
-            _decide(house, run, partner_id, conn, records)
+            let_go = _decide(house, run, partner_id, conn, records)
+            told = {"let_go": list(let_go)} if let_go else {}
             rows = offer(conn, partner_id, house.exchange(partner_id), run.run_id)
             sets = _send(house, run, partner_id, conn, rows)
-        journal(conn, run, "decisions settled", partner=partner_id, policies=sets)
+        journal(conn, run, "decisions settled", partner=partner_id, policies=sets, **told)
     log.info("decisions settled", partner=partner_id, sets=sets)
     return sets
 
 
 def _decide(
     house: House, run: Run, partner_id: str, conn: sa.Connection, records: CarrierRecords
-) -> None:
-    """Decides as of the run's day at the exchange, and holds what persons must see first."""
+) -> tuple[str, ...]:
+    """Decides as of the run's day at the exchange, and holds what persons must see first.
+
+    Returns the policies of which persons let something go: a replay asks the trail for them.
+    """
     partner, exchange = house.partner(partner_id), house.exchange(partner_id)
     on_day = exchange.day_of(run.as_of)
-    decide(conn, run.run_id, partner, exchange, on_day, records)
+    decided = decide(conn, run.run_id, partner, exchange, on_day, records)
     doubts = [_STALE] if records.is_stale else []
     if kept_out := kept_from_the_book(conn, partner_id):
         doubts.append(_KEPT_OUT.format(kept_out))
     hold_id = hold_endings(conn, run.run_id, partner_id, on_day, partner.holding, doubts)
     if hold_id is not None:
         log.warning("endings held", partner=partner_id, hold=hold_id)
+    return decided.let_go
 
 
 def _send(house: House, run: Run, partner_id: str, conn: sa.Connection, rows: pa.Table) -> int:

@@ -147,18 +147,24 @@ def mark_sent(conn: sa.Connection, month_file_id: int, file_id: int) -> None:
 
 
 def newest_pre_audits(conn: sa.Connection, partner_id: str) -> list[dict[str, Any]]:
-    """The rows of the newest pre-audit file of each coverage year that was not refused."""
-    newest = (
-        sa.select(sa.func.max(month_file.c.month_file_id))
+    """The rows of the newest pre-audit file of each coverage year that was not refused.
+
+    That is the one that the exchange has gathered last, whenever it came.
+    """
+    found = (
+        sa.select(month_file)
+        .distinct(month_file.c.coverage_year)
         .where(
             month_file.c.partner_id == partner_id,
             month_file.c.kind == "pre_audit",
             month_file.c.state == "loaded",
         )
-        .group_by(month_file.c.coverage_year)
+        .order_by(
+            month_file.c.coverage_year,
+            sa.func.coalesce(month_file.c.balance["gathered"].astext, "").collate("C").desc(),
+            month_file.c.month_file_id.desc(),
+        )
     )
-    found = sa.select(month_file).where(month_file.c.month_file_id.in_(newest))
-    found = found.order_by(month_file.c.coverage_year)
     return [dict(row) for row in conn.execute(found).mappings()]
 
 
@@ -259,16 +265,26 @@ _ACTIONS = """
 SELECT a.*, f.partner_id, f.coverage_year, f.name AS answer_name, f.sha256 AS answer_sha256,
   e.byte_start AS event_byte_start, e.byte_end AS event_byte_end, e.file_id AS event_file_id,
   l.name AS event_file_name, l.sha256 AS event_sha256,
-  w.word, w.decided_by, w.reason, w.decided_at
+  w.word, w.decided_by, w.reason, w.decided_at, t.dispute_file_id
 FROM reconciliation.month_action a
 JOIN reconciliation.month_file f USING (month_file_id)
 LEFT JOIN book.event e ON e.event_id = a.event_id
 LEFT JOIN ledger.file l ON l.file_id = e.file_id
 LEFT JOIN reconciliation.month_word w ON w.action_id = a.action_id
+LEFT JOIN ledger.dispute_told t ON t.action_id = a.action_id
 WHERE (CAST(:partner_id AS text) IS NULL OR f.partner_id = :partner_id)
   AND (:everything OR a.state IN ('open', 'draft'))
   AND (CAST(:action_id AS bigint) IS NULL OR a.action_id = :action_id)
 ORDER BY a.action_id
+"""
+
+_MENDED = """
+SELECT a.action_id FROM reconciliation.month_action a
+JOIN reconciliation.month_file f USING (month_file_id)
+JOIN reconciliation.break b ON b.break_id = a.break_id
+WHERE a.action_id = ANY(:ids) AND (b.state = 'resolved' OR EXISTS (
+  SELECT FROM reconciliation.break_event e
+  WHERE e.break_id = b.break_id AND e.action = 'gone' AND e.at > f.as_of))
 """
 
 
@@ -279,9 +295,17 @@ def list_actions(
     everything: bool = False,
     action_id: int | None = None,
 ) -> list[dict[str, Any]]:
-    """What waits for a person, or everything that ever followed, with the evidence of each."""
+    """What waits for a person, or everything that ever followed, with the evidence of each.
+
+    `dispute_file_id` is the file in which a dispute went to the exchange.
+    """
     asked = {"partner_id": partner_id, "everything": everything, "action_id": action_id}
     return [dict(row) for row in conn.execute(sa.text(_ACTIONS), asked).mappings()]
+
+
+def mended(conn: sa.Connection, action_ids: Sequence[int]) -> set[int]:
+    """Those of the actions of which the break is closed, or was since: a newer answer said so."""
+    return set(conn.execute(sa.text(_MENDED), {"ids": list(action_ids)}).scalars())
 
 
 def speak(conn: sa.Connection, action_ids: Sequence[int], spoken: Spoken) -> Decimal:

@@ -88,6 +88,8 @@ event_set = sa.Table(
     refers("run_id", "ledger.run.run_id"),  # the run that decided last
     # How many of its members our verdict has kept out of it.
     sa.Column("members_fallen", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    # Their ids, empty where none is told; null of a whole set, and of all from before 0011.
+    sa.Column("fallen_members", ARRAY(sa.Text)),
     one_of("state", "staged", "applied", "pending", "duplicate", "refused"),
     one_of(
         "transaction",

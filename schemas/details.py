@@ -28,26 +28,28 @@ KEYS = [
 
 @dataclass(frozen=True)
 class DetailColumn:
-    """One column, and the element of the row's segment that fills it."""
+    """One column, and what of the row's segment fills it: an element, or one component of it."""
 
     name: str
     element: int
     kind: Kind = "text"
+    component: int | None = None  # 1-based; of texts only
 
 
 @dataclass(frozen=True)
 class Detail:
     """One table: the segments that make its rows, and its columns.
 
-    `required` names a column without which there is no row: a PER has up to three numbers, each a
-    row, from rows of `DETAILS` with the same name. `range_end` adds the second date of an RD8.
+    `filled` names columns of which one must be filled, or there is no row: a PER has up to three
+    numbers, each a row, from rows of `DETAILS` with the same name; and what few members have is no
+    row for the others. `range_end` adds the second date of an RD8.
     """
 
     name: str
     segment: str
     loops: tuple[str, ...]
     columns: tuple[DetailColumn, ...]
-    required: str | None = None
+    filled: tuple[str, ...] = ()
     range_end: str | None = None
 
     @property
@@ -79,11 +81,28 @@ def _communications(position: int) -> Detail:
             DetailColumn("qualifier", position),
             DetailColumn("number", position + 1),
         ),
-        required="number",
+        filled=("number",),
     )
 
 
+# Of INS, what is in no column of `schemas.tables.MEMBERS`: an exchange seldom sends it.
+_STATUSES = (
+    DetailColumn("medicare_plan", 6, component=1),
+    DetailColumn("medicare_eligibility_reason", 6, component=2),
+    DetailColumn("cobra_qualifying_event", 7),
+    DetailColumn("student_status", 9),
+    DetailColumn("confidentiality_code", 13),
+    DetailColumn("birth_sequence", 17, "count"),
+)
+
 DETAILS = (
+    Detail(
+        "statuses",
+        "INS",
+        ("2000",),
+        _STATUSES,
+        filled=tuple(column.name for column in _STATUSES),
+    ),
     Detail(
         "names",
         "NM1",
@@ -118,6 +137,8 @@ DETAILS = (
             DetailColumn("gender_code", 3),
             DetailColumn("marital_status", 4),
             DetailColumn("citizenship_status", 6),
+            DetailColumn("collection_code_list", 10),
+            DetailColumn("collection_code", 11),
         ),
     ),
     Detail("employment_classes", "EC", ("2100A",), _texts("class_1", "class_2", "class_3")),
@@ -168,6 +189,13 @@ DETAILS = (
         ("HEADER", "2000", "2200", "2300", "2320", "2750"),
         (DetailColumn("qualifier", 1), DetailColumn("begin", 3, "date")),
         range_end="end",
+    ),
+    Detail(
+        "late_enrollments",
+        "HD",
+        ("2300",),
+        (DetailColumn("late_enrollment", 9),),
+        filled=("late_enrollment",),
     ),
     Detail(
         "identification_cards",

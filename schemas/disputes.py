@@ -44,3 +44,34 @@ dispute = sa.Table(
     sa.Index("ix_dispute_state", "state", "partner_id", "dispute_id"),
     schema="ledger",
 )
+
+# Each file of released disputes, for the exchange: its bytes are made of the rows that it told.
+dispute_file = sa.Table(
+    "dispute_file",
+    metadata,
+    identity("dispute_file_id"),
+    text("partner_id"),
+    text("sha256"),
+    sa.Column("disputes", sa.BigInteger, nullable=False),  # how many lines
+    sa.Column("dollars", sa.Numeric(14, 2), nullable=False),  # a month, of all of them
+    text("taken_by"),  # the person
+    text("account"),
+    sa.Column("at", INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Index("ix_dispute_file_partner", "partner_id", "dispute_file_id"),
+    schema="ledger",
+)
+
+# Which dispute, or which action of the month, went in which file: each in one at most.
+dispute_told = sa.Table(
+    "dispute_told",
+    metadata,
+    identity("dispute_told_id"),
+    reference("dispute_file_id", "ledger.dispute_file.dispute_file_id"),
+    reference("dispute_id", "ledger.dispute.dispute_id", nullable=True),
+    reference("action_id", "reconciliation.month_action.action_id", nullable=True),
+    sa.CheckConstraint("(dispute_id IS NULL) <> (action_id IS NULL)", name="what"),
+    sa.UniqueConstraint("dispute_id"),
+    sa.UniqueConstraint("action_id"),
+    sa.Index("ix_dispute_told_file", "dispute_file_id"),
+    schema="ledger",
+)

@@ -27,6 +27,11 @@ CLOSES_LOOP = frozenset({"LE"})
 _PLACED_ANEW = {"2100H": 300}
 
 
+# Syntax notes of composites, which the map has for segments only. Source: X12 005010, data element
+# dictionary: a code of a race (C056-03) and its list (C056-02) come together.
+_RELATIONS_WITHIN = {"C056": ("P0203",)}
+
+
 @dataclass(frozen=True)
 class Element:
     """One element or component of a segment of the guide."""
@@ -41,6 +46,7 @@ class Element:
     codes: frozenset[str] | None  # None: any value
     repeat: int
     components: tuple["Element", ...]
+    relations: tuple[str, ...] = ()  # of a composite: syntax notes about its components
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,7 @@ def _element(node: ET.Element) -> Element:
         codes=codes,
         repeat=_limit(_text(node, "repeat")),
         components=tuple(_element(part) for part in node.findall("element")),
+        relations=_RELATIONS_WITHIN.get(number, ()),
     )
 
 

@@ -33,9 +33,9 @@ def write_acknowledgement(trading_partner_id: str, rejected: Sequence[Rejected])
     for one in rejected:
         transaction = SubElement(root, "Transaction")
         for name, value in (
-            ("InterchangeControlNumber", one.interchange),
-            ("GroupControlNumber", one.group),
-            ("TransactionSetControlNumber", one.transaction_set),
+            ("InterchangeControlNumber", _integer(one.interchange)),
+            ("GroupControlNumber", _integer(one.group)),
+            ("TransactionSetControlNumber", _integer(one.transaction_set)),
             ("ExchangeAssignedSubscriberId", one.subscriber_id),
             ("ExchangeAssignedMemberId", one.member_id),
             ("ExchangeAssignedPolicyId", one.policy_id),
@@ -46,6 +46,11 @@ def write_acknowledgement(trading_partner_id: str, rejected: Sequence[Rejected])
     indent(root)
     content: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return content
+
+
+def _integer(number: str) -> str:
+    """A control number as a program writes it that keeps it as a number: without leading zeros."""
+    return str(int(number)) if number.isdecimal() else number
 
 
 def _errors(transaction: Element, objection: Objection) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from parsers.segments import Ints, Segments
 from schemas.guide import Element
 from schemas.x12_codes import codes_of_x12
+from validators.element_presence import broken_relations
 from validators.element_table import Kinds, Mark, Values
 from validators.issues import REPETITION, Findings
 
@@ -115,6 +116,9 @@ def _judge_kept(
         for number, (one, part) in enumerate(zip(expected, parts, strict=False), 1):
             position = whole + (number if element.components else 0)
             faults.extend((rule, position) for rule in _judge_component(one, part) if value)
+        filled = sum(1 << number for number, part in enumerate(parts, 1) if part)
+        broken = broken_relations(element.relations, filled)
+        faults.extend((rule, whole + number) for rule, number in broken)
     return tuple(dict.fromkeys(faults))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from parsers.segments import PATTERN_BITS, Ints
-from schemas.guide import Guide, Segment
+from schemas.guide import Guide
 from validators.element_table import element_kinds
 from validators.issues import Findings
 
@@ -66,7 +66,7 @@ def _judge_shape(guide: Guide, packed: int) -> tuple[tuple[str, int], ...]:
             faults.append(("element-missing", element.position))
         if element.usage == "N" and filled:
             faults.append(("element-not-used", element.position))
-    faults.extend(_broken_relations(segment, pattern))
+    faults.extend(broken_relations(segment.relations, pattern))
     if not faults and not pattern >> 1:
         faults.append(("segment-without-elements", 0))
     if count - 1 > len(segment.elements):
@@ -74,9 +74,9 @@ def _judge_shape(guide: Guide, packed: int) -> tuple[tuple[str, int], ...]:
     return tuple(faults)
 
 
-def _broken_relations(segment: Segment, pattern: int) -> Iterable[tuple[str, int]]:
-    """Faults by the syntax notes P, R, E, C and L of a segment. Source: X12.22."""
-    for note in segment.relations:
+def broken_relations(notes: Iterable[str], pattern: int) -> Iterable[tuple[str, int]]:
+    """Faults by the syntax notes P, R, E, C and L of a segment or composite. Source: X12.22."""
+    for note in notes:
         positions = [int(note[at : at + 2]) for at in range(1, len(note), 2)]
         filled = [p for p in positions if pattern >> p & 1]
         empty = [p for p in positions if p not in filled]

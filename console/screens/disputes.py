@@ -17,12 +17,12 @@ router = APIRouter()
 
 _ROWS = 50
 _PAGE = f"""
-SELECT dispute_id, partner_id, break_id, case_id, exchange_policy_id, field, dollars, due_on,
-  needs_second, state, drafted_by, reason, decided_by, decision_reason,
-  {IS_OVER} AS is_over
-FROM ledger.dispute d
-WHERE state = :state AND partner_id = ANY(:partners) AND dispute_id < :before
-ORDER BY dispute_id DESC LIMIT :rows
+SELECT d.dispute_id, d.partner_id, d.break_id, d.case_id, d.exchange_policy_id, d.field, d.dollars,
+  d.due_on, d.needs_second, d.state, d.drafted_by, d.reason, d.decided_by, d.decision_reason,
+  t.dispute_file_id, {IS_OVER} AS is_over
+FROM ledger.dispute d LEFT JOIN ledger.dispute_told t ON t.dispute_id = d.dispute_id
+WHERE d.state = :state AND d.partner_id = ANY(:partners) AND d.dispute_id < :before
+ORDER BY d.dispute_id DESC LIMIT :rows
 """  # noqa: S608
 _MINE = """
 SELECT dispute_id FROM ledger.dispute WHERE dispute_id = :number AND partner_id = ANY(:partners)

@@ -25,11 +25,13 @@ WHERE m.file_id = :file_id AND f.partner_id = ANY(:partners) AND m.row_ordinal >
 ORDER BY m.row_ordinal LIMIT :most
 """
 _MONTHS = """
-SELECT a.action_ordinal AS place, a.action || ': ' || a.state AS said, a.exchange_policy_id,
+SELECT a.action_ordinal AS place, a.action || ': ' || a.state
+    || coalesce(', in file ' || t.dispute_file_id, '') AS said, a.exchange_policy_id,
   a.exchange_member_id, f.month AS of, coalesce(a.field, 'the record') AS field,
   CAST(NULL AS numeric) AS expected, CAST(NULL AS numeric) AS paid, a.dollars, a.byte_start,
   a.byte_end, a.break_id
 FROM reconciliation.month_file f JOIN reconciliation.month_action a USING (month_file_id)
+LEFT JOIN ledger.dispute_told t ON t.action_id = a.action_id
 WHERE f.file_id = :file_id AND f.partner_id = ANY(:partners) AND a.action_ordinal > :after
 ORDER BY a.action_ordinal LIMIT :most
 """
@@ -60,18 +62,18 @@ def rows(visit: Admitted, file_id: int) -> Response:
     given = visit.request.query_params.get("after", "")
     after = int(given[:18]) if given.isdigit() and given.isascii() else 0
     query = _PAYMENTS if file.kind == "payment" else _MONTHS
-    found = visit.ask(query, file_id=file.file_id, after=after, most=ROWS)
+    found = visit.ask(query, file_id=file.file_id, after=after, most=ROWS + 1)
     if not found and after:
         raise HTTPException(404)
     here = f"/reconciliation/files/{file.file_id}"
     page = {
         "first": here if after else "",
-        "next": f"{here}?after={found[-1].place}" if len(found) == ROWS else "",
+        "next": f"{here}?after={found[ROWS - 1].place}" if len(found) > ROWS else "",
     }
     return visit.page(
         "looked_at.html",
         file=file,
-        rows=found,
+        rows=found[:ROWS],
         totals=visit.ask(_TOTALS, file_id=file.file_id),
         page=page,
     )

@@ -135,17 +135,17 @@ def breaks(visit: Admitted) -> Response:
             filters.asked,
             equal | {name: value for name, value in more.items() if value},
             _key(given.get("after", "")),
-            ROWS,
+            ROWS + 1,
         )
     here = "/reconciliation/breaks"
     page = {
         "first": filters.address(here, **equal) if given.get("after") else "",
-        "next": filters.address(here, **equal, after=found[-1].break_id)
-        if len(found) == ROWS
+        "next": filters.address(here, **equal, after=found[ROWS - 1].break_id)
+        if len(found) > ROWS
         else "",
     }
     return visit.page(
-        "reconciliation_breaks.html", filters=filters, equal=equal, rows=found, page=page
+        "reconciliation_breaks.html", filters=filters, equal=equal, rows=found[:ROWS], page=page
     )
 
 
@@ -157,18 +157,18 @@ def work(visit: Admitted, measure: str) -> Response:
     given = visit.request.query_params
     filters = filters_of(visit, given)
     file_id, _, place = given.get("after", "").partition("-")
-    counted = Counted(measure, filters.line, filters.year, _key(file_id), _key(place), ROWS)
+    counted = Counted(measure, filters.line, filters.year, _key(file_id), _key(place), ROWS + 1)
     with visit.reading() as conn:
         if measure == "reopened":
             product = (filters.line, filters.year)
-            rows = gone_breaks(conn, filters.asked, product, counted.file_id, ROWS)
+            rows = gone_breaks(conn, filters.asked, product, counted.file_id, ROWS + 1)
         else:
             rows = rows_behind(conn, filters.asked, clocks_of(visit.house), counted)
     here = f"/reconciliation/work/{measure}"
-    last = _place(rows[-1]) if rows else ""
+    last = _place(rows[ROWS - 1]) if len(rows) > ROWS else ""
     page = {
         "first": filters.address(here) if file_id else "",
-        "next": filters.address(here, after=last) if len(rows) == ROWS else "",
+        "next": filters.address(here, after=last) if last else "",
     }
     about = MEASURE_DEFINITIONS[measure]
     return visit.page(
@@ -176,7 +176,7 @@ def work(visit: Admitted, measure: str) -> Response:
         filters=filters,
         measure=measure,
         about=about,
-        rows=rows,
+        rows=rows[:ROWS],
         page=page,
     )
 
@@ -188,14 +188,14 @@ def look(visit: Admitted, run_id: int) -> Response:
     results = visit.ask(_RESULTS, run_id=run_id)
     if not results:
         raise HTTPException(404)
-    rows = visit.ask(_LOOK, run_id=run_id, after=after, most=ROWS)
+    rows = visit.ask(_LOOK, run_id=run_id, after=after, most=ROWS + 1)
     here = f"/reconciliation/looks/{run_id}"
     page = {
         "first": here if after else "",
-        "next": f"{here}?after={rows[-1].difference_id}" if len(rows) == ROWS else "",
+        "next": f"{here}?after={rows[ROWS - 1].difference_id}" if len(rows) > ROWS else "",
     }
     return visit.page(
-        "reconciliation_look.html", run_id=run_id, results=results, rows=rows, page=page
+        "reconciliation_look.html", run_id=run_id, results=results, rows=rows[:ROWS], page=page
     )
 
 

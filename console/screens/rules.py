@@ -77,12 +77,12 @@ def rules(visit: Admitted) -> Response:
 @router.get("/what-ifs")
 def what_ifs(visit: Admitted, before: int | None = None) -> Response:
     """All answers that were kept, the newest first."""
-    found = visit.ask(_KEPT, before=before, limit=_PAGE)
+    found = visit.ask(_KEPT, before=before, limit=_PAGE + 1)
     pages = {
         "first": "/what-ifs" if before else "",
-        "next": f"/what-ifs?before={found[-1].what_if_id}" if len(found) == _PAGE else "",
+        "next": f"/what-ifs?before={found[_PAGE - 1].what_if_id}" if len(found) > _PAGE else "",
     }
-    return visit.page("what_ifs.html", kept=found, pages=pages)
+    return visit.page("what_ifs.html", kept=found[:_PAGE], pages=pages)
 
 
 @router.get("/what-ifs/{what_if_id}")

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import html
 import io
 import json
 import zipfile
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from console.screens import looked_at, reconciliation
 from schemas.report_tables import DEFINITIONS, MEASURE_DEFINITIONS
 from tests.console.places import payments_of, place_of
 from tests.console.visitor import make_account
@@ -86,6 +88,28 @@ def test_a_match_rate_of_payments_leads_to_its_rows(opened, auditor):
     policy = opened.get(f"/policies/harbor-light-nc/{rows[0].exchange_policy_id}", auditor).text
     assert "Money of the exchange" in policy
     assert f"{rows[0].payments:,.2f}" in policy
+
+
+def test_a_page_that_is_just_full_has_no_page_behind_it(opened, auditor, monkeypatch):
+    """Of rows of a file, of a night's comparison and of breaks; one row more has one."""
+    file_id, days = payments_of(opened), "from=2026-12-01&to=2026-12-31"
+    linked = '<th scope="row"><a href='
+    for screen, path, row in (
+        (looked_at, f"/reconciliation/files/{file_id}", '<th scope="row" class="number">'),
+        (reconciliation, "/reconciliation/looks/1", linked),
+        (reconciliation, f"/reconciliation/breaks?{days}", linked),
+        (reconciliation, f"/reconciliation/work/first_time_right?{days}", linked),
+    ):
+        monkeypatch.setattr(screen, "ROWS", 50)
+        count = opened.get(path, auditor).text.count(row)
+        assert count > 1, path
+        monkeypatch.setattr(screen, "ROWS", count)
+        assert 'rel="next"' not in opened.get(path, auditor).text, path
+        monkeypatch.setattr(screen, "ROWS", count - 1)
+        short = opened.get(path, auditor).text
+        assert short.count(row) == count - 1
+        behind = html.unescape(short.partition('<a rel="next" href="')[2].partition('"')[0])
+        assert opened.get(behind, auditor).text.count(row) == 1, path
 
 
 _COPIED = """

@@ -12,7 +12,7 @@ from enrollment.told import told_sets
 from tests.enrollment.conftest import NEW_YEAR, PARTNER, TransactionSet
 from tests.enrollment.test_what_we_say import decides, next_night
 
-FIRST, SECOND, THIRD = (f"202611{day}08000000" for day in (10, 11, 12))
+FIRST, SECOND, THIRD, FOURTH = (f"202611{day}08000000" for day in (10, 11, 12, 13))
 APRIL = date(2027, 4, 1)
 
 
@@ -95,6 +95,95 @@ def test_an_effectuation_does_not_wait_for_what_is_nobody_s(carrier, say):
     next_night(carrier)
 
     assert carrier.decides([("P1", "200.00")]).num_rows == 1
+
+
+def test_another_person_who_joins_is_not_the_one_who_fell(partly, say):
+    """A newborn is added by a change: D1 has not come by that (CMS guide, section 7.2.4)."""
+    born = say.change("P1", "S1", say.added("P1", "S1", "D9", APRIL))
+    partly.receives(say.at(THIRD, born))
+    partly.applies()
+    next_night(partly)
+
+    assert ("P1", "D9") in partly.book()
+    assert partly.decides([("P1", "200.00")]).num_rows == 0
+    assert partly.open_items() == [("member", "P1", "member-missing")]
+
+
+def test_he_comes_by_a_change_that_adds_him(partly, say):
+    """By whatever words: he is in the book, and is confirmed with the others."""
+    partly.receives(say.at(THIRD, say.change("P1", "S1", say.added("P1", "S1", "D1", APRIL))))
+    partly.applies()
+    next_night(partly)
+
+    confirmed = partly.decides([("P1", "200.00")]).column("exchange_member_id").to_pylist()
+    assert confirmed == ["S1", "D1", "D2"]
+
+
+@pytest.mark.parametrize("premium", ["500.00", "700.00"])
+def test_whom_the_exchange_does_not_tell_of_any_more_is_not_waited_for(partly, say, premium):
+    """The enrollment is sent again without D1: as a duplicate of what is left, or as it waits."""
+    mended = say.enrollment("P1", "S1", "D2", premium=premium)
+    partly.receives(say.at(THIRD, mended))
+    partly.applies()
+    next_night(partly)
+
+    confirmed = partly.decides([("P1", "200.00")]).column("exchange_member_id").to_pylist()
+    assert confirmed == ["S1", "D2"]
+
+
+def test_who_falls_again_is_waited_for_and_so_is_who_comes_in_a_set_that_waits(partly, say):
+    """The newest version of the enrollment says who belongs to it, and not that he has come."""
+    partly.receives(say.at(THIRD, say.enrollment("P1", "S1", "D1", "D2")), fallen=("D1",))
+    partly.applies()
+    next_night(partly)
+    assert partly.decides([("P1", "200.00")]).num_rows == 0
+
+    partly.receives(say.at(FOURTH, say.enrollment("P1", "S1", "D1")))
+    partly.applies()
+    next_night(partly)
+    assert partly.decides([("P1", "200.00")]).num_rows == 0
+
+
+@pytest.mark.parametrize(("end", "confirmed"), [(NEW_YEAR, 2), (date(2027, 3, 31), 0)])
+def test_whom_the_exchange_takes_off_from_the_first_day_on_is_not_waited_for(
+    partly, say, end, confirmed
+):
+    """Who is covered until a later day belongs to what is confirmed; his removal waits for him."""
+    partly.receives(say.at(THIRD, say.change("P1", "S1", say.removed("P1", "S1", "D1", end))))
+    partly.applies()
+    next_night(partly)
+
+    assert partly.decides([("P1", "200.00")]).num_rows == confirmed
+
+
+def rejected(carrier, rule, state="new"):
+    """A case of a member of P1 whom our verdict has kept out."""
+    carrier.conn.execute(
+        sa.text(
+            "INSERT INTO ledger.case (partner_id, kind, subject, rule, severity,"
+            " exchange_policy_id, maintenance_type, file_id, state, due_at, first_seen, last_seen,"
+            " run_id, last_run_id, times_seen, times_reopened) VALUES (:partner, 'rejected',"
+            " 'policy P1', :rule, 'error', 'P1', '021', (SELECT min(file_id)"
+            " FROM ledger.file), :state, now(), now(),"
+            " now(), :run, :run, 1, 0) ON CONFLICT (subject, rule, segment_id, element, kind,"
+            " partner_id) DO UPDATE SET state = :state"
+        ),
+        {"partner": PARTNER, "rule": rule, "state": state, "run": carrier.run_id},
+    )
+
+
+def test_persons_may_say_that_he_does_not_come(partly):
+    """By a waiver of each case that there is; the decision says that somebody is left out."""
+    next_night(partly)
+    rejected(partly, "dates-order", "waived")
+    rejected(partly, "member-twice")
+    assert partly.decides([("P1", "200.00")]).num_rows == 0
+
+    rejected(partly, "member-twice", "waived")
+    confirmed = partly.decides([("P1", "200.00")]).column("exchange_member_id").to_pylist()
+    assert confirmed == ["S1", "D2"]
+    evidence = partly.conn.execute(sa.text("SELECT evidence FROM book.decision")).scalar_one()
+    assert evidence["without_members"] == 1
 
 
 def test_our_answer_to_the_part_that_was_accepted_counts(partly, say):

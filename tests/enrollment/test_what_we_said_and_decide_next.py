@@ -150,6 +150,24 @@ def test_who_came_back_at_the_carriers_wish_is_not_ended_for_the_same_months_aga
     assert effectuated.findings() == []
 
 
+def test_a_later_end_that_is_taken_back_lets_no_earlier_one_out(effectuated):
+    """The carrier took back the cancellation: a wrong termination changes nothing in it."""
+    effectuated.paid("P1", "-200.00", on="2027-01-10")
+    assert rules(effectuated.sends("2027-02-01")) == [("cancellation", "CANCEL")]
+    effectuated.paid("P1", "200.00", on="2027-02-04")
+    effectuated.asks("reinstate", "P1", on="2027-02-05")
+    effectuated.sends("2027-02-06")
+    effectuated.paid("P1", "400.00", on="2027-02-25", through="2027-03-31")
+    assert rules(effectuated.sends("2027-07-02")) == [("termination", "TERM")]
+    effectuated.paid("P1", "800.00", on="2027-06-29", through="2027-07-31")
+    assert rules(effectuated.sends("2027-07-05")) == [("reinstatement", "ISSUER - REINSTATEMENT")]
+
+    assert effectuated.sends("2027-07-06") == []
+
+    assert effectuated.carrier.status("P1") == ("effectuated", False)
+    assert ("P1", "payment", "ended-before") in effectuated.findings()
+
+
 def test_the_carrier_takes_back_an_end_of_its_own(effectuated):
     """Once: the request stays in its extract, and is done."""
     effectuated.asks("terminate", "P1", "TERM-HICS", end="2027-01-31", on="2027-02-01")

@@ -89,4 +89,4 @@ def test_three_may_upgrade_at_once(empty_database_url):
         revisions = connection.scalars(sa.text("SELECT version_num FROM edi834_version")).all()
     engine.dispose()
 
-    assert revisions == ["0008"]
+    assert revisions == ["0010"]

@@ -11,7 +11,7 @@ from ledger.sign_offs import Signer
 from ledger.words import Said, act
 from pipeline.month import build_rcni
 from pipeline.month_by_hand import load_answer
-from pipeline.month_disputes import write_disputes
+from pipeline.month_disputes import write_again, write_disputes
 from pipeline.settings import Settings
 from pipeline.wiring import House
 from reconciliation.break_queries import Wanted, list_breaks, read_break
@@ -146,7 +146,8 @@ def test_every_difference_is_an_action_and_after_the_actions_both_sides_agree(mo
     disputes = [waiting["1001", "aptc"]["action_id"], waiting["1002", None]["action_id"]]
     assert months.says("released", *disputes) == Decimal("350.00")
     path = months.folder / "disputes.txt"
-    assert write_disputes(months.house, PARTNER, path, ADA) == (2, Decimal("350.00"))
+    written = write_disputes(months.house, PARTNER, path, ADA)
+    assert (written.disputes, written.dollars) == (2, Decimal("350.00"))
     assert exchange.take_disputes(path.read_bytes()) == 2
     months.hears(
         Say.change("1001", "S1", Say.unchanged("1001", "S1", "D1", last_name="RENAMED",
@@ -212,10 +213,36 @@ def test_a_dropped_draft_is_disputed_no_more(months):
     months.says("dropped", months.actions()["1002", None]["action_id"])
 
     assert months.actions() == {}
-    assert write_disputes(months.house, PARTNER, months.folder / "d.txt", ADA) == (
-        0,
-        Decimal("0.00"),
-    )
+    assert write_disputes(months.house, PARTNER, months.folder / "d.txt", ADA) is None
+
+
+def test_a_released_action_is_in_one_file_and_not_when_it_is_mended_before(months):
+    """What the newer answer says no more is claimed of nobody, and each is claimed once."""
+    before = list(months.exchange.segments)
+    months.exchange.lose("1002")
+    months.answers()
+    months.says("released", months.actions()["1002", None]["action_id"])
+    months.exchange.segments = before
+    months.answers()
+    path = months.folder / "disputes.txt"
+    assert write_disputes(months.house, PARTNER, path, ADA) is None
+    months.exchange.segments[0] = Segment({**before[0].values, "aptc": "150.00"})
+    months.answers()
+    action_id = months.actions()["1001", "aptc"]["action_id"]
+    months.says("released", action_id)
+
+    first = write_disputes(months.house, PARTNER, path, ADA)
+    told = path.read_bytes()
+
+    assert (first.disputes, first.dollars) == (1, Decimal("50.00"))
+    assert f"\naction {action_id}|".encode() in told
+    assert write_disputes(months.house, PARTNER, path, ADA) is None
+    shown = months.actions(everything=True)["1001", "aptc"]
+    assert shown["dispute_file_id"] == first.dispute_file_id
+    months.exchange.lose("1001")
+    months.answers()
+    assert write_again(months.house, first.dispute_file_id, path, ADA) == first
+    assert path.read_bytes() == told
 
 
 def test_the_same_answer_again_changes_nothing(months):

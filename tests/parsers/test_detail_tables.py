@@ -5,10 +5,19 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.details import detail_schemas
-from tests.cases.enrollment import EVERYTHING_MEMBER, enrollment, everything
+from schemas import places
+from schemas.details import DETAILS, detail_schemas
+from schemas.guide import load_guide
+from tests.cases.enrollment import EVERYTHING_MEMBER, changed, enrollment, everything
 
 KEYS = ("set_ordinal", "segment_ordinal", "byte_start", "byte_end")
+
+# What no table of its own has: envelopes, brackets of loops, a code that is always the same, and
+# how a date is written; races are taken apart by code.
+ENVELOPES = ("ISA_LOOP", "GS_LOOP", "ST_LOOP", "LS_LOOP")
+FIXED = {("2700", "LX", 1), ("2750", "N1", 1)}
+DATE_FORMAT = "1250"
+TAKEN_APART = {("2100A", "DMG", 5), ("2100B", "DMG", 5)}
 
 
 @pytest.fixture
@@ -28,6 +37,68 @@ def rows(table):
 def test_no_table_is_empty_when_every_segment_is_there(tables):
     """There is no table of the guide that nothing could fill."""
     assert [name for name in detail_schemas() if not len(tables[name])] == []
+
+
+def test_each_element_that_the_guide_uses_is_in_a_table():
+    """What an exchange may say is read by a row of ours: nothing of it is left in the bytes."""
+    rows = (places.SET_HEADER, places.MEMBER, places.COVERAGE, places.REPORTING_CATEGORY)
+    columns = [place for table in rows for place in table]
+    read = {(place.loop, place.segment, place.element) for place in columns}
+    read |= {(place.loop, place.segment, 1) for place in columns if place.qualifier}
+    read |= {
+        (loop, detail.segment, column.element)
+        for detail in DETAILS
+        for loop in detail.loops
+        for column in detail.columns
+    }
+    guide = load_guide()
+    used = {
+        (guide.loops[segment.loop].loop_id, segment.segment_id, element.position)
+        for segment in guide.segments
+        for element in segment.elements
+        if element.usage != "N" and element.data_element != DATE_FORMAT
+    }
+
+    assert sorted(
+        place for place in used - read - FIXED - TAKEN_APART if place[0] not in ENVELOPES
+    ) == []  # fmt: skip
+
+
+def test_what_a_carrier_of_medicare_and_twins_must_know_is_a_row_where_it_is_said(reader):
+    """INS06, 07, 09, 13 and 17 have a table; who has none of them has no row."""
+    said = "INS*Y*18*021*EC*A*B:2*7*AC*F*N*D8*20260301*R****2"
+    plain = changed(EVERYTHING_MEMBER, "INS", "INS*N*19*021*EC*A")
+    member = changed(EVERYTHING_MEMBER, "INS", said)
+    tables = reader.check(enrollment(member, plain))[1]
+
+    assert rows(tables["statuses"]) == [
+        {"member_ordinal": 1, "loop_id": "2000", "medicare_plan": "B",
+         "medicare_eligibility_reason": "2", "cobra_qualifying_event": "7",
+         "student_status": "F", "confidentiality_code": "R", "birth_sequence": 2},
+    ]  # fmt: skip
+
+
+def test_a_status_of_one_component_leaves_the_other_empty(reader):
+    """INS06 is a composite whose second component is seldom sent."""
+    member = changed(EVERYTHING_MEMBER, "INS", "INS*Y*18*021*EC*A*E**AC")
+    tables = reader.check(enrollment(member))[1]
+
+    assert rows(tables["statuses"]) == [
+        {"member_ordinal": 1, "loop_id": "2000", "medicare_plan": "E"}
+    ]
+
+
+def test_who_enrolls_late_and_how_a_race_was_collected_are_told(reader):
+    """HD09 is a row of its own, DMG10 and DMG11 are columns."""
+    member = changed(EVERYTHING_MEMBER, "HD", "HD*021**HLT*PLAN*IND****Y")
+    tables = reader.check(enrollment(member))[1]
+
+    assert rows(tables["late_enrollments"]) == [
+        {"member_ordinal": 1, "coverage_ordinal": 1, "loop_id": "2300", "late_enrollment": "Y"}
+    ]
+    demographics = rows(tables["demographics"])
+    assert [row.get("collection_code_list") for row in demographics] == ["REC", None]
+    assert [row.get("collection_code") for row in demographics] == ["6", None]
 
 
 def test_names_tell_their_loops_apart(tables):

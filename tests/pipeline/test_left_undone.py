@@ -1,5 +1,6 @@
 """What a night has left undone: told as failed, done by the next night, never by an earlier one."""
 
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -82,7 +83,7 @@ def test_nothing_is_done_in_a_night_once_a_later_one_has_worked(small_world, mon
     world.send(2)
     before = waiting(world)
     said = (
-        f"Run 2 has worked for {CEDAR} as of a later moment, 2026-12-03 00:00 UTC. What an earlier"
+        f"Run 2 has worked for {CEDAR} as of a later moment, 2026-12-03T00:00:00Z. What an earlier"
     )
     with pytest.raises(AtWork, match=said):
         run_night(world.house, world.clock(1))
@@ -171,3 +172,19 @@ def test_a_run_that_was_killed_is_closed_by_the_night_that_follows(small_world):
         assert close_night(world.house, opened.run).state == "failed"
     world.run(2)
     assert "open" not in states(world)
+
+
+def test_a_moment_is_told_as_it_can_be_typed_again(cedar_after_a_night):
+    """A scheduler's moments have fractions of seconds: two runs of one minute are two."""
+    world = cedar_after_a_night
+    exact = "2026-12-04T07:30:05.250000Z"
+    first = world.edi834("night", "--as-of", exact)
+    (told,) = re.findall(r"Run 2 \((.*?)\)", first.out)
+
+    again = world.edi834("night", "--as-of", told)
+    before = world.edi834("night", "--as-of", "2026-12-04T07:30")
+
+    assert told == exact
+    assert f"Run 2 ({exact})" in again.out
+    assert (before.code, f"as of a later moment, {exact}." in before.err) == (3, True)
+    assert world.edi834("night", "--as-of", "2026-12-04T07:30:05.250001Z").code in (0, 1)

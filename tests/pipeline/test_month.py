@@ -81,6 +81,16 @@ def test_a_month_goes_by_commands_until_both_sides_agree(january):
     path = world.folder / "disputes.txt"
     assert month(world, "disputes", "--partner", CEDAR, "--out", path).code == 0
     assert exchange.take_disputes(path.read_bytes()) == 1
+    again = month(world, "disputes", "--partner", CEDAR, "--out", world.folder / "again.txt")
+    assert (again.code, (world.folder / "again.txt").exists()) == (1, False)
+    assert "Nothing is new" in again.out
+    assert "--again 1" in again.out
+    shown = json.loads(month(world, "show", action["action_id"], "--json").out)
+    assert (shown["state"], shown["dispute_file_id"]) == ("released", 1)
+    assert month(world, "disputes", "--again", 1, "--out", world.folder / "again.txt").code == 0
+    assert (world.folder / "again.txt").read_bytes() == path.read_bytes()
+    assert month(world, "disputes", "--again", 2, "--out", path).code == 2
+    assert month(world, "disputes", "--out", path).code == 2
     _, code, last = answered(world, exchange, "2026-12-06T00:00:00")
     assert (code, last["rows"]["matched"]) == (0, first["records"])
     days = ("--from", "2026-12-03", "--to", "2026-12-06", "--format", "csv")

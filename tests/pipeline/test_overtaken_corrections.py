@@ -25,6 +25,10 @@ WAITING = (
     "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     " AND datname = current_database()"
 )
+TRAIL = (
+    "SELECT action, actor, details ->> 'account', details ->> 'reason_sha256' IS NOT NULL"
+    " FROM ledger.audit_entry WHERE object_kind = 'correction' ORDER BY ordinal"
+)
 SETS = "SELECT file_id, state FROM book.event_set ORDER BY file_id"
 
 
@@ -57,6 +61,20 @@ def test_what_the_exchange_has_mended_itself_is_not_corrected_any_more(desk, is_
         release(desk)
     found = replay(desk.house)
     assert (found.differences, found.stopped) == ([], None)
+
+
+def test_the_trail_names_nobody_who_has_withdrawn_nothing(desk):
+    """A night withdrew it: the entry has neither the drafter nor the releaser, nor their words."""
+    draft(desk, "INS*02=18")
+    release(desk)
+    desk.night(DEAR)
+    next_night(desk)
+    drafted, released, withdrawn = rows(desk, TRAIL)
+    assert drafted == ("correction draft", "Ada", "ada", True)
+    assert released == ("correction released", "Ben", "ben", True)
+    assert withdrawn[0] == "correction withdrawn"
+    assert withdrawn[1] not in {"Ada", "Ben"}
+    assert withdrawn[2:] == (None, False)
 
 
 def test_a_correction_waits_a_night_for_what_the_exchange_says_of_the_policy(desk):

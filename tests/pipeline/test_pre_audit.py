@@ -3,11 +3,20 @@
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
 
 from pipeline.demo_month import audited_as
+from reconciliation.months import newest_pre_audits
+from schemas.months import month_file
 from simulator.months import MonthInABox
 from tests.cases.world import CEDAR
 
+_LATE = sa.text("""
+INSERT INTO reconciliation.month_file OVERRIDING USER VALUE
+SELECT (jsonb_populate_record(f, jsonb_build_object('sha256', CAST(:gathered AS text),
+  'balance', f.balance || jsonb_build_object('gathered', CAST(:gathered AS text))))).*
+FROM reconciliation.month_file f WHERE month_file_id = :id
+""")
 MONTH = date(2027, 1, 1)
 AS_OF = date(2027, 1, 15)
 
@@ -57,6 +66,19 @@ def a_night(world, night):
     """Nothing happens in it but what lies in the outbox."""
     world.write_carrier_records(2)
     world.run(night)
+
+
+def assert_an_older_one_displaces_none(world):
+    """A file that comes late is not the newest one: what counts is when it was gathered."""
+    with world.house.engine.connect() as conn:
+        (newest,) = newest_pre_audits(conn, CEDAR)
+        for gathered in ("2026010112000000", "2099010112000000"):
+            conn.execute(_LATE, {"id": newest["month_file_id"], "gathered": gathered})
+        (late,) = newest_pre_audits(conn, CEDAR)
+        conn.execute(sa.delete(month_file).where(month_file.c.sha256 == "2099010112000000"))
+        assert newest_pre_audits(conn, CEDAR) == [newest]
+        assert late["sha256"] == "2099010112000000"
+        conn.rollback()
 
 
 def decides_about_the_held_file(world):
@@ -124,6 +146,7 @@ def test_what_it_says_otherwise_is_a_break_until_a_file_agrees(audited_world):
         ids=left_out,
     )
     assert {status for (status,) in held} == {"effectuated"}, "who is left out is not ended"
+    assert_an_older_one_displaces_none(world)
 
 
 def test_a_held_file_that_a_second_person_accepts_is_compared(audited_world):

@@ -103,7 +103,8 @@ def test_a_dispute_is_drafted_with_its_evidence_and_released_by_another(desk, tm
     assert _decide(desk, 2, "dropped", "Ada").endswith("Nothing is claimed.")
     path = tmp_path / "disputes.txt"
     partner_id = first["partner_id"]
-    assert write_disputes(desk.house, partner_id, path, ADA) == (1, Decimal("1712.50"))
+    written = write_disputes(desk.house, partner_id, path, ADA)
+    assert (written.disputes, written.dollars) == (1, Decimal("1712.50"))
     with desk.house.engine.connect() as conn:
         (entry,) = conn.execute(
             sa.text(
@@ -154,6 +155,16 @@ def test_what_is_disputed_is_not_disputed_twice(desk):
     assert _draft(desk, 1) == [2]
 
 
+def test_the_last_day_counts_from_the_exchanges_day(desk):
+    """What a night finds at half past nine in the evening there was not found tomorrow."""
+    with desk.house.engine.begin() as conn:
+        conn.execute(sa.text("UPDATE ledger.case SET first_seen = '2026-01-08T02:30:00Z'"))
+    _draft(desk, 1)
+    with desk.house.engine.connect() as conn:
+        (drafted,) = list_disputes(conn)
+    assert drafted["due_on"] == date(2026, 4, 7), "ninety days from January 7"
+
+
 def test_what_is_gone_is_claimed_of_nobody(desk, tmp_path):
     """A draft of it is dropped and not released, also when it has come back since."""
     _draft(desk, 1, 2)
@@ -161,10 +172,7 @@ def test_what_is_gone_is_claimed_of_nobody(desk, tmp_path):
     desk.night({}, ANOTHER)
     with pytest.raises(Terminal, match="is gone since it was drafted"):
         _decide(desk, 1, "released", "Ben")
-    assert write_disputes(desk.house, HARBOR, tmp_path / "disputes.txt", ADA) == (
-        0,
-        Decimal("0.00"),
-    )
+    assert write_disputes(desk.house, HARBOR, tmp_path / "disputes.txt", ADA) is None
     desk.night({**NO_RELATION, **DEAR})
     assert desk.all("state")[0] == "reopened"
     with pytest.raises(Terminal, match="is gone since it was drafted"):
@@ -174,7 +182,7 @@ def test_what_is_gone_is_claimed_of_nobody(desk, tmp_path):
     with desk.house.engine.begin() as conn:
         conn.execute(sa.text("UPDATE ledger.dispute SET due_on = '2026-01-31'"))
     assert "Its last day, 2026-01-31, is past" in _decide(desk, *again, "released", "Ben")
-    assert write_disputes(desk.house, HARBOR, tmp_path / "disputes.txt", ADA)[0] == 1
+    assert write_disputes(desk.house, HARBOR, tmp_path / "disputes.txt", ADA).disputes == 1
 
 
 def test_what_was_gone_and_comes_again_is_disputed_again(desk):

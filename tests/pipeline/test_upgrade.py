@@ -31,7 +31,10 @@ def bring_to_the_first(engine):
 
 # Columns that the nights of today's program write, and the first release has not.
 _NEWER = {
-    "book.event_set": {"members_fallen": "BIGINT NOT NULL DEFAULT 0"},
+    "book.event_set": {
+        "members_fallen": "BIGINT NOT NULL DEFAULT 0",
+        "fallen_members": "TEXT[]",
+    },
     "ledger.carrier_reading": {
         "payments_unchanged_since": "TIMESTAMP WITH TIME ZONE",
         "payments_are_stale": "BOOLEAN NOT NULL DEFAULT false",
@@ -126,7 +129,7 @@ def kept(world):
         "SELECT table_schema || '.' || quote_ident(table_name) FROM information_schema.tables"
         " WHERE table_schema IN ('ledger', 'book', 'reconciliation') AND table_type = 'BASE TABLE'"
         " AND table_name NOT LIKE 'alert%' AND table_name <> 'audit_walk'"
-        " AND table_name <> 'reported_file' ORDER BY 1"
+        " AND table_name NOT IN ('reported_file', 'dispute_file', 'dispute_told') ORDER BY 1"
     )
     counts = {name: world.rows(f"SELECT count(*) FROM {name}") for (name,) in tables}
     with world.house.engine.connect() as conn:

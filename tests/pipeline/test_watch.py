@@ -7,7 +7,7 @@ import socket
 import threading
 from contextlib import closing
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -85,6 +85,23 @@ def test_the_figures_say_what_the_night_has_done(story):
     assert {"file checked", "file staged", "decisions settled", "file delivered"} <= stages
     assert told["edi834_files_missing", CEDAR, "enrollment"] == 0
     assert told["edi834_steps_failed", CEDAR] == 0
+
+
+def test_a_partner_for_whom_no_run_has_ever_worked_is_told_of(cedar_world):
+    """Of a home that nobody has switched on: since its trail began, or else since files are due."""
+    house = cedar_world.house
+    hour = datetime.now(UTC)
+
+    (of_files,) = of_rule(evaluate(house, hour), "no-run")
+    hold(cedar_world, hold_partner)
+    in_time = evaluate(house, hour + timedelta(hours=25))
+    (of_trail,) = of_rule(evaluate(house, hour + timedelta(hours=27)), "no-run")
+
+    first_day = min(row.effective_from for row in house.partner(CEDAR).expected_files)
+    assert of_files.about == of_trail.about == {"partner": CEDAR}
+    assert of_files.value >= (hour.date() - first_day - timedelta(days=1)).total_seconds()
+    assert of_rule(in_time, "no-run") == []
+    assert of_trail.value == pytest.approx(timedelta(hours=27).total_seconds(), abs=600)
 
 
 @pytest.mark.control("no-phi-in-logs")
