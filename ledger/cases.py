@@ -235,15 +235,16 @@ _PLACE = """
 coalesce({0}.said_name, 'infinity'), coalesce({0}.said_file, 0), {0}.said_ordinal, {0}.times
 """
 # A set of the policy that is in the book and was said behind the case's, in the fold's order: the
-# first of them to come. A copy proves a set mended that did the same and was said no later; our
-# words prove nothing.
+# first of them to come. A copy proves a set mended that did the same and was said no later, and an
+# audit, which changes nothing, what was an audit; our words prove nothing.
 _LATER = f"""(
 SELECT s.file_id FROM book.event_set s
 LEFT JOIN corrected ON corrected.file_id = s.file_id
 CROSS JOIN LATERAL (SELECT {SAID}) said
 WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_id
   AND s.transaction <> ALL(CAST(:ours AS text[]))
-  AND (s.state = 'applied' OR s.state = 'duplicate' AND c.submitted_at IS NOT NULL AND EXISTS (
+  AND (s.state = 'applied' OR s.state = 'duplicate' AND c.submitted_at IS NOT NULL)
+  AND (s.state = 'applied' AND s.transaction <> 'audit' OR EXISTS (
     SELECT FROM book.event v WHERE (v.file_id, v.set_ordinal) = (s.file_id, s.set_ordinal)
       AND v.maintenance_type = c.maintenance_type))
   AND EXISTS (SELECT FROM (

@@ -28,8 +28,9 @@ HARBOR = "harbor-light-nc"
 class Desk:
     """A house of which the test says what comes in each night, and what people do."""
 
-    def __init__(self, house):
+    def __init__(self, house, partner=HARBOR):
         self.house = house
+        self.partner = partner
         self.nights = Nights(house)
         self.number = 0
 
@@ -50,7 +51,8 @@ class Desk:
         }
         content = Content(text=edit) if isinstance(edit, str) else None
         content = content or Content(base=base, edits={**edit, **numbers})
-        return Received(content=content, day=day, expected=Expected(state="applied"))
+        expected = Expected(state="applied")
+        return Received(content=content, partner=self.partner, day=day, expected=expected)
 
     def all(self, *names, **wanted):
         names = names or ("state",)
@@ -78,10 +80,10 @@ def draft(desk, *edits, case_id=1, person="Ada", account="ada"):
 def next_night(desk):
     """A night in which nothing comes but what persons have resubmitted: the files of that."""
     moment = desk.nights.moment.replace(day=desk.nights.moment.day + 1)
-    run = open_for_scheduler(desk.house, moment, [HARBOR]).run
-    Steps(desk.house, run, HARBOR).gate()
-    apply_to_book(desk.house, run, HARBOR)
-    report_errors(desk.house, run, HARBOR)
+    run = open_for_scheduler(desk.house, moment, [desk.partner]).run
+    Steps(desk.house, run, desk.partner).gate()
+    apply_to_book(desk.house, run, desk.partner)
+    report_errors(desk.house, run, desk.partner)
     desk.nights.moment = moment
     desk.number += 1
     of_night = "SELECT file_id FROM ledger.file WHERE kind = 'correction' AND run_id = :run_id"
