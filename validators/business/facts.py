@@ -186,10 +186,28 @@ class Facts:
 
     def _transactions(self) -> Coded:
         """What each member's combination of INS03, INS04 and ADDL MAINT REASON means."""
-        kinds = self.column("member", "maintenance_type").coded
-        reasons = self.column("member", "maintenance_reason").coded
-        additional = self.column("member", "normalised_reason").coded
-        is_subscriber = self.column("member", "is_subscriber").flags
+        return self._meant(slice(None), self.column("member", "normalised_reason").coded)
+
+    def meanings_of(self, rows: Ints) -> Ints:
+        """What the values of those reporting categories, as reasons, make of their members' INS.
+
+        A number that is the same for what means the same, -1 where it means nothing.
+        """
+        coded = self.column("reporting_category", "value").coded
+        normalised = [normalise_reason(reason) for reason in coded.values]
+        reasons = Coded(coded.index[rows], pa.array(normalised, pa.large_string()))
+        return self._meant(self.owners("reporting_category")[rows], reasons).index.astype(np.int64)
+
+    def _meant(self, members: Ints | slice, additional: Coded) -> Coded:
+        """What INS03 and INS04 of these members mean, each with its additional reason."""
+        kinds, reasons = (
+            Coded(coded.index[members], coded.distinct)
+            for coded in (
+                self.column("member", "maintenance_type").coded,
+                self.column("member", "maintenance_reason").coded,
+            )
+        )
+        is_subscriber = self.column("member", "is_subscriber").flags[members]
         numbers = (kinds.index + 1).astype(np.int64)
         for coded in (reasons, additional):
             numbers = numbers * (len(coded.distinct) + 1) + coded.index + 1

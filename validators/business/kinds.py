@@ -121,7 +121,8 @@ def told_once(facts: Facts, check: "Check") -> Flags:
     """The value differs from an earlier one of the same owner that has the same name.
 
     `keys` are the names that are looked at, in the column `key`. The owner is the member of a
-    reporting category, and the instance of its loop that an element stands in.
+    reporting category, and the instance of its loop that an element stands in. With `means` the
+    values are reasons, and those that make one transaction of the member's INS are alike.
     """
     keys: list[str] = check.arguments["keys"]
     names = facts.column(check.table, check.arguments["key"]).coded
@@ -136,7 +137,11 @@ def told_once(facts: Facts, check: "Check") -> Flags:
     has_value = values >= 0
     rows, values = rows[has_value], values[has_value]
     _, first, same = np.unique(told[has_value], return_index=True, return_inverse=True)
-    broken[rows] = values != values[first[same]]
+    differs = values != values[first[same]]
+    if check.arguments.get("means") == "transaction":
+        meanings = facts.meanings_of(rows)
+        differs &= (meanings != meanings[first[same]]) | (meanings < 0)
+    broken[rows] = differs
     return broken
 
 
