@@ -261,8 +261,19 @@ WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_i
       AND (fallen.has_clock OR ({_PLACE.format("said")}) > ({_PLACE.format("fallen")})))
 ORDER BY s.file_id, s.set_ordinal LIMIT 1)
 """  # noqa: S608
+# A correction of the very set that is in the book, whatever of it was corrected: clock, policy, id.
+_CORRECTION = """(
+SELECT s.file_id FROM corrected k JOIN book.event_set s ON s.file_id = k.file_id
+LEFT JOIN corrected f ON f.file_id = c.file_id
+WHERE (k.parent_id, k.set_ordinal)
+    = (coalesce(f.parent_id, c.file_id), coalesce(f.set_ordinal, c.set_ordinal))
+  AND k.times > coalesce(f.times, 0) AND s.state IN ('applied', 'duplicate')
+ORDER BY k.times LIMIT 1)
+"""
 _REJECTED_GONE = _gone(
-    _LATER, f"c.kind = 'rejected' AND c.exchange_policy_id IS NOT NULL AND {_LATER} IS NOT NULL"
+    f"coalesce({_CORRECTION}, CASE WHEN c.kind = 'rejected' THEN {_LATER} END)",
+    f"""c.kind IN ('rejected', 'unnamed') AND ({_CORRECTION} IS NOT NULL
+      OR c.kind = 'rejected' AND {_LATER} IS NOT NULL)""",
 )
 # What has made the set apply is what this run has brought of its policy, the newest of it.
 _WAITING_GONE = _gone(
