@@ -27,7 +27,7 @@ from schemas.postgres_copy import give_memory
 
 _TEMPORARY = (
     "follow", "fold_policy", "fold_set", "fold_member", "fold_cause", "told_set", "retracted",
-    "decided_set", "round_set", "open_policy", "member_span", "plan_span",
+    "decided_set", "round_set", "open_policy", "member_span", "plan_span", "corrected_again",
     *(f"next_{table.name}" for table in TABLES),
 )  # fmt: skip
 
@@ -102,6 +102,7 @@ def apply_events(
     _check_time(conn, night.partner_id, night.known_at)
     give_memory(conn)
     conn.execute(sa.text("DROP TABLE IF EXISTS " + ", ".join(f"pg_temp.{n}" for n in _TEMPORARY)))
+    _execute(conn, outcomes.GIVE_UP, parameters)
     conn.execute(fold.TOUCHED_POLICIES, parameters)
     counts: dict[str, int] = {}
     touched: int = conn.execute(sa.text("SELECT count(*) FROM fold_policy")).scalar_one()

@@ -7,6 +7,8 @@ triggers to the audit trail.
 
 import sqlalchemy as sa
 
+from schemas.said_order import CORRECTED
+
 COUNT_OUTCOMES = sa.text("""
 SELECT state, count(*) AS sets FROM decided_set GROUP BY state
 """)
@@ -54,6 +56,31 @@ FROM book.event_set s
 WHERE s.file_id = ANY(CAST(:file_ids AS bigint[])) AND s.state = 'staged'
   AND d.file_id = s.file_id AND d.set_ordinal = s.set_ordinal AND d.state = 'accepted'
 """)
+
+# A person has corrected a set wrongly, and again: what was taken in before and waits is not waited
+# with any longer, so that nothing takes effect twice.
+_CORRECTED_AGAIN = sa.text(f"""
+CREATE TEMPORARY TABLE corrected_again ON COMMIT DROP AS
+WITH corrected AS MATERIALIZED ({CORRECTED})
+SELECT DISTINCT s.file_id, s.set_ordinal
+FROM corrected n
+JOIN book.event_set t ON t.file_id = n.file_id AND t.state = 'staged'
+  AND t.file_id = ANY(CAST(:file_ids AS bigint[]))
+JOIN corrected k ON (k.parent_id, k.set_ordinal) = (n.parent_id, n.set_ordinal)
+  AND k.times < n.times
+JOIN book.event_set s ON s.file_id = k.file_id AND s.state = 'pending'
+""")
+_GIVE_UP_DISPOSITIONS = sa.text("""
+UPDATE ledger.disposition d
+SET state = 'rejected', reason = 'corrected-again', decided_in_run = :run_id
+FROM corrected_again JOIN book.event e USING (file_id, set_ordinal)
+WHERE d.file_id = e.file_id AND d.member_ordinal = e.member_ordinal
+""")
+_GIVE_UP_SETS = sa.text("""
+UPDATE book.event_set s SET state = 'refused', reason = 'corrected-again', run_id = :run_id
+FROM corrected_again a WHERE s.file_id = a.file_id AND s.set_ordinal = a.set_ordinal
+""")
+GIVE_UP = (_CORRECTED_AGAIN, _GIVE_UP_DISPOSITIONS, _GIVE_UP_SETS)
 
 STATEMENTS = (
     _DECIDED_SETS,

@@ -10,33 +10,57 @@ from schemas.book import SAID_BY_ISSUER
 from schemas.cases import case_, correction
 from schemas.errors import Terminal
 from schemas.persons import is_same_person
+from schemas.said_order import CORRECTED
 
 FIT = ("accepted", "accepted_with_errors")  # verdicts with which a correction may be resubmitted
 
-# The case is gone, or about another set now, or the same set was corrected for another case of it.
-_OVERTAKEN = sa.text("""
-WITH overtaken AS (
+# Which corrections of its set, of those that a night has taken in, stand in the way of another one:
+# what the gate or the book has not judged yet, and what is in the book. What has fallen, was
+# refused or waits stands in nobody's way. One of which members fell may be corrected itself.
+_TAKEN = f"""
+WITH corrected AS MATERIALIZED ({CORRECTED}), taken AS (
+  SELECT k.*, coalesce(s.members_fallen, 0) > 0 OR s.file_id IS NULL AS is_part
+  FROM corrected k JOIN ledger.file f USING (file_id)
+  LEFT JOIN book.event_set s ON s.file_id = k.file_id AND s.state IN ('applied', 'duplicate')
+  WHERE s.file_id IS NOT NULL OR f.state IN ('received', 'checked', 'staged', 'quarantined')
+)"""  # noqa: S608
+_IN_THE_WAY = """
+SELECT {0} FROM taken o LEFT JOIN corrected p ON p.file_id = {1}
+WHERE (o.parent_id, o.set_ordinal) = (coalesce(p.parent_id, {1}), coalesce(p.set_ordinal, {2}))
+  AND (o.times > coalesce(p.times, 0) OR NOT o.is_part)
+"""
+_OF_SET = _IN_THE_WAY.format("", "r.parent_file_id", "r.set_ordinal")
+
+# The case is gone, or about another set now, or another correction of the same set is in the way.
+_OVERTAKEN = sa.text(f"""
+{_TAKEN}, overtaken AS (
   UPDATE ledger.correction r SET state = 'withdrawn' FROM ledger.case c
   WHERE c.case_id = r.case_id AND r.partner_id = :partner_id AND r.state IN ('draft', 'released')
     AND (c.state = 'resolved' OR (c.file_id, c.set_ordinal) <> (r.parent_file_id, r.set_ordinal)
-      OR EXISTS (SELECT FROM ledger.correction o WHERE o.state = 'received'
-        AND (o.parent_file_id, o.set_ordinal) = (r.parent_file_id, r.set_ordinal)))
+      OR EXISTS ({_OF_SET}))
   RETURNING c.case_id, c.state)
 INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
 SELECT DISTINCT case_id, CAST(:at AS timestamptz), CAST(:run_id AS bigint), 'correction overtaken',
   state FROM overtaken ORDER BY case_id
-""")
+""")  # noqa: S608
+_NOT_JUDGED = sa.text(
+    f"{_TAKEN} {_IN_THE_WAY.format('o.file_id', 'CAST(:parent_file_id AS bigint)', ':set_ordinal')}"
+)
 # What the exchange itself has sent of the policy, and the book has not judged yet.
-_WAITING = sa.text("""
-SELECT DISTINCT ON (r.parent_file_id, r.set_ordinal) r.*
+_WAITING = sa.text(f"""
+WITH corrected AS MATERIALIZED ({CORRECTED})
+SELECT DISTINCT ON (coalesce(p.parent_id, r.parent_file_id), coalesce(p.set_ordinal, r.set_ordinal))
+  r.*
 FROM ledger.correction r JOIN ledger.case c USING (case_id)
+LEFT JOIN corrected p ON p.file_id = r.parent_file_id
 WHERE r.partner_id = :partner_id AND r.state = 'released' AND NOT EXISTS (
   SELECT FROM book.event_set s
   WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_id
     AND s.state = 'staged' AND s.transaction <> ALL(CAST(:passed_over AS text[]))
     AND (s.file_id, s.set_ordinal) <> (r.parent_file_id, r.set_ordinal))
-ORDER BY r.parent_file_id, r.set_ordinal, r.correction_id
-""")
+ORDER BY coalesce(p.parent_id, r.parent_file_id), coalesce(p.set_ordinal, r.set_ordinal),
+  r.correction_id
+""")  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -78,8 +102,9 @@ class Draft:
 def record_draft(conn: sa.Connection, draft: Draft) -> int:
     """The number of the correction. An older draft of the case is withdrawn by it.
 
-    Raises Terminal when one of the case is on its way already, or when the case is not about the
-    set any more.
+    Raises Terminal when one of the case is on its way already, when the case is not about the set
+    any more, or when the set was corrected already: in the same words, or so that the book has not
+    judged it yet.
     """
     place = _lock_case(conn, draft.case_id)
     if place != (draft.parent_file_id, draft.set_ordinal):
@@ -96,10 +121,32 @@ def record_draft(conn: sa.Connection, draft: Draft) -> int:
             f"Correction {known} of case {draft.case_id} is on its way already. Wait for the next "
             "night."
         )
+    _require_another(conn, draft)
     older = (correction.c.case_id == draft.case_id) & (correction.c.state == "draft")
     conn.execute(sa.update(correction).where(older).values(state="withdrawn"))
     row = sa.insert(correction).values(**asdict(draft), state="draft")
     return int(conn.execute(row.returning(correction.c.correction_id)).scalar_one())
+
+
+def _require_another(conn: sa.Connection, draft: Draft) -> None:
+    """Raises Terminal where a correction of the set is before the gate, or has the same bytes."""
+    told = asdict(draft)
+    known = {name: told[name] for name in ("partner_id", "parent_file_id", "set_ordinal")}
+    before = conn.execute(_NOT_JUDGED, known).scalar()
+    if before is not None:
+        raise Terminal(
+            f"A correction of this set was taken in as file {before}, and the book has not judged "
+            "it. Wait for the next night, or decide about its batch: `edi834 gate list`."
+        )
+    same = sa.select(correction.c.correction_id).where(
+        correction.c.sha256 == draft.sha256, correction.c.state == "received"
+    )
+    twice = conn.execute(same).scalar()
+    if twice is not None:
+        raise Terminal(
+            f"Correction {twice} said the same and was taken in. Nothing is taken in twice: "
+            "correct it otherwise."
+        )
 
 
 def _lock_case(conn: sa.Connection, case_id: int) -> tuple[int, int] | None:
@@ -165,14 +212,17 @@ def released(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
     """The partner's corrections that a night may take in, in the order in which they were drafted.
 
     While the exchange's own words about the policy are staged, and the book has not judged them, a
-    correction of it waits. Of two of one set it is the first.
+    correction of it waits. Of several of one set it is the first; the others are overtaken then.
     """
     told = {"partner_id": partner_id, "passed_over": ["audit", *SAID_BY_ISSUER.values()]}
     return sorted(conn.execute(_WAITING, told), key=lambda row: int(row.correction_id))
 
 
 def withdraw_overtaken(conn: sa.Connection, partner_id: str, run_id: int, at: datetime) -> None:
-    """Withdraws what corrects a set that its case is not about any more; the case tells of it."""
+    """Withdraws what corrects a set that its case is not about any more, or that was corrected.
+
+    The case tells of it.
+    """
     conn.execute(_OVERTAKEN, {"partner_id": partner_id, "run_id": run_id, "at": at})
 
 

@@ -266,6 +266,7 @@ def take_corrections(house: House, run: Run, partner_id: str) -> None:
             named_at = parent.named_at or arrived.replace(tzinfo=None, microsecond=0)
             recorded = record_received(conn, correction_received(run, row, parent, named_at))
             mark_received(conn, row.correction_id, recorded.file_id)
+        withdraw_overtaken(conn, partner_id, run.run_id, run.as_of)
 
 
 def _is_any_open(house: House, partner_id: str) -> bool:

@@ -177,7 +177,7 @@ def test_a_set_with_two_cases_is_corrected_once(desk):
     release(desk, 2)
     assert len(next_night(desk)) == 1
     assert rows(desk, STATES) == [("received",), ("withdrawn",)]
-    assert desk.events(2) == ["gone", "correction overtaken"]
+    assert desk.events(2) == ["correction overtaken", "gone"]
 
 
 def test_a_correction_does_not_wait_for_other_policies(desk):
