@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from ledger.corrections import withdraw_overtaken
 from schemas.answering import TO_NOTHING_OF_OURS, rejects
+from schemas.awaited import IS_AWAITED
 from schemas.book import SAID_BY_ISSUER
 from schemas.cases import CASE_MEMBERS, load_case_rules
 from schemas.catalog import load_rules
@@ -234,9 +235,10 @@ _CORRECTED = f"CREATE TEMP TABLE corrected ON COMMIT DROP AS {CORRECTED}"
 _PLACE = """
 coalesce({0}.said_name, 'infinity'), coalesce({0}.said_file, 0), {0}.said_ordinal, {0}.times
 """
-# A set of the policy that is in the book and was said behind the case's, in the fold's order: the
-# first of them to come. A copy proves a set mended that did the same and was said no later, and an
-# audit, which changes nothing, what was an audit; our words prove nothing.
+# A set of the policy that is in the book and was said behind the case's, in the fold's order: what
+# brings the case's member, else the first of them to come. A copy proves a set mended that did the
+# same and was said no later, and an audit, which changes nothing, what was an audit; our words
+# prove nothing.
 _LATER = f"""(
 SELECT s.file_id FROM book.event_set s
 LEFT JOIN corrected ON corrected.file_id = s.file_id
@@ -259,7 +261,11 @@ WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_i
     WHERE (s.moment, {_PLACE.format("said")})
         > (rpad(fallen.told, 16, '0'), {_PLACE.format("fallen")})
       AND (fallen.has_clock OR ({_PLACE.format("said")}) > ({_PLACE.format("fallen")})))
-ORDER BY s.file_id, s.set_ordinal LIMIT 1)
+ORDER BY EXISTS (
+    SELECT FROM book.event v WHERE (v.file_id, v.set_ordinal) = (s.file_id, s.set_ordinal)
+      AND v.maintenance_type = '021' AND v.exchange_member_id = c.exchange_member_id
+      AND c.maintenance_type = '021') DESC,
+  s.file_id, s.set_ordinal LIMIT 1)
 """  # noqa: S608
 # A correction of the very set that is in the book, whatever of it was corrected: clock, policy, id.
 _CORRECTION = """(
@@ -273,7 +279,7 @@ ORDER BY k.times LIMIT 1)
 _REJECTED_GONE = _gone(
     f"coalesce({_CORRECTION}, CASE WHEN c.kind = 'rejected' THEN {_LATER} END)",
     f"""c.kind IN ('rejected', 'unnamed') AND ({_CORRECTION} IS NOT NULL
-      OR c.kind = 'rejected' AND {_LATER} IS NOT NULL)""",
+      OR c.kind = 'rejected' AND {_LATER} IS NOT NULL AND NOT {IS_AWAITED})""",
 )
 # What has made the set apply is what this run has brought of its policy, the newest of it.
 _WAITING_GONE = _gone(

@@ -58,3 +58,22 @@ AWAITED = f"""(
   ) who
   GROUP BY h.total_count
 )"""  # noqa: S608
+
+# By whether, as SQL, the case `c` is of somebody who is awaited: he fell from the enrollment in
+# force, or from a version of it, and nothing has brought him. Who has no id may be anybody's. Where
+# all of the case's set fell, it is whoever is awaited of the policy.
+IS_AWAITED = f"""(c.maintenance_type = '021' AND EXISTS (
+  SELECT FROM book.policy p
+  JOIN book.event e ON e.event_id = p.initial_event_id
+  JOIN book.event_set i ON (i.file_id, i.set_ordinal) = (e.file_id, e.set_ordinal)
+  LEFT JOIN book.event_set x ON (x.file_id, x.set_ordinal) = (c.file_id, c.set_ordinal)
+    AND x.state <> 'refused'
+  CROSS JOIN LATERAL ({_NEWEST}) v
+  CROSS JOIN LATERAL ({_NAMED}) n
+  WHERE p.exchange_policy_id = c.exchange_policy_id AND p.partner_id = c.partner_id
+    AND p.known_to = 'infinity' AND p.status <> 'cancelled' AND i.members_fallen > 0
+    AND (x.file_id IS NULL OR x.moment >= i.moment AND x.transaction IN ('initial', 'renewal')
+      AND (n.id = '' OR CASE WHEN c.members = 1 AND c.exchange_member_id <> ''
+        THEN n.id = c.exchange_member_id ELSE n.id = ANY(x.fallen_members) END))
+    AND NOT {BROUGHT.format(id="n.id")} AND NOT {_TAKEN_OFF}
+    AND {AWAITED} > 0))"""

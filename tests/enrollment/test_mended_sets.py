@@ -9,6 +9,7 @@ from enrollment.believed import PolicyKey
 from enrollment.offering import offer
 from enrollment.retelling import retell
 from enrollment.told import told_sets
+from ledger.cases import Looking, meet_book
 from tests.enrollment.conftest import NEW_YEAR, PARTNER, TransactionSet
 from tests.enrollment.test_what_we_say import decides, next_night
 
@@ -184,6 +185,58 @@ def test_persons_may_say_that_he_does_not_come(partly):
     assert confirmed == ["S1", "D2"]
     evidence = partly.conn.execute(sa.text("SELECT evidence FROM book.decision")).scalar_one()
     assert evidence["without_members"] == 1
+
+
+CHANGE = "what concerns nobody but the others"
+COMES = "the enrollment with him"
+JOINS = "a change that adds him"
+LEFT_OUT = "the enrollment without him"
+TAKEN_OFF = "his removal from the first day on"
+LEAVES = "his removal from a later day on"
+CANCELLED = "a cancellation of the policy"
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        (CHANGE, "waived"),
+        (COMES, "resolved"),
+        (JOINS, "resolved"),
+        (LEFT_OUT, "resolved"),
+        (TAKEN_OFF, "resolved"),
+        (LEAVES, "waived"),
+        (CANCELLED, "resolved"),
+    ],
+)
+def test_the_case_of_a_fallen_member_is_over_when_he_is_not_awaited_any_more(
+    partly, say, told, state
+):
+    """What else is said of the policy mends nothing of him, and what persons have said holds."""
+    rejected(partly, "dates-order", "waived")
+    of_member = (
+        "UPDATE ledger.case SET set_ordinal = 2, members = 1, exchange_member_id = 'D1',"
+        " submitted_at = '2026111008000000'"
+    )
+    partly.conn.execute(sa.text(of_member))
+    later = {
+        CHANGE: say.change("P1", "S1", phone="5125550100"),
+        COMES: say.enrollment("P1", "S1", "D1", "D2"),
+        JOINS: say.change("P1", "S1", say.added("P1", "S1", "D1", APRIL)),
+        LEFT_OUT: say.enrollment("P1", "S1", "D2"),
+        TAKEN_OFF: say.change("P1", "S1", say.removed("P1", "S1", "D1", NEW_YEAR)),
+        LEAVES: say.change("P1", "S1", say.removed("P1", "S1", "D1", date(2027, 3, 31))),
+        CANCELLED: say.cancellation("P1", "S1"),
+    }
+    came = partly.receives(say.at(THIRD, later[told]))
+    partly.applies()
+    looking = Looking(partly.run_id, PARTNER, partly.as_of)
+    meet_book(partly.conn, looking, partly.as_of.date(), partly.exchange.time_zone)
+
+    found = sa.text("SELECT state, resolved_file_id FROM ledger.case WHERE kind = 'rejected'")
+    became, proof = partly.conn.execute(found).one()
+    assert became == state
+    if told in (COMES, JOINS):
+        assert proof == came
 
 
 def test_our_answer_to_the_part_that_was_accepted_counts(partly, say):
