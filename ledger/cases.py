@@ -65,7 +65,7 @@ SELECT DISTINCT ON (subject, rule, segment_id, element)
     AS exchange_policy_id,
   CASE WHEN f.faulty IS NOT NULL THEN m.exchange_member_id END AS exchange_member_id,
   m.premium, m.aptc, CAST(:file_id AS bigint) AS file_id, f.set_ordinal, f.member_ordinal,
-  f.issue_ordinal, f.members, m.maintenance_type, m.submitted_at
+  f.issue_ordinal, f.members, m.maintenance_type, m.is_subscriber, m.submitted_at
 FROM fallen f LEFT JOIN fallen_member m USING (member_ordinal)
 ORDER BY subject, rule, segment_id, element, f.set_ordinal DESC
 """
@@ -79,13 +79,14 @@ SELECT DISTINCT ON (s.exchange_policy_id, s.reason) 'waits' AS kind,
   coalesce(b.severity, 'error') AS severity,
   s.exchange_policy_id, CAST(NULL AS text) AS exchange_member_id, e.premium, e.aptc, s.file_id,
   s.set_ordinal, e.member_ordinal, CAST(NULL AS bigint) AS issue_ordinal, e.members,
-  e.maintenance_type, s.submitted_at
+  e.maintenance_type, e.is_subscriber, s.submitted_at
 FROM book.event_set s
 LEFT JOIN unnest(CAST(:reasons AS text[]), CAST(:severities AS text[])) b (rule, severity)
   ON b.rule = s.reason
 LEFT JOIN LATERAL (
   SELECT min(v.member_ordinal) AS member_ordinal, count(DISTINCT v.member_ordinal) AS members,
     (array_agg(v.maintenance_type ORDER BY v.member_ordinal))[1] AS maintenance_type,
+    (array_agg(v.is_subscriber ORDER BY v.member_ordinal))[1] AS is_subscriber,
     max(a.amount) FILTER (WHERE a.name = 'PRE AMT TOT') AS premium,
     max(a.amount) FILTER (WHERE a.name = 'APTC AMT') AS aptc
   FROM book.event v
@@ -113,7 +114,8 @@ FROM (
     CAST(NULL AS bigint) AS set_ordinal, CAST(NULL AS bigint) AS member_ordinal, i.issue_ordinal,
     (SELECT count(*) FROM ledger.disposition d
      WHERE d.file_id = f.file_id AND d.state = 'rejected') AS members,
-    CAST(NULL AS text) AS maintenance_type, CAST(NULL AS text) AS submitted_at
+    CAST(NULL AS text) AS maintenance_type, CAST(NULL AS boolean) AS is_subscriber,
+    CAST(NULL AS text) AS submitted_at
   FROM ledger.file f
   LEFT JOIN LATERAL (
     SELECT * FROM ledger.issue i
@@ -140,7 +142,7 @@ SELECT 'file' AS kind, 'answers in ' || f.name AS subject, '{TO_NOTHING_OF_OURS}
   CAST(NULL AS numeric) AS aptc, max(f.file_id) AS file_id, CAST(NULL AS bigint) AS set_ordinal,
   CAST(NULL AS bigint) AS member_ordinal, CAST(NULL AS bigint) AS issue_ordinal,
   CAST(0 AS bigint) AS members, CAST(NULL AS text) AS maintenance_type,
-  CAST(NULL AS text) AS submitted_at
+  CAST(NULL AS boolean) AS is_subscriber, CAST(NULL AS text) AS submitted_at
 FROM ledger.answer a JOIN ledger.file f ON f.file_id = a.file_id
 WHERE a.partner_id = :partner_id AND a.state = 'unmatched' AND {rejects("a")}
 GROUP BY f.name
@@ -154,7 +156,7 @@ _SAME = """
 _COLUMNS = (
     "kind, subject, rule, segment_id, element, severity, exchange_policy_id, exchange_member_id, "
     "premium, aptc, file_id, set_ordinal, member_ordinal, issue_ordinal, members, "
-    "maintenance_type, submitted_at"
+    "maintenance_type, is_subscriber, submitted_at"
 )
 _TERM_OF = """
 :at + make_interval(hours => (SELECT t.hours
@@ -175,7 +177,8 @@ INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
 SELECT case_id, :at, :run_id, 'found again', 'reopened' FROM back ORDER BY case_id
 """  # noqa: S608
 
-# What persons let stand is one transaction. Another one that falls by the same is open anew.
+# What persons let stand is one transaction: what a set does, and to whom. Another one that falls by
+# the same is open anew.
 _OTHER = f"""
 WITH other AS (
   UPDATE ledger.case c SET
@@ -186,7 +189,9 @@ WITH other AS (
     last_run_id = :run_id
   FROM found_case s WHERE {_SAME}
     AND (c.file_id, coalesce(c.set_ordinal, 0)) <> (s.file_id, coalesce(s.set_ordinal, 0))
-    AND c.maintenance_type IS DISTINCT FROM s.maintenance_type
+    AND (c.maintenance_type IS DISTINCT FROM s.maintenance_type
+      OR c.is_subscriber <> s.is_subscriber
+      OR c.exchange_member_id IS DISTINCT FROM s.exchange_member_id)
     AND (c.state = 'waived' OR c.snoozed_until IS NOT NULL OR c.asked_by IS NOT NULL)
   RETURNING c.case_id, c.state)
 INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
@@ -198,7 +203,8 @@ _AGAIN = f"""
 UPDATE ledger.case c SET severity = s.severity, exchange_member_id = s.exchange_member_id,
   premium = s.premium, aptc = s.aptc, file_id = s.file_id, set_ordinal = s.set_ordinal,
   member_ordinal = s.member_ordinal, issue_ordinal = s.issue_ordinal, members = s.members,
-  maintenance_type = s.maintenance_type, submitted_at = s.submitted_at, version = c.version + 1,
+  maintenance_type = s.maintenance_type, is_subscriber = s.is_subscriber,
+  submitted_at = s.submitted_at, version = c.version + 1,
   last_seen = :at, last_run_id = :run_id, times_seen = c.times_seen + 1
 FROM found_case s WHERE {_SAME}
   AND (c.file_id, coalesce(c.set_ordinal, 0)) <> (s.file_id, coalesce(s.set_ordinal, 0))
@@ -248,7 +254,8 @@ WHERE s.exchange_policy_id = c.exchange_policy_id AND s.partner_id = c.partner_i
   AND (s.state = 'applied' OR s.state = 'duplicate' AND c.submitted_at IS NOT NULL)
   AND (s.state = 'applied' AND s.transaction <> 'audit' OR EXISTS (
     SELECT FROM book.event v WHERE (v.file_id, v.set_ordinal) = (s.file_id, s.set_ordinal)
-      AND v.maintenance_type = c.maintenance_type))
+      AND v.maintenance_type = c.maintenance_type
+      AND v.is_subscriber = coalesce(c.is_subscriber, v.is_subscriber)))
   AND EXISTS (SELECT FROM (
       SELECT {SAID}, s.has_clock, CASE WHEN s.has_clock THEN s.submitted_at
         ELSE to_char(coalesce(s.named_at, s.recorded_at AT TIME ZONE :zone), 'YYYYMMDD') END AS told

@@ -34,6 +34,7 @@ CASE_MEMBERS = pa.schema(
         ("premium", tables.MONEY),  # of the policy a month; null where the set tells none
         ("aptc", tables.MONEY),
         ("maintenance_type", tables.TEXT),
+        ("is_subscriber", pa.bool_()),
         ("submitted_at", tables.TEXT),  # REQUEST SUBMIT TIMESTAMP as sent
     ]
 )
@@ -59,6 +60,7 @@ case_ = sa.Table(
     sa.Column("issue_ordinal", sa.BigInteger),  # in ledger.issue; null: the book says so
     sa.Column("members", sa.BigInteger),  # who fell or wait by it
     sa.Column("maintenance_type", sa.Text),  # INS03: what the set does; null of a file, before 0008
+    sa.Column("is_subscriber", sa.Boolean),  # INS01: whose transaction it is; null of before 0012
     sa.Column("submitted_at", sa.Text),  # when the set was said, by its own clock
     *worked_on(),
     sa.Column("first_seen", INSTANT, nullable=False),  # the clock of the run

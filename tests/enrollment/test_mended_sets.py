@@ -239,6 +239,28 @@ def test_the_case_of_a_fallen_member_is_over_when_he_is_not_awaited_any_more(
         assert proof == came
 
 
+@pytest.mark.parametrize(("is_subscriber", "state"), [(True, "new"), (False, "resolved")])
+def test_a_copy_of_a_removal_mends_a_removal_and_no_end(carrier, say, is_subscriber, state):
+    """Both are INS03 024: of the policy, or of one of its members."""
+    carrier.receives(say.at(FIRST, say.enrollment("P1", "S1", "D1")))
+    removal = say.at(SECOND, say.change("P1", "S1", say.removed("P1", "S1", "D1", APRIL)))
+    carrier.receives(removal)
+    fell = carrier.receives(say.at(SECOND, say.enrollment("P9", "S9")))
+    carrier.receives(removal)
+    carrier.applies()
+    rejected(carrier, "element-missing")
+    of_set = (
+        "UPDATE ledger.case SET file_id = :file_id, set_ordinal = 1, maintenance_type = '024',"
+        " submitted_at = :second, is_subscriber = :is_subscriber"
+    )
+    told = {"file_id": fell, "second": SECOND, "is_subscriber": is_subscriber}
+    carrier.conn.execute(sa.text(of_set), told)
+    looking = Looking(carrier.run_id, PARTNER, carrier.as_of)
+    meet_book(carrier.conn, looking, carrier.as_of.date(), carrier.exchange.time_zone)
+
+    assert carrier.conn.execute(sa.text("SELECT state FROM ledger.case")).scalar_one() == state
+
+
 def test_our_answer_to_the_part_that_was_accepted_counts(partly, say):
     """Nothing is confirmed a second time: the exchange would reject it (CMS guide, table 16)."""
     confirm_in_part(partly)

@@ -106,6 +106,30 @@ def test_a_waiver_is_of_one_transaction(desk):
     assert desk.all("state", "snoozed_until") == [("reopened", None)]
 
 
+MAX_LEAVES = {"INS*N*01*024": ["INS*N**024*14*A"]}  # his removal falls by the same as an end
+
+
+@pytest.mark.parametrize(
+    ("removal", "other", "base"),
+    [
+        ({}, NO_END, "ffe-termination"),
+        ({}, {**MAX_LEAVES, "0000022222": "0000055555"}, "ffe-change"),
+        ({"REF*17*0000022222": []}, {**NO_END, "REF*17*0000011111": []}, "ffe-termination"),
+    ],
+)
+def test_a_waiver_of_a_removal_is_of_that_member(desk, removal, other, base):
+    """The end of the policy is another transaction, also without an id; so is another's removal."""
+    desk.night({})
+    removal = {**MAX_LEAVES, **removal}
+    desk.night(removal, base="ffe-change")
+    assert desk.all("maintenance_type", "is_subscriber")[0] == ("024", False)
+    desk.say("waive", 1, reason="Small.", until=DAY + timedelta(days=60))
+    desk.night({**removal, **SAID_AGAIN}, base="ffe-change")
+    assert desk.all("state", "times_seen")[0] == ("waived", 2)
+    desk.night(other, base=base)
+    assert desk.all("state", "times_seen")[0] == ("reopened", 3)
+
+
 def test_what_waits_in_the_book_is_a_case_blocked_by_what_was_rejected_before(desk):
     """An end waits for the enrollment that we rejected; once that has come, both are gone."""
     desk.night(NO_RELATION)

@@ -39,7 +39,7 @@ _NEWER = {
         "payments_unchanged_since": "TIMESTAMP WITH TIME ZONE",
         "payments_are_stale": "BOOLEAN NOT NULL DEFAULT false",
     },
-    "ledger.case": {"maintenance_type": "TEXT", "submitted_at": "TEXT"},
+    "ledger.case": {"maintenance_type": "TEXT", "submitted_at": "TEXT", "is_subscriber": "BOOLEAN"},
 }
 
 
