@@ -170,13 +170,15 @@ def _execute(
         conn.execute(statement, parameters)
 
 
-def refuse_files(conn: sa.Connection, run_id: int, file_ids: list[int]) -> None:
+def refuse_files(
+    conn: sa.Connection, run_id: int, file_ids: list[int], reason: str = "gate-refused"
+) -> None:
     """Keeps everything that is staged of these files out of the book, for good.
 
     Their members' dispositions say why. Files that are not staged stay as they are.
     """
     for statement in (outcomes.REFUSE_DISPOSITIONS, outcomes.REFUSE_SETS):
-        conn.execute(statement, {"run_id": run_id, "file_ids": file_ids})
+        conn.execute(statement, {"run_id": run_id, "file_ids": file_ids, "reason": reason})
     _mark(conn, file_ids, "refused")
 
 

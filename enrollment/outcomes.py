@@ -45,13 +45,13 @@ WHERE (d.former_state <> 'staged' OR d.reason IS NOT NULL)
 """)
 
 REFUSE_SETS = sa.text("""
-UPDATE book.event_set SET state = 'refused', reason = 'gate-refused', run_id = :run_id
+UPDATE book.event_set SET state = 'refused', reason = :reason, run_id = :run_id
 WHERE file_id = ANY(CAST(:file_ids AS bigint[])) AND state = 'staged'
 """)
 
 REFUSE_DISPOSITIONS = sa.text("""
 UPDATE ledger.disposition d
-SET state = 'rejected', reason = 'gate-refused', decided_in_run = :run_id
+SET state = 'rejected', reason = :reason, decided_in_run = :run_id
 FROM book.event_set s
 WHERE s.file_id = ANY(CAST(:file_ids AS bigint[])) AND s.state = 'staged'
   AND d.file_id = s.file_id AND d.set_ordinal = s.set_ordinal AND d.state = 'accepted'

@@ -61,6 +61,38 @@ WHERE r.partner_id = :partner_id AND r.state = 'released' AND NOT EXISTS (
 ORDER BY coalesce(p.parent_id, r.parent_file_id), coalesce(p.set_ordinal, r.set_ordinal),
   r.correction_id
 """)  # noqa: S608
+# Those that a night has taken in and no night has applied: they are in a batch that may go into the
+# book, or in none yet. A case is looked for by what it is about: a replay numbers them anew.
+_STAGED = """
+SELECT r.* FROM ledger.correction r JOIN ledger.file f ON f.file_id = r.file_id
+LEFT JOIN ledger.gate_file g ON g.file_id = r.file_id
+LEFT JOIN ledger.gate_batch b ON b.batch_id = g.batch_id
+WHERE r.partner_id = :partner_id AND r.state = 'received' AND f.state = 'staged'
+  AND coalesce(b.state, 'passed') IN ('passed', 'released')
+"""
+_GIVING_WAY = sa.text(f"""
+WITH giving_way AS (
+  SELECT r.file_id, r.case_id FROM ({_STAGED}) r WHERE NOT EXISTS (
+    SELECT FROM ledger.case c WHERE c.partner_id = r.partner_id AND c.resolved_run_id IS NULL
+      AND ((c.file_id, c.set_ordinal) = (r.parent_file_id, r.set_ordinal)
+        OR c.file_id = r.file_id))
+), told AS (
+  INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
+  SELECT c.case_id, CAST(:at AS timestamptz), CAST(:run_id AS bigint), 'correction overtaken',
+    c.state FROM giving_way JOIN ledger.case c USING (case_id) ORDER BY c.case_id)
+SELECT DISTINCT file_id FROM giving_way ORDER BY file_id
+""")  # noqa: S608
+_STANDING_BACK = sa.text(f"""
+SELECT DISTINCT r.file_id FROM ({_STAGED}) r JOIN book.event_set mine ON mine.file_id = r.file_id
+JOIN book.event_set s ON s.exchange_policy_id = mine.exchange_policy_id
+  AND s.partner_id = mine.partner_id AND s.file_id <> mine.file_id
+JOIN ledger.file f ON f.file_id = s.file_id AND f.kind <> 'correction'
+WHERE mine.state = 'staged' AND s.state = 'staged'
+  AND s.transaction <> ALL(CAST(:passed_over AS text[]))
+  AND (s.file_id, s.set_ordinal) <> (r.parent_file_id, r.set_ordinal)
+ORDER BY r.file_id
+""")  # noqa: S608
+_ANY_STAGED = sa.text(f"SELECT DISTINCT file_id FROM ({_STAGED}) r ORDER BY file_id")  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -214,8 +246,12 @@ def released(conn: sa.Connection, partner_id: str) -> list[sa.Row[Any]]:
     While the exchange's own words about the policy are staged, and the book has not judged them, a
     correction of it waits. Of several of one set it is the first; the others are overtaken then.
     """
-    told = {"partner_id": partner_id, "passed_over": ["audit", *SAID_BY_ISSUER.values()]}
-    return sorted(conn.execute(_WAITING, told), key=lambda row: int(row.correction_id))
+    waiting = conn.execute(_WAITING, _of_the_exchange(partner_id))
+    return sorted(waiting, key=lambda row: int(row.correction_id))
+
+
+def _of_the_exchange(partner_id: str) -> dict[str, object]:
+    return {"partner_id": partner_id, "passed_over": ["audit", *SAID_BY_ISSUER.values()]}
 
 
 def withdraw_overtaken(conn: sa.Connection, partner_id: str, run_id: int, at: datetime) -> None:
@@ -224,6 +260,29 @@ def withdraw_overtaken(conn: sa.Connection, partner_id: str, run_id: int, at: da
     The case tells of it.
     """
     conn.execute(_OVERTAKEN, {"partner_id": partner_id, "run_id": run_id, "at": at})
+
+
+def giving_way(conn: sa.Connection, partner_id: str, run_id: int, at: datetime) -> list[int]:
+    """The files of corrections that are taken in, not applied, and overtaken since; told of once.
+
+    No case is about what they correct any more, whoever has mended it. They are to be refused.
+    """
+    told = {"partner_id": partner_id, "run_id": run_id, "at": at}
+    return list(conn.execute(_GIVING_WAY, told).scalars())
+
+
+def standing_back(conn: sa.Connection, partner_id: str) -> list[int]:
+    """The files of corrections that are taken in and wait for the exchange's own words.
+
+    Those are about the same policy, and staged; the book judges them first.
+    """
+    return list(conn.execute(_STANDING_BACK, _of_the_exchange(partner_id)).scalars())
+
+
+def may_be_applied(conn: sa.Connection, partner_id: str) -> bool:
+    """Whether a correction that is taken in and not applied waits for nothing any more."""
+    staged = set(conn.execute(_ANY_STAGED, {"partner_id": partner_id}).scalars())
+    return bool(staged.difference(standing_back(conn, partner_id)))
 
 
 def mark_received(conn: sa.Connection, correction_id: int, file_id: int) -> None:

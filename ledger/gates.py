@@ -159,12 +159,21 @@ def files_to_refuse(conn: sa.Connection, partner_id: str) -> list[int]:
     return _staged_files(conn, partner_id, "refused")
 
 
-def settle(conn: sa.Connection, run_id: int, partner_id: str) -> None:
-    """Marks the partner's judged batches as settled by the run where no file is staged any more."""
+def settle(
+    conn: sa.Connection, run_id: int, partner_id: str, standing_back: Iterable[int] = ()
+) -> None:
+    """Marks the partner's judged batches as settled by the run where no file is staged any more.
+
+    Files that stand back for what later batches hold of their policies do not count.
+    """
     staged = (
         sa.select(gate_file.c.file_id)
         .join(file, file.c.file_id == gate_file.c.file_id)
-        .where(gate_file.c.batch_id == gate_batch.c.batch_id, file.c.state == "staged")
+        .where(
+            gate_file.c.batch_id == gate_batch.c.batch_id,
+            file.c.state == "staged",
+            file.c.file_id.not_in(list(standing_back)),
+        )
     )
     conn.execute(
         sa.update(gate_batch)

@@ -31,6 +31,7 @@ log = structlog.get_logger()
 
 _LETTER = "letter.csv"
 _CHUNK_BYTES = 1 << 20
+_REFUSALS = ("gate-refused", "correction-overtaken")  # for what the verdict has accepted
 
 
 @dataclass
@@ -99,10 +100,11 @@ def _findings(house: House, conn: sa.Connection, one: ToReport) -> Iterator[Erro
     decided = sa.select(*columns).where(disposition.c.file_id == one.file_id)
     verdict = read_verdict(folder)
     if "verdict" not in one.parts:  # its own faults were told before its batch was refused
-        decided = decided.where(disposition.c.reason == "gate-refused")
+        decided = decided.where(sa.or_(*(disposition.c.reason == reason for reason in _REFUSALS)))
         verdict = replace(verdict, issues=verdict.issues.slice(0, 0))
     elif "refusal" not in one.parts:  # that was told, or is to be, in another run's report
-        decided = decided.where(disposition.c.reason.is_distinct_from("gate-refused"))
+        others = (disposition.c.reason.is_distinct_from(reason) for reason in _REFUSALS)
+        decided = decided.where(*others)
     dispositions = copy_out(conn, decided.order_by(disposition.c.member_ordinal), DISPOSITIONS)
     path = house.landing.verified_path(one.storage_key)
     with findings_in(path, one.name, folder, verdict, dispositions) as findings:
