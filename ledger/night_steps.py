@@ -37,7 +37,8 @@ WHERE object_kind = 'run' AND object_id = :run_id AND action = 'work began' ORDE
 # Nights of before there were these marks are known by their reports, which each of them wrote. What
 # a person has taken in by hand has a run, too, and no night's steps.
 _LATER = """
-SELECT DISTINCT ON (e.details ->> 'partner') e.details ->> 'partner', r.run_id, r.as_of
+SELECT DISTINCT ON (e.details ->> 'partner') e.details ->> 'partner', r.run_id, r.as_of,
+  r.as_of > now() + interval '1 hour' AS is_ahead
 FROM ledger.run r JOIN ledger.audit_entry e ON e.object_kind = 'run' AND e.object_id = r.run_id
 WHERE r.as_of > :as_of AND e.details ->> 'partner' = ANY(:partners)
   AND (e.action = 'errors reported'
@@ -49,19 +50,29 @@ _WORDS = {"done": DONE, "passed_over": PASSED_OVER}
 
 @dataclass(frozen=True)
 class LaterNight:
-    """The night of the latest moment that has worked for a partner."""
+    """The night of the latest moment that has worked for a partner.
+
+    `is_ahead` when its moment has not come by the database's clock.
+    """
 
     partner_id: str
     run_id: int
     as_of: datetime
+    is_ahead: bool
 
     @property
     def sentence(self) -> str:
         """Why nothing more is done in an earlier one, and what to do."""
-        return (
+        said = (
             f"Run {self.run_id} has worked for {self.partner_id} as of a later moment, "
             f"{typed(self.as_of)}. What an earlier night has left to do, the next one does: "
             "`edi834 night` after that moment."
+        )
+        if not self.is_ahead:
+            return said
+        return (
+            f"{said} It has not come yet: if it was mistyped, have the home as it was before, by "
+            "docs/how-to/restore.md, 'When a night has run as of a wrong moment'."
         )
 
 

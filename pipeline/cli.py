@@ -230,14 +230,17 @@ def night(
     from pipeline.night import run_night
     from pipeline.night_report import show_failures, show_night
     from pipeline.open_items_command import open_items_by_kind
+    from pipeline.runs import require_near
 
     terminal.silence_logs()
     with _house() as house:
         wanted = partner or house.partner_ids
         for partner_id in wanted:
             house.mailbox(partner_id)  # a wrong name is said before anything is done
+        moment = _moment(as_of)
+        require_near(house, moment)
         with terminal.doing("The night runs") as say:
-            result = run_night(house, _moment(as_of), wanted, say, take_over=take_over)
+            result = run_night(house, moment, wanted, say, take_over=take_over)
         items = open_items_by_kind(house)
         missing = missing_files(house, result.run.as_of, wanted)
     if as_json:

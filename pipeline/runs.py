@@ -24,6 +24,7 @@ from schemas.runs import run
 log = structlog.get_logger()
 
 _AHEAD_MOST = timedelta(hours=1)  # as far as two machines' clocks may be apart
+_PLAYED_MOST = timedelta(days=31)  # between two nights of a clock that is played
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,25 @@ def _require_come(house: House, as_of: datetime) -> None:
             f"{now.astimezone(UTC):%Y-%m-%d %H:%M} by the database's clock. Nothing is decided or "
             "sent. Correct --as-of, the run's `as_of`, or the clock of the machine that is wrong."
         )
+
+
+def require_near(house: House, as_of: datetime) -> None:
+    """Raises Terminal for a moment ahead of the clock that is far behind the last run's, too.
+
+    For what a person or a scheduler asks for on this machine alone, where a clock may be played: no
+    night could work before that moment. The first run may be of any.
+    """
+    with house.engine.connect() as conn:
+        latest = sa.select(sa.func.now(), sa.func.max(run.c.as_of))
+        now, last = conn.execute(latest).one()
+    if last is None or as_of <= max(now, last) + _PLAYED_MOST:
+        return
+    raise Terminal(
+        f"The moment {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC has not come, and the last night "
+        f"is of {last.astimezone(UTC):%Y-%m-%d %H:%M}: none before that moment could work then. "
+        f"Correct --as-of, or the run's `as_of`; a played clock goes {_PLAYED_MOST.days} days on "
+        "at a time."
+    )
 
 
 def _take(

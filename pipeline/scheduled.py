@@ -9,7 +9,7 @@ import structlog
 
 from ledger import owners
 from pipeline.night import close_night, closed_night, not_overtaken
-from pipeline.runs import Run, is_open, open_for_scheduler, task_at_work
+from pipeline.runs import Run, is_open, open_for_scheduler, require_near, task_at_work
 from pipeline.settings import load_settings
 from pipeline.steps import Steps
 from pipeline.wiring import House, open_house
@@ -41,7 +41,8 @@ def open_night(as_of: str, partner_ids: Collection[str] = ()) -> RunIds:
 
     It is new, or the one that was interrupted, or the closed one: then nothing is left to do.
     Partners that somebody else works for are left to him; raises AtWork when that is so for all.
-    Those for whom a later night has worked are left to that one; raises Terminal when all are.
+    Those for whom a later night has worked are left to that one; raises Terminal when all are, and
+    for a moment that has not come (docs/decisions/0076).
     """
     moment = datetime.fromisoformat(as_of)
     with _house() as house:
@@ -54,6 +55,7 @@ def open_night(as_of: str, partner_ids: Collection[str] = ()) -> RunIds:
         closed = closed_night(house, moment, wanted)
         if closed is not None:
             return {"run_id": closed.run.run_id, "as_of": as_of, "token": closed.run.token}
+        require_near(house, moment)
         mine, overtaken = not_overtaken(house, moment, wanted)
         if not mine:
             raise Terminal(overtaken[0])

@@ -256,7 +256,7 @@ def test_what_people_and_partners_are_shown_holds_no_person(undisturbed, tmp_pat
     demo, out, _ = undisturbed
     trail = tmp_path / "trail.jsonl"
     assert demo.run("audit", "export", trail)[0] == 0
-    later = ("--as-of", "2027-12-02T00:00:00Z")
+    later = ("--as-of", "2026-12-31T00:00:00Z")
     code, night, err = demo.run("night", *later)  # its mailboxes are gone: it fails, and says so
     reports = [p for p in demo.home.rglob("reports/**/*") if p.suffix in (".csv", ".html", ".json")]
     sent = list(demo.home.rglob("processed/*.csv"))

@@ -15,9 +15,10 @@ from structlog.testing import capture_logs
 from pipeline.night import run_night
 from pipeline.retrying import TRIES_MAX
 from pipeline.runs import at_work
+from pipeline.scheduled import open_night
 from pipeline.settings import load_settings
 from pipeline.wiring import open_house
-from schemas.errors import Terminal
+from schemas.errors import AtWork, Terminal
 from schemas.fault_points import FAULT_POINTS
 
 CEDAR, HARBOR = "cedar-valley-tx", "harbor-light-nc"
@@ -168,6 +169,43 @@ def test_a_moment_that_has_not_come_is_refused_where_a_mailbox_is_elsewhere(worl
         assert opened.partner_ids == (HARBOR,)
     with at_work(world.house, now + timedelta(days=61), [HARBOR]) as opened:
         assert opened.partner_ids == (HARBOR,)
+
+
+def test_a_scheduler_opens_no_run_that_has_not_come(world, monkeypatch):
+    """Neither a run nor a file is written, whatever the run of the scheduler was told."""
+    mailbox = {CEDAR.replace("-", "_"): {"host": "sftp.example.com"}}
+    for name, value in world.environment().items():
+        monkeypatch.setenv(name, value)
+    world.write_configuration(**mailbox)
+    ahead = datetime.now(UTC) + timedelta(hours=2)
+    known = sorted(world.house.settings.home.rglob("*"))
+    with pytest.raises(Terminal, match="has not come: it is "):
+        open_night(ahead.isoformat())
+    assert world.rows("SELECT * FROM ledger.run") == []
+    assert sorted(world.house.settings.home.rglob("*")) == known
+
+
+def test_a_played_clock_is_not_mistyped_by_a_year(world, monkeypatch):
+    """All mailboxes are on this machine: a month on is played, more is refused and told."""
+    for name, value in world.environment().items():
+        monkeypatch.setenv(name, value)
+    world.run(1)
+    wrong = world.clock(366)
+    with pytest.raises(Terminal, match="a played clock goes 31 days on at a time"):
+        open_night(wrong.isoformat())
+    ended = world.edi834("night", "--as-of", f"{wrong:%Y-%m-%dT%H:%M:%S}")
+    assert ended.code == 2
+    assert "none before that moment could work then" in " ".join(ended.failures)
+    assert world.rows("SELECT count(*) FROM ledger.run") == [(1,)]
+    assert open_night(world.clock(2).isoformat())["run_id"] == 2
+
+
+def test_a_night_behind_one_that_has_not_come_says_what_to_do(world):
+    """The later night is ahead of the clock: played on, or restored, and never unsaid."""
+    ahead = datetime.now(UTC) + timedelta(days=20)
+    assert run_night(world.house, ahead, [HARBOR]).left == ()
+    with pytest.raises(AtWork, match=r"It has not come yet: if it was mistyped, have the"):
+        run_night(world.house, datetime.now(UTC), [HARBOR])
 
 
 def test_a_fault_point_that_there_is_not_is_refused(world):
