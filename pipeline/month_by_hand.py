@@ -32,12 +32,13 @@ def load_answer(
     if told not in (None, coverage_year):
         raise Terminal(f"{path.name} is of {told} by its name. Give --year {told}, or rename it.")
     _require_closed(house, came_at)
-    stored = house.landing.store([path.read_bytes()])
-    fetched = Fetched(
-        partner_id=partner_id, name=path.name, sha256=stored.sha256,
-        size_bytes=stored.size_bytes, storage_key=stored.storage_key, modified_at=None,
-    )  # fmt: skip
-    with at_work(house, came_at, [partner_id]) as opened:
+    content = path.read_bytes()
+    with at_work(house, came_at, [partner_id]) as opened:  # what it refuses leaves no file behind
+        stored = house.landing.store([content])
+        fetched = Fetched(
+            partner_id=partner_id, name=path.name, sha256=stored.sha256,
+            size_bytes=stored.size_bytes, storage_key=stored.storage_key, modified_at=None,
+        )  # fmt: skip
         recorded = take_in(house, opened.run, fetched, kind="month_answer")
         loaded = load(house, opened.run, recorded.file_id, coverage_year)
         close_run(house, opened.run)
