@@ -188,11 +188,11 @@ def _lock_case(conn: sa.Connection, case_id: int) -> tuple[int, int] | None:
     return None if row.state == "resolved" else (row.file_id, row.set_ordinal)
 
 
-def release(conn: sa.Connection, case_id: int, word: Word, seen: int | None = None) -> int:
+def release(conn: sa.Connection, case_id: int, word: Word, seen: int | None) -> int:
     """The number of the case's draft, which the next night of its partner takes in.
 
-    `seen` is the correction that the person has looked at, where that is known. Raises Terminal
-    when there is none, when it is another one, when it would be rejected, when another person must,
+    `seen` is the correction that the person has looked at. Raises Terminal when there is none, when
+    it is another one or nobody has said which, when it would be rejected, when another person must,
     or when the case is not about the set any more of which it is.
     """
     word.require("resubmit")
@@ -211,7 +211,13 @@ def release(conn: sa.Connection, case_id: int, word: Word, seen: int | None = No
             f"The draft of case {case_id} is overtaken: the case is gone, or about another set by "
             f"now. The next night withdraws it. See `edi834 cases show {case_id}`."
         )
-    if seen not in (None, row.correction_id):
+    if seen is None:
+        raise Terminal(
+            f"Which draft? Case {case_id} has correction {row.correction_id} now, by "
+            f"{row.drafted_by}. Look at it, `edi834 cases show {case_id} --reveal`, and give "
+            f"--correction {row.correction_id}."
+        )
+    if seen != row.correction_id:
         raise Terminal(
             f"Case {case_id} has another draft since you have looked at it, correction "
             f"{row.correction_id}. Look again: `edi834 cases show {case_id}`."

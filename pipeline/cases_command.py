@@ -169,12 +169,13 @@ def resubmit(
     by: By,
     reason: Reason,
     correction: Annotated[
-        int | None, typer.Option(help="Only while this one is the draft of the case.")
+        int | None, typer.Option(help="The draft that you have looked at: no other one goes.")
     ] = None,
 ) -> None:
     """Let the next night take in the case's draft, as if the exchange had sent it.
 
-    Where the draft moves coverage, ids or dollars, another person than has drafted it must.
+    Without --correction nothing goes, and it is said which draft is there. Where the draft moves
+    coverage, ids or dollars, another person than has drafted it must.
     """
     from ledger.corrections import Word
     from pipeline.corrections import resubmit as release

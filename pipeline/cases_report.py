@@ -172,7 +172,7 @@ def show_tried(case_id: int, number: int, tried: Tried) -> None:
         segment = f"segment {issue['segment_ordinal']}, " if issue["segment_ordinal"] else ""
         _say(f"  {issue['severity']}: {segment}{issue['message']}")
     who = "another person than you" if tried.needs_second else "you or somebody else"
-    _say(f"To resubmit: {who}, by `edi834 cases resubmit {case_id}`.")
+    _say(f"To resubmit: {who}, by `edi834 cases resubmit {case_id} --correction {number}`.")
 
 
 def _place(one: Case) -> str:

@@ -241,10 +241,10 @@ def changed_segments(house: House, number: int) -> list[tuple[str, str]]:
     ]
 
 
-def resubmit(house: House, case_id: int, word: Word, seen: int | None = None) -> int:
+def resubmit(house: House, case_id: int, word: Word, seen: int | None) -> int:
     """The number of the correction that the next night takes in.
 
-    `seen` is the one that the person has looked at, where that is known.
+    `seen` is the one that the person has looked at: no other one is let go, and none without it.
     """
     with house.engine.begin() as conn:
         return release(conn, case_id, word, seen)

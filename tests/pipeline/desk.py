@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 
 from ledger.case_queries import WantedCases, list_cases, read_case
-from ledger.corrections import Word
+from ledger.corrections import Word, corrections_of
 from ledger.words import Said, act
 from pipeline.apply import apply_to_book
-from pipeline.corrections import draft_correction
+from pipeline.corrections import draft_correction, resubmit
 from pipeline.report import report_errors
 from pipeline.runs import open_for_scheduler
 from pipeline.steps import Steps
@@ -75,6 +75,13 @@ class Desk:
 
 def draft(desk, *edits, case_id=1, person="Ada", account="ada"):
     return draft_correction(desk.house, case_id, edits, Word(person, account, "Told by phone."))
+
+
+def let_go(desk, case_id=1, person="Ben", account="ben", reason="It is right."):
+    """A person resubmits what was drafted last."""
+    with desk.house.engine.connect() as conn:
+        seen = next((one["correction_id"] for one in corrections_of(conn, case_id)), None)
+    return resubmit(desk.house, case_id, Word(person, account, reason), seen)
 
 
 def next_night(desk):

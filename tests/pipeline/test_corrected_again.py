@@ -31,7 +31,7 @@ def desk(tmp_path, engine):
 def drafts(desk, *edits, case_id=1):
     """One that the next night takes in."""
     number, _ = draft(desk, *edits, case_id=case_id)
-    return resubmit(desk.house, case_id, Word("Ben", "ben", "It is right.")), number
+    return resubmit(desk.house, case_id, Word("Ben", "ben", "It is right."), number), number
 
 
 def test_what_was_corrected_wrongly_is_corrected_again(desk):

@@ -2,13 +2,12 @@
 
 import pytest
 
-from ledger.corrections import Word, corrections_of
+from ledger.corrections import corrections_of
 from parsers.correction import Edit, SetPlace, corrected
-from pipeline.corrections import resubmit
 from pipeline.replay import replay
 from schemas.errors import Terminal
 from tests.cases.house import opened_house
-from tests.pipeline.desk import NO_RELATION, Desk, draft, next_night, rows
+from tests.pipeline.desk import NO_RELATION, Desk, draft, let_go, next_night, rows
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def test_a_corrected_set_takes_effect_once_and_the_case_names_it(desk):
     desk.night(NO_RELATION)
     number, tried = draft(desk, "INS*02=18")
     assert (tried.verdict.file_verdict, tried.needs_second) == ("accepted", True)
-    assert resubmit(desk.house, 1, Word("Ben", "ben", "It is right.")) == number
+    assert let_go(desk) == number
     (file_id,) = next_night(desk)
     assert next_night(desk) == []
     assert desk.all("state", "resolved_file_id") == [("resolved", file_id)]
@@ -57,13 +56,13 @@ def test_who_moves_coverage_ids_or_dollars_does_not_resubmit_alone(desk):
     desk.night(NO_RELATION)
     draft(desk, "INS*02=18")
     with pytest.raises(Terminal, match="who resubmits is not who has drafted it"):
-        resubmit(desk.house, 1, Word("ada", "ada", "Mine."))
+        let_go(desk, person="ada", account="ada")
     draft(desk, "INS*02=18", person="ada@old", account="console:7")
     with pytest.raises(Terminal, match="who resubmits is not who has drafted it"):
-        resubmit(desk.house, 1, Word("ada@new", "console:7", "Mine."))
+        let_go(desk, person="ada@new", account="console:7")
     draft(desk, "INS*02=QQ")
     with pytest.raises(Terminal, match="would be rejected"):
-        resubmit(desk.house, 1, Word("Ben", "ben", "Fine."))
+        let_go(desk)
 
 
 @pytest.mark.fault("F36")
@@ -71,9 +70,9 @@ def test_what_is_resubmitted_twice_is_taken_in_once(desk):
     """Whoever clicks again is told that no draft is left, and there is one file of it."""
     desk.night(NO_RELATION)
     draft(desk, "INS*02=18")
-    resubmit(desk.house, 1, Word("Ben", "ben", "It is right."))
+    let_go(desk)
     with pytest.raises(Terminal, match="has no draft"):
-        resubmit(desk.house, 1, Word("Ben", "ben", "It is right."))
+        let_go(desk)
     assert len(next_night(desk)) == 1
     assert rows(desk, "SELECT state FROM book.event_set") == [("applied",)]
 
@@ -83,7 +82,7 @@ def test_what_a_person_is_like_one_person_may_correct(desk):
     desk.night({"DMG*": ["DMG*D8*19800230*F*M*:RET:2106-3"]})
     _, tried = draft(desk, "DMG*02=19800229")
     assert not tried.needs_second
-    resubmit(desk.house, 1, Word("Ada", "ada", "By phone."))
+    let_go(desk, person="Ada", account="ada")
     assert len(next_night(desk)) == 1
     assert desk.all() == ["resolved"]
 
@@ -107,7 +106,7 @@ def test_a_replay_takes_the_correction_in_again(desk):
     """To the same rows: the draft is not made again, its bytes are read."""
     desk.night(NO_RELATION)
     draft(desk, "INS*02=18")
-    resubmit(desk.house, 1, Word("Ben", "ben", "It is right."))
+    let_go(desk)
     next_night(desk)
     found = replay(desk.house)
     assert (found.differences, found.stopped) == ([], None)

@@ -7,13 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from ledger import gates
-from ledger.corrections import Word
-from pipeline.corrections import resubmit, take_corrections
+from pipeline.corrections import take_corrections
 from pipeline.replay import replay
 from pipeline.runs import open_for_scheduler
 from pipeline.steps import Steps
 from tests.cases.house import opened_house
-from tests.pipeline.desk import HARBOR, NO_RELATION, Desk, draft, next_night, rows
+from tests.pipeline.desk import HARBOR, NO_RELATION, Desk, draft, let_go, next_night, rows
 from tests.pipeline.test_overtaken_corrections import DEAR, IN_BOOK, SETS, STATES
 
 FILES = "SELECT kind, state FROM ledger.file WHERE direction = 'exchange_to_issuer' ORDER BY 1, 2"
@@ -27,7 +26,7 @@ def desk(tmp_path, engine):
     desk = Desk(opened_house(tmp_path, engine))
     desk.night(NO_RELATION)
     draft(desk, "INS*02=18")
-    resubmit(desk.house, 1, Word("Ben", "ben", "It is right."))
+    let_go(desk)
     return desk
 
 
@@ -79,7 +78,7 @@ def test_a_correction_that_is_not_applied_yet_gives_way_to_what_the_exchange_has
     assert desk.events() == ["found", "gone", "correction overtaken"]
     next_night(desk)
     assert rows(desk, IN_BOOK) == [("1612.50",)]
-    if stopped is judged:  # what a person does to a batch by hand, no replay does again
+    if stopped is not held:  # what a person does to a batch by hand, no replay does again
         found = replay(desk.house)
         assert (found.differences, found.stopped) == ([], None)
 
@@ -103,7 +102,7 @@ def test_one_that_is_not_applied_yet_is_none_of_the_next_rejected_set(desk):
     assert desk.all("state", "file_id") == [("new", desk.nights.file_ids[1])]
     assert desk.events()[-1] == "correction overtaken"
     draft(desk, "INS*02=18")
-    resubmit(desk.house, 1, Word("Ben", "ben", "It is right."))
+    let_go(desk)
     next_night(desk)
     assert (rows(desk, IN_BOOK), desk.all()) == ([("1612.50",)], ["resolved"])
 

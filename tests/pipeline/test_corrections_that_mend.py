@@ -2,11 +2,9 @@
 
 import pytest
 
-from ledger.corrections import Word
-from pipeline.corrections import resubmit
 from pipeline.replay import replay
 from tests.cases.house import opened_house
-from tests.pipeline.desk import NO_RELATION, Desk, draft, next_night, rows
+from tests.pipeline.desk import NO_RELATION, Desk, draft, let_go, next_night, rows
 
 CLOCK, POLICY = "REF*17*2026030112000000", "REF*1L*9100000001"
 MOVED = (  # what is wrong besides, and what is made of it
@@ -24,7 +22,7 @@ def desk(tmp_path, engine):
 
 
 def release(desk, case_id=1):
-    return resubmit(desk.house, case_id, Word("Ben", "ben", "It is right."))
+    return let_go(desk, case_id)
 
 
 @pytest.mark.parametrize(("wrong", "edits"), MOVED)

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger.corrections import Word
-from pipeline.corrections import resubmit
 from pipeline.replay import replay
 from pipeline.runs import open_for_scheduler
 from pipeline.settings import CarrierSettings
 from pipeline.steps import Steps
 from schemas.partners import load_partner
 from tests.cases.house import opened_house
-from tests.pipeline.desk import DAY, HARBOR, LATER, Desk, draft, next_night, rows
+from tests.pipeline.desk import DAY, HARBOR, LATER, Desk, draft, let_go, next_night, rows
 
 JANE, JOHN, POLICY = "0000011111", "0000033333", "9100000001"
 # His coverage begins on another day than the household's.
@@ -74,7 +72,7 @@ def test_his_case_is_open_and_correctable_as_long_as_he_is_awaited(desk):
     assert rows(desk, "SELECT state FROM book.event_set") == [("applied",), ("applied",)]
     assert desk.all("state", "exchange_member_id") == [("new", JOHN)]
     draft(desk, "#58*03=20260101")
-    resubmit(desk.house, 1, Word("Ben", "ben", "It is right."))
+    let_go(desk)
     (file_id,) = next_night(desk)
     assert desk.all("state", "resolved_file_id") == [("resolved", file_id)]
     covered = "SELECT exchange_member_id FROM book.effective_coverage WHERE known_to = 'infinity'"

@@ -12,7 +12,7 @@ from pipeline.replay import replay
 from schemas.cases import case_, correction
 from schemas.errors import Terminal
 from tests.cases.house import opened_house
-from tests.pipeline.desk import ANOTHER, NO_RELATION, Desk, draft, next_night, rows
+from tests.pipeline.desk import ANOTHER, NO_RELATION, Desk, draft, let_go, next_night, rows
 
 # The premium of the subscriber's household as the exchange has it right.
 DEAR = {"*412.50~": "*1412.50~", "*612.50~": "*1612.50~", "*512.50~": "*1512.50~"}
@@ -41,7 +41,7 @@ def desk(tmp_path, engine):
 
 
 def release(desk, case_id=1):
-    return resubmit(desk.house, case_id, Word("Ben", "ben", "It is right."))
+    return let_go(desk, case_id)
 
 
 @pytest.mark.parametrize("is_released", [True, False])
@@ -118,6 +118,8 @@ def test_only_the_draft_that_a_person_has_seen_is_let_go(desk):
     seen, _ = draft(desk, "INS*02=18")
     kept, _ = draft(desk, "INS*02=18", person="Cleo")
     word = Word("Ben", "ben", "It is right.")
+    with pytest.raises(Terminal, match=f"has correction {kept} now, by Cleo"):
+        resubmit(desk.house, 1, word, None)
     with pytest.raises(Terminal, match=f"has another draft .*, correction {kept}"):
         resubmit(desk.house, 1, word, seen)
     assert changed_segments(desk.house, kept) == [

@@ -9,7 +9,7 @@ from enrollment.believed import PolicyKey
 from enrollment.told import told_sets
 from ledger.corrections import Word
 from pipeline.apply import apply_to_book
-from pipeline.corrections import draft_correction, resubmit
+from pipeline.corrections import draft_correction
 from pipeline.replay import replay
 from pipeline.report import report_errors
 from pipeline.runs import open_for_scheduler
@@ -18,6 +18,7 @@ from tests.cases.bad_input import Content, Expected, Received
 from tests.cases.enrollment import Group, Interchange, Set
 from tests.cases.ffe import FFE, told_in_the_district
 from tests.cases.house import Nights, opened_house
+from tests.pipeline.desk import let_go
 
 POTOMAC = "potomac-dc"
 DAY = date(2026, 1, 2)
@@ -51,7 +52,7 @@ class District:
     def resubmits(self, *edits):
         """Persons correct what the one case is about."""
         draft_correction(self.house, 1, edits, Word("Ada", "ada", "Told by phone."))
-        resubmit(self.house, 1, Word("Ben", "ben", "It is right."))
+        let_go(self)
 
     def takes_in(self):
         """The next day's night, in which nothing comes but the correction."""
