@@ -13,6 +13,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ledger.corrections import withdraw_overtaken
+from ledger.disputes import IS_DISPUTED
 from schemas.answering import TO_NOTHING_OF_OURS, rejects
 from schemas.awaited import IS_AWAITED
 from schemas.book import SAID_BY_ISSUER
@@ -177,14 +178,15 @@ INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
 SELECT case_id, :at, :run_id, 'found again', 'reopened' FROM back ORDER BY case_id
 """  # noqa: S608
 
-# What persons let stand is one transaction: what a set does, and to whom. Another one that falls by
-# the same is open anew.
+# What persons let stand or dispute is one transaction: what a set does, and to whom. Another one
+# that falls by the same is open anew, and a dispute of the one before is over.
+_ANEW = f"(c.state = 'waived' OR c.state = 'waiting_for_exchange' AND {IS_DISPUTED})"
 _OTHER = f"""
 WITH other AS (
   UPDATE ledger.case c SET
-    state = CASE WHEN c.state = 'waived' THEN 'reopened' ELSE c.state END,
-    due_at = CASE WHEN c.state = 'waived' THEN {_TERM} ELSE c.due_at END,
-    times_reopened = c.times_reopened + CAST(c.state = 'waived' AS integer),
+    state = CASE WHEN {_ANEW} THEN 'reopened' ELSE c.state END,
+    due_at = CASE WHEN {_ANEW} THEN {_TERM} ELSE c.due_at END,
+    times_reopened = c.times_reopened + CAST({_ANEW} AS integer),
     waived_until = NULL, snoozed_until = NULL, asked_by = NULL, asked_until = NULL,
     last_run_id = :run_id
   FROM found_case s WHERE {_SAME}
@@ -192,7 +194,8 @@ WITH other AS (
     AND (c.maintenance_type IS DISTINCT FROM s.maintenance_type
       OR c.is_subscriber <> s.is_subscriber
       OR c.exchange_member_id IS DISTINCT FROM s.exchange_member_id)
-    AND (c.state = 'waived' OR c.snoozed_until IS NOT NULL OR c.asked_by IS NOT NULL)
+    AND (c.state = 'waived' OR c.snoozed_until IS NOT NULL OR c.asked_by IS NOT NULL
+      OR {IS_DISPUTED})
   RETURNING c.case_id, c.state)
 INSERT INTO ledger.case_event (case_id, at, run_id, action, state)
 SELECT case_id, :at, :run_id, 'found again', state FROM other ORDER BY case_id

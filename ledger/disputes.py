@@ -61,22 +61,31 @@ ORDER BY a.number RETURNING dispute_id
 """
 
 
-# Since when it is there: what was gone and has come again is found anew.
-_FOUND_AT = """coalesce((
+# Since when it is there: what was gone and has come again is found anew, and so is a case when
+# another transaction falls by the same.
+_FOUND_AT = {
+    "break": """coalesce((
   SELECT min(e.at) FROM {events} e
   WHERE e.{noun}_id = {rows}.{noun}_id AND e.action = 'found again' AND e.{noun}_event_id > (
     SELECT max(g.{noun}_event_id) FROM {events} g
-    WHERE g.{noun}_id = e.{noun}_id AND g.action = 'gone')), {rows}.first_seen)"""
+    WHERE g.{noun}_id = e.{noun}_id AND g.action = 'gone')), {rows}.first_seen)""",
+    "case": """coalesce((
+  SELECT e.at FROM {events} e
+  WHERE e.{noun}_id = {rows}.{noun}_id AND e.action = 'found again'
+  ORDER BY e.{noun}_event_id DESC LIMIT 1), {rows}.first_seen)""",
+}
 _FOUND = """
 SELECT DISTINCT partner_id, {found_at}
 FROM {table} f WHERE {noun}_id = ANY(:ids) ORDER BY 1, 2
 """
-# A dispute is of the disagreement that was there when it was drafted: once that was gone, and the
-# dispute is decided, what has come again may be disputed, too. Its own word is the first event of
-# that action which is not before it.
+# A dispute is of the disagreement that was there when it was drafted, and of a case of the
+# transaction that fell then: once that was gone, or another one has fallen, and the dispute is
+# decided, what is there now may be disputed, too. Its own word is the first event of that action
+# which is not before it.
+_ENDS = {"break": "'gone'", "case": "'gone', 'found again'"}
 _GONE = """EXISTS (
   SELECT FROM {events} e
-  WHERE e.{noun}_id = d.{noun}_id AND e.action = 'gone' AND e.{noun}_event_id > (
+  WHERE e.{noun}_id = d.{noun}_id AND e.action IN ({ends}) AND e.{noun}_event_id > (
     SELECT min(w.{noun}_event_id) FROM {events} w
     WHERE w.{noun}_id = d.{noun}_id AND w.action = 'dispute' AND w.at >= d.drafted_at))"""
 _KNOWN = f"""
@@ -84,11 +93,16 @@ SELECT d.{{noun}}_id, d.dispute_id FROM ledger.dispute d
 WHERE d.{{noun}}_id = ANY(:ids) AND d.state <> 'dropped' AND (d.state = 'draft' OR NOT {_GONE})
 ORDER BY d.dispute_id LIMIT 1
 """  # noqa: S608
+# Of a case `c`: whether somebody disputes the transaction that it is about.
+IS_DISPUTED = "EXISTS (SELECT FROM ledger.dispute d WHERE {about} AND NOT {gone})".format(
+    about="d.case_id = c.case_id AND d.state <> 'dropped'",
+    gone=_GONE.format(noun="case", events="ledger.case_event", ends=_ENDS["case"]),
+)
 # Whether what a dispute `d` is about was closed since, by a night or by a person.
 IS_OVER = " OR ".join(
     "d.{noun}_id IS NOT NULL AND ({gone} OR EXISTS (SELECT FROM {rows} r"
     " WHERE r.{noun}_id = d.{noun}_id AND r.state = 'resolved'))".format(
-        noun=noun, rows=rows, gone=_GONE.format(noun=noun, events=f"{rows}_event")
+        noun=noun, rows=rows, gone=_GONE.format(noun=noun, events=f"{rows}_event", ends=_ENDS[noun])
     )
     for noun, rows in (("break", "reconciliation.break"), ("case", "ledger.case"))
 )
@@ -100,7 +114,8 @@ _OVER = sa.text(
 def _of(desk: Desk, statement: str, rows: str = "f") -> str:
     """The statement about the rows of the desk, which are called `rows` in it."""
     names = {"noun": desk.noun, "events": desk.events.fullname, "table": desk.rows.fullname}
-    return statement.format(found_at=_FOUND_AT.format(rows=rows, **names), **names)
+    found_at = _FOUND_AT[desk.noun].format(rows=rows, **names)
+    return statement.format(found_at=found_at, ends=_ENDS[desk.noun], **names)
 
 
 def found_moments(
@@ -108,7 +123,8 @@ def found_moments(
 ) -> list[tuple[str, datetime]]:
     """The partners and moments at which these breaks or cases were found, each once.
 
-    Of what was gone and has come again it is the moment at which it came again.
+    Of what was gone and has come again it is the moment at which it came again, of a case of which
+    another transaction has fallen since the first one the moment at which that one did.
     """
     found = conn.execute(sa.text(_of(desk, _FOUND)), {"ids": list(ids)})
     return [(row[0], row[1]) for row in found]
@@ -170,8 +186,9 @@ def decide_dispute(
         )
     if decision == "released" and over(conn, [dispute_id]):
         raise Terminal(
-            f"What dispute {dispute_id} is about is gone since it was drafted: nothing is left to "
-            f"claim. Drop it: `edi834 disputes drop {dispute_id}`."
+            f"What dispute {dispute_id} is about is gone since it was drafted, or another "
+            "transaction has fallen by it: nothing is left to claim. Drop it: "
+            f"`edi834 disputes drop {dispute_id}`."
         )
     said = {
         "decided_by": word.person.strip(),
@@ -186,7 +203,10 @@ def decide_dispute(
 
 
 def over(conn: sa.Connection, ids: Sequence[int]) -> set[int]:
-    """Those of the disputes of which the break or case is gone, or was since they were drafted."""
+    """Those of the disputes of which the break or case is gone, or was since they were drafted.
+
+    Or of which the case is about another transaction since.
+    """
     return set(conn.execute(_OVER, {"ids": list(ids)}).scalars())
 
 

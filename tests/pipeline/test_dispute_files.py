@@ -17,7 +17,7 @@ from pipeline.disputes_report import disputes_table
 from pipeline.month_disputes import write_again, write_disputes
 from schemas.errors import Terminal
 from tests.cases.house import opened_house
-from tests.pipeline.desk import ANOTHER, HARBOR, NO_RELATION, Desk, rows
+from tests.pipeline.desk import ANOTHER, HARBOR, LATER, NO_END, NO_RELATION, Desk, rows
 
 ADA, BEN = Signer("Ada", "ada"), Signer("Ben", "ben")
 EXPORTS = (
@@ -74,6 +74,45 @@ def test_a_dispute_is_in_one_file_and_the_next_has_what_is_new(desk, tmp_path):
     with desk.house.engine.connect() as conn:
         assert "released, in file 2" in list(disputes_table(list_disputes(conn)).columns[4].cells)
         assert audit.verify(audit.entries(conn)).fault is None
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_dispute_is_of_one_transaction(desk, tmp_path, is_told):
+    """An end falls by what was disputed of an enrollment: it is open, and told by its own one."""
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    if is_told:
+        write_disputes(desk.house, HARBOR, first, ADA)
+    desk.night(NO_END, base="ffe-termination")
+    states = [desk.read(number).row["state"] for number in (1, 2)]
+    assert states == ["reopened", "waiting_for_exchange"]
+    assert desk.events()[-1] == "found again"
+    release(desk, 1)
+    desk.night({**NO_END, **LATER}, base="ffe-termination")
+
+    write_disputes(desk.house, HARBOR, second, ADA)
+
+    assert told(second) == (["dispute 3"] if is_told else ["dispute 2", "dispute 3"])
+    assert in_files(desk)[1] == (1 if is_told else None)
+    with desk.house.engine.connect() as conn:
+        told_of = {one["dispute_id"]: one["file_id"] for one in list_disputes(conn)}
+    assert told_of[3] == desk.nights.file_ids[2]
+
+
+def test_a_draft_about_another_transaction_is_not_released(desk):
+    """The enrollment was disputed and not decided: it is dropped, and the end is disputed anew."""
+    desk.night({**NO_RELATION, "9100000001": "9100000003", "0000011111": "0000011113"})
+    word = Word("Ada", "ada", "They must send it again.")
+    with desk.house.engine.begin() as conn:
+        (number,) = disputes.draft(conn, desk.house, "case", [3], word)
+    desk.night({**NO_END, "9100000001": "9100000003"}, base="ffe-termination")
+    with (
+        pytest.raises(Terminal, match="or another transaction has fallen by it"),
+        desk.house.engine.begin() as conn,
+    ):
+        disputes.decide(conn, number, "released", Word("Ben", "ben", "Looked at."))
+    with desk.house.engine.begin() as conn:
+        disputes.decide(conn, number, "dropped", word)
+    release(desk, 3)
 
 
 def test_a_file_that_could_not_be_written_is_had_by_its_number(desk, tmp_path):
