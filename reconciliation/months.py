@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from schemas.errors import Terminal
 from schemas.months import month_action, month_file, month_word
@@ -153,7 +154,7 @@ def newest_pre_audits(conn: sa.Connection, partner_id: str) -> list[dict[str, An
     """
     found = (
         sa.select(month_file)
-        .distinct(month_file.c.coverage_year)
+        .ext(distinct_on(month_file.c.coverage_year))
         .where(
             month_file.c.partner_id == partner_id,
             month_file.c.kind == "pre_audit",
