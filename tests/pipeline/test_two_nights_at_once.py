@@ -67,7 +67,7 @@ def test_a_second_night_leaves_politely(world, hours):
         assert trail(world) == before
     assert code == 3
     assert f"{CEDAR} is being worked on by `edi834 night` (process {os.getpid()} on " in err
-    assert f"for run {opened.run.run_id} (2026-12-02 00:00), since " in err
+    assert f"for run {opened.run.run_id} (2026-12-02T00:00:00Z), since " in err
     assert "--take-over" in err
     assert "Traceback" not in err
     assert all(list(world.outbox(partner_id).iterdir()) for partner_id in BOTH)
