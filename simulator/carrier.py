@@ -136,7 +136,7 @@ class CarrierCore:
             return lambda _: {}
         random = Random(f"{self.seed}/{known.policy.policy_id}/names")
         share, waits = random.random(), timedelta(days=random.randint(2, 8))
-        named_on = known.arrived_on + waits
+        named_on = self.exchange.scenario.next_night(known.arrived_on + waits)
         is_late = self.exchange.scenario.day(night) < named_on
         told_on = known.policy.end_told_on
         is_gone = known.policy.state == "cancelled" and told_on is not None and told_on <= named_on

@@ -81,6 +81,7 @@ class Known:
     amounts: tuple[Amounts, ...]  # as they were told, the enrollment's first
     kind: str = "initial"  # or renewal
     is_continued: bool = False  # enrolled by a change in circumstance
+    needs_confirmation: bool = True  # as it was sent; some renewals need none
 
     def amounts_on(self, day: date) -> Amounts:
         """What holds on that day: the last told that begins by then (CMS guide 7.2, 6.11)."""
@@ -271,6 +272,7 @@ class ExchangeInABox:
                     ),
                     first.kind,
                     any(change.additional == "CIC" for change in first.members.values()),
+                    not first.policy.effectuated,
                 )
 
 

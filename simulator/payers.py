@@ -98,7 +98,7 @@ class Payers:
 
     def _binder(self, known: Known, day: date) -> None:
         owed = owed_on(known, known.policy.begin)
-        if owed == 0 or (known.kind == "renewal" and known.policy.effectuated):
+        if owed == 0 or not known.needs_confirmation:
             return
         random = self._random(known, "binder")
         share = random.random()
@@ -199,7 +199,7 @@ class Payers:
     def _expect(self, known: Known, night: int) -> None:
         """Remembers the night in which a policy that waits for it was paid in full and in time."""
         policy = known.policy
-        if policy.effectuated and known.kind == "renewal":
+        if not known.needs_confirmation:
             return
         (received,) = self.state.connection.execute(
             "SELECT ifnull(sum(amount), 0) FROM payments WHERE policy_id = ? AND received_on <= ?",

@@ -36,3 +36,7 @@ class Scenario:
             return self.first_night + timedelta(days=night - 1)
         beyond = max(night - len(self.calendar), 0)
         return self.calendar[night - beyond - 1] + timedelta(days=beyond)
+
+    def next_night(self, day: date) -> date:
+        """The date of the first night on that day or after it."""
+        return next((one for one in self.calendar if one >= day), max(day, self.first_night))

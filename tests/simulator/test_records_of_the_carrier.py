@@ -182,6 +182,48 @@ def test_whoever_was_cancelled_gets_no_other_id(new_exchange):
             assert (core._names(known, 12)(gone.subscriber) == {}) == keeps
 
 
+def test_another_id_is_given_in_a_night_which_can_tell_it(new_exchange):
+    """Of days without a night the next one counts: who is cancelled in it keeps the id, too."""
+    leap = date(2026, 12, 15)  # all ids are given between the first night and this one
+    exchange = new_exchange(members=600, life=True, calendar=(date(2026, 12, 1), leap))
+    exchange.send(1)
+    core = CarrierCore(exchange, seed=3)
+    renamed = [
+        one
+        for one in exchange.known_to_carrier(CAROLINA, 1)
+        if core._names(one, 2)(one.policy.subscriber)
+    ]
+
+    assert renamed
+    for one in renamed:
+        gone = one.policy.ended("cancelled", one.policy.begin)
+        known = replace(one, policy=replace(gone, end_told_on=leap))
+        assert core._names(known, 2)(gone.subscriber) == {}
+
+
+def test_a_renewal_that_owes_nothing_may_be_confirmed_before_the_carrier_s_records(new_exchange):
+    """It is expected though it is confirmed by then; one that needs no confirmation never is."""
+    exchange = new_exchange(members=200, life=True)
+    exchange.send(1)
+    payers = CarrierCore(exchange, seed=3).payers
+    owe_nothing = [
+        replace(
+            one,
+            kind="renewal",
+            policy=replace(one.policy, effectuated=True),
+            amounts=tuple(replace(each, aptc=each.premium) for each in one.amounts),
+        )
+        for one in exchange.known_to_carrier(CAROLINA, 1)
+    ]
+    needs = next(one for one in owe_nothing if one.needs_confirmation)
+    needs_none = next(one for one in owe_nothing if not one.needs_confirmation)
+    for one in (needs, needs_none):
+        payers._expect(one, 1)
+
+    expected = exchange.state.connection.execute("SELECT policy_id FROM expected").fetchall()
+    assert expected == [(needs.policy.policy_id,)]
+
+
 def test_what_a_change_adds_before_the_confirmation_is_paid_too(new_exchange):
     """A binder that was paid in full is so again; whoever has paid a part pays no more."""
     exchange = new_exchange(members=200, life=True)
