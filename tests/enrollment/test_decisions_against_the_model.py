@@ -4,6 +4,7 @@ import os
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -88,6 +89,13 @@ def desk_of_all(carrier, say):
     return desk
 
 
+@pytest.fixture
+def conn(engine):
+    """A connection that may commit: no server has locks for hundreds of decisions in one go."""
+    with engine.connect() as connection:
+        yield connection
+
+
 def test_what_is_decided_is_what_a_plain_reckoning_says(carrier, say):
     """For any payments on any day; decided again each time in the same book."""
     desk = desk_of_all(carrier, say)
@@ -115,6 +123,7 @@ def test_what_is_decided_is_what_a_plain_reckoning_says(carrier, say):
         }
 
         found = desk.decides(str(on_day))
+        desk.conn.commit()
 
         ends = {policy: (rule, date.fromisoformat(end) if end else None)
                 for policy, rule, _, end in found}  # fmt: skip
