@@ -163,16 +163,18 @@ def test_tables_hold_the_records_with_types(carrier, server_url, partners):
     assert columns == list(partners[TEXAS].carrier_records.payments.values())
 
 
+def with_another_id(core, night):
+    """The policies of the first night whose members have another id by that night."""
+    known = core.exchange.known_to_carrier(CAROLINA, 1)
+    return [one for one in known if core._names(one, night)(one.policy.subscriber)]
+
+
 def test_whoever_was_cancelled_gets_no_other_id(new_exchange):
     """The exchange would not take it; one that was told before the cancellation stays."""
     exchange = new_exchange(members=600, life=True)
     exchange.send(1)
     core = CarrierCore(exchange, seed=3)
-    renamed = [
-        one
-        for one in exchange.known_to_carrier(CAROLINA, 1)
-        if core._names(one, 12)(one.policy.subscriber)
-    ]
+    renamed = with_another_id(core, night=12)
 
     assert renamed
     for one in renamed:
@@ -188,11 +190,7 @@ def test_another_id_is_given_in_a_night_which_can_tell_it(new_exchange):
     exchange = new_exchange(members=600, life=True, calendar=(date(2026, 12, 1), leap))
     exchange.send(1)
     core = CarrierCore(exchange, seed=3)
-    renamed = [
-        one
-        for one in exchange.known_to_carrier(CAROLINA, 1)
-        if core._names(one, 2)(one.policy.subscriber)
-    ]
+    renamed = with_another_id(core, night=2)
 
     assert renamed
     for one in renamed:
